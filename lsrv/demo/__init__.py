@@ -1,0 +1,5 @@
+"""The model inside the package: what `lsrv from-config` serves in an empty folder without a network."""
+
+from pathlib import Path
+
+MODEL_PATH = Path(__file__).parent / "stories260K.gguf"

@@ -1,0 +1,171 @@
+"""The whole error tree. Raised where the fact is known; turned into a response once, in `api/errors.py`.
+
+    LsrvError
+    ├── ConfigError                 models.toml or a flag is wrong (CLI exit 2)
+    ├── ModelNotFoundError          no entry, alias or adapter of that name
+    ├── ModelDisabledError          the entry exists, and is switched off
+    ├── RequestError                what the client sent can't be served
+    │   ├── UnsupportedParameterError
+    │   ├── UnsupportedCapabilityError
+    │   └── PromptTooLongError
+    ├── CapacityError               try again later (retryable)
+    │   ├── QueueFullError
+    │   ├── DrainingError
+    │   └── NotEnoughMemoryError
+    ├── WorkerError                 the process that serves a model failed
+    │   ├── StartFailedError
+    │   ├── LoadFailedError
+    │   ├── CrashedError
+    │   └── UnresponsiveError
+    ├── AbortedError                the client or an operator ended the request
+    └── BuildError                  weights can't be found, read or made
+        ├── WeightsNotFoundError
+        └── CorruptWeightsError
+
+Between processes an error travels as `ErrorInfo` (code, message, fields) and becomes the same class again.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+FieldValue = str | int | float | bool | list[str] | None
+
+
+class ErrorInfo(msgspec.Struct, frozen=True):
+    """An error as it crosses a process border."""
+
+    code: str
+    message: str
+    param: str | None = None
+    fields: dict[str, FieldValue] = {}
+
+
+class LsrvError(Exception):
+    """Base of every error a user can meet.
+
+    `message` says what was wrong, where, and what to do. `param` names the request or config key at fault.
+    `fields` carries the numbers behind the message (for example n_prompt_tokens, n_ctx, retry_after_s).
+    """
+
+    code: ClassVar[str] = "internal_error"
+    is_retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, param: str | None = None, **fields: FieldValue) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.fields = fields
+
+    def info(self) -> ErrorInfo:
+        """This error as a value that can be sent to another process."""
+        return ErrorInfo(self.code, self.message, self.param, dict(self.fields))
+
+
+class ConfigError(LsrvError):
+    code = "config_error"
+
+
+class ModelNotFoundError(LsrvError):
+    code = "model_not_found"
+
+
+class ModelDisabledError(LsrvError):
+    code = "model_disabled"
+
+
+class RequestError(LsrvError):
+    code = "invalid_request"
+
+
+class UnsupportedParameterError(RequestError):
+    code = "unsupported_parameter"
+
+
+class UnsupportedCapabilityError(RequestError):
+    code = "capability_not_supported"
+
+
+class PromptTooLongError(RequestError):
+    """fields: n_prompt_tokens, n_ctx."""
+
+    code = "context_length_exceeded"
+
+
+class CapacityError(LsrvError):
+    """fields: retry_after_s."""
+
+    code = "overloaded"
+    is_retryable = True
+
+
+class QueueFullError(CapacityError):
+    code = "queue_full"
+
+
+class DrainingError(CapacityError):
+    code = "draining"
+
+
+class NotEnoughMemoryError(CapacityError):
+    code = "insufficient_memory"
+
+
+class WorkerError(LsrvError):
+    code = "worker_error"
+
+
+class StartFailedError(WorkerError):
+    code = "worker_start_failed"
+
+
+class LoadFailedError(WorkerError):
+    """fields: log (llama.cpp's own last lines)."""
+
+    code = "model_load_failed"
+
+
+class CrashedError(WorkerError):
+    """fields: signal or exit_code, log."""
+
+    code = "worker_crashed"
+    is_retryable = True
+
+
+class UnresponsiveError(WorkerError):
+    code = "worker_unresponsive"
+    is_retryable = True
+
+
+class AbortedError(LsrvError):
+    code = "aborted"
+
+
+class BuildError(LsrvError):
+    code = "build_failed"
+
+
+class WeightsNotFoundError(BuildError):
+    code = "weights_not_found"
+
+
+class CorruptWeightsError(BuildError):
+    code = "model_corrupt"
+
+
+def _tree(cls: type[LsrvError]) -> dict[str, type[LsrvError]]:
+    found = {cls.code: cls}
+    for sub in cls.__subclasses__():
+        found |= _tree(sub)
+    return found
+
+
+_BY_CODE = _tree(LsrvError)
+
+
+def from_info(info: ErrorInfo) -> LsrvError:
+    """The error that `info` describes; an unknown code becomes a plain LsrvError with that message."""
+    cls = _BY_CODE.get(info.code, LsrvError)
+    return cls(info.message, param=info.param, **info.fields)

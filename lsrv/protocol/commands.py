@@ -1,0 +1,131 @@
+"""Commands: what the parent asks of a worker. Frozen values; nothing here does anything."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+KvMode = Literal["split", "shared"]
+FlashAttention = Literal["auto", "on", "off"]
+Pooling = Literal["auto", "none", "mean", "cls", "last", "rank"]
+
+
+class LoadParams(msgspec.Struct, frozen=True, kw_only=True):
+    """How to put one GGUF into memory. Zero or "auto" lets the engine choose; it reports what it chose in `Loaded`."""
+
+    model_path: str
+    is_embedding: bool = False  # make a context that pools embeddings instead of one that samples tokens
+    n_gpu_layers: int = -1  # -1: all
+    main_gpu: int = 0
+    split_mode: Literal["none", "layer", "row"] = "layer"
+    tensor_split: list[float] = []
+    use_extra_bufts: bool = True  # repacked weights (AMX, aarch64); False survives CPUs that fault on them
+    n_ctx_seq: int = 0  # cells per sequence
+    n_slots: int = 0
+    n_batch: int = 2048
+    n_ubatch: int = 512
+    kv: KvMode = "split"
+    cache_type_k: str = "f16"
+    cache_type_v: str = "f16"
+    flash_attention: FlashAttention = "auto"
+    n_threads: int = 0
+    n_threads_batch: int = 0
+    pooling: Pooling = "auto"
+    rope_scaling: Literal["auto", "none", "linear", "yarn"] = "auto"
+    rope_freq_base: float = 0.0
+    rope_freq_scale: float = 0.0
+    chat_template: str | None = None  # Jinja source that replaces the GGUF's own
+
+
+class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One request's sampler settings. None: the model's own default, else llama.cpp's."""
+
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    typical_p: float | None = None
+    top_n_sigma: float | None = None
+    xtc_probability: float | None = None
+    xtc_threshold: float | None = None
+    dynatemp_range: float | None = None
+    dynatemp_exponent: float | None = None
+    repeat_last_n: int | None = None
+    repeat_penalty: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    dry_multiplier: float | None = None
+    dry_base: float | None = None
+    dry_allowed_length: int | None = None
+    dry_penalty_last_n: int | None = None
+    dry_sequence_breakers: list[str] | None = None
+    mirostat: int | None = None
+    mirostat_tau: float | None = None
+    mirostat_eta: float | None = None
+    logit_bias: dict[int, float] | None = None
+    seed: int | None = None  # None: random
+
+
+class Load(msgspec.Struct, frozen=True, tag="load"):
+    params: LoadParams
+
+
+class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_defaults=True):
+    """One generation. Exactly one of `messages` (chat, rendered by the model's template) and `prompt` is set.
+
+    The worker answers with `Accepted`, any number of `Delta` (none if `is_streaming` is False), and exactly one of
+    `Finished` and `Failed`.
+    """
+
+    request_id: int
+    messages: list[dict[str, object]] | None = None
+    prompt: str | list[int] | None = None
+    template_kwargs: dict[str, object] = {}
+    sampling: Sampling = Sampling()
+    max_tokens: int | None = None  # None: until the context is full
+    stop: list[str] = []
+    n_top_logprobs: int | None = None  # None: no logprobs; 0: those of the chosen tokens only
+    ignore_eos: bool = False
+    cache_prompt: bool = True  # reuse cells of an earlier prompt with the same beginning
+    is_echoing: bool = False  # put the prompt in front of the text
+    is_streaming: bool = True
+
+
+class Embed(msgspec.Struct, frozen=True, kw_only=True, tag="embed"):
+    """Vectors of several inputs; answered by `Embedded` or `Failed`."""
+
+    request_id: int
+    inputs: list[str | list[int]]
+    is_normalized: bool = True
+
+
+class Tokenize(msgspec.Struct, frozen=True, kw_only=True, tag="tokenize"):
+    """Answered by `Tokenized` or `Failed`. With `messages` the template is rendered first."""
+
+    request_id: int
+    text: str | None = None
+    messages: list[dict[str, object]] | None = None
+    template_kwargs: dict[str, object] = {}
+    add_special: bool = False
+    parse_special: bool = True
+
+
+class Detokenize(msgspec.Struct, frozen=True, kw_only=True, tag="detokenize"):
+    """Answered by `Detokenized` or `Failed`."""
+
+    request_id: int
+    tokens: list[int]
+
+
+class Abort(msgspec.Struct, frozen=True, tag="abort"):
+    """Forget a request. It ends with `Finished("abort")`, unless it had ended already."""
+
+    request_id: int
+
+
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
+    """Free the model and exit; requests still running end with `Failed`."""
+
+
+Command = Load | Generate | Embed | Tokenize | Detokenize | Abort | Stop

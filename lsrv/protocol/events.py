@@ -1,0 +1,177 @@
+"""Events: what a worker reports to the parent. Frozen values; nothing here does anything."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from lsrv.errors import ErrorInfo
+
+FinishReason = Literal["stop", "length", "abort"]
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
+    """The worker has imported llama.cpp and waits for `Load`."""
+
+    pid: int
+    llama_cpp_version: str
+    system_info: str  # llama_print_system_info(): the CPU features the build uses
+    devices: list[str]  # backend devices, e.g. ["CPU", "CUDA0"]
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress"):
+    """How far a load is."""
+
+    stage: Literal["weights", "context", "warmup"]
+    fraction: float  # 0..1 within the stage
+
+
+class MemoryUse(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes by llama.cpp's own count, summed over devices, and per device name."""
+
+    weights_bytes: int
+    kv_bytes: int
+    compute_bytes: int
+    output_bytes: int
+    by_device: dict[str, int] = {}
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What is loaded, and how."""
+
+    arch: str
+    name: str
+    quantization: str  # llama_ftype's name, e.g. "Q4_K - Medium"
+    n_params: int
+    size_bytes: int
+    n_vocab: int
+    n_ctx_train: int
+    n_ctx_seq: int  # longest prompt + answer of one request, in tokens
+    n_slots: int
+    n_embd: int
+    kv: str
+    n_threads: int
+    n_threads_batch: int
+    pooling: str
+    has_chat_template: bool
+    can_generate: bool
+    can_embed: bool
+    use_extra_bufts: bool
+    memory: MemoryUse
+    load_s: float
+
+
+class Loaded(msgspec.Struct, frozen=True, tag="loaded"):
+    info: ModelInfo
+
+
+class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
+    error: ErrorInfo
+
+
+class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
+    """A token, log p (natural, clamped to >= -9999), its bytes, and the likeliest alternatives."""
+
+    text: str
+    logprob: float
+    raw: bytes
+    top: list[TokenLogprob] = []
+
+
+class Usage(msgspec.Struct, frozen=True, array_like=True):
+    n_prompt_tokens: int
+    n_cached_tokens: int
+    n_completion_tokens: int
+    n_reasoning_tokens: int
+    queue_s: float  # accepted -> first chunk scheduled
+    prefill_s: float  # first chunk scheduled -> first token sampled
+    decode_s: float  # first token sampled -> last token sampled
+
+
+class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
+    """The prompt was rendered, tokenized, found to fit, and waits for a slot or has one."""
+
+    request_id: int
+    n_prompt_tokens: int
+
+
+class Delta(msgspec.Struct, frozen=True, array_like=True):
+    """New text of one request; at least one of `text` and `reasoning` is not empty."""
+
+    request_id: int
+    text: str
+    reasoning: str = ""
+    logprobs: list[TokenLogprob] | None = None
+
+
+class Finished(msgspec.Struct, frozen=True, array_like=True):
+    """The end of one request. `text` and `reasoning`: what no `Delta` carried yet (all of it when not streaming)."""
+
+    request_id: int
+    finish_reason: FinishReason
+    text: str
+    reasoning: str
+    usage: Usage
+    stop_string: str | None = None
+    logprobs: list[TokenLogprob] | None = None
+
+
+class Step(msgspec.Struct, frozen=True, tag="step"):
+    """All that one engine step produced, in one frame."""
+
+    deltas: list[Delta]
+    finished: list[Finished]
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The end of a request that could not be served."""
+
+    request_id: int
+    error: ErrorInfo
+
+
+class Embedded(msgspec.Struct, frozen=True, tag="embedded"):
+    request_id: int
+    vectors: list[bytes]  # one per input: n_embd little-endian float32
+    n_prompt_tokens: int
+
+
+class Tokenized(msgspec.Struct, frozen=True, tag="tokenized"):
+    request_id: int
+    tokens: list[int]
+    pieces: list[bytes]
+    prompt: str  # the text that was tokenized (the rendered template, where messages were given)
+
+
+class Detokenized(msgspec.Struct, frozen=True, tag="detokenized"):
+    request_id: int
+    text: str
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
+    """Sent about once a second by the engine thread itself, so that its silence means a hang."""
+
+    n_slots_busy: int
+    n_waiting: int
+    n_steps: int
+    n_prefill_tokens: int
+    n_decode_tokens: int
+    n_cached_tokens: int
+    compute_s: float  # time inside llama_decode
+    overhead_s: float  # time in steps outside llama_decode
+
+
+Event = (
+    Ready
+    | Progress
+    | Loaded
+    | LoadFailed
+    | Accepted
+    | Step
+    | Failed
+    | Embedded
+    | Tokenized
+    | Detokenized
+    | Heartbeat
+)
