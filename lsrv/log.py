@@ -1,0 +1,78 @@
+"""Log lines for the person who runs the server: one per event, key=value or JSON, on stderr.
+
+Any module logs with the standard library: `logging.getLogger(__name__).info("loaded", extra={"model_id": model_id})`.
+Every key of `extra` becomes a field of the line. Prompts and answers never belong in a line at INFO or above.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from typing import Literal
+
+LogFormat = Literal["text", "json"]
+
+_STANDARD_KEYS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+
+
+def configure(log_format: LogFormat = "text", level: int = logging.INFO) -> None:
+    """Send every logger's lines of `level` and above to stderr in `log_format`; replaces earlier handlers."""
+    handler = _StderrHandler()
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+
+
+class TextFormatter(logging.Formatter):
+    """`12:00:01 info loaded model_id=qwen3-4b load_s=0.11`; values with spaces or quotes are quoted as JSON strings."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        fields = [f"{key}={_text(value)}" for key, value in _fields(record).items()]
+        line = " ".join([clock, record.levelname.lower(), _one_line(record.getMessage()), *fields])
+        return line if record.exc_info is None else f"{line}\n{self.formatException(record.exc_info)}"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line: time (ISO 8601, UTC), level, logger, message, then the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        clock = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line: dict[str, object] = {
+            "time": f"{clock}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info is not None:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+class _StderrHandler(logging.Handler):
+    """Looks up `sys.stderr` at every line, so that lines logged while progress bars are drawn appear above them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            print(self.format(record), file=sys.stderr, flush=True)
+        except Exception:  # noqa: BLE001  # a line that can't be written must not take a request down
+            self.handleError(record)
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD_KEYS}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = str(value)
+    is_plain = text != "" and text.isprintable() and not set(text) & set(' "=')
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
+
+
+def _one_line(message: str) -> str:
+    """`message` with control characters escaped: a request must not be able to write log lines of its own."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in message)
