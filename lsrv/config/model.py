@@ -1,0 +1,255 @@
+"""One [[models]] entry and its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
+
+from lsrv.config.table import Seconds, Strings, Table, as_strings, as_tuple, checked, shown
+from lsrv.quantization import parse_quant
+
+RESERVED_ID = "default"
+_N_THREADS_MAX = 512  # GGML_MAX_N_THREADS
+_N_SLOTS_MAX = 256  # LLAMA_MAX_SEQ
+_SEED_MAX = 2**32 - 1
+_N_STOP_MAX, _STOP_BYTES_MAX = 16, 256
+
+CacheType = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
+_FLOAT_CACHE_TYPES = ("f32", "f16", "bf16")
+
+
+def _name_problem(name: str) -> str | None:
+    if not name or name != name.strip() or not name.isprintable() or len(name) > 512:
+        return f"{shown(name)} can't be a name; write 1 to 512 visible characters without blanks around them"
+    if name == RESERVED_ID:
+        return f'"{RESERVED_ID}" is reserved for the default model; choose another name'
+    return None
+
+
+def _names_problem(names: tuple[str, ...]) -> str | None:
+    return next((problem for problem in map(_name_problem, names) if problem), None)
+
+
+def _quant_problem(quant: str) -> str | None:
+    if quant == "auto":
+        return None
+    try:
+        parse_quant(quant)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _stop_problem(stop: tuple[str, ...]) -> str | None:
+    if len(stop) > _N_STOP_MAX or any(not text or len(text.encode()) > _STOP_BYTES_MAX for text in stop):
+        return f"up to {_N_STOP_MAX} stop strings of 1 to {_STOP_BYTES_MAX} bytes are possible; shorten the list"
+    return None
+
+
+def _split_files(value: object) -> tuple[str, ...]:
+    """mistral.rs joins file names with ";"."""
+    names = value.split(";") if isinstance(value, str) else as_strings(value)
+    return tuple(name.strip() for name in names if name.strip())
+
+
+def _on_off(value: object) -> object:
+    return ("on" if value else "off") if isinstance(value, bool) else value
+
+
+def _number_or(*words: str) -> BeforeValidator:
+    def validate(value: object) -> object:
+        if value in words or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+            return value
+        choices = ", ".join(f'"{word}"' for word in words)
+        raise ValueError(f"{shown(value)} is neither {choices} nor a whole number from 0 up")
+
+    return BeforeValidator(validate)
+
+
+Name = Annotated[str, AfterValidator(checked(_name_problem))]
+
+
+class FormatSettings(Table):
+    """Which file of a repository or folder."""
+
+    format: Literal["auto", "gguf", "plain"] = Field(default="auto", description="What kind of files to look for.")
+    quantized_file: Annotated[Strings, BeforeValidator(_split_files)] = Field(
+        default=(), description='GGUF file names in the repository or folder; several joined with ";".'
+    )
+    mmproj: str | None = Field(default=None, description="The projector file of a multimodal model.")
+
+
+class QuantizationSettings(Table):
+    """Which quantization."""
+
+    quant: Annotated[str, AfterValidator(checked(_quant_problem))] | None = Field(
+        default=None, description='A width ("4"), or a name ("Q5_K_M"); without it the highest precision there is.'
+    )
+    isq: str | None = Field(default=None, description="Quantize here instead of taking a ready file.")
+    imatrix: str | None = Field(default=None, description="Importance matrix for quantizing here.")
+
+
+class DeviceSettings(Table):
+    """Where the model computes."""
+
+    cpu: bool = Field(default=False, description="Compute on the CPU only; must agree across entries.")
+    gpu_layers: Annotated[Literal["auto", "all"] | int, _number_or("auto", "all")] = Field(
+        default="auto", description='Layers on the GPU: "auto", "all" or a number.'
+    )
+    threads: int = Field(default=0, ge=0, le=_N_THREADS_MAX, description="CPU threads of decoding; 0: chosen.")
+    threads_batch: int = Field(default=0, ge=0, le=_N_THREADS_MAX, description="CPU threads of prefill; 0: chosen.")
+    main_gpu: int = Field(default=0, ge=0, description="The GPU that is used alone, or first.")
+    tensor_split: Annotated[tuple[float, ...], BeforeValidator(as_tuple)] = Field(
+        default=(), description="Shares of the GPUs, in order."
+    )
+    split_mode: Literal["none", "layer", "row"] = Field(default="layer", description="How GPUs share a model.")
+    rpc: Strings = Field(default=(), description="llama.cpp RPC servers that lend their devices.")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.cpu and self.gpu_layers not in ("auto", 0):
+            raise ValueError("cpu = true and gpu_layers contradict each other; remove one of them")
+        if any(not 0 <= share < float("inf") for share in self.tensor_split):
+            raise ValueError("tensor_split holds a share below 0 or no number; write shares such as [3, 1]")
+        return self
+
+
+class ContextSettings(Table):
+    """The context: its size, its cache, its batches."""
+
+    context_length: Annotated[Literal["auto"] | int, _number_or("auto")] = Field(
+        default="auto", description="Longest prompt + answer of one request, in tokens."
+    )
+    slots: int = Field(default=0, ge=0, le=_N_SLOTS_MAX, description="Requests computed together; 0: chosen.")
+    batch_size: int = Field(default=2048, ge=1, le=1 << 20, description="Most tokens of one llama_decode.")
+    ubatch_size: int = Field(default=512, ge=1, le=1 << 20, description="Most tokens computed at once within a batch.")
+    cache_type_k: CacheType = Field(default="f16", description="Type of the K cache.")
+    cache_type_v: CacheType = Field(default="f16", description="Type of the V cache.")
+    kv: Literal["auto", "shared", "split"] = Field(default="auto", description="One KV cache for all slots, or one each.")
+    flash_attention: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_off)] = Field(
+        default="auto", description="Flash attention."
+    )
+    context_shift: bool = Field(default=False, description="Drop the oldest tokens instead of ending at a full context.")
+    pooling: Literal["auto", "none", "mean", "cls", "last", "rank"] = Field(
+        default="auto", description="How token embeddings become one vector."
+    )
+    rope_scaling: Literal["auto", "none", "linear", "yarn"] = Field(default="auto", description="RoPE scaling.")
+    rope_freq_base: float = Field(default=0.0, ge=0, lt=float("inf"), description="RoPE base; 0: the model's own.")
+    rope_freq_scale: float = Field(default=0.0, ge=0, lt=float("inf"), description="RoPE scale; 0: the model's own.")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.ubatch_size > self.batch_size and "ubatch_size" in self.model_fields_set:
+            raise ValueError(f"ubatch_size {self.ubatch_size} is above batch_size {self.batch_size}; make it at most that")
+        if self.context_length == 0:
+            raise ValueError('context_length 0 leaves no room; write a number of tokens, or "auto"')
+        if self.flash_attention == "off" and self.cache_type_v not in _FLOAT_CACHE_TYPES:
+            raise ValueError(f'cache_type_v = "{self.cache_type_v}" needs flash attention; set flash_attention = "auto"')
+        return self
+
+
+class SpeculativeSettings(Table):
+    """Speculation: several tokens guessed, then verified in one batch."""
+
+    mode: Literal["off", "lookup", "draft"] = Field(default="off", description="Where guesses come from.")
+    draft: str | None = Field(default=None, description="model_id of the draft model.")
+    max_tokens: int = Field(default=16, ge=1, le=256, description="Most tokens guessed at once.")
+
+
+class DefaultSettings(Table):
+    """What a request gets that does not say; None: llama.cpp's own default."""
+
+    temperature: float | None = Field(default=None, ge=0, le=100, description="0: the likeliest token always.")
+    top_p: float | None = Field(default=None, ge=0, le=1, description="1 turns it off.")
+    top_k: int | None = Field(default=None, ge=0, description="0 turns it off.")
+    min_p: float | None = Field(default=None, ge=0, le=1, description="0 turns it off.")
+    max_tokens: int | None = Field(default=None, ge=1, description="Longest answer, in tokens.")
+    stop: Annotated[Strings, AfterValidator(checked(_stop_problem))] = Field(
+        default=(), description="Strings that end an answer."
+    )
+    seed: int | None = Field(default=None, ge=0, le=_SEED_MAX, description="Seed of the sampler.")
+    system: str | None = Field(default=None, description="System message of chats that bring none.")
+
+
+class AdapterSettings(Table):
+    """LoRA weights over this entry."""
+
+    name: Name
+    source: str = Field(description="Path or Hub id.")
+    weight: float = Field(default=1.0, description="How strongly it applies.")
+
+
+class UpstreamSettings(Table):
+    """A remote server that answers for this entry."""
+
+    base_url: str
+    model: str | None = None
+    api_key_env: str | None = None
+    headers: dict[str, str] = Field(default={}, repr=False)
+    timeout_s: Seconds = Field(default=60.0, alias="timeout")
+    max_concurrency: int = Field(default=0, ge=0)
+
+
+class ModelSettings(Table):
+    """One entry: what a client asks for, and how it is loaded and served."""
+
+    model_id: Name = Field(description="Hub id, or path of a GGUF or of a folder with GGUFs; the canonical id.")
+    alias: Annotated[Strings, AfterValidator(checked(_names_problem))] = Field(
+        default=(), description="Other names; the first one is listed."
+    )
+    kind: Literal["auto", "text", "embedding", "rerank", "multimodal", "speech", "upstream", "handler"] = Field(
+        default="auto", description="What the model does; auto reads it from the file."
+    )
+    revision: str = Field(default="main", min_length=1, description="Branch, tag or commit on the Hub.")
+    chat_template: str | None = Field(default=None, description="Jinja file that replaces the model's own template.")
+    chat_template_name: str | None = Field(default=None, description="A named template of the file.")
+    jinja_explicit: str | None = Field(default=None, description="Like chat_template, and wins over it.")
+    preload: bool = Field(default=False, description="Load at start instead of at the first request.")
+    pinned: bool = Field(default=False, description="Never evicted.")
+    priority: int = Field(default=0, description="Evicted later than lower ones.")
+    keep_alive_s: Seconds = Field(
+        default=600.0, alias="keep_alive", description="Idle time before unload; without it the server's."
+    )
+    max_concurrency: int = Field(default=0, ge=0, description="Requests in the worker at once; 0: as many as slots.")
+    queue: int = Field(default=64, ge=0, description="Requests that may wait; above: 429.")
+    format: FormatSettings = FormatSettings()
+    quantization: QuantizationSettings = QuantizationSettings()
+    device: DeviceSettings = DeviceSettings()
+    context: ContextSettings = ContextSettings()
+    speculative: SpeculativeSettings = SpeculativeSettings()
+    defaults: DefaultSettings = DefaultSettings()
+    adapters: Annotated[tuple[AdapterSettings, ...], BeforeValidator(as_tuple)] = ()
+    upstream: UpstreamSettings | None = None
+
+    _folder: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.quantization.quant and self.quantization.isq:
+            raise ValueError("quantization.quant takes a ready file, isq makes one; keep one of them")
+        if self.quantization.quant and self.format.quantized_file:
+            raise ValueError("quantization.quant and format.quantized_file both choose the file; keep one of them")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name a client may use, the canonical one first."""
+        return (self.model_id, *self.alias)
+
+    @property
+    def listed_id(self) -> str:
+        """The name in /v1/models: the first alias, else the model_id."""
+        return self.alias[0] if self.alias else self.model_id
+
+    @property
+    def folder(self) -> Path:
+        """Where a relative path in `model_id` starts: beside the file that names it; a flag's: the current folder."""
+        return self._folder
+
+    def placed_in(self, folder: Path) -> ModelSettings:
+        """The same entry, written in `folder`."""
+        placed = self.model_copy()
+        placed._folder = folder
+        return placed

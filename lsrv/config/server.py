@@ -1,0 +1,108 @@
+"""[server] and [global]: what all models share."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from lsrv.config.table import Seconds, Strings, Table, checked, shown
+
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+")
+_TOKEN_SOURCE = re.compile(r"cache|none|(env|path|literal):.+", re.DOTALL)
+
+
+def _host_problem(host: str) -> str | None:
+    if _is_address(host) or _HOST_NAME.fullmatch(host):
+        return None
+    return f'{shown(host)} is not a host; write an address or a name alone, such as "127.0.0.1" (the port is `port`)'
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _keys_problem(keys: tuple[str, ...]) -> str | None:
+    if all(key.strip() == key and key.isascii() and key.isprintable() and key for key in keys):
+        return None
+    return "a key is empty, begins or ends with a blank, or is not plain ASCII; write visible characters only"
+
+
+def _origins_problem(origins: tuple[str, ...]) -> str | None:
+    wrong = [origin for origin in origins if not _ORIGIN.fullmatch(origin)]
+    return f'{shown(wrong[0])} is not an origin; write scheme and host, such as "http://localhost:3000"' if wrong else None
+
+
+def _allowed_hosts_problem(hosts: tuple[str, ...]) -> str | None:
+    wrong = [host for host in hosts if _host_problem(host)]
+    return f'{shown(wrong[0])} is not a host name; write it without scheme and port' if wrong else None
+
+
+def _token_source_problem(source: str) -> str | None:
+    if _TOKEN_SOURCE.fullmatch(source):
+        return None
+    return "not a token source; write cache, none, env:NAME, path:FILE or literal:TOKEN"  # never echoed: it may be a token
+
+
+Keys = Annotated[Strings, AfterValidator(checked(_keys_problem))]
+
+
+class ServerSettings(Table):
+    """The port, who may use it, and how workers come and go."""
+
+    host: Annotated[str, AfterValidator(checked(_host_problem))] = Field(
+        default="127.0.0.1", description="Address to listen on; other machines get 403 until there are api_keys."
+    )
+    port: int = Field(default=1234, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    insecure: bool = Field(default=False, description="Answer other machines without any key.")
+    api_keys: Keys = Field(default=(), repr=False, description="Keys that clients must send, one of them.")
+    api_keys_env: str | None = Field(
+        default=None, description="Environment variable that holds api_keys, separated by commas."
+    )
+    admin_keys: Keys = Field(default=(), repr=False, description="Keys for /v1/models/* verbs and /admin/*.")
+    cors_origins: Annotated[Strings, AfterValidator(checked(_origins_problem))] = Field(
+        default=(), description="Web pages' origins that may call from a browser, exactly as the browser sends them."
+    )
+    allowed_hosts: Annotated[Strings, AfterValidator(checked(_allowed_hosts_problem))] = Field(
+        default=(), description="Host names accepted beside localhost and the bind address."
+    )
+    max_body_bytes: int = Field(
+        default=10 * 1024 * 1024, ge=1024, le=1024**3, description="Longest request body, in bytes; above it: 413."
+    )
+    memory_budget: str = Field(default="auto", description='RAM for models: "auto", "12GiB" or "75%".')
+    gpu_budget: dict[str, str] = Field(default={}, description="The same per GPU.")
+    max_loaded_models: int = Field(default=0, ge=0, description="Models in memory at once; 0: only the budget decides.")
+    keep_alive_s: Seconds = Field(
+        default=600.0, alias="keep_alive", description='Idle time before a model is unloaded; "-1" never, "0" at once.'
+    )
+    swap_patience_s: Seconds = Field(
+        default=10.0, alias="swap_patience", description="Longest wait of another model's requests before a swap."
+    )
+    drain_timeout_s: Seconds = Field(
+        default=30.0, alias="drain_timeout", description="How long running requests may go on at unload and shutdown."
+    )
+    spare_workers: int = Field(
+        default=1, ge=0, le=16, description="Processes kept warm without a model, so that a load starts at once."
+    )
+    no_ui: bool = Field(default=False, description="Do not serve the chat page.")
+    access_log_format: Literal["text", "json"] = Field(default="text", description="Format of log lines.")
+    catalog: Strings = Field(default=(), description="More files of this kind, merged below this one.")
+
+
+class GlobalSettings(Table):
+    """What concerns every model and no port."""
+
+    seed: int | None = Field(default=None, ge=0, le=2**32 - 1, description="Seed of requests that bring none.")
+    token_source: Annotated[str, AfterValidator(checked(_token_source_problem))] = Field(
+        default="cache",
+        repr=False,
+        description="Where the Hugging Face token comes from: cache, none, env:NAME, path:FILE or literal:TOKEN.",
+    )
+    offline: bool = Field(default=False, description="Never use the network for weights.")

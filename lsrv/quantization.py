@@ -1,0 +1,105 @@
+"""Names of quantizations and what `quant = "..."` asks for. Pure; config checks the word, the front door chooses by it.
+
+Sources: `enum llama_ftype` in llama.h for the numbers; mistral.rs v0.9.2 `--quant` for the order among equals.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+# llama_ftype -> name. Numbers that llama.cpp no longer reads (4, 5, 6, 33, 34, 35) are left out.
+FILE_TYPES: dict[int, str] = {
+    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M",
+    13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S", 17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS",
+    21: "Q2_K_S", 22: "IQ3_XS", 23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S",
+    29: "IQ2_M", 30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4_MOE", 39: "NVFP4",
+    40: "Q1_0", 41: "Q2_0",
+}  # fmt: skip
+
+# Names that stand in file names without being a llama_ftype of their own.
+_FILE_NAME_ONLY = ("Q2_K_L", "Q3_K", "Q4_K", "Q4_K_L", "Q5_K", "Q5_K_L", "Q6_K_L", "Q8_K", "MXFP4")
+NAMES: tuple[str, ...] = (*FILE_TYPES.values(), *_FILE_NAME_ONLY)
+
+# The order in which a number or a family ("q4k") is satisfied; the rest of the same width follows.
+_PREFERRED: dict[int, tuple[str, ...]] = {
+    2: ("Q2_K", "Q2_K_L", "Q2_K_S"),
+    3: ("Q3_K_M", "Q3_K_S", "Q3_K_L", "Q3_K"),
+    4: ("Q4_K_M", "Q4_K_S", "Q4_K_L", "Q4_1", "Q4_0", "Q4_K"),
+    5: ("Q5_K_M", "Q5_K_S", "Q5_K_L", "Q5_1", "Q5_0", "Q5_K"),
+    6: ("Q6_K", "Q6_K_L"),
+    8: ("Q8_0", "Q8_K"),
+}
+_NAME = re.compile(r"(?:UD-)?(?:(?:I?Q|TQ)\d(?:_[A-Z0-9]+)+|B?F16|F32|MXFP4(?:_MOE)?|NVFP4)", re.IGNORECASE)
+_FAMILY = re.compile(r"Q(\d)_?K", re.IGNORECASE)
+_FOREIGN = re.compile(r"(?:HQQ|AFQ|FP|F8Q)\d+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Quant:
+    """What was asked for. `names` in order of preference; `bits` set where any other name of that width will do."""
+
+    text: str
+    names: tuple[str, ...]
+    bits: int | None = None
+
+    def rank(self, quantization: str) -> int | None:
+        """0 is the best match; None: `quantization` (a name as in a file name, "UD-" allowed) isn't what was asked."""
+        name = quantization.upper()
+        plain = name.removeprefix("UD-")
+        if name in self.names:
+            return self.names.index(name)
+        if plain in self.names:
+            return len(self.names) + self.names.index(plain)
+        if self.bits is not None and bits(plain) == self.bits:
+            return 2 * len(self.names)
+        return None
+
+
+def parse_quant(text: str) -> Quant:
+    """The meaning of `quant = text`: "2".."8" (a width), "q4k" (a family), or a name such as "Q5_K_M" or "UD-Q4_K_XL".
+
+    Raises ValueError with what to write instead.
+    """
+    word = text.strip().upper()
+    if word.isdecimal():
+        return _by_width(word)
+    if family := _FAMILY.fullmatch(word):
+        return _by_family(text, int(family[1]))
+    if _FOREIGN.fullmatch(word):
+        raise ValueError(f'"{text}" is no GGUF quantization; write a width such as "4" or "8", or a name such as "Q8_0"')
+    if word.startswith("UD-") and _NAME.fullmatch(word):
+        return Quant(text, (word,))
+    if word in NAMES:
+        return Quant(text, (word,))
+    near = difflib.get_close_matches(word, NAMES, n=1, cutoff=0.6)
+    hint = f'did you mean "{near[0]}"?' if near else 'write a width such as "4", or a name such as "Q4_K_M"'
+    raise ValueError(f'"{text}" is not a quantization; {hint}')
+
+
+def bits(quantization: str) -> int:
+    """Width of a quantization in bits per weight, rounded down: "Q4_K_M" -> 4, "BF16" -> 16. 0: not a known name."""
+    plain = quantization.upper().removeprefix("UD-")
+    found = re.match(r"(?:I?Q|TQ|B?F|MXFP|NVFP)(\d+)", plain)
+    return int(found[1]) if found else 0
+
+
+def find_name(file_stem: str) -> str | None:
+    """The quantization that a file name carries: "Qwen3-4B-UD-Q4_K_XL" -> "UD-Q4_K_XL"; the last one wins."""
+    found = list(re.finditer(rf"(?<![A-Za-z0-9])({_NAME.pattern}|FP16|FP32)(?![A-Za-z0-9])", file_stem, re.IGNORECASE))
+    return found[-1][1].upper().replace("FP16", "F16").replace("FP32", "F32") if found else None
+
+
+def _by_width(word: str) -> Quant:
+    width = int(word) if len(word) < 4 else 0
+    if width not in _PREFERRED:
+        raise ValueError(f'"{word}" is not a width GGUF has; write one of {", ".join(map(str, _PREFERRED))}')
+    return Quant(word, _PREFERRED[width], width)
+
+
+def _by_family(text: str, width: int) -> Quant:
+    names = tuple(name for name in _PREFERRED.get(width, ()) if "_K" in name)
+    if not names:
+        raise ValueError(f'"{text}" is not a quantization; write a width such as "4", or a name such as "Q4_K_M"')
+    return Quant(text, names)
