@@ -9,6 +9,7 @@ import msgspec
 from lsrv.errors import ErrorInfo
 
 FinishReason = Literal["stop", "length", "abort"]
+LoadStage = Literal["weights", "context", "warmup"]
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
@@ -23,7 +24,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
 class Progress(msgspec.Struct, frozen=True, tag="progress"):
     """How far a load is."""
 
-    stage: Literal["weights", "context", "warmup"]
+    stage: LoadStage
     fraction: float  # 0..1 within the stage
 
 
@@ -163,15 +164,5 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
 
 
 Event = (
-    Ready
-    | Progress
-    | Loaded
-    | LoadFailed
-    | Accepted
-    | Step
-    | Failed
-    | Embedded
-    | Tokenized
-    | Detokenized
-    | Heartbeat
+    Ready | Progress | Loaded | LoadFailed | Accepted | Step | Failed | Embedded | Tokenized | Detokenized | Heartbeat
 )

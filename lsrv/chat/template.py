@@ -1,0 +1,97 @@
+"""A model's chat template: messages in, prompt text out. The template is a stranger's code: it runs in a sandbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NoReturn
+
+from jinja2 import TemplateError, nodes
+from jinja2.ext import Extension, loopcontrols
+from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from lsrv.chat.limits import limited
+from lsrv.errors import RequestError
+
+Message = Mapping[str, object]
+
+_RENDER_S = 2.0
+_RENDER_BYTES = 256 * 1024 * 1024
+
+
+class _GenerationTag(Extension):
+    """`{% generation %}…{% endgeneration %}` marks training masks in some templates; here it is only its body."""
+
+    tags = {"generation"}  # noqa: RUF012 - jinja2 declares it as an instance attribute
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+class ChatTemplate:
+    """A compiled template with the tokens it may name. Belongs to the main thread (its limits use a signal)."""
+
+    def __init__(self, source: str, *, bos: str, eos: str) -> None:
+        """Raises RequestError if the template is no valid Jinja."""
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, loopcontrols]
+        )
+        environment.filters["tojson"] = _tojson
+        environment.globals.update(raise_exception=_raise_exception, strftime_now=_strftime_now)
+        self._tokens = {"bos_token": bos, "eos_token": eos}
+        try:
+            with limited(_RENDER_S, _RENDER_BYTES):
+                self._template = environment.from_string(source)
+        except (TemplateError, RecursionError, TimeoutError, MemoryError) as error:
+            raise RequestError(
+                f"the model's chat template is broken: {error}; set chat_template in models.toml"
+            ) from error
+
+    def render(self, messages: Sequence[Message], kwargs: Mapping[str, object]) -> str:
+        """The prompt for `messages`, ready for the assistant's answer.
+
+        A last message from the assistant is continued instead of answered. `kwargs` reach the template as they are
+        (enable_thinking, reasoning_effort, …). Raises RequestError with the template's own words if it refuses.
+        """
+        last = messages[-1] if messages else {}
+        is_continuing = last.get("role") == "assistant"
+        variables: dict[str, object] = {"tools": None, "documents": None} | self._tokens | dict(kwargs)
+        variables |= {"messages": messages, "add_generation_prompt": not is_continuing}
+        text = self._run(variables)
+        return _cut_after(text, str(last.get("content") or "")) if is_continuing else text
+
+    def _run(self, variables: dict[str, object]) -> str:
+        try:
+            with limited(_RENDER_S, _RENDER_BYTES):
+                return self._template.render(variables)
+        except TimeoutError as error:
+            raise RequestError(f"the chat template ran longer than {_RENDER_S:g} s on these messages") from error
+        except MemoryError as error:
+            raise RequestError("the chat template needs too much memory for these messages") from error
+        except (TemplateError, TypeError, ValueError, KeyError, AttributeError, IndexError, RecursionError) as error:
+            raise RequestError(
+                f"the model's chat template can't render these messages: {error}", param="messages"
+            ) from error
+
+
+def _cut_after(text: str, content: str) -> str:
+    """`text` up to the end of the last message's content, so that the model goes on writing it."""
+    content = content.rstrip()
+    at = text.rfind(content)
+    return text[: at + len(content)] if content and at >= 0 else text
+
+
+def _raise_exception(message: str) -> NoReturn:
+    raise TemplateError(message)
+
+
+def _strftime_now(form: str) -> str:
+    return datetime.now().strftime(form)
+
+
+def _tojson(value: Any, ensure_ascii: bool = False, indent: int | None = None, **options: Any) -> str:
+    """As transformers renders it: no HTML escapes."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **options)

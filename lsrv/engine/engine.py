@@ -1,0 +1,190 @@
+"""The engine of a generating model: admit, schedule, decode, sample, emit. One thread, no I/O, no dialect."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from lsrv.engine.llama.batch import Batch
+from lsrv.engine.llama.context import Context, DecodeError, FloatRows
+from lsrv.engine.llama.vocab import Vocab
+from lsrv.engine.logprobs import token_logprob
+from lsrv.engine.scheduler import plan_prefill
+from lsrv.engine.sequence import Output, Sequence, SequenceState
+from lsrv.engine.slots import Slots
+from lsrv.protocol.commands import LoadParams
+from lsrv.protocol.events import FinishReason
+
+_NEG_INF = float("-inf")
+
+
+@dataclass(slots=True)
+class EngineCounts:
+    """Totals since the load."""
+
+    n_steps: int = 0
+    n_prefill_tokens: int = 0
+    n_decode_tokens: int = 0
+    n_cached_tokens: int = 0
+    compute_s: float = 0.0  # inside llama_decode
+    overhead_s: float = 0.0  # in steps, outside llama_decode
+
+
+class Engine:
+    """Continuous batching over the slots of one context. Every method belongs to one thread."""
+
+    def __init__(self, context: Context, vocab: Vocab, params: LoadParams, n_swa: int) -> None:
+        self._context = context
+        self._vocab = vocab
+        self._n_swa = n_swa
+        self._n_batch = params.n_batch
+        self._n_ubatch = params.n_ubatch
+        self._batch = Batch(params.n_batch)
+        self._slots = Slots(params.n_slots)
+        self._waiting: deque[Sequence] = deque()
+        self._running: list[Sequence] = []
+        self.counts = EngineCounts()
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._running or self._waiting)
+
+    @property
+    def n_waiting(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def n_running(self) -> int:
+        return len(self._running)
+
+    def submit(self, sequence: Sequence) -> None:
+        """Queue a sequence whose prompt is known to fit its slot."""
+        self._waiting.append(sequence)
+
+    def abort(self, request_id: int) -> Sequence | None:
+        """End a sequence now and free its slot; None if there is none of that id any more."""
+        for sequence in [*self._running, *self._waiting]:
+            if sequence.request_id == request_id:
+                self._finish(sequence, "abort")
+                return sequence
+        return None
+
+    def step(self) -> list[Output]:
+        """One llama_decode for all slots: what it produced, in no particular order.
+
+        Raises DecodeError after ending every running sequence: the caller reports them as failed.
+        """
+        started = time.perf_counter()
+        self._admit(started)
+        sampled = self._fill_batch()
+        computed = time.perf_counter()
+        try:
+            self._context.decode(self._batch)
+        except DecodeError:
+            self._context.clear_memory()
+            raise
+        decoded = time.perf_counter()
+        outputs = self._sample(sampled, decoded)
+        ended = time.perf_counter()
+        self.counts.n_steps += 1
+        self.counts.compute_s += decoded - computed
+        self.counts.overhead_s += ended - decoded + computed - started
+        return outputs
+
+    def fail_all(self) -> list[Sequence]:
+        """Forget every sequence and all memory, after a DecodeError; returns those that were running or waiting."""
+        failed = [*self._running, *self._waiting]
+        self._running.clear()
+        self._waiting.clear()
+        self._slots = Slots(len(self._slots))
+        self._context.clear_memory()
+        return failed
+
+    def _admit(self, now: float) -> None:
+        while self._waiting and self._slots.can_take():
+            sequence = self._waiting.popleft()
+            slot, n_known = self._slots.take(sequence.prompt)
+            # The last prompt token is always computed: its logits choose the first new token.
+            n_keep = min(n_known, len(sequence.prompt) - 1) if sequence.can_reuse_cache else 0
+            sequence.seq_id = slot.seq_id
+            sequence.n_cached = self._context.keep_prefix(slot.seq_id, n_keep, self._n_swa)
+            sequence.n_past = sequence.n_cached
+            sequence.scheduled_at = now
+            sequence.state = SequenceState.PREFILL
+            self.counts.n_cached_tokens += sequence.n_cached
+            self._running.append(sequence)
+
+    def _fill_batch(self) -> list[tuple[Sequence, int]]:
+        """Write the next batch; returns (sequence, batch index) of every token to sample from, in batch order."""
+        batch = self._batch
+        batch.clear()
+        sampled: list[tuple[Sequence, int]] = []
+        prefilling: list[Sequence] = []
+        for sequence in self._running:
+            if sequence.state is SequenceState.PREFILL:
+                prefilling.append(sequence)
+                continue
+            sampled.append((sequence, batch.add_decode(sequence.generated[-1], sequence.n_past, sequence.seq_id)))
+            sequence.n_past += 1
+        n_decoding = len(sampled)
+        n_remaining = [len(sequence.prompt) - sequence.n_past for sequence in prefilling]
+        for chunk in plan_prefill(n_remaining, n_decoding, self._n_batch, self._n_ubatch):
+            sequence = prefilling[chunk.index]
+            start, end = sequence.n_past, sequence.n_past + chunk.n_tokens
+            is_last = end == len(sequence.prompt)
+            last_index = batch.add_chunk(sequence.prompt[start:end], start, sequence.seq_id, has_output=is_last)
+            sequence.n_past = end
+            if is_last:
+                sequence.state = SequenceState.DECODE
+                sampled.append((sequence, last_index))
+        self.counts.n_decode_tokens += n_decoding
+        self.counts.n_prefill_tokens += batch.n_tokens - n_decoding
+        return sampled
+
+    def _sample(self, sampled: list[tuple[Sequence, int]], now: float) -> list[Output]:
+        if not sampled:
+            return []
+        rows = self._context.logits(len(sampled))
+        outputs: list[Output] = []
+        for row, (sequence, batch_index) in enumerate(sampled):
+            token = self._choose(sequence, rows, row, batch_index)
+            outputs.append(self._accept(sequence, token, rows, row, now))
+        return outputs
+
+    def _choose(self, sequence: Sequence, rows: FloatRows, row: int, batch_index: int) -> int:
+        if sequence.is_ignoring_eos:
+            rows[row, self._vocab.eog_ids] = _NEG_INF
+        if sequence.sampler is None:
+            return int(rows[row].argmax())
+        return sequence.sampler.sample(self._context, batch_index)
+
+    def _accept(self, sequence: Sequence, token: int, rows: FloatRows, row: int, now: float) -> Output:
+        if not sequence.generated:
+            sequence.first_token_at = now
+        sequence.last_token_at = now
+        sequence.generated.append(token)
+        if self._vocab.is_eog(token):
+            self._finish(sequence, "stop")
+            return Output(sequence, sequence.text.flush())
+        logprobs = None
+        if sequence.n_top_logprobs is not None:
+            logprobs = [token_logprob(rows[row], token, sequence.n_top_logprobs, self._vocab)]
+        text = sequence.text.push(self._vocab.piece(token))
+        if sequence.text.stop_string is not None:
+            self._finish(sequence, "stop")
+        elif len(sequence.generated) >= sequence.n_max_tokens:
+            self._finish(sequence, "length")
+            text += sequence.text.flush()
+            if sequence.text.stop_string is not None:
+                sequence.finish_reason = "stop"
+        return Output(sequence, text, logprobs)
+
+    def _finish(self, sequence: Sequence, reason: FinishReason) -> None:
+        sequence.finish_reason = reason
+        if sequence.state is SequenceState.WAITING:
+            self._waiting.remove(sequence)
+        else:
+            self._running.remove(sequence)
+            self._slots.release(sequence.seq_id, sequence.tokens_in_cache())
+        sequence.state = SequenceState.FINISHED

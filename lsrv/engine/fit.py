@@ -1,0 +1,75 @@
+"""What "choose for me" means: fills the open values of LoadParams from the model and the machine. Allocates nothing."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from lsrv.engine.llama.model import Model
+from lsrv.errors import LoadFailedError
+from lsrv.protocol.commands import LoadParams
+
+AUTO_CTX_SEQ = 4096  # enough for a chat, small enough for a laptop at AUTO_SLOTS
+AUTO_SLOTS = 4
+_EMBEDDING_CTX_SEQ = 2048
+_EMBEDDING_SLOTS = 32
+
+
+def fit_params(params: LoadParams, model: Model) -> LoadParams:
+    """`params` with context, slots, batch sizes, pooling and threads decided.
+
+    Raises LoadFailedError if the model can't do what is asked of it.
+    """
+    n_threads = params.n_threads or n_good_threads()
+    params = msgspec.structs.replace(params, n_threads=n_threads, n_threads_batch=params.n_threads_batch or n_threads)
+    return _fit_embedding(params, model) if params.is_embedding else _fit_generation(params, model)
+
+
+def _fit_generation(params: LoadParams, model: Model) -> LoadParams:
+    if not model.has_decoder:
+        raise LoadFailedError(
+            f'{params.model_path} only encodes: it makes embeddings, no text; set kind = "embedding" for it'
+        )
+    n_slots = params.n_slots or AUTO_SLOTS
+    n_ctx_seq = params.n_ctx_seq or min(model.n_ctx_train, AUTO_CTX_SEQ)
+    n_batch = max(params.n_batch, n_slots)  # every slot's next token must fit one batch
+    return msgspec.structs.replace(params, n_slots=n_slots, n_ctx_seq=n_ctx_seq, n_batch=n_batch)
+
+
+def _fit_embedding(params: LoadParams, model: Model) -> LoadParams:
+    n_ctx_seq = params.n_ctx_seq or min(model.n_ctx_train, _EMBEDDING_CTX_SEQ)
+    pooling = params.pooling
+    if pooling == "auto" and model.meta(f"{model.arch}.pooling_type") is None:
+        pooling = "mean"  # what sentence-transformers does for a model that names none
+    if pooling in ("none", "rank"):
+        raise LoadFailedError(f'pooling = "{pooling}" gives no vector per text; use "mean", "cls" or "last"')
+    return msgspec.structs.replace(
+        params,
+        n_slots=params.n_slots or _EMBEDDING_SLOTS,
+        n_ctx_seq=n_ctx_seq,
+        # Pooling sees one ubatch, so a whole input must fit into it; all inputs of a step share one pool of cells.
+        n_batch=n_ctx_seq,
+        n_ubatch=n_ctx_seq,
+        kv="shared",
+        pooling=pooling,
+    )
+
+
+def n_good_threads() -> int:
+    """Physical cores this process may use: hyper-threads share the units that matrix products keep busy."""
+    n_physical = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    n_allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else n_physical
+    return max(1, min(n_physical, n_allowed, _cgroup_cpus()))
+
+
+def _cgroup_cpus() -> int:
+    """CPUs a cgroup v2 quota allows, rounded up; effectively unlimited without one."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return math.ceil(int(quota) / int(period))
+    except (OSError, ValueError):  # no cgroup v2, or "max"
+        return 1 << 16

@@ -1,0 +1,144 @@
+"""A llama_context: decode a batch, read its outputs, edit its memory. Knows no request."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lsrv.engine.llama.batch import Batch
+from lsrv.engine.llama.library import lib
+from lsrv.engine.llama.model import Model
+from lsrv.errors import LoadFailedError, LsrvError
+from lsrv.protocol.commands import LoadParams
+
+_FLASH_ATTENTION = {
+    "auto": lib.LLAMA_FLASH_ATTN_TYPE_AUTO,
+    "on": lib.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+    "off": lib.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+}
+_POOLINGS = {
+    "auto": lib.LLAMA_POOLING_TYPE_UNSPECIFIED,
+    "none": lib.LLAMA_POOLING_TYPE_NONE,
+    "mean": lib.LLAMA_POOLING_TYPE_MEAN,
+    "cls": lib.LLAMA_POOLING_TYPE_CLS,
+    "last": lib.LLAMA_POOLING_TYPE_LAST,
+    "rank": lib.LLAMA_POOLING_TYPE_RANK,
+}
+_POOLING_NAMES = {number: name for name, number in _POOLINGS.items()}
+_ROPE_SCALINGS = {
+    "auto": lib.LLAMA_ROPE_SCALING_TYPE_UNSPECIFIED,
+    "none": lib.LLAMA_ROPE_SCALING_TYPE_NONE,
+    "linear": lib.LLAMA_ROPE_SCALING_TYPE_LINEAR,
+    "yarn": lib.LLAMA_ROPE_SCALING_TYPE_YARN,
+}
+_CACHE_TYPES = {
+    "f32": lib.GGML_TYPE_F32,
+    "f16": lib.GGML_TYPE_F16,
+    "bf16": 30,  # GGML_TYPE_BF16 of ggml.h; the binding leaves it out
+    "q8_0": lib.GGML_TYPE_Q8_0,
+    "q5_1": lib.GGML_TYPE_Q5_1,
+    "q5_0": lib.GGML_TYPE_Q5_0,
+    "q4_1": lib.GGML_TYPE_Q4_1,
+    "q4_0": lib.GGML_TYPE_Q4_0,
+    "iq4_nl": lib.GGML_TYPE_IQ4_NL,
+}
+
+FloatRows = npt.NDArray[np.float32]
+
+
+class DecodeError(LsrvError):
+    """llama_decode failed for good; the context's memory can't be trusted any more."""
+
+    code = "decode_failed"
+
+
+class Context:
+    """llama_context with its memory. Every method belongs to the engine thread."""
+
+    def __init__(self, model: Model, params: LoadParams) -> None:
+        """Allocate KV cache and compute buffers; `params` has no "choose for me" values left.
+
+        Raises LoadFailedError if they can't be had. Source: llama_init_from_model.
+        """
+        raw = lib.llama_context_default_params()
+        raw.n_ctx = params.n_ctx_seq * params.n_slots
+        raw.n_seq_max = params.n_slots
+        raw.kv_unified = params.kv == "shared"
+        raw.n_batch = params.n_batch
+        raw.n_ubatch = params.n_ubatch
+        raw.n_threads = params.n_threads
+        raw.n_threads_batch = params.n_threads_batch
+        raw.type_k = _CACHE_TYPES[params.cache_type_k]
+        raw.type_v = _CACHE_TYPES[params.cache_type_v]
+        raw.flash_attn_type = _FLASH_ATTENTION[params.flash_attention]
+        raw.rope_scaling_type = _ROPE_SCALINGS[params.rope_scaling]
+        raw.rope_freq_base = params.rope_freq_base
+        raw.rope_freq_scale = params.rope_freq_scale
+        raw.swa_full = False
+        raw.embeddings = params.is_embedding
+        raw.pooling_type = _POOLINGS[params.pooling]
+        if not params.is_embedding:
+            # Only sampled tokens need logits: for a 150k vocabulary this saves 300 MB of compute buffer.
+            raw.n_outputs_max = params.n_slots
+        self.handle: int | None = lib.llama_init_from_model(model.handle, raw)
+        if self.handle is None:
+            raise LoadFailedError(
+                f"llama.cpp can't make a context of {params.n_slots} x {params.n_ctx_seq} tokens "
+                f"for {params.model_path}; lower context_length or slots"
+            )
+        self._memory = lib.llama_get_memory(self.handle)
+        self._n_vocab = model.vocab.n_tokens
+        self._logits_at: tuple[int, int] = (0, 0)
+        self._logits: FloatRows = np.empty((0, self._n_vocab), np.float32)
+        self.n_ctx_seq: int = lib.llama_n_ctx_seq(self.handle)
+        self.pooling = _POOLING_NAMES.get(lib.llama_pooling_type(self.handle), "none")
+
+    def decode(self, batch: Batch) -> None:
+        """Run `batch` and wait for it. Raises DecodeError. Source: llama_decode. Releases the GIL."""
+        batch.raw.n_tokens = batch.n_tokens
+        code: int = lib.llama_decode(self.handle, batch.raw)
+        if code != 0:
+            raise DecodeError(f"llama_decode failed with code {code} on a batch of {batch.n_tokens} tokens")
+        lib.llama_synchronize(self.handle)
+
+    def logits(self, n_outputs: int) -> FloatRows:
+        """A writable view of the last decode's logits, float32 (n_outputs, n_vocab); valid until the next decode."""
+        pointer = lib.llama_get_logits(self.handle)
+        at = (ctypes.cast(pointer, ctypes.c_void_p).value or 0, n_outputs)
+        if at != self._logits_at:
+            self._logits = np.ctypeslib.as_array(pointer, shape=(n_outputs, self._n_vocab))
+            self._logits_at = at
+        return self._logits
+
+    def pooled_embedding(self, seq_id: int, n_embd: int) -> npt.NDArray[np.float32]:
+        """A copy of the pooled vector of a sequence, float32 (n_embd,). Source: llama_get_embeddings_seq."""
+        return _copy_floats(lib.llama_get_embeddings_seq(self.handle, seq_id), n_embd)
+
+    def clear_memory(self) -> None:
+        if self._memory:  # an encoder has none
+            lib.llama_memory_clear(self._memory, True)
+
+    def keep_prefix(self, seq_id: int, n_keep: int, n_swa: int) -> int:
+        """Drop all cells of `seq_id` from position `n_keep` on; returns how many leading tokens really remain.
+
+        Less than asked where the memory can't forget a tail (recurrent state) or has already lost the window that
+        position n_keep would attend to (sliding-window attention): then nothing remains.
+        """
+        if n_keep > 0:
+            has_window = n_swa == 0 or self._min_pos(seq_id) <= max(0, n_keep - n_swa)
+            if has_window and lib.llama_memory_seq_rm(self._memory, seq_id, n_keep, -1):
+                return n_keep
+        lib.llama_memory_seq_rm(self._memory, seq_id, -1, -1)
+        return 0
+
+    def _min_pos(self, seq_id: int) -> int:
+        return lib.llama_memory_seq_pos_min(self._memory, seq_id)
+
+
+def _copy_floats(pointer: Any, n: int) -> npt.NDArray[np.float32]:
+    if not pointer:
+        raise DecodeError("llama.cpp gave no embedding for a sequence of the batch")
+    return np.ctypeslib.as_array(pointer, shape=(n,)).copy()

@@ -1,0 +1,113 @@
+"""Weights in memory: load, metadata, vocabulary. Knows no context and no request."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+from lsrv.engine.llama.library import lib
+from lsrv.engine.llama.vocab import Vocab
+from lsrv.errors import LoadFailedError
+from lsrv.protocol.commands import LoadParams
+
+_SPLIT_MODES = {
+    "none": lib.LLAMA_SPLIT_MODE_NONE,
+    "layer": lib.LLAMA_SPLIT_MODE_LAYER,
+    "row": lib.LLAMA_SPLIT_MODE_ROW,
+}
+_META_BYTES = 1024
+
+
+class Model:
+    """llama_model. Freed with the process: a worker holds one model until it exits."""
+
+    def __init__(self, params: LoadParams, on_progress: Callable[[float], None]) -> None:
+        """Read the weights of `params.model_path`; `on_progress` gets 0..1.
+
+        Raises LoadFailedError if llama.cpp refuses the file. Source: llama_model_load_from_file.
+        """
+        # llama.cpp keeps pointers to these for the whole load.
+        self._on_progress = _progress_callback(on_progress)
+        self._tensor_split = _tensor_split(params.tensor_split)
+        raw = self._params(params)
+        self.handle: int | None = lib.llama_model_load_from_file(params.model_path.encode(), raw)
+        if self.handle is None:
+            raise LoadFailedError(f"llama.cpp can't load {params.model_path}")
+        self.vocab = Vocab(lib.llama_model_get_vocab(self.handle))
+        self.arch = self.meta("general.architecture") or "unknown"
+
+    def _params(self, params: LoadParams) -> Any:
+        raw = lib.llama_model_default_params()
+        raw.n_gpu_layers = params.n_gpu_layers
+        raw.main_gpu = params.main_gpu
+        raw.split_mode = _SPLIT_MODES[params.split_mode]
+        raw.use_extra_bufts = params.use_extra_bufts
+        raw.progress_callback = self._on_progress
+        if self._tensor_split is not None:
+            raw.tensor_split = self._tensor_split
+        return raw
+
+    @property
+    def n_ctx_train(self) -> int:
+        return lib.llama_model_n_ctx_train(self.handle)
+
+    @property
+    def n_embd(self) -> int:
+        """Length of one embedding vector."""
+        return lib.llama_model_n_embd_out(self.handle)
+
+    @property
+    def n_swa(self) -> int:
+        """Sliding-window size in tokens; 0 where attention sees everything."""
+        return lib.llama_model_n_swa(self.handle)
+
+    @property
+    def n_params(self) -> int:
+        return lib.llama_model_n_params(self.handle)
+
+    @property
+    def size_bytes(self) -> int:
+        return lib.llama_model_size(self.handle)
+
+    @property
+    def ftype_name(self) -> str:
+        """Quantization as llama.cpp calls it, e.g. "Q4_K - Medium"."""
+        name = lib.llama_ftype_name(lib.llama_model_ftype(self.handle))
+        return name.decode() if name else "unknown"
+
+    @property
+    def has_decoder(self) -> bool:
+        return bool(lib.llama_model_has_decoder(self.handle))
+
+    @property
+    def has_encoder(self) -> bool:
+        return bool(lib.llama_model_has_encoder(self.handle))
+
+    def chat_template(self) -> str | None:
+        """The GGUF's own Jinja template, or None."""
+        raw = lib.llama_model_chat_template(self.handle, None)
+        return raw.decode("utf-8", "replace") if raw else None
+
+    def meta(self, key: str) -> str | None:
+        """One scalar of the GGUF's metadata as text, or None. Source: llama_model_meta_val_str."""
+        buffer = ctypes.create_string_buffer(_META_BYTES)
+        n: int = lib.llama_model_meta_val_str(self.handle, key.encode(), buffer, _META_BYTES)
+        return buffer.value.decode("utf-8", "replace") if n >= 0 else None
+
+
+def _progress_callback(on_progress: Callable[[float], None]) -> Any:
+    def report(fraction: float, _user_data: object) -> bool:
+        on_progress(fraction)
+        return True
+
+    return lib.llama_progress_callback(report)
+
+
+def _tensor_split(shares: list[float]) -> Any:
+    if not shares:
+        return None
+    n_devices: int = lib.llama_max_devices()
+    if len(shares) > n_devices:
+        raise LoadFailedError(f"tensor_split names {len(shares)} devices, this build has room for {n_devices}")
+    return (ctypes.c_float * n_devices)(*shares)

@@ -1,0 +1,116 @@
+"""llama.cpp's sampler chains: which samplers, in which order. Knows no request and no logits of its own."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from typing import Any
+
+from lsrv.engine.llama.context import Context
+from lsrv.engine.llama.library import lib
+from lsrv.engine.llama.vocab import Vocab
+from lsrv.engine.sampling import SamplingValues
+
+_MIROSTAT_M = 100  # as in the paper and in llama.cpp's own server
+_MIN_KEEP = 1
+
+
+class SamplerChain:
+    """llama_sampler chain of one sequence, freed with this object. Belongs to the engine thread."""
+
+    def __init__(self, values: SamplingValues, vocab: Vocab) -> None:
+        self._handle = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+        for sampler in _samplers(values, vocab):
+            lib.llama_sampler_chain_add(self._handle, sampler)
+
+    def sample(self, context: Context, batch_index: int) -> int:
+        """Choose and accept the token after the batch's token `batch_index`. Source: llama_sampler_sample."""
+        return lib.llama_sampler_sample(self._handle, context.handle, batch_index)
+
+    def accept(self, token: int) -> None:
+        """Count `token` for the penalties as if it had been sampled."""
+        lib.llama_sampler_accept(self._handle, token)
+
+    def __del__(self) -> None:
+        if self._handle:
+            lib.llama_sampler_free(self._handle)
+            self._handle = None
+
+
+def _samplers(values: SamplingValues, vocab: Vocab) -> list[Any]:
+    """The chain in llama.cpp's own default order: bias, penalties, dry, then truncation, then the choice."""
+    chain: list[Any] = []
+    if values.logit_bias:
+        chain.append(_logit_bias(values.logit_bias, vocab))
+    if values.has_penalties:
+        chain.append(
+            lib.llama_sampler_init_penalties(
+                vocab.n_tokens,
+                values.repeat_last_n,
+                values.repeat_penalty,
+                values.frequency_penalty,
+                values.presence_penalty,
+            )
+        )
+    if values.dry_multiplier > 0:
+        chain.append(_dry(values, vocab))
+    return chain + _choosers(values, vocab)
+
+
+def _choosers(values: SamplingValues, vocab: Vocab) -> list[Any]:
+    if values.temperature <= 0:
+        return [lib.llama_sampler_init_greedy()]
+    if values.mirostat == 1:
+        mirostat = lib.llama_sampler_init_mirostat(
+            vocab.n_tokens, values.seed, values.mirostat_tau, values.mirostat_eta, _MIROSTAT_M
+        )
+        return [lib.llama_sampler_init_temp(values.temperature), mirostat]
+    if values.mirostat == 2:
+        mirostat = lib.llama_sampler_init_mirostat_v2(values.seed, values.mirostat_tau, values.mirostat_eta)
+        return [lib.llama_sampler_init_temp(values.temperature), mirostat]
+    return [*_truncations(values), _temperature(values), lib.llama_sampler_init_dist(values.seed)]
+
+
+def _truncations(values: SamplingValues) -> list[Any]:
+    chain: list[Any] = []
+    if values.top_n_sigma > 0:
+        chain.append(lib.llama_sampler_init_top_n_sigma(values.top_n_sigma))
+    if values.top_k > 0:
+        chain.append(lib.llama_sampler_init_top_k(values.top_k))
+    if values.typical_p < 1:
+        chain.append(lib.llama_sampler_init_typical(values.typical_p, _MIN_KEEP))
+    if values.top_p < 1:
+        chain.append(lib.llama_sampler_init_top_p(values.top_p, _MIN_KEEP))
+    if values.min_p > 0:
+        chain.append(lib.llama_sampler_init_min_p(values.min_p, _MIN_KEEP))
+    if values.xtc_probability > 0:
+        chain.append(lib.llama_sampler_init_xtc(values.xtc_probability, values.xtc_threshold, _MIN_KEEP, values.seed))
+    return chain
+
+
+def _temperature(values: SamplingValues) -> Any:
+    if values.dynatemp_range > 0:
+        return lib.llama_sampler_init_temp_ext(values.temperature, values.dynatemp_range, values.dynatemp_exponent)
+    return lib.llama_sampler_init_temp(values.temperature)
+
+
+def _dry(values: SamplingValues, vocab: Vocab) -> Any:
+    breakers = [text.encode() for text in values.dry_sequence_breakers]
+    raw = (ctypes.c_char_p * len(breakers))(*breakers)
+    return lib.llama_sampler_init_dry(
+        vocab.handle,
+        values.dry_multiplier,
+        values.dry_base,
+        values.dry_allowed_length,
+        values.dry_penalty_last_n,
+        raw,
+        len(breakers),
+    )
+
+
+def _logit_bias(biases: Mapping[int, float], vocab: Vocab) -> Any:
+    raw = (lib.llama_logit_bias * len(biases))()
+    for i, (token, bias) in enumerate(biases.items()):
+        raw[i].token = token
+        raw[i].bias = bias
+    return lib.llama_sampler_init_logit_bias(vocab.n_tokens, len(biases), raw)

@@ -1,0 +1,83 @@
+"""A model's vocabulary: text to token ids and back to bytes. Knows no sequence and no stop string."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from lsrv.engine.llama.library import lib
+
+Tokens = npt.NDArray[np.int32]
+
+
+class Vocab:
+    """llama_vocab of a loaded model. Safe to call from several threads: llama.cpp only reads it."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self.n_tokens: int = lib.llama_vocab_n_tokens(handle)
+        self._pieces: list[bytes | None] = [None] * self.n_tokens
+        self._is_eog: dict[int, bool] = {}
+        self.bos: int = lib.llama_vocab_bos(handle)
+        self.eos: int = lib.llama_vocab_eos(handle)
+
+    @property
+    def handle(self) -> int:
+        return self._handle
+
+    @cached_property
+    def eog_ids(self) -> npt.NDArray[np.int64]:
+        """All end-of-generation tokens. Built on first use: asking for 150k tokens takes 0.1 s."""
+        return np.array([t for t in range(self.n_tokens) if self.is_eog(t)], np.int64)
+
+    def is_eog(self, token: int) -> bool:
+        """Whether `token` ends a generation. Source: llama_vocab_is_eog."""
+        known = self._is_eog.get(token)
+        if known is None:
+            known = self._is_eog[token] = bool(lib.llama_vocab_is_eog(self._handle, token))
+        return known
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> Tokens:
+        """Token ids of `text`, int32 of shape (n_tokens,).
+
+        add_special: put BOS/EOS where the model wants them. parse_special: "<|im_end|>" becomes its control token.
+        Source: llama_tokenize. Releases the GIL.
+        """
+        raw = text.encode("utf-8", "surrogatepass")
+        tokens = np.empty(len(raw) // 2 + 16, dtype=np.int32)
+        n = self._tokenize_into(raw, tokens, add_special, parse_special)
+        if n < 0:
+            tokens = np.empty(-n, dtype=np.int32)
+            n = self._tokenize_into(raw, tokens, add_special, parse_special)
+        return tokens[:n]
+
+    def _tokenize_into(self, raw: bytes, out: Tokens, add_special: bool, parse_special: bool) -> int:
+        pointer = out.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        return lib.llama_tokenize(self._handle, raw, len(raw), pointer, len(out), add_special, parse_special)
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of one token; empty for control tokens. Cached: building all 150k at load would take 0.3 s."""
+        piece = self._pieces[token]
+        if piece is None:
+            piece = self._pieces[token] = self._read_piece(token, special=False)
+        return piece
+
+    def special_piece(self, token: int) -> bytes:
+        """The bytes of one token, control tokens by their name ("<|im_end|>")."""
+        return self._read_piece(token, special=True)
+
+    def _read_piece(self, token: int, *, special: bool) -> bytes:
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            n: int = lib.llama_token_to_piece(self._handle, token, buffer, size, 0, special)
+            if n >= 0:
+                return buffer.raw[:n]
+            size = -n
+
+    def detokenize(self, tokens: list[int]) -> str:
+        """The text of `tokens`, control tokens included by name; bytes that are no UTF-8 become U+FFFD."""
+        return b"".join(self.special_piece(token) for token in tokens).decode("utf-8", "replace")

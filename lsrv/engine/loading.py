@@ -1,0 +1,108 @@
+"""From a GGUF to a ready engine: read weights, make the context, warm up, say what was taken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lsrv.engine.embedding import EmbeddingEngine
+from lsrv.engine.engine import Engine
+from lsrv.engine.fit import fit_params
+from lsrv.engine.llama.backend import Backend
+from lsrv.engine.llama.batch import Batch
+from lsrv.engine.llama.context import Context
+from lsrv.engine.llama.model import Model
+from lsrv.engine.memory import memory_use
+from lsrv.engine.sampling import model_defaults
+from lsrv.errors import LoadFailedError
+from lsrv.protocol.commands import LoadParams
+from lsrv.protocol.events import LoadStage, ModelInfo
+
+_N_WARMUP_TOKENS = 8  # more than one: the paths for matrices fault apart from those for vectors
+_N_LOG_LINES = 12
+
+OnProgress = Callable[[LoadStage, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready to serve; exactly one of the two engines is there."""
+
+    model: Model
+    params: LoadParams  # as fitted
+    info: ModelInfo
+    sampling_defaults: dict[str, float]
+    generation: Engine | None
+    embedding: EmbeddingEngine | None
+
+    @property
+    def engine(self) -> Engine | EmbeddingEngine:
+        engine = self.generation or self.embedding
+        assert engine is not None
+        return engine
+
+
+def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) -> LoadedModel:
+    """Load, warm up and describe one model; `on_progress` gets (stage, 0..1).
+
+    Raises LoadFailedError with llama.cpp's last log lines in its fields. A CPU that faults on the build's kernels
+    dies in the warm-up, before any request can depend on it.
+    """
+    started = time.perf_counter()
+    backend.log.lines.clear()
+    try:
+        model = Model(params, lambda fraction: on_progress("weights", fraction))
+        params = fit_params(params, model)
+        on_progress("context", 0.0)
+        context = Context(model, params)
+    except LoadFailedError as error:
+        raise LoadFailedError(error.message, log=backend.log.tail(_N_LOG_LINES)) from error
+    log = list(backend.log.lines)
+    on_progress("warmup", 0.0)
+    _warm_up(context, model, params)
+    return LoadedModel(
+        model=model,
+        params=params,
+        info=_describe(model, context, params, log, time.perf_counter() - started),
+        sampling_defaults=model_defaults(model.meta),
+        generation=None if params.is_embedding else Engine(context, model.vocab, params, model.n_swa),
+        embedding=EmbeddingEngine(context, params, model.n_embd) if params.is_embedding else None,
+    )
+
+
+def _warm_up(context: Context, model: Model, params: LoadParams) -> None:
+    n_tokens = min(_N_WARMUP_TOKENS, params.n_ctx_seq)
+    batch = Batch(n_tokens)
+    batch.add_chunk(np.full(n_tokens, max(model.vocab.bos, 0), np.int32), 0, 0, has_output=True)
+    if params.is_embedding:
+        batch.ask_all_outputs()
+    context.decode(batch)
+    context.clear_memory()
+
+
+def _describe(model: Model, context: Context, params: LoadParams, log: Sequence[str], load_s: float) -> ModelInfo:
+    return ModelInfo(
+        arch=model.arch,
+        name=model.meta("general.name") or "",
+        quantization=model.ftype_name,
+        n_params=model.n_params,
+        size_bytes=model.size_bytes,
+        n_vocab=model.vocab.n_tokens,
+        n_ctx_train=model.n_ctx_train,
+        n_ctx_seq=params.n_ctx_seq,
+        n_slots=params.n_slots,
+        n_embd=model.n_embd,
+        kv=params.kv,
+        n_threads=params.n_threads,
+        n_threads_batch=params.n_threads_batch,
+        pooling=context.pooling,
+        has_chat_template=params.chat_template is not None or model.chat_template() is not None,
+        can_generate=not params.is_embedding,
+        can_embed=params.is_embedding,
+        use_extra_bufts=params.use_extra_bufts,
+        memory=memory_use(log),
+        load_s=load_s,
+    )

@@ -1,0 +1,36 @@
+"""How many bytes a load took, by llama.cpp's own log. Pure text in, numbers out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from lsrv.protocol.events import MemoryUse
+
+# "load_tensors:   CPU_Mapped model buffer size =   462.96 MiB", "llama_kv_cache:   CPU KV buffer size = …"
+_LINE = re.compile(
+    r"\s*(?P<device>\S+)\s+(?P<what>model|KV|RS|compute|output) buffer size\s*=\s*(?P<mib>[\d.]+) MiB",
+)
+_MIB = 1024 * 1024
+_FIELDS = {
+    "model": "weights_bytes",
+    "KV": "kv_bytes",
+    "RS": "kv_bytes",  # recurrent state takes the place of the KV cache
+    "compute": "compute_bytes",
+    "output": "output_bytes",
+}
+
+
+def memory_use(log: Iterable[str]) -> MemoryUse:
+    """Sums of the buffers named in the log of one load (exact to llama.cpp's two decimals of a MiB)."""
+    totals = dict.fromkeys(_FIELDS.values(), 0)
+    by_device: dict[str, int] = {}
+    for line in log:
+        match = _LINE.search(line.partition(":")[2])
+        if match is None:
+            continue
+        size_bytes = round(float(match["mib"]) * _MIB)
+        totals[_FIELDS[match["what"]]] += size_bytes
+        device = match["device"].removesuffix("_Mapped")
+        by_device[device] = by_device.get(device, 0) + size_bytes
+    return MemoryUse(**totals, by_device=by_device)

@@ -1,0 +1,110 @@
+"""Sampler settings with every default filled in: request, else model, else llama.cpp. Pure values, no sampler."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+
+from lsrv.protocol.commands import Sampling
+
+_RANDOM_BITS = 32
+_MAX_SEED = 2**32 - 2  # 2**32 - 1 is LLAMA_DEFAULT_SEED: "choose one", which would not be repeatable
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingValues:
+    """What a sampler chain is built from. Defaults: common_params_sampling of llama.cpp's own server."""
+
+    seed: int
+    temperature: float = 0.8
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    typical_p: float = 1.0
+    top_n_sigma: float = -1.0
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.1
+    dynatemp_range: float = 0.0
+    dynatemp_exponent: float = 1.0
+    repeat_last_n: int = 64
+    repeat_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    dry_multiplier: float = 0.0
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
+    dry_penalty_last_n: int = -1
+    dry_sequence_breakers: tuple[str, ...] = ("\n", ":", '"', "*")
+    mirostat: int = 0
+    mirostat_tau: float = 5.0
+    mirostat_eta: float = 0.1
+    logit_bias: Mapping[int, float] | None = None
+
+    @property
+    def has_penalties(self) -> bool:
+        is_neutral = self.repeat_penalty == 1 and self.presence_penalty == 0 and self.frequency_penalty == 0
+        return self.repeat_last_n != 0 and not is_neutral
+
+    @property
+    def is_plain_greedy(self) -> bool:
+        """The likeliest token always, untouched by bias or history: needs no sampler chain."""
+        return self.temperature <= 0 and not (self.has_penalties or self.logit_bias or self.dry_multiplier > 0)
+
+    @property
+    def n_history(self) -> int:
+        """How many earlier tokens the penalties look at; -1: all."""
+        spans = [self.repeat_last_n] if self.has_penalties else []
+        spans += [self.dry_penalty_last_n] if self.dry_multiplier > 0 else []
+        return -1 if -1 in spans else max(spans, default=0)
+
+
+# GGUF metadata keys of a model's own recommended settings: llama_model_meta_key_str.
+_META_KEYS: dict[str, tuple[str, Callable[[str], float]]] = {
+    "temperature": ("general.sampling.temp", float),
+    "top_k": ("general.sampling.top_k", int),
+    "top_p": ("general.sampling.top_p", float),
+    "min_p": ("general.sampling.min_p", float),
+    "xtc_probability": ("general.sampling.xtc_probability", float),
+    "xtc_threshold": ("general.sampling.xtc_threshold", float),
+    "repeat_last_n": ("general.sampling.penalty_last_n", int),
+    "repeat_penalty": ("general.sampling.penalty_repeat", float),
+    "mirostat": ("general.sampling.mirostat", int),
+    "mirostat_tau": ("general.sampling.mirostat_tau", float),
+    "mirostat_eta": ("general.sampling.mirostat_eta", float),
+}
+
+
+def model_defaults(meta: Callable[[str], str | None]) -> dict[str, float]:
+    """The settings a GGUF recommends for itself; `meta` reads one metadata key. Unreadable values are left out."""
+    found: dict[str, float] = {}
+    for name, (key, parse) in _META_KEYS.items():
+        text = meta(key)
+        if text is None:
+            continue
+        try:
+            found[name] = parse(text)
+        except ValueError:
+            continue
+    return found
+
+
+def fill_sampling(sampling: Sampling, defaults: Mapping[str, float], n_ctx_seq: int) -> SamplingValues:
+    """`sampling` with `defaults` under it; a missing seed is drawn at random.
+
+    Negative spans mean the whole context, as in llama.cpp.
+    """
+    values: dict[str, object] = dict(defaults)
+    for field in fields(SamplingValues):
+        given = getattr(sampling, field.name)
+        if given is not None:
+            values[field.name] = given
+    seed = sampling.seed
+    values["seed"] = secrets.randbits(_RANDOM_BITS) % _MAX_SEED if seed is None or seed < 0 else seed % (_MAX_SEED + 1)
+    breakers = values.get("dry_sequence_breakers")
+    if isinstance(breakers, list):
+        values["dry_sequence_breakers"] = tuple(breakers)
+    for span in ("repeat_last_n", "dry_penalty_last_n"):
+        if values.get(span) == -1:
+            values[span] = n_ctx_seq
+    return SamplingValues(**values)  # pyright: ignore[reportArgumentType] - keys are the fields themselves

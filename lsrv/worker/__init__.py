@@ -1,0 +1,1 @@
+"""The child process around one engine: frames in, frames out."""

@@ -1,0 +1,157 @@
+"""From a command to what the engine takes: render, tokenize, check, fill in defaults. Refuses before any work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from collections.abc import Sequence as Items
+
+import numpy as np
+
+from lsrv.chat.answer import AnswerSplitter
+from lsrv.chat.template import ChatTemplate, Message
+from lsrv.engine.detokenize import TextAssembler
+from lsrv.engine.embedding import EmbeddingRequest
+from lsrv.engine.llama.sampler import SamplerChain
+from lsrv.engine.llama.vocab import Tokens
+from lsrv.engine.loading import LoadedModel
+from lsrv.engine.sampling import SamplingValues, fill_sampling
+from lsrv.engine.sequence import Sequence
+from lsrv.errors import PromptTooLongError, RequestError
+from lsrv.protocol.commands import Embed, Generate, Tokenize
+from lsrv.worker.reply import Reply
+
+
+class Intake:
+    """Turns commands for one loaded model into sequences. Every error is a RequestError the client can act on."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._loaded = loaded
+        self._vocab = loaded.model.vocab
+        self._bos = self._token_text(self._vocab.bos)
+        self._template = self._make_template()
+
+    def _make_template(self) -> ChatTemplate | None:
+        source = self._loaded.params.chat_template or self._loaded.model.chat_template()
+        if source is None:
+            return None
+        return ChatTemplate(source, bos=self._bos, eos=self._token_text(self._vocab.eos))
+
+    def _token_text(self, token: int) -> str:
+        return self._vocab.detokenize([token]) if token >= 0 else ""
+
+    def sequence(self, command: Generate) -> tuple[Sequence, Reply]:
+        """The sequence to submit, and where its text goes."""
+        prompt = self.prompt_text(command.messages, command.prompt, command.template_kwargs)
+        tokens = self.prompt_tokens(prompt, is_chat=command.messages is not None)
+        n_room = self._loaded.info.n_ctx_seq - len(tokens)
+        values = fill_sampling(command.sampling, self._loaded.sampling_defaults, self._loaded.info.n_ctx_seq)
+        sequence = Sequence(
+            request_id=command.request_id,
+            prompt=tokens,
+            sampler=self._sampler(values, tokens),
+            text=TextAssembler(command.stop),
+            n_max_tokens=min(command.max_tokens or n_room, n_room),
+            submitted_at=time.perf_counter(),
+            n_top_logprobs=command.n_top_logprobs,
+            is_ignoring_eos=command.ignore_eos,
+            can_reuse_cache=command.cache_prompt,
+        )
+        text = prompt if isinstance(prompt, str) else self._vocab.detokenize(prompt)
+        reply = Reply(
+            is_streaming=command.is_streaming,
+            splitter=AnswerSplitter(text) if command.messages is not None else None,
+            echo=text if command.is_echoing else "",
+        )
+        return sequence, reply
+
+    def embedding_request(self, command: Embed) -> EmbeddingRequest:
+        inputs = [self._embedding_tokens(item, index) for index, item in enumerate(command.inputs)]
+        return EmbeddingRequest(command.request_id, inputs, command.is_normalized)
+
+    def _embedding_tokens(self, item: str | list[int], index: int) -> Tokens:
+        tokens = self._tokens(item, add_special=True, param=f"input[{index}]")
+        if not len(tokens):
+            raise RequestError(f"input[{index}] is empty: there is nothing to embed", param=f"input[{index}]")
+        n_ctx = self._loaded.info.n_ctx_seq
+        if len(tokens) > n_ctx:
+            raise _too_long(len(tokens), n_ctx, f"input[{index}]")
+        return tokens
+
+    def prompt_text(
+        self,
+        messages: Items[Message] | None,
+        prompt: str | list[int] | None,
+        template_kwargs: Mapping[str, object],
+    ) -> str | list[int]:
+        """The text of a request's prompt; token ids pass through."""
+        if messages is None:
+            return prompt if prompt is not None else ""
+        if self._template is None:
+            raise RequestError(
+                "this model has no chat template; use /v1/completions, or set chat_template in its models.toml entry",
+                param="messages",
+            )
+        return self._template.render(messages, template_kwargs)
+
+    def prompt_tokens(self, prompt: str | list[int], *, is_chat: bool) -> Tokens:
+        """Token ids int32 (n,), at least one, that leave room for an answer. Raises PromptTooLongError."""
+        # A template that writes BOS itself must not get a second one.
+        has_own_bos = is_chat and bool(self._bos) and isinstance(prompt, str) and prompt.startswith(self._bos)
+        param = "messages" if is_chat else "prompt"
+        tokens = self._tokens(prompt, add_special=not has_own_bos, param=param)
+        if not len(tokens):
+            if self._vocab.bos < 0:
+                raise RequestError("the prompt is empty, and this model has no token to begin with", param=param)
+            tokens = np.array([self._vocab.bos], np.int32)
+        n_ctx = self._loaded.info.n_ctx_seq
+        if len(tokens) >= n_ctx:
+            raise _too_long(len(tokens), n_ctx, param)
+        return tokens
+
+    def _tokens(self, item: str | list[int], *, add_special: bool, param: str) -> Tokens:
+        if isinstance(item, str):
+            return self._vocab.tokenize(item, add_special=add_special, parse_special=True)
+        self.check_tokens(item, param)
+        return np.array(item, np.int32)
+
+    def check_tokens(self, tokens: Iterable[int], param: str) -> None:
+        """Raise RequestError on an id that this vocabulary doesn't have."""
+        n_vocab = self._vocab.n_tokens
+        for token in tokens:
+            if not 0 <= token < n_vocab:
+                raise RequestError(
+                    f"{param} has token id {token}; this model's are 0 to {n_vocab - 1}: send text, or its own ids",
+                    param=param,
+                )
+
+    def _sampler(self, values: SamplingValues, prompt: Tokens) -> SamplerChain | None:
+        self.check_tokens(values.logit_bias or {}, "logit_bias")
+        if values.is_plain_greedy:
+            return None
+        chain = SamplerChain(values, self._vocab)
+        n_history = values.n_history
+        if n_history > 0:
+            for token in prompt[-n_history:].tolist():
+                chain.accept(token)
+        return chain
+
+    def tokenized(self, command: Tokenize) -> tuple[Tokens, str]:
+        """The tokens of any text or chat, without a length limit, and the text itself."""
+        if command.messages is not None:
+            text = self.prompt_text(command.messages, None, command.template_kwargs)
+            assert isinstance(text, str)
+        else:
+            text = command.text or ""
+        tokens = self._vocab.tokenize(text, add_special=command.add_special, parse_special=command.parse_special)
+        return tokens, text
+
+
+def _too_long(n_tokens: int, n_ctx: int, param: str) -> PromptTooLongError:
+    return PromptTooLongError(
+        f"{param} has {n_tokens} tokens, this model's context holds {n_ctx} with the answer; "
+        "shorten it, or raise context_length",
+        param=param,
+        n_prompt_tokens=n_tokens,
+        n_ctx=n_ctx,
+    )

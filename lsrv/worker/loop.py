@@ -1,0 +1,84 @@
+"""The worker's one loop: commands in, engine steps, events out. Knows no socket option and no template."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from lsrv.engine.llama.backend import Backend
+from lsrv.engine.loading import load_model
+from lsrv.errors import LoadFailedError, RequestError
+from lsrv.protocol.commands import Command, Load, LoadParams, Stop
+from lsrv.protocol.events import Loaded, LoadFailed, LoadStage, Progress, Ready
+from lsrv.worker.channel import Channel
+from lsrv.worker.service import EmbeddingService, GenerationService, Service
+
+_HEARTBEAT_S = 1.0
+_PROGRESS_S = 0.1  # llama.cpp reports every tensor
+
+
+class Worker:
+    """A process with at most one model. `run` returns when the parent says stop or is gone."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._backend = Backend()
+        self._reported_at = 0.0
+
+    def run(self) -> None:
+        try:
+            self._channel.send(self._ready())
+            service = self._load(self._await_load())
+            if service is not None:
+                self._serve(service)
+        except (EOFError, OSError):
+            return  # the parent is gone, and so is everybody we could tell
+
+    def _ready(self) -> Ready:
+        backend = self._backend
+        return Ready(
+            pid=os.getpid(), llama_cpp_version=backend.version, system_info=backend.system_info, devices=backend.devices
+        )
+
+    def _await_load(self) -> LoadParams:
+        while True:
+            for command in self._channel.receive(_HEARTBEAT_S):
+                if isinstance(command, Load):
+                    return command.params
+                if isinstance(command, Stop):
+                    raise EOFError
+
+    def _load(self, params: LoadParams) -> Service | None:
+        try:
+            loaded = load_model(self._backend, params, self._report_progress)
+            service = EmbeddingService(loaded) if loaded.embedding else GenerationService(loaded)
+        except (LoadFailedError, RequestError) as error:
+            self._channel.send(LoadFailed(error.info()))
+            return None
+        self._channel.send(Loaded(loaded.info))
+        return service
+
+    def _report_progress(self, stage: LoadStage, fraction: float) -> None:
+        now = time.monotonic()
+        if stage != "weights" or fraction >= 1 or now - self._reported_at >= _PROGRESS_S:
+            self._reported_at = now
+            self._channel.send(Progress(stage, fraction))
+
+    def _serve(self, service: Service) -> None:
+        beat_at = 0.0
+        while True:
+            now = time.monotonic()
+            if now >= beat_at:
+                self._channel.send(service.heartbeat())
+                beat_at = now + _HEARTBEAT_S
+            for command in self._channel.receive(0 if service.has_work else beat_at - now):
+                if isinstance(command, Stop):
+                    return
+                self._handle(service, command)
+            if service.has_work:
+                for event in service.step():
+                    self._channel.send(event)
+
+    def _handle(self, service: Service, command: Command) -> None:
+        for event in service.handle(command):
+            self._channel.send(event)

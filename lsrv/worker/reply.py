@@ -1,0 +1,80 @@
+"""One request's answer on its way out: engine text in, deltas and the final event out."""
+
+from __future__ import annotations
+
+from lsrv.chat.answer import AnswerSplitter
+from lsrv.engine.sequence import Output, Sequence
+from lsrv.protocol.events import Delta, Finished, TokenLogprob, Usage
+
+
+class Reply:
+    """Collects what a sequence writes. Not streaming: everything travels in `Finished`."""
+
+    __slots__ = ("_content", "_is_streaming", "_logprobs", "_n_reasoning_tokens", "_reasoning", "_splitter")
+
+    def __init__(self, *, is_streaming: bool, splitter: AnswerSplitter | None, echo: str) -> None:
+        self._is_streaming = is_streaming
+        self._splitter = splitter
+        self._content = [echo] if echo else []
+        self._reasoning: list[str] = []
+        self._logprobs: list[TokenLogprob] | None = None
+        self._n_reasoning_tokens = 0
+
+    def push(self, output: Output) -> Delta | None:
+        """Take one step's text; a Delta if there is something to send now."""
+        self._add(output)
+        if not self._is_streaming or not (self._content or self._reasoning):
+            return None
+        content, reasoning, logprobs = self._take()
+        return Delta(output.sequence.request_id, content, reasoning, logprobs)
+
+    def finish(self, sequence: Sequence, output: Output | None) -> Finished:
+        """The final event; `output` is the last step's, None after an abort."""
+        if output is not None:
+            self._add(output)
+        if self._splitter is not None:
+            content, reasoning = self._splitter.flush()
+            self._keep(content, reasoning)
+        content, reasoning, logprobs = self._take()
+        return Finished(
+            request_id=sequence.request_id,
+            finish_reason=sequence.finish_reason or "abort",
+            text=content,
+            reasoning=reasoning,
+            usage=_usage(sequence, self._n_reasoning_tokens),
+            stop_string=sequence.text.stop_string,
+            logprobs=logprobs,
+        )
+
+    def _add(self, output: Output) -> None:
+        if output.logprobs is not None:
+            self._logprobs = (self._logprobs or []) + output.logprobs
+        if self._splitter is None:
+            self._keep(output.text, "")
+            return
+        content, reasoning = self._splitter.push(output.text)
+        self._n_reasoning_tokens += self._splitter.is_reasoning or bool(reasoning)
+        self._keep(content, reasoning)
+
+    def _keep(self, content: str, reasoning: str) -> None:
+        if content:
+            self._content.append(content)
+        if reasoning:
+            self._reasoning.append(reasoning)
+
+    def _take(self) -> tuple[str, str, list[TokenLogprob] | None]:
+        taken = "".join(self._content), "".join(self._reasoning), self._logprobs
+        self._content, self._reasoning, self._logprobs = [], [], None
+        return taken
+
+
+def _usage(sequence: Sequence, n_reasoning_tokens: int) -> Usage:
+    return Usage(
+        n_prompt_tokens=len(sequence.prompt),
+        n_cached_tokens=sequence.n_cached,
+        n_completion_tokens=len(sequence.generated),
+        n_reasoning_tokens=n_reasoning_tokens,
+        queue_s=max(0.0, sequence.scheduled_at - sequence.submitted_at),
+        prefill_s=max(0.0, sequence.first_token_at - sequence.scheduled_at),
+        decode_s=max(0.0, sequence.last_token_at - sequence.first_token_at),
+    )

@@ -1,0 +1,202 @@
+"""What a loaded model does with commands: one service for text, one for embeddings, the same shape for the loop."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from lsrv.engine.embedding import EmbeddingEngine, EmbeddingRequest
+from lsrv.engine.engine import Engine
+from lsrv.engine.llama.context import DecodeError
+from lsrv.engine.llama.vocab import Vocab
+from lsrv.engine.loading import LoadedModel
+from lsrv.engine.sequence import Output
+from lsrv.errors import LsrvError, UnsupportedCapabilityError
+from lsrv.protocol.commands import Abort, Command, Detokenize, Embed, Generate, Load, Stop, Tokenize
+from lsrv.protocol.events import (
+    Accepted,
+    Delta,
+    Detokenized,
+    Embedded,
+    Event,
+    Failed,
+    Finished,
+    Heartbeat,
+    Step,
+    Tokenized,
+)
+from lsrv.worker.intake import Intake
+from lsrv.worker.reply import Reply
+
+
+class Service(Protocol):
+    @property
+    def has_work(self) -> bool: ...
+
+    def handle(self, command: Command) -> list[Event]:
+        """Take one command; what can be said of it at once. Never raises a client's error."""
+        ...
+
+    def step(self) -> list[Event]:
+        """One engine step, and what came of it."""
+        ...
+
+    def heartbeat(self) -> Heartbeat: ...
+
+
+class GenerationService:
+    """Text from one model."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        """Raises RequestError if the model's chat template is broken."""
+        assert loaded.generation is not None
+        self._engine: Engine = loaded.generation
+        self._vocab = loaded.model.vocab
+        self._intake = Intake(loaded)
+        self._replies: dict[int, Reply] = {}
+
+    @property
+    def has_work(self) -> bool:
+        return self._engine.has_work
+
+    def heartbeat(self) -> Heartbeat:
+        return _heartbeat(self._engine)
+
+    def handle(self, command: Command) -> list[Event]:
+        match command:
+            case Generate():
+                return self._generate(command)
+            case Abort():
+                return self._abort(command.request_id)
+            case _:
+                return _handle_common(command, self._intake, self._vocab)
+
+    def _generate(self, command: Generate) -> list[Event]:
+        try:
+            sequence, reply = self._intake.sequence(command)
+        except LsrvError as error:
+            return [Failed(command.request_id, error.info())]
+        self._engine.submit(sequence)
+        self._replies[command.request_id] = reply
+        return [Accepted(command.request_id, len(sequence.prompt))]
+
+    def _abort(self, request_id: int) -> list[Event]:
+        sequence = self._engine.abort(request_id)
+        if sequence is None:
+            return []
+        return [Step([], [self._replies.pop(request_id).finish(sequence, None)])]
+
+    def step(self) -> list[Event]:
+        try:
+            outputs = self._engine.step()
+        except DecodeError as error:
+            return self._fail_all(error)
+        deltas: list[Delta] = []
+        finished: list[Finished] = []
+        for output in outputs:
+            self._emit(output, deltas, finished)
+        return [Step(deltas, finished)] if deltas or finished else []
+
+    def _emit(self, output: Output, deltas: list[Delta], finished: list[Finished]) -> None:
+        sequence = output.sequence
+        if sequence.finish_reason is not None:
+            finished.append(self._replies.pop(sequence.request_id).finish(sequence, output))
+            return
+        delta = self._replies[sequence.request_id].push(output)
+        if delta is not None:
+            deltas.append(delta)
+
+    def _fail_all(self, error: DecodeError) -> list[Event]:
+        failed = self._engine.fail_all()
+        self._replies.clear()
+        return [Failed(sequence.request_id, error.info()) for sequence in failed]
+
+
+class EmbeddingService:
+    """Vectors from one model."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        """Raises RequestError if the model's chat template is broken."""
+        assert loaded.embedding is not None
+        self._engine: EmbeddingEngine = loaded.embedding
+        self._vocab = loaded.model.vocab
+        self._intake = Intake(loaded)
+
+    @property
+    def has_work(self) -> bool:
+        return self._engine.has_work
+
+    def heartbeat(self) -> Heartbeat:
+        return _heartbeat(self._engine)
+
+    def handle(self, command: Command) -> list[Event]:
+        match command:
+            case Embed():
+                return self._embed(command)
+            case Abort():
+                self._engine.abort(command.request_id)
+                return []
+            case _:
+                return _handle_common(command, self._intake, self._vocab)
+
+    def _embed(self, command: Embed) -> list[Event]:
+        try:
+            self._engine.submit(self._intake.embedding_request(command))
+        except LsrvError as error:
+            return [Failed(command.request_id, error.info())]
+        return []
+
+    def step(self) -> list[Event]:
+        try:
+            return [_embedded(request) for request in self._engine.step()]
+        except DecodeError as error:
+            return [Failed(request.request_id, error.info()) for request in self._engine.fail_all()]
+
+
+def _handle_common(command: Command, intake: Intake, vocab: Vocab) -> list[Event]:
+    """Commands that every model answers at once; a request of the wrong kind is told so."""
+    if isinstance(command, Load | Stop | Abort):
+        return []
+    try:
+        return [_answer(command, intake, vocab)]
+    except LsrvError as error:
+        return [Failed(command.request_id, error.info())]
+
+
+def _answer(command: Generate | Embed | Tokenize | Detokenize, intake: Intake, vocab: Vocab) -> Event:
+    match command:
+        case Tokenize():
+            tokens, prompt = intake.tokenized(command)
+            ids: list[int] = tokens.tolist()
+            return Tokenized(command.request_id, ids, [vocab.special_piece(t) for t in ids], prompt)
+        case Detokenize():
+            intake.check_tokens(command.tokens, "tokens")
+            return Detokenized(command.request_id, vocab.detokenize(command.tokens))
+        case Generate():
+            raise UnsupportedCapabilityError(
+                "this model makes embeddings, it writes no text; ask another model", param="model"
+            )
+        case Embed():
+            raise UnsupportedCapabilityError(
+                "this model writes text, it makes no embeddings; ask another model, "
+                'or add an entry for it with kind = "embedding"',
+                param="model",
+            )
+
+
+def _embedded(request: EmbeddingRequest) -> Embedded:
+    vectors = [vector.astype("<f4").tobytes() for vector in request.vectors if vector is not None]
+    return Embedded(request.request_id, vectors, sum(len(tokens) for tokens in request.inputs))
+
+
+def _heartbeat(engine: Engine | EmbeddingEngine) -> Heartbeat:
+    counts = engine.counts
+    return Heartbeat(
+        n_slots_busy=engine.n_running,
+        n_waiting=engine.n_waiting,
+        n_steps=counts.n_steps,
+        n_prefill_tokens=counts.n_prefill_tokens,
+        n_decode_tokens=counts.n_decode_tokens,
+        n_cached_tokens=counts.n_cached_tokens,
+        compute_s=counts.compute_s,
+        overhead_s=counts.overhead_s,
+    )
