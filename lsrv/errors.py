@@ -18,6 +18,7 @@
     │   ├── CrashedError
     │   └── UnresponsiveError
     ├── AbortedError                the client or an operator ended the request
+    ├── ServerError                 a command could not do its work with a running server (CLI exit 1)
     └── BuildError                  weights can't be found, read or made
         ├── WeightsNotFoundError
         └── CorruptWeightsError
@@ -141,6 +142,10 @@ class UnresponsiveError(WorkerError):
 
 class AbortedError(LsrvError):
     code = "aborted"
+
+
+class ServerError(LsrvError):
+    code = "server_error"
 
 
 class BuildError(LsrvError):

@@ -16,15 +16,16 @@ import lsrv
 ROOT = Path(lsrv.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
-LEAVES = {"errors", "log", "protocol", "demo"}
+LEAVES = {"errors", "log", "protocol", "demo", "quantization"}
 ARROWS: dict[str, set[str]] = {
     "": set(),
     "errors": set(),
     "log": {"errors"},
     "demo": set(),
+    "quantization": set(),
     "protocol": {"errors"},
-    "config": {"errors", "demo"},
-    "frontdoor": {"errors", "log"},
+    "config": {"errors", "demo", "quantization"},
+    "frontdoor": {"errors", "log", "quantization"},
     "engine": {"errors", "log", "protocol"},
     "chat": {"errors", "log", "protocol"},
     "worker": {"engine", "chat", *LEAVES},
@@ -38,14 +39,14 @@ ARROWS: dict[str, set[str]] = {
 # A foreign package, and the only places (paths below lsrv/, without .py) that may import it.
 ROOMS_OF_PACKAGES = {
     "llama_cpp": ("engine/llama",),
-    "numpy": ("engine",),
+    "numpy": ("engine", "worker"),
     "tomllib": ("config",),
     "pydantic": ("config",),
     "litestar": ("api",),
     "uvicorn": ("api",),
     "rich": ("cli",),
     "rich_click": ("cli",),
-    "huggingface_hub": ("frontdoor", "cli/doctor"),
+    "huggingface_hub": ("frontdoor", "cli/checks"),
     "jinja2": ("chat",),
 }
 

@@ -1,0 +1,53 @@
+"""The `lsrv` command: one file per command, which parses, calls and prints. What it needs is imported when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import rich_click as click
+
+import lsrv
+from lsrv.cli.completions import completions
+from lsrv.cli.config import config
+from lsrv.cli.doctor import doctor
+from lsrv.cli.from_config import from_config, multi_model
+from lsrv.cli.ps import ps
+from lsrv.cli.serve import serve
+from lsrv.cli.verbs import load, reload, status, unload
+from lsrv.errors import ConfigError, LsrvError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+# https://no-color.org; None leaves it to click, which colours terminals only.
+_COLOR = False if os.environ.get("NO_COLOR") else None
+
+
+_COMMANDS = (from_config, serve, multi_model, ps, load, unload, reload, status, config, doctor, completions)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "color": _COLOR})
+@click.command_panel("Serve", commands=["from-config", "serve"])
+@click.command_panel("A running server", commands=["ps", "load", "unload", "reload", "status"])
+@click.command_panel("This machine", commands=["config", "doctor", "completions"])
+@click.version_option(lsrv.__version__, prog_name="lsrv")
+def cli() -> None:
+    """Serve several GGUF models from one OpenAI-compatible port.
+
+    `lsrv from-config` serves what models.toml lists; without one, a small demo model.
+    """
+
+
+for command in _COMMANDS:
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage or config."""
+    try:
+        cli(prog_name="lsrv")
+    except LsrvError as error:
+        click.echo(f"lsrv: {error.message}", err=True)
+        sys.exit(EXIT_USAGE if isinstance(error, ConfigError) else EXIT_FAILED)

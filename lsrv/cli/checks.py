@@ -1,0 +1,151 @@
+"""What `lsrv doctor` checks. Each check looks at one thing and says what it found and, if that is bad, the mend."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from huggingface_hub.constants import HF_HUB_CACHE
+
+import lsrv
+from lsrv.cli import machine
+from lsrv.cli.rebuild import rebuild_command
+from lsrv.cli.table import size
+from lsrv.cli.worker_probe import probe_worker
+from lsrv.errors import ConfigError, LsrvError
+from lsrv.protocol.events import Ready
+
+Verdict = Literal["ok", "warn", "fail"]
+
+GIB = 1 << 30
+LOW_MEMORY_BYTES = 2 * GIB
+LOW_DISK_BYTES = 10 * GIB
+FULL_DISK_BYTES = 1 * GIB
+
+# A kernel's name of a CPU feature, and the name llama_print_system_info() gives it when the build uses it.
+_SPEED_FEATURES = {
+    "avx2": "AVX2",
+    "fma": "FMA",
+    "f16c": "F16C",
+    "avx512f": "AVX512",
+    "asimddp": "DOTPROD",
+    "i8mm": "MATMUL_INT8",
+    "sve": "SVE",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the report. `mend` is empty when `verdict` is "ok"."""
+
+    name: str
+    verdict: Verdict
+    found: str
+    mend: str = ""
+
+
+def run_checks(host: str, port: int) -> Iterator[Check]:
+    """Every check, in the order a person reads them."""
+    yield Check("lsrv", "ok", f"{lsrv.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    yield from _check_worker()
+    yield _check_cores()
+    yield _check_memory()
+    yield from _check_disks()
+    yield _check_config()
+    yield _check_port(host, port)
+
+
+def _check_worker() -> Iterator[Check]:
+    try:
+        ready = probe_worker()
+    except LsrvError as error:
+        yield Check("worker", "fail", f"no worker starts: {error.message}", rebuild_command("CPU"))
+        return
+    yield Check("worker", "ok", f"starts, llama-cpp-python {ready.llama_cpp_version}")
+    yield Check("build", "ok", ready.system_info.strip())
+    yield check_cpu_features(machine.cpu_name(), machine.cpu_features(), ready)
+    yield check_devices(ready)
+
+
+def check_cpu_features(cpu: str, features: frozenset[str], ready: Ready) -> Check:
+    """Whether the build uses what the processor offers."""
+    used = {name for name, value in _build_flags(ready.system_info) if value != "0"}
+    idle = [name for feature, name in _SPEED_FEATURES.items() if feature in features and name not in used]
+    if not idle:
+        return Check("cpu", "ok", cpu)
+    found = f"{cpu}: this build leaves {', '.join(idle)} unused"
+    return Check("cpu", "warn", found, f"build for this processor: {rebuild_command('CPU')}")
+
+
+def check_devices(ready: Ready) -> Check:
+    """Whether a GPU of this machine is one the build can use."""
+    gpus = [name for name in ready.devices if name != "CPU"]
+    if gpus:
+        return Check("devices", "ok", ", ".join(ready.devices))
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        return Check("devices", "warn", "the build has no Metal", rebuild_command("Metal"))
+    if machine.has_nvidia_gpu():
+        return Check("devices", "warn", "an NVIDIA GPU, and a build without CUDA", rebuild_command("CUDA"))
+    if machine.has_render_node():
+        return Check("devices", "warn", "a GPU, and a build that only uses the CPU", rebuild_command("Vulkan"))
+    return Check("devices", "ok", "CPU only, and no GPU was seen")
+
+
+def _build_flags(system_info: str) -> Iterator[tuple[str, str]]:
+    """(name, value) pairs of llama_print_system_info(): `CPU : SSE3 = 1 | AVX2 = 1 | …`."""
+    for part in system_info.replace(":", "|").split("|"):
+        name, is_pair, value = part.partition("=")
+        if is_pair:
+            yield name.strip(), value.strip()
+
+
+def _check_cores() -> Check:
+    return Check("cores", "ok", f"{machine.n_physical_cores()} physical cores for this process")
+
+
+def _check_memory() -> Check:
+    total, available = machine.memory_bytes()
+    limit = machine.memory_limit_bytes()
+    found = f"{size(total)} RAM, {size(available)} available"
+    if limit is not None:
+        found += f", limited to {size(limit)} by the control group"
+    if min(available, limit or available) < LOW_MEMORY_BYTES:
+        return Check("memory", "warn", found, "serve a smaller model or context, or end other programs")
+    return Check("memory", "ok", found)
+
+
+def _check_disks() -> Iterator[Check]:
+    hub_cache = Path(HF_HUB_CACHE)
+    yield check_disk("hub cache", hub_cache, machine.free_disk_bytes(hub_cache))
+
+
+def _check_config() -> Check:
+    from lsrv.config import load_settings
+
+    try:
+        loaded = load_settings()
+    except ConfigError as error:
+        return Check("config", "fail", error.message, "mend the file; `lsrv config check` checks it again")
+    names = ", ".join(str(path) for path in loaded.files) or "the built-in demo"
+    return Check("config", "ok", f"{names}: {len(loaded.settings.models)} models, {len(loaded.warnings)} warnings")
+
+
+def _check_port(host: str, port: int) -> Check:
+    if machine.is_port_free(host, port):
+        return Check("port", "ok", f"{host}:{port} is free")
+    mend = "`lsrv ps` says whether that is an lsrv; -p names another port"
+    return Check("port", "warn", f"{host}:{port} is in use", mend)
+
+
+def check_disk(name: str, folder: Path, free_bytes: int) -> Check:
+    """Whether `folder` has room for weights."""
+    found = f"{folder}: {size(free_bytes)} free"
+    if free_bytes < FULL_DISK_BYTES:
+        return Check(name, "fail", found, "free some space, or move the cache (HF_HOME)")
+    if free_bytes < LOW_DISK_BYTES:
+        return Check(name, "warn", found, "larger models need more; free some space, or move the cache (HF_HOME)")
+    return Check(name, "ok", found)

@@ -1,0 +1,96 @@
+"""A running server as the command line sees it: JSON requests over one plain HTTP connection."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import SplitResult, urlsplit
+
+import rich_click as click
+
+from lsrv.cli.options import DEFAULT_URL
+from lsrv.errors import ServerError
+
+CONNECT_TIMEOUT_S = 5.0
+
+JsonObject = dict[str, Any]  # a server's answer; every reader checks what it takes out
+
+
+@dataclass(frozen=True)
+class ServerClient:
+    """Talks to the lsrv at `url`. Follows no redirects and uses no proxy: the key goes to that server only."""
+
+    url: str
+    api_key: str | None
+
+    def get(self, path: str) -> JsonObject:
+        """The JSON object at `path`. Raises ServerError with what the server said, or that none answers."""
+        return self._request("GET", path, None)
+
+    def post(self, path: str, body: JsonObject) -> JsonObject:
+        """Send `body` and wait for the answer as long as it takes (a load may take minutes). Raises like `get`."""
+        return self._request("POST", path, body)
+
+    def _request(self, method: str, path: str, body: JsonObject | None) -> JsonObject:
+        headers = {"accept": "application/json", "content-type": "application/json"}
+        if self.api_key:
+            headers["authorization"] = f"Bearer {self.api_key}"
+        connection = self._connect()
+        try:
+            payload = None if body is None else json.dumps(body).encode()
+            connection.request(method, path, payload, headers)
+            response = connection.getresponse()
+            return _answer(response.status, response.read(), self.url)
+        except (OSError, http.client.HTTPException) as error:
+            raise ServerError(f"the server at {self.url} broke off: {error}") from error
+        finally:
+            connection.close()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        parts = _split(self.url)
+        secure = parts.scheme == "https"
+        connection_type = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        connection = connection_type(parts.hostname or "", parts.port, timeout=CONNECT_TIMEOUT_S)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise ServerError(
+                f"no server answers at {self.url} ({error}).\n"
+                "Start one with `lsrv from-config`, or name a running one with --url or LSRV_URL."
+            ) from error
+        connection.sock.settimeout(None)
+        return connection
+
+
+def _split(url: str) -> SplitResult:
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        is_usable = False
+    if not is_usable:
+        raise click.BadParameter(f"{url!r} is no address; one looks like {DEFAULT_URL}", param_hint="--url")
+    return parts
+
+
+def _answer(status: int, body: bytes, url: str) -> JsonObject:
+    try:
+        answer: object = json.loads(body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise ServerError(f"what answers at {url} is no lsrv: it sent status {status} without a JSON object")
+    found = cast("JsonObject", answer)
+    if status >= 400:
+        raise ServerError(_error_message(found, status))
+    return found
+
+
+def _error_message(answer: JsonObject, status: int) -> str:
+    error = answer.get("error")
+    message = cast("JsonObject", error).get("message") if isinstance(error, dict) else None
+    if status == 401:
+        return f"{message or 'the server wants a key'} (pass it with --api-key or LSRV_API_KEY)"
+    return str(message or f"the server answered with status {status}")

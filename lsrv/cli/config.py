@@ -1,0 +1,35 @@
+"""`lsrv config check|schema`: what a models.toml says, and what it may say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import rich_click as click
+
+
+@click.group()
+def config() -> None:
+    """Check a models.toml, or print the schema of one."""
+
+
+@config.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def check(file: Path | None) -> None:
+    """Check FILE (default: the one `lsrv from-config` would take) and say what it serves. Loads nothing."""
+    from lsrv.config import load_settings
+
+    loaded = load_settings(file)
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    names = ", ".join(str(path) for path in loaded.files) or "the built-in demo"
+    ids = ", ".join(model.listed_id for model in loaded.settings.models)
+    click.echo(f"{names}: {len(loaded.settings.models)} models ({ids}), {len(loaded.warnings)} warnings")
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of models.toml, for editors."""
+    from lsrv.config import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))

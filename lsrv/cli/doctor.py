@@ -1,0 +1,48 @@
+"""`lsrv doctor`: is this machine ready to serve, and what would make it better."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from lsrv.cli.options import json_option
+
+if TYPE_CHECKING:
+    from lsrv.cli.checks import Check
+
+_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to check the port at.")
+@click.option("-p", "--port", default=1234, show_default=True, type=click.IntRange(1, 65535), help="Port to check.")
+@json_option
+def doctor(host: str, port: int, as_json: bool) -> None:
+    """Check this machine: build of llama.cpp, processor, memory, disk, port, config."""
+    from lsrv.cli.checks import run_checks
+    from lsrv.cli.rebuild import rebuild_commands
+
+    checks: list[Check] = []
+    for check in run_checks(host, port):
+        checks.append(check)
+        if not as_json:
+            _print_check(check)
+    commands = rebuild_commands()
+    if as_json:
+        click.echo(json.dumps({"checks": [asdict(check) for check in checks], "rebuild": commands}, indent=2))
+    else:
+        click.echo("\nTo put another build of llama.cpp into this environment:")
+        for backend, command in commands.items():
+            click.echo(f"  {backend}:\n    {command}")
+    if any(check.verdict == "fail" for check in checks):
+        raise SystemExit(1)
+
+
+def _print_check(check: Check) -> None:
+    verdict = click.style(f"{check.verdict:4}", fg=_COLOURS[check.verdict])
+    click.echo(f"{verdict}  {check.name:10}  {check.found}")
+    if check.mend:
+        click.echo(f"{'':18}{check.mend}")

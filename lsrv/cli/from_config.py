@@ -1,0 +1,40 @@
+"""`lsrv from-config`: serve what a models.toml lists. `lsrv multi-model` is its older name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+from lsrv.cli.options import listen_options
+
+
+@click.command()
+@click.option(
+    "-f",
+    "--file",
+    type=click.Path(path_type=Path),
+    help="The models.toml. Default: the one in this folder, then the user's config folder, then a built-in demo.",
+)
+@click.option("--default-model-id", metavar="ID", help="Answers requests that name no model.")
+@listen_options
+def from_config(file: Path | None, default_model_id: str | None, **listen: object) -> None:
+    """Serve the models that models.toml lists."""
+    _serve_file(file, default_model_id, listen)
+
+
+@click.command(hidden=True)
+@click.option("--config", "file", type=click.Path(path_type=Path), required=True, help="The models.toml.")
+@click.option("--default-model-id", metavar="ID", help="Answers requests that name no model.")
+@listen_options
+def multi_model(file: Path, default_model_id: str | None, **listen: object) -> None:
+    """The same as from-config."""
+    _serve_file(file, default_model_id, listen)
+
+
+def _serve_file(file: Path | None, default_model_id: str | None, listen: dict[str, object]) -> None:
+    from lsrv.cli.start import given, serve_until_stopped
+    from lsrv.config import load_settings
+
+    overrides = given({"default_model_id": default_model_id, "server": given(listen)})
+    serve_until_stopped(load_settings(file, overrides=overrides))

@@ -1,0 +1,112 @@
+"""Facts about this machine, read once for `lsrv doctor`: processor, memory, disk, port. Judges nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def cpu_name() -> str:
+    """The processor as its maker calls it, else the architecture."""
+    if sys.platform == "darwin":
+        return _sysctl("machdep.cpu.brand_string") or platform.machine()
+    return _cpuinfo("model name") or _cpuinfo("Model") or platform.machine()
+
+
+def cpu_features() -> frozenset[str]:
+    """Instruction set extensions the processor advertises, in the kernel's lower-case names; empty if unknown."""
+    if sys.platform == "darwin":
+        return frozenset(_sysctl("machdep.cpu.features").lower().split())
+    return frozenset((_cpuinfo("flags") or _cpuinfo("Features")).split())
+
+
+def n_physical_cores() -> int:
+    """Cores this process may run on, hyper-threads not counted; at least 1."""
+    n_cores = psutil.cpu_count(logical=False) or 1
+    return min(n_cores, len(os.sched_getaffinity(0))) if sys.platform == "linux" else n_cores
+
+
+def memory_bytes() -> tuple[int, int]:
+    """(total, available) bytes of RAM on the host."""
+    memory = psutil.virtual_memory()
+    return memory.total, memory.available
+
+
+def memory_limit_bytes() -> int | None:
+    """The memory limit of this process's control group (v2, else v1); None without one."""
+    limits = [_limit(path) for path in (*_cgroup_v2_files(), _CGROUP / "memory" / "memory.limit_in_bytes")]
+    total = psutil.virtual_memory().total
+    return min((limit for limit in limits if limit is not None and limit < total), default=None)
+
+
+def free_disk_bytes(folder: Path) -> int:
+    """Bytes a user may still write where `folder` is, or would be made."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def is_port_free(host: str, port: int) -> bool:
+    """Whether a server could listen at `host` and `port` now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def has_nvidia_gpu() -> bool:
+    """Whether the NVIDIA driver shows a device."""
+    return Path("/dev/nvidia0").exists()
+
+
+def has_render_node() -> bool:
+    """Whether a GPU offers a render node (AMD, Intel, and most others on Linux)."""
+    return any(Path("/dev/dri").glob("renderD*"))
+
+
+def _cpuinfo(key: str) -> str:
+    """The value of the first line of /proc/cpuinfo that starts with `key`; empty if there is none."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    pairs = (line.partition(":") for line in text.splitlines())
+    return next((value.strip() for name, _, value in pairs if name.strip() == key), "")
+
+
+def _sysctl(name: str) -> str:
+    found = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, check=False, timeout=5)
+    return found.stdout.strip()
+
+
+def _cgroup_v2_files() -> list[Path]:
+    """memory.max of this process's group and of every group above it; the smallest one binds."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    own = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), None)
+    if own is None:
+        return []
+    group = _CGROUP / own
+    return [folder / "memory.max" for folder in (group, *group.parents) if folder.is_relative_to(_CGROUP)]
+
+
+def _limit(path: Path) -> int | None:
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdecimal() else None

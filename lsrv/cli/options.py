@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import rich_click as click
+
+DEFAULT_URL = "http://127.0.0.1:1234"
+
+Command = Callable[..., Any]
+
+
+def server_options(command: Command) -> Command:
+    """`--url` and `--api-key`: which running server a command talks to."""
+    command = click.option(
+        "--api-key", envvar="LSRV_API_KEY", show_envvar=True, help="Key of that server, if it has any."
+    )(command)
+    return click.option(
+        "--url", envvar="LSRV_URL", show_envvar=True, default=DEFAULT_URL, show_default=True, help="A running server."
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """`--json`: the answer for a program."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")(command)
+
+
+def listen_options(command: Command) -> Command:
+    """`--host` and `--port`: where a server listens; None where the config decides."""
+    command = click.option("-p", "--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")(command)
+    return click.option("--host", help="Address; 0.0.0.0 for other machines too (set api_keys).")(command)

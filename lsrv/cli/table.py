@@ -1,0 +1,38 @@
+"""Plain columns for people and for pipes: no box characters, nothing cut off at a terminal's width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """`header` and `rows` as left-aligned columns two spaces apart; an empty cell is shown as `-`."""
+    lines = [list(header), *([cell or "-" for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def size(n_bytes: int | None) -> str:
+    """`n_bytes` in binary units (`1.1 MiB`); None gives an empty text."""
+    if n_bytes is None:
+        return ""
+    value = float(n_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(value) < 1024 or unit == "GiB":
+            break
+        value /= 1024
+    return f"{n_bytes} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def duration(seconds: float | None) -> str:
+    """`seconds` as a person says it (`0.4s`, `12s`, `3m 20s`, `2h 5m`); None gives an empty text."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60}s"
+    return f"{whole // 3600}h {whole % 3600 // 60}m"

@@ -1,0 +1,65 @@
+"""`lsrv load|unload|reload|status MODEL`: the four verbs of a running server."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import rich_click as click
+
+from lsrv.cli.options import json_option, server_options
+
+# Words of POST /v1/models/{verb} that say the verb did not do what it was asked.
+_FAILURES = frozenset({"not_found", "no_loader_config", "internal_error"})
+
+
+@click.command()
+@click.argument("model")
+@server_options
+@json_option
+def load(model: str, url: str, api_key: str | None, as_json: bool) -> None:
+    """Load MODEL into memory and wait until it is there."""
+    _run_verb("load", {"model_id": model}, url, api_key, as_json)
+
+
+@click.command()
+@click.argument("model")
+@click.option("--force", is_flag=True, help="End running requests instead of waiting for them.")
+@server_options
+@json_option
+def unload(model: str, force: bool, url: str, api_key: str | None, as_json: bool) -> None:
+    """Take MODEL out of memory. The next request for it loads it again."""
+    _run_verb("unload", {"model_id": model, "force": force}, url, api_key, as_json)
+
+
+@click.command()
+@click.argument("model")
+@server_options
+@json_option
+def reload(model: str, url: str, api_key: str | None, as_json: bool) -> None:
+    """Unload MODEL and load it afresh."""
+    _run_verb("reload", {"model_id": model}, url, api_key, as_json)
+
+
+@click.command()
+@click.argument("model")
+@server_options
+@json_option
+def status(model: str, url: str, api_key: str | None, as_json: bool) -> None:
+    """Say whether MODEL is loaded. Loads nothing."""
+    _run_verb("status", {"model_id": model}, url, api_key, as_json)
+
+
+def _run_verb(verb: str, body: dict[str, object], url: str, api_key: str | None, as_json: bool) -> None:
+    from lsrv.cli.client import ServerClient
+
+    if verb in ("load", "reload") and sys.stderr.isatty():
+        click.echo(f"{verb}ing {body['model_id']} …", err=True)
+    answer = ServerClient(url, api_key).post(f"/v1/models/{verb}", body)
+    word = str(answer.get("status"))
+    click.echo(json.dumps(answer, indent=2) if as_json else f"{answer.get('model_id')}: {word}")
+    error = answer.get("error")
+    if error and not as_json:
+        click.echo(error, err=True)
+    if word in _FAILURES:
+        raise SystemExit(1)
