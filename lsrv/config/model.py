@@ -127,11 +127,15 @@ class ContextSettings(Table):
     ubatch_size: int = Field(default=512, ge=1, le=1 << 20, description="Most tokens computed at once within a batch.")
     cache_type_k: CacheType = Field(default="f16", description="Type of the K cache.")
     cache_type_v: CacheType = Field(default="f16", description="Type of the V cache.")
-    kv: Literal["auto", "shared", "split"] = Field(default="auto", description="One KV cache for all slots, or one each.")
+    kv: Literal["auto", "shared", "split"] = Field(
+        default="auto", description="One KV cache for all slots, or one each."
+    )
     flash_attention: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_off)] = Field(
         default="auto", description="Flash attention."
     )
-    context_shift: bool = Field(default=False, description="Drop the oldest tokens instead of ending at a full context.")
+    context_shift: bool = Field(
+        default=False, description="Drop the oldest tokens instead of ending at a full context."
+    )
     pooling: Literal["auto", "none", "mean", "cls", "last", "rank"] = Field(
         default="auto", description="How token embeddings become one vector."
     )
@@ -142,11 +146,15 @@ class ContextSettings(Table):
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if self.ubatch_size > self.batch_size and "ubatch_size" in self.model_fields_set:
-            raise ValueError(f"ubatch_size {self.ubatch_size} is above batch_size {self.batch_size}; make it at most that")
+            raise ValueError(
+                f"ubatch_size {self.ubatch_size} is above batch_size {self.batch_size}; make it at most that"
+            )
         if self.context_length == 0:
             raise ValueError('context_length 0 leaves no room; write a number of tokens, or "auto"')
         if self.flash_attention == "off" and self.cache_type_v not in _FLOAT_CACHE_TYPES:
-            raise ValueError(f'cache_type_v = "{self.cache_type_v}" needs flash attention; set flash_attention = "auto"')
+            raise ValueError(
+                f'cache_type_v = "{self.cache_type_v}" needs flash attention; set flash_attention = "auto"'
+            )
         return self
 
 

@@ -37,18 +37,22 @@ def _keys_problem(keys: tuple[str, ...]) -> str | None:
 
 def _origins_problem(origins: tuple[str, ...]) -> str | None:
     wrong = [origin for origin in origins if not _ORIGIN.fullmatch(origin)]
-    return f'{shown(wrong[0])} is not an origin; write scheme and host, such as "http://localhost:3000"' if wrong else None
+    return (
+        f'{shown(wrong[0])} is not an origin; write scheme and host, such as "http://localhost:3000"' if wrong else None
+    )
 
 
 def _allowed_hosts_problem(hosts: tuple[str, ...]) -> str | None:
     wrong = [host for host in hosts if _host_problem(host)]
-    return f'{shown(wrong[0])} is not a host name; write it without scheme and port' if wrong else None
+    return f"{shown(wrong[0])} is not a host name; write it without scheme and port" if wrong else None
 
 
 def _token_source_problem(source: str) -> str | None:
     if _TOKEN_SOURCE.fullmatch(source):
         return None
-    return "not a token source; write cache, none, env:NAME, path:FILE or literal:TOKEN"  # never echoed: it may be a token
+    return (
+        "not a token source; write cache, none, env:NAME, path:FILE or literal:TOKEN"  # never echoed: it may be a token
+    )
 
 
 Keys = Annotated[Strings, AfterValidator(checked(_keys_problem))]

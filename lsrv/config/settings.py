@@ -30,7 +30,7 @@ class RouteSettings(Table):
 
 
 class Settings(Table):
-    """models.toml with every layer applied. Attribute names are the TOML keys; durations are seconds, ending in `_s`."""
+    """models.toml with every layer applied. Attributes are the TOML keys; durations are seconds, ending in `_s`."""
 
     command: Literal["serve", "run"] = Field(default="serve", description="What from-config does with this file.")
     default_model_id: str | None = Field(default=None, description="id or alias that answers requests naming no model.")
@@ -58,7 +58,7 @@ class Settings(Table):
 
 @dataclass(frozen=True)
 class LoadedSettings:
-    """What loading gives: the settings, what a user should be told, and every file that was read (lowest layer first)."""
+    """The settings, what a user should be told, and every file that was read (lowest layer first)."""
 
     settings: Settings
     warnings: list[str]

@@ -36,7 +36,9 @@ def parse_duration(value: object) -> float:
         return _bounded(float(text), value)
     if text and not _PART.sub("", text):
         return _bounded(sum(float(number) * _UNIT_S[unit] for number, unit in _PART.findall(text)), value)
-    raise ValueError(f'{shown(value)} is not a duration; write seconds (30) or text such as "10m", "1h30m", "-1" (never)')
+    raise ValueError(
+        f'{shown(value)} is not a duration; write seconds (30) or text such as "10m", "1h30m", "-1" (never)'
+    )
 
 
 def _bounded(seconds: float, value: object) -> float:
@@ -61,7 +63,7 @@ def as_strings(value: object) -> tuple[str, ...]:
         items = cast("list[object]", value)
         if all(isinstance(item, str) for item in items):
             return tuple(cast("list[str]", items))
-    raise ValueError(f"{shown(value)} is neither a string nor a list of strings")
+    raise ValueError("neither a string nor a list of strings; put quotes around each")  # no echo: it may be a key
 
 
 def as_tuple(value: object) -> object:

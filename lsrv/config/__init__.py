@@ -1,0 +1,34 @@
+"""models.toml -> typed settings. Every error names file, line or key, and the mend. TOML is known only here."""
+
+from lsrv.config.load import load_settings, settings_for_models
+from lsrv.config.model import (
+    ContextSettings,
+    DefaultSettings,
+    DeviceSettings,
+    FormatSettings,
+    ModelSettings,
+    QuantizationSettings,
+)
+from lsrv.config.schema import json_schema
+from lsrv.config.server import GlobalSettings, ServerSettings
+from lsrv.config.settings import LoadedSettings, Settings
+from lsrv.config.table import parse_duration
+from lsrv.config.template import read_template
+
+__all__ = [
+    "ContextSettings",
+    "DefaultSettings",
+    "DeviceSettings",
+    "FormatSettings",
+    "GlobalSettings",
+    "LoadedSettings",
+    "ModelSettings",
+    "QuantizationSettings",
+    "ServerSettings",
+    "Settings",
+    "json_schema",
+    "load_settings",
+    "parse_duration",
+    "read_template",
+    "settings_for_models",
+]

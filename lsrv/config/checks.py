@@ -1,0 +1,55 @@
+"""What no single key can tell: names that collide, a default that names nothing, entries that disagree. Pure.
+
+All of it works on raw tables, so that it also speaks when some key has the wrong type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lsrv.config.layer import KeyPath, Layer, as_table, names_of
+from lsrv.config.problems import Problem, key_text, problem
+
+
+def find_contradictions(layer: Layer) -> list[Problem]:
+    """Everything that is wrong between keys and entries of `layer`."""
+    return [*_no_models(layer), *_taken_names(layer), *_default_names_nothing(layer), *_mixed_cpu(layer)]
+
+
+def known_names(layer: Layer) -> list[str]:
+    """Every model_id and alias, in the order of the entries."""
+    return [name for model in layer.models() for name in names_of(model)]
+
+
+def _no_models(layer: Layer) -> Iterator[Problem]:
+    found = layer.raw.get("models")
+    if not found and isinstance(found, (list, type(None))):
+        yield problem(layer, (), 'no models; add [[models]] with model_id = "…"')
+
+
+def _taken_names(layer: Layer) -> Iterator[Problem]:
+    owners: dict[str, KeyPath] = {}
+    for index, model in enumerate(layer.models()):
+        path: KeyPath = ("models", index)
+        for position, name in enumerate(names_of(model)):
+            key: KeyPath = (*path, "alias" if position or "model_id" not in model else "model_id")
+            if name not in owners:
+                owners[name] = key
+                continue
+            first = owners[name]
+            where = "the same entry" if first[:2] == path else f"{key_text(layer, first)} ({layer.place(first)})"
+            yield problem(layer, key, f'"{name}" is taken by {where}; choose another name')
+
+
+def _default_names_nothing(layer: Layer) -> Iterator[Problem]:
+    default, names = layer.raw.get("default_model_id"), known_names(layer)
+    if isinstance(default, str) and names and default not in names:
+        yield problem(layer, ("default_model_id",), f'"{default}" names no model; write one of {", ".join(names)}')
+
+
+def _mixed_cpu(layer: Layer) -> Iterator[Problem]:
+    on_cpu = [as_table(model.get("device")).get("cpu", False) is True for model in layer.models()]
+    if any(on_cpu) and not all(on_cpu):
+        path: KeyPath = ("models", on_cpu.index(True), "device", "cpu")
+        other = key_text(layer, ("models", on_cpu.index(False)))
+        yield problem(layer, path, f"true here, but not in {other}; it must agree across all entries")

@@ -1,0 +1,115 @@
+"""Reading one config file into a layer, and where config files are."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+from lsrv.config import json_form, json_lines, toml_lines
+from lsrv.config.foreign import Adapted, adapt
+from lsrv.config.layer import KeyPath, Layer, Place
+from lsrv.config.problems import Problem
+from lsrv.demo import CONFIG_PATH as DEMO_PATH
+from lsrv.errors import ConfigError
+
+FILE_NAME = "models.toml"
+LOCAL_FILE_NAME = "models.local.toml"
+_BYTES_MAX = 4 * 1024 * 1024
+
+
+def find_config() -> Path:
+    """./models.toml, else the one in the user's config folder, else the built-in demo."""
+    import platformdirs
+
+    here = Path(FILE_NAME)
+    of_user = platformdirs.user_config_path("lsrv") / FILE_NAME
+    return next((path for path in (here, of_user) if path.is_file()), DEMO_PATH)
+
+
+def find_local(path: Path) -> Path | None:
+    """The models.local.toml beside `path`, if there is one. None is beside the built-in demo."""
+    local = path.with_name(LOCAL_FILE_NAME)
+    return local if path != DEMO_PATH and local != path and local.is_file() else None
+
+
+def read_file(path: Path) -> Adapted:
+    """The layer that `path` is. Raises ConfigError if it can't be read at all."""
+    kind = path.suffix.lower()
+    if kind == ".toml":
+        return adapt(_read_toml(path, _read_text(path)))
+    if kind == ".json":
+        return _read_json(path, _read_text(path))
+    raise ConfigError(f'{path}: "{path.suffix}" is no kind of config; write a .toml file (or a .json of mistral.rs)')
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.is_file() and path.stat().st_size > _BYTES_MAX:
+            raise ConfigError(f"{path}: longer than {_BYTES_MAX} bytes; this can't be a config")
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; name one with -f FILE, or run `lsrv serve -m MODEL`") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: is a folder; name the file in it, such as {path / FILE_NAME}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read ({error.strerror}); check its permissions") from None
+
+
+def _read_toml(path: Path, text: str) -> Layer:
+    text = text.replace("\r\n", "\n")
+    try:
+        raw = tomllib.loads(text)
+        lines = toml_lines.find_lines(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _toml_error(path, text, str(error)) from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply; no setting needs that") from None
+    return Layer(raw, _origin(path), _places(path, lines))
+
+
+def _read_json(path: Path, text: str) -> Adapted:
+    try:
+        value = json.loads(text)
+        lines, twice = json_lines.find_lines(text)
+    except json.JSONDecodeError as error:
+        raise _syntax_error(path, text, error.lineno, error.colno, error.msg) from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply; no setting needs that") from None
+    places = _places(path, lines)
+    converted = json_form.convert(value, _origin(path), places)
+    adapted = adapt(converted.layer)
+    repeated = [Problem(places[key], ".".join(map(str, key)), "written twice in its object; keep one") for key in twice]
+    warnings, problems = converted.warnings + adapted.warnings, converted.problems + adapted.problems
+    return Adapted(adapted.layer, warnings, problems + repeated)
+
+
+def _origin(path: Path) -> Place:
+    return Place(str(path), None, path.absolute().parent)
+
+
+def _places(path: Path, lines: dict[KeyPath, int]) -> dict[KeyPath, Place]:
+    folder = path.absolute().parent
+    return {key: Place(str(path), line, folder) for key, line in lines.items()}
+
+
+def _toml_error(path: Path, text: str, message: str) -> ConfigError:
+    """tomllib says "what (at line 3, column 5)" or "what (at end of document)"."""
+    what = re.sub(r" \(at [^)]*\)$", "", message)
+    found = re.search(r"\(at line (\d+), column (\d+)\)$", message)
+    lines = text.rstrip("\n").split("\n")
+    line, column = (int(found[1]), int(found[2])) if found else (len(lines), len(lines[-1]) + 1)
+    return _syntax_error(path, text, line, column, what)
+
+
+def _syntax_error(path: Path, text: str, line: int, column: int, what: str) -> ConfigError:
+    lines = text.split("\n")
+    written = lines[line - 1] if line <= len(lines) else ""
+    kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
+    shown = written.strip()[:100]
+    if any(secret in shown for secret in ("api_keys", "admin_keys", "token_source")):
+        shown = shown.split("=")[0].split(":")[0] + "= …"
+    return ConfigError(f"{path}:{line}:{column}: not {kind}: {what}: `{shown}`")

@@ -1,0 +1,225 @@
+"""Files, environment and flags into one `Settings`. Layers, the later over the earlier:
+
+built-in defaults < catalog files < the file < models.local.toml beside it < environment < flags
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from pathlib import Path
+from types import MappingProxyType
+from typing import cast
+
+from pydantic import ValidationError
+
+from lsrv.config.checks import find_contradictions, known_names
+from lsrv.config.env import comma_list, read_environment
+from lsrv.config.files import find_config, find_local, read_file
+from lsrv.config.layer import KeyPath, Layer, Place, RawTable, as_table, merge, names_of
+from lsrv.config.model import ModelSettings
+from lsrv.config.not_yet import find, find_not_yet
+from lsrv.config.problems import Problem, config_error, problem, validation_problems
+from lsrv.config.settings import LoadedSettings, Settings
+from lsrv.config.table import as_strings
+from lsrv.config.template import absolute, read_template
+from lsrv.errors import ConfigError
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+_FLAGS = Place("command line")
+
+
+def load_settings(
+    path: Path | None = None,
+    *,
+    overrides: Mapping[str, object] = _NOTHING,
+    environ: Mapping[str, str] = os.environ,
+) -> LoadedSettings:
+    """The settings of `path` (None: ./models.toml, else the user's, else the built-in demo) under all layers.
+
+    `overrides` has the shape of models.toml, such as {"server": {"port": 8080}}; None counts as not given.
+    Raises ConfigError that names every problem, one line each.
+    """
+    source = path if path is not None else find_config()
+    loading = _Loading(environ)
+    files = [each for each in (source, find_local(source)) if each is not None]
+    return loading.load([loading.read(each) for each in files], overrides, source)
+
+
+def settings_for_models(
+    models: Iterable[Mapping[str, object]],
+    *,
+    overrides: Mapping[str, object] = _NOTHING,
+    environ: Mapping[str, str] = os.environ,
+) -> LoadedSettings:
+    """The settings of entries given as flags, without a file: `serve -m MODEL`. Same checks, same errors."""
+    return _Loading(environ).load([], {**overrides, "models": [dict(model) for model in models]}, None)
+
+
+class _Loading:
+    """One run of loading: gathers what is wrong and what a user should be told."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._files: list[Path] = []
+        self._warnings: list[str] = []
+        self._problems: list[Problem] = []
+
+    def read(self, path: Path) -> Layer:
+        found = read_file(path)
+        self._files.append(path)
+        self._warnings += found.warnings
+        self._problems += found.problems
+        return found.layer
+
+    def load(self, files: list[Layer], overrides: Mapping[str, object], source: Path | None) -> LoadedSettings:
+        variables, warnings = read_environment(self._environ)
+        self._warnings += warnings
+        flags = Layer(cast("RawTable", _given(overrides)), _FLAGS, _flag_places(overrides))
+        merged = self._chosen(self._with_catalog(reduce(merge, [*files, variables, flags])))
+        self._add_keys_of_variable(merged)
+        self._problems += find_not_yet(merged) + find_contradictions(merged)
+        _place_templates(merged)
+        self._check_templates(merged)
+        settings = self._validated(merged)
+        if self._problems or settings is None:
+            raise config_error(self._problems)
+        return LoadedSettings(_resolved(settings, merged).read_from(source), self._warnings, self._files)
+
+    def _with_catalog(self, layer: Layer) -> Layer:
+        """`layer` over the catalogs it names. A catalog holds entries only."""
+        key: KeyPath = ("server", "catalog")
+        try:
+            names = as_strings(as_table(layer.raw.get("server")).get("catalog", []))
+        except ValueError:
+            return layer  # the type check reports it
+        catalogs: list[Layer] = []
+        before, self._files = self._files, []
+        for name in names:
+            catalog = self.read((layer.place(key).folder or Path()) / Path(name).expanduser())
+            for other in catalog.raw.keys() - {"models"}:
+                text = f"a catalog holds [[models]] only; move it to {layer.place(key).label}"
+                self._problems.append(problem(catalog, (other,), text))
+            catalogs.append(Layer({"models": catalog.raw.get("models", [])}, catalog.origin, catalog.places))
+        self._files += before
+        return reduce(merge, [*catalogs, layer])
+
+    def _chosen(self, layer: Layer) -> Layer:
+        """`layer` with the entries that MODELS names; all of them where it is not set."""
+        wanted = comma_list(self._environ.get("MODELS", ""))
+        if not wanted:
+            return layer
+        known = known_names(layer)
+        for name in wanted:
+            if name not in known:
+                text = f'"{name}" names no model; write some of {", ".join(known) or "(there are none)"}'
+                self._problems.append(Problem(Place("MODELS"), "", text))
+        kept = [index for index, model in enumerate(layer.models()) if set(names_of(model)) & set(wanted)]
+        chosen = _only(layer, kept)
+        default = layer.raw.get("default_model_id")
+        if default in known and default not in known_names(chosen):
+            del chosen.raw["default_model_id"]
+            self._warnings.append(f'MODELS: leaves out the default "{default}"; the first entry is the default now')
+        return chosen
+
+    def _add_keys_of_variable(self, layer: Layer) -> None:
+        """api_keys_env names a variable that holds more api_keys."""
+        server = as_table(layer.raw.get("server"))
+        name = server.get("api_keys_env")
+        if not isinstance(name, str):
+            return
+        keys = comma_list(self._environ.get(name, ""))
+        if not keys:
+            text = f'the variable "{name}" is not set; set it to the keys, separated by commas, or remove this'
+            self._problems.append(problem(layer, ("server", "api_keys_env"), text))
+            return
+        own = server.get("api_keys", [])
+        own = [own] if isinstance(own, str) else own
+        if isinstance(own, (list, tuple)):
+            server["api_keys"] = list(dict.fromkeys([*cast("list[str]", own), *keys]))
+
+    def _check_templates(self, layer: Layer) -> None:
+        for path, template in _templates(layer):
+            try:
+                read_template(template)
+            except ConfigError as error:
+                self._problems.append(problem(layer, path, error.message))
+
+    def _validated(self, layer: Layer) -> Settings | None:
+        try:
+            return Settings.model_validate(layer.raw)
+        except ValidationError as error:
+            self._problems += _without_twins(validation_problems(layer, error), self._problems)
+            return None
+
+
+def _given(value: object) -> object:
+    """`value` in plain dicts and lists, without the flags that were not given (None)."""
+    if isinstance(value, Mapping):
+        table = cast("Mapping[str, object]", value)
+        return {key: _given(inner) for key, inner in table.items() if inner is not None}
+    if isinstance(value, (list, tuple)):
+        return [_given(inner) for inner in cast("list[object]", value)]
+    return value
+
+
+def _flag_places(overrides: Mapping[str, object]) -> dict[KeyPath, Place]:
+    """Without these, merged keys would be blamed on the file below."""
+    places: dict[KeyPath, Place] = {}
+
+    def walk(value: object, path: KeyPath) -> None:
+        if path and value is not None and not (isinstance(value, Mapping) and len(path) == 1):
+            places[path] = _FLAGS
+        if isinstance(value, Mapping):
+            for key, inner in cast("Mapping[str, object]", value).items():
+                walk(inner, (*path, key))
+        elif isinstance(value, (list, tuple)):
+            for index, inner in enumerate(cast("list[object]", value)):
+                walk(inner, (*path, index))
+
+    walk(overrides, ())
+    return places
+
+
+def _only(layer: Layer, kept: list[int]) -> Layer:
+    """`layer` with the entries at the indices `kept`."""
+    models = layer.models()
+    new_index = {old: new for new, old in enumerate(kept)}
+    places: dict[KeyPath, Place] = {}
+    for path, place in layer.places.items():
+        index = path[1] if path[0] == "models" and len(path) > 1 else None
+        if index is None:
+            places[path] = place
+        elif isinstance(index, int) and index in new_index:
+            places["models", new_index[index], *path[2:]] = place
+    return Layer({**layer.raw, "models": [models[index] for index in kept]}, layer.origin, places)
+
+
+def _templates(layer: Layer) -> list[tuple[KeyPath, str]]:
+    found = [*find(layer, "models.chat_template"), *find(layer, "models.jinja_explicit")]
+    return [(path, template) for path, template in found if isinstance(template, str)]
+
+
+def _place_templates(layer: Layer) -> None:
+    """Template paths start where they are written."""
+    for path, template in _templates(layer):
+        folder = layer.place(path).folder or Path.cwd()
+        layer.models()[cast("int", path[1])][str(path[2])] = absolute(template, folder)
+
+
+def _resolved(settings: Settings, layer: Layer) -> Settings:
+    """`settings` whose entries know their folder, and take what they do not say from the server."""
+    models: list[ModelSettings] = []
+    for index, model in enumerate(settings.models):
+        placed = model.placed_in(layer.place(("models", index, "model_id")).folder or Path.cwd())
+        if "keep_alive_s" not in model.model_fields_set:
+            placed = placed.model_copy(update={"keep_alive_s": settings.server.keep_alive_s})
+        models.append(placed)
+    return settings.model_copy(update={"models": tuple(models)})
+
+
+def _without_twins(found: list[Problem], known: list[Problem]) -> list[Problem]:
+    """`found` without what is said already about the same key."""
+    said = {(each.place, each.key) for each in known}
+    return [each for each in found if (each.place, each.key) not in said]

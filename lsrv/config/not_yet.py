@@ -1,0 +1,85 @@
+"""The one list of keys whose feature is not in this version. When a feature lands, delete its line. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from lsrv.config.layer import KeyPath, Layer, RawTable, as_table
+from lsrv.config.problems import Problem, problem
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """A key (dotted, without indices), the values of it that are refused, and what to do."""
+
+    key: str
+    is_refused: Callable[[object], bool]
+    mend: str
+
+
+def _always(value: object) -> bool:
+    return True
+
+
+def _unless(*harmless: object) -> Callable[[object], bool]:
+    return lambda value: value not in harmless
+
+
+def _if(*refused: object) -> Callable[[object], bool]:
+    return lambda value: value in refused
+
+
+NOT_YET: tuple[NotYet, ...] = (
+    NotYet("command", _if("run"), 'the chat in the terminal comes later; write command = "serve"'),
+    NotYet("server.memory_budget", _unless("auto"), "nothing is evicted for room; remove it"),
+    NotYet("server.gpu_budget", _unless({}), "nothing is evicted for room; remove it"),
+    NotYet("server.max_loaded_models", _unless(0), "nothing is evicted for room; remove it"),
+    NotYet("server.swap_patience", _always, "nothing is evicted for room; remove it"),
+    NotYet("models.kind", _if("rerank"), 'write "embedding" for vectors, or remove the entry'),
+    NotYet("models.kind", _if("multimodal"), 'images and audio come later; write "text" for the text part alone'),
+    NotYet("models.kind", _if("speech", "handler"), "only GGUF text and embedding models; remove the entry"),
+    NotYet("models.kind", _if("upstream"), "only models on this machine; remove the entry"),
+    NotYet("models.chat_template_name", _always, "name a file with chat_template instead, or remove it"),
+    NotYet("models.pinned", _unless(False), 'remove it; keep_alive = "-1" keeps a model loaded'),
+    NotYet("models.priority", _unless(0), "remove it"),
+    NotYet("models.format.format", _if("plain"), "only GGUF files are read; remove it, or name a GGUF"),
+    NotYet("models.format.mmproj", _always, "images and audio come later; remove it for the text part alone"),
+    NotYet("models.quantization.quant", _if("auto"), 'write a width such as "4"'),
+    NotYet("models.quantization.isq", _always, 'write quant = "…" to take a ready file of that quantization'),
+    NotYet("models.quantization.imatrix", _always, "remove it; it only matters for quantizing here"),
+    NotYet("models.device.rpc", _unless([], ""), "remove it"),
+    NotYet("models.context.context_shift", _unless(False), "remove it; a full context ends the answer"),
+    NotYet("models.speculative.mode", _unless("off"), 'remove it, or write "off"'),
+    NotYet("models.speculative.draft", _always, "remove it"),
+    NotYet("models.speculative.max_tokens", _always, "remove it"),
+    NotYet("models.adapters", _unless([]), "LoRA comes later; remove it"),
+    NotYet("models.adapter", _always, "LoRA comes later; remove it"),  # mistral.rs's own form of adapters
+    NotYet("models.upstream", _always, "only models on this machine; remove the entry"),
+    NotYet("routes", _unless([]), "remove it, and let clients name the model"),
+)
+
+
+def find_not_yet(layer: Layer) -> list[Problem]:
+    """Every key of `layer` that asks for a feature this version lacks."""
+    return [
+        problem(layer, path, f"not in this version yet; {entry.mend}")
+        for entry in NOT_YET
+        for path, value in find(layer, entry.key)
+        if entry.is_refused(value)
+    ]
+
+
+def find(layer: Layer, key: str) -> Iterator[tuple[KeyPath, object]]:
+    """Each place of the dotted `key` in `layer` with its value; "models." stands for every entry."""
+    parts = key.split(".")
+    roots: list[tuple[KeyPath, RawTable]] = [((), layer.raw)]
+    if parts[0] == "models":
+        parts = parts[1:]
+        roots = [(("models", index), model) for index, model in enumerate(layer.models())]
+    for root, table in roots:
+        value: object = table
+        for part in parts:
+            value = as_table(value).get(part)
+        if value is not None:
+            yield (*root, *parts), value
