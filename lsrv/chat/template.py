@@ -13,7 +13,7 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from lsrv.chat.limits import limited
-from lsrv.errors import RequestError
+from lsrv.errors import LoadFailedError, RequestError
 
 Message = Mapping[str, object]
 
@@ -35,7 +35,7 @@ class ChatTemplate:
     """A compiled template with the tokens it may name. Belongs to the main thread (its limits use a signal)."""
 
     def __init__(self, source: str, *, bos: str, eos: str) -> None:
-        """Raises RequestError if the template is no valid Jinja."""
+        """Raises LoadFailedError if the template is no valid Jinja."""
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, loopcontrols]
         )
@@ -46,7 +46,7 @@ class ChatTemplate:
             with limited(_RENDER_S, _RENDER_BYTES):
                 self._template = environment.from_string(source)
         except (TemplateError, RecursionError, TimeoutError, MemoryError) as error:
-            raise RequestError(
+            raise LoadFailedError(
                 f"the model's chat template is broken: {error}; set chat_template in models.toml"
             ) from error
 

@@ -7,7 +7,7 @@ import time
 
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.loading import load_model
-from lsrv.errors import LoadFailedError, RequestError
+from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import Command, Load, LoadParams, Stop
 from lsrv.protocol.events import Loaded, LoadFailed, LoadStage, Progress, Ready
 from lsrv.worker.channel import Channel
@@ -52,7 +52,7 @@ class Worker:
         try:
             loaded = load_model(self._backend, params, self._report_progress)
             service = EmbeddingService(loaded) if loaded.embedding else GenerationService(loaded)
-        except (LoadFailedError, RequestError) as error:
+        except LoadFailedError as error:
             self._channel.send(LoadFailed(error.info()))
             return None
         self._channel.send(Loaded(loaded.info))

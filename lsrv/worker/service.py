@@ -47,7 +47,7 @@ class GenerationService:
     """Text from one model."""
 
     def __init__(self, loaded: LoadedModel) -> None:
-        """Raises RequestError if the model's chat template is broken."""
+        """Raises LoadFailedError if the model's chat template is broken."""
         assert loaded.generation is not None
         self._engine: Engine = loaded.generation
         self._vocab = loaded.model.vocab
@@ -115,7 +115,7 @@ class EmbeddingService:
     """Vectors from one model."""
 
     def __init__(self, loaded: LoadedModel) -> None:
-        """Raises RequestError if the model's chat template is broken."""
+        """Raises LoadFailedError if the model's chat template is broken."""
         assert loaded.embedding is not None
         self._engine: EmbeddingEngine = loaded.embedding
         self._vocab = loaded.model.vocab

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import contextlib
+import time
+
+import pytest
+
+from lsrv.chat.template import ChatTemplate
+from lsrv.errors import LoadFailedError, RequestError
+
+CHATML = (
+    "{{ bos_token }}{% for m in messages %}"
+    "{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+HELLO = [{"role": "user", "content": "hi"}]
+
+
+def render(source: str, messages: list[dict[str, object]] = HELLO, **kwargs: object) -> str:
+    return ChatTemplate(source, bos="<s>", eos="</s>").render(messages, kwargs)
+
+
+def test_messages_become_a_prompt_for_the_assistant() -> None:
+    assert render(CHATML) == "<s><|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_a_last_message_of_the_assistant_is_continued() -> None:
+    messages = [*HELLO, {"role": "assistant", "content": "Hello, I "}]
+    assert render(CHATML, messages) == "<s><|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nHello, I"
+
+
+def test_kwargs_reach_the_template() -> None:
+    assert render("{% if enable_thinking %}think{% else %}no{% endif %}", enable_thinking=True) == "think"
+
+
+def test_tojson_writes_no_html_escapes() -> None:
+    assert render("{{ {'a': '<é>'} | tojson }}") == '{"a": "<é>"}'
+
+
+def test_generation_marks_are_only_their_body() -> None:
+    assert render("{% generation %}x{% endgeneration %}") == "x"
+
+
+def test_a_templates_own_complaint_reaches_the_client() -> None:
+    with pytest.raises(RequestError, match="roles must alternate"):
+        render("{{ raise_exception('roles must alternate') }}")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ''.__class__.__mro__ }}",
+        "{{ messages.append(1) }}",
+        "{{ cycler.__init__.__globals__.os.system('true') }}",
+        "{{ lipsum.__globals__ }}",
+    ],
+)
+def test_the_sandbox_lets_nothing_out(source: str) -> None:
+    with contextlib.suppress(RequestError):
+        assert "class" not in render(source)
+
+
+def test_an_endless_template_is_stopped() -> None:
+    started = time.monotonic()
+    loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% set x = a %}{% endfor %}{% endfor %}"
+    with pytest.raises(RequestError, match="longer than"):
+        render(loop)
+    assert time.monotonic() - started < 20
+
+
+def test_a_template_that_eats_memory_is_stopped() -> None:
+    with pytest.raises(RequestError):
+        render("{{ 'x' * 2000000000 }}")
+    with pytest.raises(RequestError):
+        render("{{ '%2000000000s' % 'x' }}")
+
+
+def test_a_broken_template_says_what_to_do() -> None:
+    with pytest.raises(LoadFailedError, match="set chat_template"):
+        ChatTemplate("{% if %}", bos="", eos="")

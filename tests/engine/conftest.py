@@ -1,0 +1,84 @@
+"""A real engine over the embedded model."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+import pytest
+
+from lsrv.demo import MODEL_PATH
+from lsrv.engine.detokenize import TextAssembler
+from lsrv.engine.engine import Engine
+from lsrv.engine.llama.backend import Backend
+from lsrv.engine.llama.sampler import SamplerChain
+from lsrv.engine.loading import LoadedModel, load_model
+from lsrv.engine.sampling import fill_sampling
+from lsrv.engine.sequence import Sequence
+from lsrv.protocol.commands import LoadParams, Sampling
+
+GREEDY = Sampling(temperature=0)
+
+LoadDemo = Callable[..., LoadedModel]
+
+
+@pytest.fixture(scope="session")
+def backend() -> Backend:
+    return Backend()
+
+
+@pytest.fixture(scope="session")
+def load_demo(backend: Backend) -> LoadDemo:
+    def load(**params: object) -> LoadedModel:
+        given = {"n_ctx_seq": 256, "n_slots": 4, "n_threads": 1} | params
+        return load_model(backend, LoadParams(model_path=str(MODEL_PATH), **given), lambda _stage, _fraction: None)
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def _shared(load_demo: LoadDemo) -> LoadedModel:
+    return load_demo()
+
+
+@pytest.fixture
+def demo(_shared: LoadedModel) -> LoadedModel:
+    """The demo model with four slots of 256 tokens, nothing in its cache."""
+    assert _shared.generation is not None
+    _shared.generation.fail_all()
+    return _shared
+
+
+def make_sequence(
+    demo: LoadedModel,
+    request_id: int,
+    prompt: str,
+    *,
+    sampling: Sampling = GREEDY,
+    n_max_tokens: int = 20,
+    stops: list[str] | None = None,
+    **options: object,
+) -> Sequence:
+    vocab = demo.model.vocab
+    values = fill_sampling(sampling, {}, demo.params.n_ctx_seq)
+    return Sequence(
+        request_id=request_id,
+        prompt=vocab.tokenize(prompt, add_special=True, parse_special=True),
+        sampler=None if values.is_plain_greedy else SamplerChain(values, vocab),
+        text=TextAssembler(stops or []),
+        n_max_tokens=n_max_tokens,
+        submitted_at=time.perf_counter(),
+        **options,
+    )
+
+
+def run_all(engine: Engine, *sequences: Sequence) -> dict[int, str]:
+    """Submit all, step until nothing is left; the text of every sequence by request id."""
+    for sequence in sequences:
+        engine.submit(sequence)
+    texts: dict[int, str] = defaultdict(str)
+    while engine.has_work:
+        for output in engine.step():
+            texts[output.sequence.request_id] += output.text
+    return texts

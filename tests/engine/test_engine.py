@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lsrv.engine.engine import Engine
+from lsrv.engine.loading import LoadedModel
+from lsrv.protocol.commands import Sampling
+from tests.engine.conftest import LoadDemo, make_sequence, run_all
+
+PROMPTS = ["Once upon a time", "The little dog", "Lily and Tom went to the park", "One day, a big bird"]
+
+
+def engine_of(demo: LoadedModel) -> Engine:
+    assert demo.generation is not None
+    return demo.generation
+
+
+def test_the_demo_model_tells_a_story(demo: LoadedModel) -> None:
+    text = run_all(engine_of(demo), make_sequence(demo, 1, "Once upon a time"))[1]
+    assert text.startswith(", there was a little girl named")
+
+
+def test_sequences_in_one_batch_say_what_each_says_alone(demo: LoadedModel) -> None:
+    engine = engine_of(demo)
+    alone = {i: run_all(engine, make_sequence(demo, i, prompt))[i] for i, prompt in enumerate(PROMPTS)}
+    engine.fail_all()
+    together = run_all(engine, *(make_sequence(demo, i, prompt) for i, prompt in enumerate(PROMPTS)))
+    assert together == alone
+
+
+def test_more_sequences_than_slots_all_finish(demo: LoadedModel) -> None:
+    texts = run_all(engine_of(demo), *(make_sequence(demo, i, PROMPTS[i % 4]) for i in range(11)))
+    assert all(texts[i] == texts[i % 4] != "" for i in range(11))
+
+
+def test_a_prompt_read_in_chunks_beside_a_running_stream_changes_nothing(load_demo: LoadDemo) -> None:
+    long_prompt = " ".join(PROMPTS * 4)
+    small = load_demo(n_batch=32, n_ubatch=16)
+    engine = engine_of(small)
+    alone = run_all(engine, make_sequence(small, 1, long_prompt))[1]
+    engine.fail_all()
+    engine.submit(make_sequence(small, 2, "Once upon a time", n_max_tokens=60))
+    engine.step()
+    assert run_all(engine, make_sequence(small, 1, long_prompt))[1] == alone
+
+
+def test_a_repeated_prompt_is_reused_except_for_its_last_token(demo: LoadedModel) -> None:
+    engine = engine_of(demo)
+    first = make_sequence(demo, 1, PROMPTS[2])
+    second = make_sequence(demo, 2, PROMPTS[2])
+    texts = run_all(engine, first) | run_all(engine, second)
+    assert (first.n_cached, second.n_cached) == (0, len(second.prompt) - 1)
+    assert texts[1] == texts[2]
+
+
+def test_the_second_turn_of_a_conversation_reuses_prompt_and_answer(demo: LoadedModel) -> None:
+    engine = engine_of(demo)
+    first = make_sequence(demo, 1, PROMPTS[0])
+    answer = run_all(engine, first)[1]
+    second = make_sequence(demo, 2, PROMPTS[0] + answer + " Then Lily")
+    cached = run_all(engine, second)[2]
+    assert second.n_cached >= len(first.prompt)
+    engine.fail_all()
+    assert run_all(engine, make_sequence(demo, 3, PROMPTS[0] + answer + " Then Lily"))[3] == cached
+
+
+def test_cache_prompt_off_computes_everything_again(demo: LoadedModel) -> None:
+    engine = engine_of(demo)
+    run_all(engine, make_sequence(demo, 1, PROMPTS[2]))
+    again = make_sequence(demo, 2, PROMPTS[2], can_reuse_cache=False)
+    run_all(engine, again)
+    assert again.n_cached == 0
+
+
+def test_a_stop_string_across_tokens_ends_the_text_before_it(demo: LoadedModel) -> None:
+    sequence = make_sequence(demo, 1, "Once upon a time", stops=["girl named"], n_max_tokens=50)
+    text = run_all(engine_of(demo), sequence)[1]
+    assert text == ", there was a little "
+    assert (sequence.finish_reason, sequence.text.stop_string) == ("stop", "girl named")
+
+
+def test_the_token_limit_ends_with_length(demo: LoadedModel) -> None:
+    sequence = make_sequence(demo, 1, "Once upon a time", n_max_tokens=3)
+    run_all(engine_of(demo), sequence)
+    assert (sequence.finish_reason, len(sequence.generated)) == ("length", 3)
+
+
+def test_an_aborted_sequence_leaves_its_slot_in_the_same_step(load_demo: LoadDemo) -> None:
+    demo = load_demo(n_slots=1)
+    engine = engine_of(demo)
+    running = make_sequence(demo, 1, PROMPTS[0], n_max_tokens=200)
+    queued = make_sequence(demo, 2, PROMPTS[1])
+    engine.submit(running)
+    engine.step()
+    engine.submit(queued)
+    assert engine.abort(1) is running
+    engine.step()
+    assert running.finish_reason == "abort"
+    assert queued.seq_id == running.seq_id
+    assert engine.abort(1) is None
+
+
+def test_a_waiting_sequence_can_be_aborted(load_demo: LoadDemo) -> None:
+    demo = load_demo(n_slots=1)
+    engine = engine_of(demo)
+    engine.submit(make_sequence(demo, 1, PROMPTS[0]))
+    engine.submit(make_sequence(demo, 2, PROMPTS[1]))
+    assert engine.abort(2) is not None
+    assert set(run_all(engine)) == {1}
+
+
+def test_a_seed_repeats_its_text_and_another_seed_does_not(demo: LoadedModel) -> None:
+    engine = engine_of(demo)
+
+    def sampled(request_id: int, seed: int) -> str:
+        sampling = Sampling(temperature=1.5, seed=seed, top_k=0, top_p=1, min_p=0)
+        return run_all(engine, make_sequence(demo, request_id, PROMPTS[0], sampling=sampling))[request_id]
+
+    assert sampled(1, 42) == sampled(2, 42) != sampled(3, 43)
+
+
+def test_ignoring_eos_writes_on_to_the_limit(demo: LoadedModel) -> None:
+    sequence = make_sequence(demo, 1, PROMPTS[0], n_max_tokens=200, is_ignoring_eos=True)
+    run_all(engine_of(demo), sequence)
+    assert len(sequence.generated) == 200
+    assert not any(demo.model.vocab.is_eog(token) for token in sequence.generated)
+
+
+def test_a_logit_bias_forces_its_token(demo: LoadedModel) -> None:
+    sampling = Sampling(temperature=0, logit_bias={300: 1000.0})
+    sequence = make_sequence(demo, 1, PROMPTS[0], sampling=sampling, n_max_tokens=3)
+    run_all(engine_of(demo), sequence)
+    assert sequence.generated == [300, 300, 300]
+
+
+def test_a_strong_presence_penalty_never_repeats_a_token(demo: LoadedModel) -> None:
+    sampling = Sampling(temperature=0, presence_penalty=1000.0, repeat_last_n=-1)
+    sequence = make_sequence(demo, 1, PROMPTS[0], sampling=sampling, n_max_tokens=40)
+    run_all(engine_of(demo), sequence)
+    assert len(set(sequence.generated)) == len(sequence.generated)
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        Sampling(seed=1, mirostat=1),
+        Sampling(seed=1, mirostat=2),
+        Sampling(seed=1, xtc_probability=0.5),
+        Sampling(seed=1, typical_p=0.5),
+        Sampling(seed=1, top_n_sigma=1.0),
+        Sampling(seed=1, dynatemp_range=0.3),
+        Sampling(seed=1, dry_multiplier=0.8),
+    ],
+)
+def test_every_sampler_writes_text(demo: LoadedModel, sampling: Sampling) -> None:
+    assert run_all(engine_of(demo), make_sequence(demo, 1, PROMPTS[0], sampling=sampling))[1]
+
+
+def test_logprobs_are_those_of_a_softmax_and_greedy_takes_the_top(demo: LoadedModel) -> None:
+    engine = engine_of(demo)
+    engine.submit(make_sequence(demo, 1, PROMPTS[0], n_top_logprobs=5, n_max_tokens=4))
+    n_vocab = demo.model.vocab.n_tokens
+    while engine.has_work:
+        (output,) = engine.step()
+        assert output.logprobs is not None
+        (chosen,) = output.logprobs
+        assert chosen.logprob == chosen.top[0].logprob
+        assert [t.logprob for t in chosen.top] == sorted((t.logprob for t in chosen.top), reverse=True)
+        assert 0 < np.exp([t.logprob for t in chosen.top]).sum() <= 1 + 1e-6
+        assert len(chosen.top) == 5 < n_vocab
+
+
+def test_a_shared_kv_cache_says_the_same_as_separate_streams(load_demo: LoadDemo) -> None:
+    texts = [
+        run_all(engine_of(demo), *(make_sequence(demo, i, prompt) for i, prompt in enumerate(PROMPTS)))
+        for demo in (load_demo(kv="split"), load_demo(kv="shared"))
+    ]
+    assert texts[0] == texts[1]

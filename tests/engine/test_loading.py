@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lsrv.demo import MODEL_PATH
+from lsrv.engine.llama.backend import Backend
+from lsrv.engine.loading import load_model
+from lsrv.errors import LoadFailedError
+from lsrv.protocol.commands import LoadParams
+from tests.engine.conftest import LoadDemo
+
+
+def ignore_progress(_stage: str, _fraction: float) -> None:
+    pass
+
+
+def test_a_file_that_is_no_gguf_fails_with_llama_cpps_own_words(backend: Backend, tmp_path: Path) -> None:
+    path = tmp_path / "not.gguf"
+    path.write_text("this is not a model, however long it may be")
+    with pytest.raises(LoadFailedError) as caught:
+        load_model(backend, LoadParams(model_path=str(path)), ignore_progress)
+    log = caught.value.fields["log"]
+    assert isinstance(log, list)
+    assert any("magic" in line for line in log)
+
+
+def test_what_was_left_open_is_decided_and_reported(load_demo: LoadDemo) -> None:
+    info = load_demo(n_ctx_seq=0, n_slots=0, n_threads=0).info
+    assert (info.n_ctx_seq, info.n_slots) == (2048, 4)  # the model was trained on 2048
+    assert info.n_threads >= 1
+    assert (info.arch, info.name, info.quantization) == ("llama", "stories260K", "all F32")
+
+
+def test_progress_goes_through_weights_context_and_warm_up(backend: Backend) -> None:
+    stages: list[str] = []
+    load_model(backend, LoadParams(model_path=str(MODEL_PATH)), lambda stage, _fraction: stages.append(stage))
+    assert list(dict.fromkeys(stages)) == ["weights", "context", "warmup"]
+
+
+def test_a_pooling_without_a_vector_per_text_is_refused(load_demo: LoadDemo) -> None:
+    with pytest.raises(LoadFailedError, match="mean"):
+        load_demo(is_embedding=True, pooling="none")
