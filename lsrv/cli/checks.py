@@ -14,10 +14,12 @@ from huggingface_hub.constants import HF_HUB_CACHE
 import lsrv
 from lsrv.cli import machine
 from lsrv.cli.rebuild import rebuild_command
-from lsrv.cli.table import size
+from lsrv.cli.table import count, size
 from lsrv.cli.worker_probe import probe_worker
+from lsrv.config import load_settings
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.protocol.events import Ready
+from lsrv.registry.healing import is_condemned, verdicts_path
 
 Verdict = Literal["ok", "warn", "fail"]
 
@@ -69,6 +71,7 @@ def _check_worker() -> Iterator[Check]:
     yield Check("build", "ok", ready.system_info.strip())
     yield check_cpu_features(machine.cpu_name(), machine.cpu_features(), ready)
     yield check_devices(ready)
+    yield from check_healing(machine.cpu_features(), is_condemned(ready.llama_cpp_version))
 
 
 def check_cpu_features(cpu: str, features: frozenset[str], ready: Ready) -> Check:
@@ -79,6 +82,16 @@ def check_cpu_features(cpu: str, features: frozenset[str], ready: Ready) -> Chec
         return Check("cpu", "ok", cpu)
     found = f"{cpu}: this build leaves {', '.join(idle)} unused"
     return Check("cpu", "warn", found, f"build for this processor: {rebuild_command('CPU')}")
+
+
+def check_healing(features: frozenset[str], is_healed: bool) -> Iterator[Check]:
+    """What earlier loads learned of repacked weights (extra buffer types), where the processor makes it matter."""
+    if is_healed:
+        found = f"loads leave repacked weights off: one died with them on this processor (kept in {verdicts_path()})"
+        yield Check("repacking", "warn", found, "delete that file to have it tried again, e.g. after an update")
+    elif "amx_int8" in features:
+        found = "AMX is advertised, and some virtual machines fault on it; a load that dies of it is tried without"
+        yield Check("repacking", "ok", found)
 
 
 def check_devices(ready: Ready) -> Check:
@@ -124,14 +137,15 @@ def _check_disks() -> Iterator[Check]:
 
 
 def _check_config() -> Check:
-    from lsrv.config import load_settings
-
     try:
         loaded = load_settings()
     except ConfigError as error:
         return Check("config", "fail", error.message, "mend the file; `lsrv config check` checks it again")
-    names = ", ".join(str(path) for path in loaded.files) or "the built-in demo"
-    return Check("config", "ok", f"{names}: {len(loaded.settings.models)} models, {len(loaded.warnings)} warnings")
+    names = ", ".join(str(path) for path in loaded.files)
+    found = f"{names}: {count(len(loaded.settings.models), 'model')}"
+    if loaded.warnings:
+        return Check("config", "warn", f"{found}, {count(len(loaded.warnings), 'warning')}", "lsrv config check")
+    return Check("config", "ok", found)
 
 
 def _check_port(host: str, port: int) -> Check:

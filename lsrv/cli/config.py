@@ -17,14 +17,16 @@ def config() -> None:
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 def check(file: Path | None) -> None:
     """Check FILE (default: the one `lsrv from-config` would take) and say what it serves. Loads nothing."""
+    from lsrv.cli.table import count
     from lsrv.config import load_settings
 
     loaded = load_settings(file)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
-    names = ", ".join(str(path) for path in loaded.files) or "the built-in demo"
+    names = ", ".join(str(path) for path in loaded.files)
     ids = ", ".join(model.listed_id for model in loaded.settings.models)
-    click.echo(f"{names}: {len(loaded.settings.models)} models ({ids}), {len(loaded.warnings)} warnings")
+    n_models, n_warnings = len(loaded.settings.models), len(loaded.warnings)
+    click.echo(f"{names}: {count(n_models, 'model')} ({ids}), {count(n_warnings, 'warning')}")
 
 
 @config.command()

@@ -33,8 +33,8 @@ def multi_model(file: Path, default_model_id: str | None, **listen: object) -> N
 
 
 def _serve_file(file: Path | None, default_model_id: str | None, listen: dict[str, object]) -> None:
-    from lsrv.cli.start import given, serve_until_stopped
+    from lsrv.cli.start import serve_until_stopped
     from lsrv.config import load_settings
 
-    overrides = given({"default_model_id": default_model_id, "server": given(listen)})
+    overrides = {"default_model_id": default_model_id, "server": listen}
     serve_until_stopped(load_settings(file, overrides=overrides))

@@ -31,18 +31,16 @@ def serve(
     **listen: object,
 ) -> None:
     """Serve one model, loaded at once."""
-    from lsrv.cli.start import given, serve_until_stopped
+    from lsrv.cli.start import serve_until_stopped
     from lsrv.config import settings_for_models
 
-    entry = given(
-        {
-            "model_id": model_id,
-            "alias": list(alias) or None,
-            "kind": "embedding" if embedding else None,
-            "preload": True,
-            "quantization": given({"quant": quant}),
-            "context": given({"context_length": context_length, "slots": slots}),
-            "device": given({"threads": threads, "gpu_layers": gpu_layers}),
-        }
-    )
-    serve_until_stopped(settings_for_models([entry], overrides=given({"server": given(listen)})))
+    entry = {
+        "model_id": model_id,
+        "alias": list(alias),
+        "kind": "embedding" if embedding else None,
+        "preload": True,
+        "quantization": {"quant": quant},
+        "context": {"context_length": context_length, "slots": slots},
+        "device": {"threads": threads, "gpu_layers": gpu_layers},
+    }
+    serve_until_stopped(settings_for_models([entry], overrides={"server": listen}))
