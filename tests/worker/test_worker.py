@@ -46,9 +46,10 @@ def story(request_id: int, prompt: str = "Once upon a time", **options: object) 
     return Generate(request_id=request_id, **(given | options))
 
 
-def collect(
-    worker: WorkerUnderTest, n_requests: int = 1
-) -> tuple[dict[int, list[Delta]], dict[int, Finished | Failed]]:
+Ends = dict[int, Finished | Failed]
+
+
+def collect(worker: WorkerUnderTest, n_requests: int = 1) -> tuple[dict[int, list[Delta]], Ends]:
     """Deltas by request, and the end of each, until `n_requests` have ended."""
     deltas: dict[int, list[Delta]] = {}
     ends: Ends = {}
