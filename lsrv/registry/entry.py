@@ -1,0 +1,225 @@
+"""One entry at work: its settings, its state, and the worker behind it. Performs the effects its state asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from lsrv.config import ModelSettings
+from lsrv.errors import ErrorInfo, LsrvError, from_info
+from lsrv.protocol.events import Progress
+from lsrv.registry.loader import LoadedModel, Loader, LoadLostError
+from lsrv.registry.state import EntryLimits, EntryState, Phase
+from lsrv.registry.view import EntryView, WeightsView, endpoint_status, status
+from lsrv.registry.words import (
+    Died,
+    Effect,
+    EndRequests,
+    Failure,
+    Happening,
+    LoadDone,
+    LoadLost,
+    StartLoad,
+    Stop,
+    Stopped,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class RegistryEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a person who watches the server wants to see."""
+
+    kind: Literal["loading", "progress", "loaded", "failed", "crashed", "unloaded"]
+    model_id: str
+    listed_id: str
+    progress: Progress | None = None
+    error: ErrorInfo | None = None
+    load_s: float | None = None
+
+
+class Entry:
+    """Owned by the registry's run loop. What its tasks find out goes back through `post`, never into the state."""
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        drain_timeout_s: float,
+        loader: Loader,
+        post: Callable[[Entry, Happening], None],
+        on_event: Callable[[RegistryEvent], None],
+    ) -> None:
+        limits = EntryLimits(
+            max_concurrency=settings.max_concurrency,
+            queue=settings.queue,
+            keep_alive_s=settings.keep_alive_s,
+            drain_timeout_s=drain_timeout_s,
+        )
+        self.settings = settings
+        self.state = EntryState(settings.model_id, limits, n_slots=settings.context.slots or 1)
+        self.loaded: LoadedModel | None = None
+        self._loader = loader
+        self._post = post
+        self._on_event = on_event
+        self._load_task: asyncio.Task[None] | None = None
+        self._stop_task: asyncio.Task[None] | None = None
+        self._progress: Progress | None = None
+        self._n_loads = 0
+        self._last_load_s: float | None = None
+
+    def handle(self, happening: Happening, now_s: float) -> list[Effect]:
+        """Pass `happening` to the state. A dead worker is let go here, so that state and worker change together."""
+        if isinstance(happening, Died) and self.loaded is not None and self.loaded.worker.is_dead:
+            self.loaded = None
+        return self.state.handle(happening, now_s)
+
+    def perform(self, effect: StartLoad | EndRequests | Stop) -> None:
+        """Begin what `effect` asks for; returns at once."""
+        match effect:
+            case StartLoad(attempt, known_bad):
+                self._load_task = asyncio.create_task(self._load(attempt, known_bad))
+            case EndRequests(_, error):
+                if self.loaded is not None:
+                    self.loaded.worker.end_requests(from_info(error))
+            case Stop(attempt):
+                self._stop_task = asyncio.create_task(self._stop(attempt))
+
+    def view(self, created: int) -> EntryView:
+        """A snapshot."""
+        state, loaded, now_s = self.state, self.loaded, asyncio.get_running_loop().time()
+        is_error = state.phase is Phase.ERROR and state.failure is not None
+        word = status(state)
+        worker = loaded.worker if loaded is not None else None
+        last_used_s = state.last_used_s
+        return EntryView(
+            model_id=self.settings.model_id,
+            listed_id=self.settings.listed_id,
+            aliases=self.settings.alias,
+            kind=self.settings.kind,
+            status=word,
+            endpoint_status=endpoint_status(word),
+            error=state.failure.error if is_error and state.failure is not None else None,
+            log_tail=worker.log_lines()
+            if worker is not None
+            else list(state.failure.log_tail if state.failure else ()),
+            info=loaded.info if loaded is not None else None,
+            weights=_weights_view(loaded) if loaded is not None else None,
+            pid=worker.pid if worker is not None else None,
+            rss_bytes=worker.rss_bytes() if worker is not None else 0,
+            n_running=len(state.running),
+            n_waiting=len(state.waiting),
+            n_loads=self._n_loads,
+            n_crashes=state.n_crashes,
+            last_load_s=self._last_load_s,
+            progress=self._progress,
+            last_used_s_ago=now_s - last_used_s if math.isfinite(last_used_s) else None,
+            retry_in_s=max(0.0, state.retry_at_s - now_s) if is_error else None,
+            heartbeat=worker.heartbeat if worker is not None else None,
+            created=created,
+        )
+
+    # -- the load ----------------------------------------------------------------------------------
+
+    async def _load(self, attempt: int, known_bad: Failure | None) -> None:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        self._announce("loading")
+        try:
+            loaded = await self._loader.load(self.settings, known_bad, self._note_progress)
+        except LoadLostError as lost:
+            self._lose(attempt, lost.failure)
+        except Exception as error:  # noqa: BLE001  # whoever waits for this load must hear of its end
+            _log.exception("a load failed in an unforeseen way", extra={"model_id": self.settings.model_id})
+            unforeseen = LsrvError(f"loading model '{self.settings.model_id}' failed: {type(error).__name__}: {error}")
+            self._lose(attempt, Failure(error=unforeseen.info(), is_retryable=True))
+        else:
+            self._gain(attempt, loaded, loop.time() - began_s)
+        finally:
+            self._progress = None
+
+    def _gain(self, attempt: int, loaded: LoadedModel, load_s: float) -> None:
+        self.loaded = loaded
+        self._n_loads += 1
+        self._last_load_s = load_s
+        loaded.worker.dead.add_done_callback(lambda dead: self._on_death(attempt, loaded, dead.result()))
+        _log.info("loaded", extra={"model_id": self.settings.listed_id, "load_s": load_s, "pid": loaded.worker.pid})
+        self._announce("loaded", load_s=load_s)
+        self._post(self, LoadDone(attempt, loaded.info.n_slots))
+
+    def _lose(self, attempt: int, failure: Failure) -> None:
+        _log.error(
+            "load failed",
+            extra={"model_id": self.settings.listed_id, "code": failure.error.code, "reason": failure.error.message},
+        )
+        self._announce("failed", error=failure.error)
+        self._post(self, LoadLost(attempt, failure))
+
+    def _note_progress(self, progress: Progress) -> None:
+        self._progress = progress
+        self._announce("progress", progress=progress)
+
+    # -- the end -----------------------------------------------------------------------------------
+
+    def _on_death(self, attempt: int, loaded: LoadedModel, error: LsrvError) -> None:
+        if self.loaded is not loaded:
+            return  # we stopped it ourselves
+        log_tail = tuple(loaded.worker.log_lines())
+        _log.error("worker died", extra={"model_id": self.settings.listed_id, "reason": error.message})
+        self._announce("crashed", error=error.info())
+        self._post(self, Died(attempt, Failure(error=error.info(), log_tail=log_tail, is_death=True)))
+
+    async def _stop(self, attempt: int) -> None:
+        await self._clear()
+        self._post(self, Stopped(attempt))
+
+    async def close(self) -> None:
+        """Stop whatever is left. After an orderly unload there is nothing."""
+        if self._stop_task is not None:
+            await asyncio.wait({self._stop_task})
+        await self._clear()
+
+    async def _clear(self) -> None:
+        """Leave neither a load nor a worker behind."""
+        if self._load_task is not None and not self._load_task.done():
+            self._load_task.cancel()
+            await asyncio.wait({self._load_task})
+        loaded, self.loaded = self.loaded, None
+        if loaded is not None:
+            await loaded.worker.stop()
+            _log.info("unloaded", extra={"model_id": self.settings.listed_id})
+            self._announce("unloaded")
+
+    def _announce(
+        self,
+        kind: Literal["loading", "progress", "loaded", "failed", "crashed", "unloaded"],
+        *,
+        progress: Progress | None = None,
+        error: ErrorInfo | None = None,
+        load_s: float | None = None,
+    ) -> None:
+        self._on_event(
+            RegistryEvent(
+                kind=kind,
+                model_id=self.settings.model_id,
+                listed_id=self.settings.listed_id,
+                progress=progress,
+                error=error,
+                load_s=load_s,
+            )
+        )
+
+
+def _weights_view(loaded: LoadedModel) -> WeightsView:
+    weights = loaded.weights
+    return WeightsView(
+        path=str(weights.path),
+        quantization=weights.quantization,
+        size_bytes=weights.size_bytes,
+        origin=weights.origin,
+        chosen_because=weights.chosen_because,
+    )

@@ -1,0 +1,101 @@
+"""A request's hold on a loaded model: while it lasts, the model is not evicted, and the request counts as running."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from lsrv.config import ModelSettings
+from lsrv.errors import CrashedError
+from lsrv.protocol.commands import Detokenize, Embed, Generate, Tokenize
+from lsrv.protocol.events import Detokenized, Embedded, ModelInfo, Tokenized
+from lsrv.registry.loader import LoadedModel
+from lsrv.registry.request_stream import Answer, Reply, RequestStream
+from lsrv.registry.worker_process import WorkerProcess
+
+Regain = Callable[[], Awaitable[LoadedModel]]  # another place, on a worker that lives
+
+
+class Lease:
+    """Given by `Registry.acquire`. All its requests count as one against `max_concurrency`."""
+
+    def __init__(self, settings: ModelSettings, loaded: LoadedModel, regain: Regain) -> None:
+        self.settings = settings
+        self._loaded = loaded
+        self._regain = regain
+        self._regaining: asyncio.Task[LoadedModel] | None = None
+        self._streams: list[RequestStream] = []
+
+    @property
+    def model_id(self) -> str:
+        return self.settings.model_id
+
+    @property
+    def listed_id(self) -> str:
+        return self.settings.listed_id
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._loaded.info
+
+    def generate(self, command: Generate) -> RequestStream:
+        """Start a generation; `request_id` is overwritten. The stream is closed with the lease at the latest."""
+        stream = RequestStream(self._loaded.worker, command, self._renew)
+        self._streams.append(stream)
+        return stream
+
+    async def embed(self, inputs: list[str | list[int]], *, is_normalized: bool = True) -> Embedded:
+        """Vectors of `inputs`, in order."""
+        answer = await self._ask(Embed(request_id=0, inputs=inputs, is_normalized=is_normalized))
+        assert isinstance(answer, Embedded)
+        return answer
+
+    async def tokenize(self, command: Tokenize) -> Tokenized:
+        """Tokens of a text or of a rendered chat; `request_id` is overwritten."""
+        answer = await self._ask(command)
+        assert isinstance(answer, Tokenized)
+        return answer
+
+    async def detokenize(self, tokens: list[int]) -> Detokenized:
+        """The text of `tokens`."""
+        answer = await self._ask(Detokenize(request_id=0, tokens=tokens))
+        assert isinstance(answer, Detokenized)
+        return answer
+
+    def close(self) -> None:
+        """Abort what still runs. The registry calls this when the `async with` block ends."""
+        for stream in self._streams:
+            stream.close()
+        if self._regaining is not None:
+            self._regaining.cancel()
+
+    async def _ask(self, command: Embed | Tokenize | Detokenize) -> Answer:
+        worker = self._loaded.worker
+        try:
+            return await _answer(worker, command)
+        except CrashedError:
+            return await _answer(await self._renew(worker), command)
+
+    async def _renew(self, dead: WorkerProcess) -> WorkerProcess:
+        """A worker to replace `dead`; streams of one lease that lost the same worker share the wait."""
+        if self._loaded.worker is dead:
+            if self._regaining is None:
+                self._regaining = asyncio.create_task(self._regain_place())
+            await asyncio.shield(self._regaining)
+        return self._loaded.worker
+
+    async def _regain_place(self) -> LoadedModel:
+        try:
+            self._loaded = await self._regain()
+            return self._loaded
+        finally:
+            self._regaining = None
+
+
+async def _answer(worker: WorkerProcess, command: Embed | Tokenize | Detokenize) -> Answer:
+    reply = Reply()
+    request_id = worker.submit(command, reply)
+    try:
+        return await reply.future
+    finally:
+        worker.abort(request_id)

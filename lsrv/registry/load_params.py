@@ -1,0 +1,46 @@
+"""From an entry's settings to what its worker is told to load. Pure."""
+
+from __future__ import annotations
+
+from lsrv.config import ModelSettings
+from lsrv.protocol.commands import LoadParams
+
+_EMBEDDING_KINDS = ("embedding", "rerank")
+
+
+def load_params(
+    model: ModelSettings, model_path: str, *, chat_template: str | None, use_extra_bufts: bool
+) -> LoadParams:
+    """`model`'s settings in the engine's words. `chat_template` is Jinja source; None: the weights' own."""
+    device, context = model.device, model.context
+    is_ranking = model.kind == "rerank" and context.pooling == "auto"
+    return LoadParams(
+        model_path=model_path,
+        is_embedding=model.kind in _EMBEDDING_KINDS or (model.kind == "auto" and context.pooling != "auto"),
+        n_gpu_layers=_n_gpu_layers(model),
+        main_gpu=device.main_gpu,
+        split_mode=device.split_mode,
+        tensor_split=list(device.tensor_split),
+        use_extra_bufts=use_extra_bufts,
+        n_ctx_seq=0 if context.context_length == "auto" else context.context_length,
+        n_slots=context.slots,
+        n_batch=context.batch_size,
+        n_ubatch=min(context.ubatch_size, context.batch_size),
+        kv="split" if context.kv == "auto" else context.kv,
+        cache_type_k=context.cache_type_k,
+        cache_type_v=context.cache_type_v,
+        flash_attention=context.flash_attention,
+        n_threads=device.threads,
+        n_threads_batch=device.threads_batch,
+        pooling="rank" if is_ranking else context.pooling,
+        rope_scaling=context.rope_scaling,
+        rope_freq_base=context.rope_freq_base,
+        rope_freq_scale=context.rope_freq_scale,
+        chat_template=chat_template,
+    )
+
+
+def _n_gpu_layers(model: ModelSettings) -> int:
+    if model.device.cpu:
+        return 0
+    return -1 if isinstance(model.device.gpu_layers, str) else model.device.gpu_layers

@@ -1,0 +1,177 @@
+"""One load from settings to a worker that holds the model: find the weights, take a worker, load, heal once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from lsrv.config import ModelSettings
+from lsrv.errors import (
+    ConfigError,
+    CrashedError,
+    LsrvError,
+    StartFailedError,
+    UnresponsiveError,
+    WeightsNotFoundError,
+)
+from lsrv.protocol.commands import LoadParams
+from lsrv.protocol.events import ModelInfo, Progress
+from lsrv.registry import healing
+from lsrv.registry.death import is_cpu_fault
+from lsrv.registry.load_params import load_params
+from lsrv.registry.spares import Spares
+from lsrv.registry.words import Failure, Fingerprint
+from lsrv.registry.worker_process import WorkerProcess
+
+if TYPE_CHECKING:
+    from lsrv.frontdoor import Weights
+
+Resolve = Callable[[ModelSettings], "Weights"]
+
+_log = logging.getLogger(__name__)
+
+
+class LoadedModel(msgspec.Struct, frozen=True):
+    """A worker and what it holds."""
+
+    worker: WorkerProcess
+    info: ModelInfo
+    weights: Weights
+
+
+class LoadLostError(Exception):
+    """A load ended without a model; `failure` is what the entry's state needs to know."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.error.message)
+        self.failure = failure
+
+
+class Loader:
+    """Loads models into workers from `spares`. `resolve` may block: it runs in a thread."""
+
+    def __init__(self, spares: Spares, resolve: Resolve, verdicts_path: Path | None = None) -> None:
+        self._spares = spares
+        self._resolve = resolve
+        self._verdicts_path = verdicts_path
+        self._n_loading = 0
+
+    async def load(
+        self, model: ModelSettings, known_bad: Failure | None, on_progress: Callable[[Progress], None]
+    ) -> LoadedModel:
+        """A loaded worker, which the caller owns. Raises LoadLostError; cancelling leaves no process behind."""
+        self._n_loading += 1
+        fingerprint: Fingerprint | None = None
+        try:
+            weights = await asyncio.to_thread(self._resolve, model)
+            fingerprint = await asyncio.to_thread(_fingerprint, weights)
+            if known_bad is not None and known_bad.weights == fingerprint:
+                raise LoadLostError(known_bad)
+            chat_template = await asyncio.to_thread(_chat_template, model)
+            params = load_params(model, str(weights.path), chat_template=chat_template, use_extra_bufts=True)
+            worker, info = await self._load_or_heal(params, model.listed_id, on_progress)
+            return LoadedModel(worker, info, weights)
+        except LsrvError as error:
+            raise LoadLostError(_failure(error, fingerprint)) from error
+        finally:
+            self._n_loading -= 1
+            if self._n_loading == 0:
+                self._spares.fill()
+
+    async def _load_or_heal(
+        self, params: LoadParams, listed_id: str, on_progress: Callable[[Progress], None]
+    ) -> tuple[WorkerProcess, ModelInfo]:
+        """Load; after a death that a processor's false promise explains, once more without extra buffer types."""
+        label = f"the worker of model '{listed_id}'"
+        worker = await self._take(label)
+        version = worker.llama_cpp_version
+        if await asyncio.to_thread(healing.is_condemned, version, self._verdicts_path):
+            careful = msgspec.structs.replace(params, use_extra_bufts=False)
+            return worker, await _load_into(worker, careful, on_progress)
+        try:
+            return worker, await _load_into(worker, params, on_progress)
+        except CrashedError as error:
+            if not is_cpu_fault(error):
+                raise
+            crash = error
+        return await self._heal(params, label, crash, on_progress)
+
+    async def _heal(
+        self, params: LoadParams, label: str, crash: CrashedError, on_progress: Callable[[Progress], None]
+    ) -> tuple[WorkerProcess, ModelInfo]:
+        """The second try. When it succeeds, the verdict is kept for this machine and build."""
+        _log.warning(
+            "trying once without extra buffer types (use_extra_bufts = false)", extra={"reason": crash.message}
+        )
+        worker = await self._take(label)
+        info = await _load_into(worker, msgspec.structs.replace(params, use_extra_bufts=False), on_progress)
+        try:
+            await asyncio.to_thread(
+                healing.condemn, worker.llama_cpp_version, str(crash.fields["signal"]), self._verdicts_path
+            )
+        except BaseException:  # cancelled: nobody else knows of this worker
+            await worker.stop()
+            raise
+        _log.warning(
+            "this processor faults on llama.cpp's extra buffer types: loads leave them off from now on",
+            extra={"verdicts": str(self._verdicts_path or healing.verdicts_path())},
+        )
+        return worker, info
+
+    async def _take(self, label: str) -> WorkerProcess:
+        """A worker that is Ready."""
+        worker = await self._spares.take()
+        worker.label = label
+        try:
+            await worker.wait_ready()
+        except BaseException:
+            await worker.stop()
+            raise
+        return worker
+
+
+async def _load_into(worker: WorkerProcess, params: LoadParams, on_progress: Callable[[Progress], None]) -> ModelInfo:
+    """Load, or stop the worker."""
+    try:
+        return await worker.load(params, on_progress)
+    except BaseException:
+        await worker.stop()
+        raise
+
+
+def _failure(error: LsrvError, weights: Fingerprint | None) -> Failure:
+    is_death = isinstance(error, CrashedError | UnresponsiveError | StartFailedError)
+    log = error.fields.get("log")
+    return Failure(
+        error=error.info(),
+        log_tail=tuple(log) if isinstance(log, list) else (),
+        is_death=is_death,
+        is_retryable=error.is_retryable and not is_death,
+        weights=weights,
+    )
+
+
+def _fingerprint(weights: Weights) -> Fingerprint:
+    """Changes when a weights file is replaced. Raises WeightsNotFoundError if one has just vanished."""
+    try:
+        stats = [(str(path), path.stat()) for path in weights.shards or (weights.path,)]
+    except OSError as error:
+        raise WeightsNotFoundError(f"can't read the weights {weights.path}: {error}") from error
+    return tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats)
+
+
+def _chat_template(model: ModelSettings) -> str | None:
+    """Jinja source of the entry's own template file. Raises ConfigError if it can't be read."""
+    name = model.jinja_explicit or model.chat_template
+    if name is None:
+        return None
+    path = model.folder / Path(name).expanduser()
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"can't read the chat template {path} of model '{model.model_id}': {error}") from error

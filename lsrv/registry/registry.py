@@ -1,0 +1,288 @@
+"""The registry: which models there are, in what state, and who may use them. One task owns all of that state.
+
+Callers post what happens (`Happening`) and await a future under a ticket; the run loop hands each happening to the
+state of its entry and performs the effects that come back. Loads and stops are tasks of their own and post their outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import itertools
+import logging
+import math
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
+
+from lsrv.config import Settings
+from lsrv.errors import DrainingError, LsrvError, from_info
+from lsrv.registry.entry import Entry, RegistryEvent
+from lsrv.registry.lease import Lease
+from lsrv.registry.loader import LoadedModel, Loader, Resolve
+from lsrv.registry.names import Names
+from lsrv.registry.spares import Spares
+from lsrv.registry.view import EntryView
+from lsrv.registry.watchdog import Deadlines
+from lsrv.registry.words import (
+    Answer,
+    Arrived,
+    Effect,
+    EnableAsked,
+    Grant,
+    Happening,
+    Left,
+    LoadAsked,
+    Reject,
+    Ticked,
+    UnloadAsked,
+)
+from lsrv.registry.worker_process import WorkerProcess
+
+WORKER_COMMAND = (sys.executable, "-m", "lsrv.worker")
+_STOPPING = "the server is stopping"
+_STOPPING_RETRY_AFTER_S = 10
+
+_log = logging.getLogger(__name__)
+
+
+class Registry:
+    """Entries by name. `start` it in the event loop it shall live in, and `close` it there.
+
+    `on_event` is called in that loop and must not block. `resolve` finds an entry's weights; it runs in a thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        on_event: Callable[[RegistryEvent], None] = lambda event: None,
+        resolve: Resolve | None = None,
+        worker_command: Sequence[str] = WORKER_COMMAND,
+        deadlines: Deadlines | None = None,
+        verdicts_path: Path | None = None,
+    ) -> None:
+        spawn = functools.partial(WorkerProcess.spawn, worker_command, deadlines or Deadlines())
+        self._names = Names(settings)
+        self._spares = Spares(settings.server.spare_workers, spawn)
+        loader = Loader(self._spares, resolve or _front_door(settings), verdicts_path)
+        drain_timeout_s = settings.server.drain_timeout_s
+        self._entries = {
+            model.model_id: Entry(model, drain_timeout_s, loader, self._post, on_event) for model in settings.models
+        }
+        self._inbox: asyncio.Queue[tuple[Entry, Happening]] = asyncio.Queue()
+        self._tickets: dict[int, asyncio.Future[LoadedModel | None]] = {}
+        self._numbers = itertools.count(1)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._run_task: asyncio.Task[None] | None = None
+        self._is_draining = False
+        self._idle = asyncio.Event()
+        self._created = int(time.time())
+
+    # -- life --------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the run loop, spare workers and preloads; they go on in the background."""
+        self._run_task = asyncio.create_task(self._run())
+        self._run_task.add_done_callback(self._on_run_end)
+        preloads = [entry for entry in self._entries.values() if entry.settings.preload]
+        for entry in preloads:
+            self._post(entry, LoadAsked(next(self._numbers)))
+        if not preloads:
+            self._spares.fill()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Refuse new requests, let those accepted finish, and after `timeout_s` end what is left with AbortedError."""
+        self._is_draining = True
+        self._note_idle()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._idle.wait()
+        except TimeoutError:
+            await self._unload_all()
+
+    async def close(self) -> None:
+        """End every request and stop every worker. Nothing of the registry is left running. Idempotent."""
+        self._is_draining = True
+        if self._run_task is None:
+            return
+        if not self._run_task.done():
+            await self._unload_all()
+        await asyncio.gather(self._spares.close(), *(entry.close() for entry in self._entries.values()))
+        for timer in self._timers.values():
+            timer.cancel()
+        self._run_task.cancel()
+        await asyncio.wait({self._run_task})
+
+    # -- names and views ---------------------------------------------------------------------------
+
+    @property
+    def default_model_id(self) -> str | None:
+        """The canonical id of the entry that answers requests which name none."""
+        return self._names.default_model_id
+
+    def resolve(self, model: str | None) -> str:
+        """The canonical model_id; None, "" and "default" mean the default. Raises ModelNotFoundError."""
+        return self._names.resolve(model)
+
+    def views(self) -> list[EntryView]:
+        """Every entry, in config order. Loads and wakes nothing."""
+        return [entry.view(self._created) for entry in self._entries.values()]
+
+    def view(self, model: str | None) -> EntryView:
+        """One entry. Raises ModelNotFoundError."""
+        return self._entry(model).view(self._created)
+
+    # -- requests ----------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def acquire(self, model: str | None) -> AsyncGenerator[Lease]:
+        """A place in the worker of `model`, which is loaded first if it has to be; waits in order of arrival.
+
+        Raises ModelNotFoundError, ModelDisabledError, QueueFullError, DrainingError, or why the load failed.
+        """
+        entry = self._entry(model)
+        self._refuse_if_draining()
+        tickets: list[int] = []  # one, and one more for every worker that died under this lease
+
+        async def enter() -> LoadedModel:
+            tickets.append(next(self._numbers))
+            loaded = await self._ask(entry, Arrived(tickets[-1]))
+            assert loaded is not None
+            return loaded
+
+        try:
+            lease = Lease(entry.settings, await enter(), enter)
+            try:
+                yield lease
+            finally:
+                lease.close()
+        finally:
+            for ticket in tickets:
+                self._post(entry, Left(ticket))
+
+    # -- operators ---------------------------------------------------------------------------------
+
+    async def load(self, model: str | None) -> EntryView:
+        """Load, and wait for the end of it, good or bad. A loaded model stays as it is; past failures are forgotten."""
+        entry = self._entry(model)
+        self._refuse_if_draining()
+        await self._ask(entry, LoadAsked(next(self._numbers)))
+        return entry.view(self._created)
+
+    async def reload(self, model: str | None) -> EntryView:
+        """The same as `load`: reloading what is loaded changes nothing."""
+        return await self.load(model)
+
+    async def unload(self, model: str | None, *, force: bool = False) -> EntryView:
+        """Unload once running requests have ended, or at once with AbortedError for all of them (`force`)."""
+        entry = self._entry(model)
+        await self._ask(entry, UnloadAsked(next(self._numbers), force))
+        return entry.view(self._created)
+
+    async def enable(self, model: str | None) -> EntryView:
+        """Let a disabled entry serve again."""
+        return await self._switch(self._entry(model), is_enabled=True)
+
+    async def disable(self, model: str | None) -> EntryView:
+        """Refuse requests for this entry from now on, and unload it once running ones have ended."""
+        return await self._switch(self._entry(model), is_enabled=False)
+
+    async def _switch(self, entry: Entry, *, is_enabled: bool) -> EntryView:
+        await self._ask(entry, EnableAsked(next(self._numbers), is_enabled))
+        return entry.view(self._created)
+
+    async def _unload_all(self) -> None:
+        entries = self._entries.values()
+        asked = [UnloadAsked(next(self._numbers), is_forced=True, reason=_STOPPING) for _ in entries]
+        await asyncio.gather(*(self._ask(entry, unload) for entry, unload in zip(entries, asked, strict=True)))
+
+    # -- the run loop ------------------------------------------------------------------------------
+
+    def _entry(self, model: str | None) -> Entry:
+        return self._entries[self.resolve(model)]
+
+    def _refuse_if_draining(self) -> None:
+        if self._is_draining:
+            raise DrainingError(_STOPPING, retry_after_s=_STOPPING_RETRY_AFTER_S)
+
+    def _post(self, entry: Entry, happening: Happening) -> None:
+        self._inbox.put_nowait((entry, happening))
+
+    async def _ask(
+        self, entry: Entry, happening: Arrived | LoadAsked | UnloadAsked | EnableAsked
+    ) -> LoadedModel | None:
+        """Post, and wait for the Grant, the Answer or the Reject of that ticket."""
+        if self._run_task is None or self._run_task.done():
+            raise DrainingError("the registry is not running", retry_after_s=_STOPPING_RETRY_AFTER_S)
+        future: asyncio.Future[LoadedModel | None] = asyncio.get_running_loop().create_future()
+        self._tickets[happening.ticket] = future
+        self._post(entry, happening)
+        try:
+            return await future
+        finally:
+            self._tickets.pop(happening.ticket, None)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            entry, happening = await self._inbox.get()
+            for effect in entry.handle(happening, loop.time()):
+                self._perform(entry, effect)
+            self._set_timer(entry)
+            if self._is_draining:
+                self._note_idle()
+
+    def _perform(self, entry: Entry, effect: Effect) -> None:
+        match effect:
+            case Grant(ticket):
+                self._settle(ticket, entry.loaded)
+            case Answer(ticket):
+                self._settle(ticket, None)
+            case Reject(ticket, error):
+                future = self._tickets.get(ticket)
+                if future is not None and not future.done():
+                    future.set_exception(from_info(error))
+            case _:
+                entry.perform(effect)
+
+    def _settle(self, ticket: int, result: LoadedModel | None) -> None:
+        future = self._tickets.get(ticket)  # None: whoever asked has left
+        if future is not None and not future.done():
+            future.set_result(result)
+
+    def _set_timer(self, entry: Entry) -> None:
+        """Have the entry ticked at its deadline. A timer that is early is left alone: it finds nothing to do."""
+        deadline_s = entry.state.deadline_s()
+        timer = self._timers.get(entry.settings.model_id)
+        if math.isinf(deadline_s) or (timer is not None and timer.when() <= deadline_s):
+            return
+        if timer is not None:
+            timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timers[entry.settings.model_id] = loop.call_at(deadline_s, self._tick, entry)
+
+    def _tick(self, entry: Entry) -> None:
+        del self._timers[entry.settings.model_id]
+        self._post(entry, Ticked())
+
+    def _note_idle(self) -> None:
+        if not self._tickets and self._inbox.empty() and all(entry.state.is_idle for entry in self._entries.values()):
+            self._idle.set()
+
+    def _on_run_end(self, task: asyncio.Task[None]) -> None:
+        """The run loop ends by `close`. Should a bug end it, everybody who waits learns so."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.critical("the registry's run loop failed", exc_info=error)
+        for future in self._tickets.values():
+            if not future.done():
+                future.set_exception(LsrvError("the registry has stopped; restart the server"))
+
+
+def _front_door(settings: Settings) -> Resolve:
+    from lsrv.frontdoor import resolve  # not at import: the hub client behind it is slow to import
+
+    return functools.partial(resolve, offline=settings.global_.offline)

@@ -1,0 +1,59 @@
+"""Workers without a model: imports done, waiting to be taken, so that a load starts at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from lsrv.errors import StartFailedError
+from lsrv.registry.worker_process import WorkerProcess
+
+Spawn = Callable[[], Awaitable[WorkerProcess]]
+
+_log = logging.getLogger(__name__)
+
+
+class Spares:
+    """Keeps `n_spares` workers warm. `take` gives the caller a worker and its ownership."""
+
+    def __init__(self, n_spares: int, spawn: Spawn) -> None:
+        self._n_spares = n_spares
+        self._spawn = spawn
+        self._workers: list[WorkerProcess] = []
+        self._filling: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    def __len__(self) -> int:
+        return sum(not worker.is_dead for worker in self._workers)
+
+    async def take(self) -> WorkerProcess:
+        """A living spare, else a fresh worker; it may not be Ready yet. Raises StartFailedError."""
+        while self._workers:
+            worker = self._workers.pop(0)
+            if not worker.is_dead:
+                return worker
+            _log.warning("a spare worker had died", extra={"pid": worker.pid, "reason": worker.dead.result().message})
+        return await self._spawn()
+
+    def fill(self) -> None:
+        """Start what is missing, in the background. Called when no load runs, for spares would compete with it."""
+        if not self._is_closed and self._filling is None and len(self) < self._n_spares:
+            self._filling = asyncio.create_task(self._fill())
+
+    async def close(self) -> None:
+        """Stop every spare."""
+        self._is_closed = True
+        if self._filling is not None:
+            await asyncio.wait({self._filling})
+        await asyncio.gather(*(worker.stop() for worker in self._workers))
+        self._workers.clear()
+
+    async def _fill(self) -> None:
+        try:
+            while len(self) < self._n_spares and not self._is_closed:
+                self._workers.append(await self._spawn())
+        except StartFailedError as error:
+            _log.warning("can't keep a spare worker", extra={"reason": error.message})
+        finally:
+            self._filling = None

@@ -1,0 +1,145 @@
+"""What happens to an entry (`Happening`) and what must then be done (`Effect`). Frozen values; nothing here decides.
+
+`ticket` names one caller's wait for a place or for an answer; `attempt` names one load and the worker it leads to, so
+that news about a worker that was given up can be told from news about the present one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from lsrv.errors import ErrorInfo
+
+Fingerprint = tuple[tuple[str, int, int], ...]  # (path, size_bytes, mtime_ns) of every weights file
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a load or a worker ended, as far as the next decision needs it."""
+
+    error: ErrorInfo
+    log_tail: tuple[str, ...] = ()
+    is_death: bool = False  # the process died, hung or never started: chance may be involved
+    is_retryable: bool = False  # the same load may work later although nothing changed on disk
+    weights: Fingerprint | None = None  # the files that failed, where they were found at all
+
+
+# -- happenings ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A request wants a place."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A request gave its place back, or stopped waiting for one."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadAsked:
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnloadAsked:
+    ticket: int
+    is_forced: bool = False
+    reason: str = "the model was unloaded by its operator"
+
+
+@dataclass(frozen=True, slots=True)
+class EnableAsked:
+    """Switch the entry on or off; off drains and unloads it first."""
+
+    ticket: int
+    is_enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoadDone:
+    attempt: int
+    n_slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadLost:
+    attempt: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The worker of a loaded model is gone, and nobody asked it to go."""
+
+    attempt: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The worker that `Stop` named has left the machine."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """A deadline of the entry has passed."""
+
+
+Happening = Arrived | Left | LoadAsked | UnloadAsked | EnableAsked | LoadDone | LoadLost | Died | Stopped | Ticked
+
+# -- effects ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Let the request in."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    ticket: int
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an operator asked for has come to its end, well or badly; the entry's state tells which."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartLoad:
+    """Find the weights and load them. Finding `known_bad` again is a failure at once, without a worker."""
+
+    attempt: int
+    known_bad: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndRequests:
+    """End every request that runs in the worker with `error`."""
+
+    attempt: int
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the load or the worker of `attempt`; `Stopped` follows."""
+
+    attempt: int
+
+
+Effect = Grant | Reject | Answer | StartLoad | EndRequests | Stop
