@@ -30,9 +30,10 @@ def fit_params(params: LoadParams, model: Model) -> LoadParams:
 
 
 def _fit_generation(params: LoadParams, model: Model) -> LoadParams:
-    if not model.has_decoder:
+    if not model.can_generate:
         raise LoadFailedError(
-            f'{params.model_path} only encodes: it makes embeddings, no text; set kind = "embedding" for it'
+            f"{params.model_path} ({model.arch}) doesn't write text token by token; "
+            'if it is an embedding model, set kind = "embedding" for it'
         )
     n_slots = params.n_slots or AUTO_SLOTS
     n_ctx_seq = params.n_ctx_seq or min(model.n_ctx_train, AUTO_CTX_SEQ)

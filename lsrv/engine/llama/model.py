@@ -77,12 +77,11 @@ class Model:
         return name.decode() if name else "unknown"
 
     @property
-    def has_decoder(self) -> bool:
-        return bool(lib.llama_model_has_decoder(self.handle))
-
-    @property
-    def has_encoder(self) -> bool:
-        return bool(lib.llama_model_has_encoder(self.handle))
+    def can_generate(self) -> bool:
+        """Whether it writes text token by token: no encoder (BERT, T5), no diffusion, no draft head of another model."""
+        is_causal = self.meta(f"{self.arch}.attention.causal") != "false"
+        has_encoder = lib.llama_model_has_encoder(self.handle)
+        return is_causal and not has_encoder and not lib.llama_model_is_diffusion(self.handle)
 
     def chat_template(self) -> str | None:
         """The GGUF's own Jinja template, or None."""
