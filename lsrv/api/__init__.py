@@ -1,0 +1,6 @@
+"""HTTP: dialects, gate, metrics, server. Knows the registry; nobody but the CLI knows it."""
+
+from lsrv.api.app import create_app
+from lsrv.api.server import run_server
+
+__all__ = ["create_app", "run_server"]

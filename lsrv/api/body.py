@@ -1,0 +1,65 @@
+"""Raw bytes to a typed body. Every way in which a body can be wrong ends here as a `RequestError` (400)."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from lsrv.errors import RequestError
+
+T = TypeVar("T")
+
+MAX_DEPTH = 64  # of values that pass through unread, such as template arguments
+_MIN_INT, _MAX_INT = -(2**63), 2**64 - 1  # what msgpack can carry to the worker
+
+_PLACE = re.compile(r"^(?P<what>.*) - at (?:`key` in )?`\$\.?(?P<path>.*)`$", re.DOTALL)
+
+
+def decode_body(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
+    """`raw` as the decoder's type. Raises RequestError, with `param` where the place is known."""
+    try:
+        if not raw.isascii():
+            raw.decode()  # msgspec leaves fields it does not know unchecked
+        return decoder.decode(raw)
+    except UnicodeDecodeError as error:
+        raise RequestError(f"The body is not UTF-8: byte {error.start} is invalid.") from error
+    except RecursionError as error:
+        raise RequestError("The body is nested too deeply.") from error
+    except msgspec.DecodeError as error:
+        raise _explained(error, raw) from error
+
+
+def _explained(error: msgspec.DecodeError, raw: bytes) -> RequestError:
+    text = str(error)
+    if raw.startswith(b"\xef\xbb\xbf"):
+        return RequestError("The body begins with a byte order mark; JSON must not.")
+    if not raw.strip():
+        return RequestError("The body is empty; this route needs a JSON object.")
+    if not isinstance(error, msgspec.ValidationError):
+        return RequestError(f"The body is not valid JSON: {text}.")
+    place = _PLACE.match(text)
+    if place is None:
+        return RequestError(f"The body does not fit this route: {text}.", param=_named_field(text))
+    return RequestError(f"{place['path']}: {place['what']}.", param=place["path"])
+
+
+def _named_field(text: str) -> str | None:
+    """The field in "Object missing required field `x`"."""
+    found = re.search(r"field `([^`]+)`", text)
+    return found[1] if found else None
+
+
+def check_plain(value: object, param: str, depth: int = 0) -> None:
+    """Refuses what could not travel to a worker. Raises RequestError naming `param`."""
+    if depth > MAX_DEPTH:
+        raise RequestError(f"{param} is nested more than {MAX_DEPTH} levels deep.", param=param)
+    if isinstance(value, dict):
+        for item in value.values():
+            check_plain(item, param, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            check_plain(item, param, depth + 1)
+    elif isinstance(value, int) and not _MIN_INT <= value <= _MAX_INT:
+        raise RequestError(f"{param} holds an integer that does not fit 64 bits.", param=param)

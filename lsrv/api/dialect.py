@@ -1,0 +1,43 @@
+"""What a dialect is: a function from a body to a `GenerationRequest`, and a `Reply` from events to bytes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from lsrv.protocol.commands import Generate
+from lsrv.protocol.events import Delta, Finished
+
+
+class Reply(Protocol):
+    """Writes one answer in a dialect's words. `index` is the choice an event belongs to.
+
+    A stream is `head()`, any number of `delta()`, one `finish()` per choice, `tail()`; each gives complete SSE
+    events. `body()` is the answer of a request that does not stream.
+    """
+
+    def head(self) -> bytes: ...
+    def delta(self, index: int, delta: Delta) -> bytes: ...
+    def finish(self, index: int, finished: Finished) -> bytes: ...
+    def tail(self, finished: Sequence[Finished]) -> bytes: ...
+    def body(self, finished: Sequence[Finished]) -> bytes: ...
+
+
+class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One client call in internal terms: a command per choice, and how to write what comes back."""
+
+    model: str | None
+    commands: list[Generate]
+    n_choices: int  # per prompt; commands[i] is choice i % n_choices of prompt i // n_choices
+    is_streaming: bool
+    make_reply: Callable[[str, int], Reply]  # (model id to echo, unix time) -> Reply
+
+
+def sse(payload: bytes) -> bytes:
+    """One server-sent event; `payload` holds no newline."""
+    return b"data: %b\n\n" % payload
+
+
+DONE = sse(b"[DONE]")

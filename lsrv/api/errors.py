@@ -1,0 +1,139 @@
+"""The only place where an error becomes an HTTP answer: status, headers and the one body shape.
+
+    {"error": {"message", "type", "param", "code", …}}
+
+`…` are the numbers behind the message (n_prompt_tokens, n_ctx, retry_after_s). Other dialects wrap the same values.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from lsrv.errors import (
+    AbortedError,
+    CapacityError,
+    FieldValue,
+    LsrvError,
+    ModelDisabledError,
+    ModelNotFoundError,
+    NotEnoughMemoryError,
+    QueueFullError,
+    RequestError,
+    UnresponsiveError,
+    WorkerError,
+)
+
+DEFAULT_RETRY_AFTER_S = 1.0
+CLIENT_GONE_STATUS = 499  # nginx's number; nobody receives it, the access log counts it
+
+
+class UnauthorizedError(LsrvError):
+    code = "invalid_api_key"
+
+
+class ForbiddenError(LsrvError):
+    code = "forbidden"
+
+
+class RouteNotFoundError(LsrvError):
+    code = "route_not_found"
+
+
+class MethodNotAllowedError(LsrvError):
+    code = "method_not_allowed"
+
+
+class RequestTimeoutError(LsrvError):
+    code = "request_timeout"
+
+
+class BodyTooLargeError(LsrvError):
+    code = "body_too_large"
+
+
+class MediaTypeError(LsrvError):
+    code = "unsupported_media_type"
+
+
+class HeadersTooLargeError(LsrvError):
+    code = "headers_too_large"
+
+
+class ClientGoneError(AbortedError):
+    """The client closed its connection before the answer."""
+
+    code = "client_gone"
+
+
+# The nearest class in the error's own family decides; what is not listed is our fault: 500.
+_STATUS: dict[type[LsrvError], int] = {
+    RequestError: 400,
+    UnauthorizedError: 401,
+    ForbiddenError: 403,
+    ModelNotFoundError: 404,
+    RouteNotFoundError: 404,
+    MethodNotAllowedError: 405,
+    RequestTimeoutError: 408,
+    ModelDisabledError: 409,
+    BodyTooLargeError: 413,
+    MediaTypeError: 415,
+    QueueFullError: 429,
+    HeadersTooLargeError: 431,
+    ClientGoneError: CLIENT_GONE_STATUS,
+    AbortedError: 503,
+    CapacityError: 503,
+    WorkerError: 503,
+    UnresponsiveError: 504,
+    NotEnoughMemoryError: 507,
+    LsrvError: 500,
+}
+
+_TYPE_OF_STATUS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+_encoder = msgspec.json.Encoder()
+
+
+class ErrorResponse(msgspec.Struct, frozen=True):
+    """What goes on the wire: `body` is JSON, `headers` are lower-case ASGI pairs without content-length."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+def status_of(error: LsrvError) -> int:
+    """The HTTP status of `error`."""
+    for cls in type(error).__mro__:
+        if cls in _STATUS:
+            return _STATUS[cls]
+    return 500
+
+
+def error_object(error: LsrvError) -> dict[str, FieldValue]:
+    """OpenAI's error object; lists (log tails) stay out of it."""
+    status = status_of(error)
+    kind = _TYPE_OF_STATUS.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    numbers: dict[str, FieldValue] = {
+        name: value for name, value in error.fields.items() if not isinstance(value, list)
+    }
+    return {"message": error.message, "type": kind, "param": error.param, "code": error.code} | numbers
+
+
+def error_body(error: LsrvError) -> bytes:
+    """The JSON body (and the payload of an SSE error event)."""
+    return _encoder.encode({"error": error_object(error)})
+
+
+def error_response(error: LsrvError) -> ErrorResponse:
+    """Status, headers and body of `error`. A retry is advised only where it can help."""
+    headers = [(b"content-type", b"application/json")]
+    retry_after_s = error.fields.get("retry_after_s", DEFAULT_RETRY_AFTER_S if error.is_retryable else None)
+    if isinstance(retry_after_s, int | float):
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(retry_after_s))))
+    if not error.is_retryable:
+        headers.append((b"x-should-retry", b"false"))
+    if isinstance(error, UnauthorizedError):
+        headers.append((b"www-authenticate", b"Bearer"))
+    return ErrorResponse(status_of(error), headers, error_body(error))

@@ -1,0 +1,136 @@
+"""The ASGI app in front of Litestar: who may ask, from where, in which form; request id, access log, metrics.
+
+Checks, in this order, each with its own error: Host, machine, Origin, draining, key, content type.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import MutableMapping
+
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from lsrv.api.access import Access, Caller
+from lsrv.api.errors import CLIENT_GONE_STATUS, MediaTypeError, status_of
+from lsrv.api.note import RequestNote, attach_note
+from lsrv.api.respond import send_error, send_response
+from lsrv.api.routes import HEALTH, route_label
+from lsrv.api.state import ServerState
+from lsrv.errors import DrainingError, LsrvError
+
+_log = logging.getLogger(__name__)
+_access_log = logging.getLogger("lsrv.access")
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+
+
+class Gate:
+    """Wraps `app`. Every answer carries `x-request-id`; every request ends in one access-log line."""
+
+    def __init__(self, app: ASGIApp, state: ServerState) -> None:
+        self._app = app
+        self._state = state
+        self._access = Access(state.settings.server)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        try:
+            await self._pass(scope, receive, exchange)
+        except LsrvError as error:
+            exchange.note.error_code = error.code
+            exchange.status = status_of(error)
+            await send_error(exchange.send, error)
+        finally:
+            self._account(scope, exchange)
+
+    async def _pass(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
+        caller = Caller.of(scope, exchange.headers)
+        self._access.check_caller(caller)
+        exchange.extra_headers += self._access.cors_headers(caller)
+        method = str(scope.get("method"))
+        if method == "OPTIONS":
+            await send_response(exchange.send, 204, self._access.preflight_headers(exchange.headers), b"")
+            return
+        if method not in ("GET", "HEAD"):
+            self._check_admission()
+        if scope["path"] not in HEALTH:
+            self._access.check_key(exchange.headers, scope["path"])
+        if method == "HEAD":
+            scope = _with_method(scope, "GET")  # uvicorn drops the body, for its own scope still says HEAD
+        elif method != "GET":
+            _check_content_type(exchange.headers)
+        await self._app(scope, receive, exchange.send)
+
+    def _check_admission(self) -> None:
+        if self._state.is_draining:
+            retry_after_s = self._state.settings.server.drain_timeout_s
+            raise DrainingError("The server is shutting down.", retry_after_s=min(retry_after_s, 60.0))
+
+    def _account(self, scope: Scope, exchange: _Exchange) -> None:
+        note = exchange.note
+        seconds = time.perf_counter() - note.arrived_at
+        path = scope["path"]
+        self._state.metrics.count_request(note.model_id, route_label(path), exchange.status, seconds)
+        fields: dict[str, object] = {
+            "method": scope.get("method"),
+            "path": path,
+            "status": exchange.status,
+            "ms": round(seconds * 1e3, 1),
+            "request_id": note.request_id,
+        }
+        optional = {
+            "model_id": note.model_id or None,
+            "n_prompt_tokens": note.n_prompt_tokens,
+            "n_completion_tokens": note.n_completion_tokens,
+            "error": note.error_code,
+        }
+        fields |= {name: value for name, value in optional.items() if value is not None}
+        level = logging.DEBUG if path in HEALTH else logging.INFO
+        _access_log.log(level, "request", extra=fields)
+
+
+class _Exchange:
+    """One request and its answer as they pass the gate."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.headers = dict(scope["headers"])
+        asked_id = self.headers.get(b"x-request-id", b"")
+        request_id = asked_id if _REQUEST_ID.fullmatch(asked_id) else secrets.token_hex(8).encode()
+        self.extra_headers = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
+        self.note = RequestNote(request_id=request_id.decode(), arrived_at=time.perf_counter())
+        self.status = CLIENT_GONE_STATUS  # until an answer begins
+        self._send = send
+        attach_note(scope, self.note)
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *self.extra_headers]
+        await self._send(message)
+
+
+def _with_method(scope: Scope, method: str) -> Scope:
+    changed: MutableMapping[str, object] = dict(scope)
+    changed["method"] = method
+    return changed  # pyright: ignore[reportReturnType]  # a copied TypedDict
+
+
+def _check_content_type(headers: dict[bytes, bytes]) -> None:
+    """JSON only: forms and text/plain are what a web page can send without asking the browser for leave.
+
+    No content type at all passes; a page that sends such a request sends its Origin, and that was checked.
+    """
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise MediaTypeError("Compressed bodies are not accepted; send the JSON as it is.")
+    content_type = headers.get(b"content-type")
+    if content_type is None:
+        return
+    essence = content_type.split(b";", 1)[0].strip().lower()
+    if essence != b"application/json" and not (essence.startswith(b"application/") and essence.endswith(b"+json")):
+        raise MediaTypeError("The body must be JSON: send the header content-type: application/json.")

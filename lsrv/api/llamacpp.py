@@ -1,0 +1,80 @@
+"""llama.cpp's dialect: tokenize, detokenize, apply-template. Bodies to commands, events to bodies. Pure.
+
+https://github.com/ggml-org/llama.cpp/tree/master/tools/server, with an optional `model` in each body.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from lsrv.api.body import check_plain, decode_body
+from lsrv.api.openai.messages import ChatMessage, template_messages
+from lsrv.api.sampling import Token
+from lsrv.protocol.commands import Detokenize, Tokenize
+from lsrv.protocol.events import Detokenized, Tokenized
+
+
+class TokenizeBody(msgspec.Struct, kw_only=True):
+    content: str
+    model: str | None = None
+    add_special: bool = False
+    parse_special: bool = True
+    with_pieces: bool = False
+
+
+class DetokenizeBody(msgspec.Struct, kw_only=True):
+    tokens: list[Token]
+    model: str | None = None
+
+
+class ApplyTemplateBody(msgspec.Struct, kw_only=True):
+    messages: str | list[ChatMessage]
+    model: str | None = None
+    chat_template_kwargs: dict[str, object] = {}
+
+
+_tokenize_decoder = msgspec.json.Decoder(TokenizeBody)
+_detokenize_decoder = msgspec.json.Decoder(DetokenizeBody)
+_template_decoder = msgspec.json.Decoder(ApplyTemplateBody)
+_encode = msgspec.json.Encoder().encode
+
+
+def parse_tokenize(raw: bytes) -> tuple[TokenizeBody, Tokenize]:
+    body = decode_body(_tokenize_decoder, raw)
+    command = Tokenize(request_id=0, text=body.content, add_special=body.add_special, parse_special=body.parse_special)
+    return body, command
+
+
+def tokenize_body(body: TokenizeBody, tokenized: Tokenized) -> bytes:
+    """`{"tokens": [id, …]}`, or `[{"id", "piece"}, …]` with pieces: text, or bytes where it is no UTF-8."""
+    if not body.with_pieces:
+        return _encode({"tokens": tokenized.tokens})
+    pairs = zip(tokenized.tokens, tokenized.pieces, strict=True)
+    return _encode({"tokens": [{"id": token, "piece": _piece(piece)} for token, piece in pairs]})
+
+
+def parse_detokenize(raw: bytes) -> tuple[DetokenizeBody, Detokenize]:
+    body = decode_body(_detokenize_decoder, raw)
+    return body, Detokenize(request_id=0, tokens=body.tokens)
+
+
+def detokenize_body(detokenized: Detokenized) -> bytes:
+    return _encode({"content": detokenized.text})
+
+
+def parse_apply_template(raw: bytes) -> tuple[ApplyTemplateBody, Tokenize]:
+    body = decode_body(_template_decoder, raw)
+    check_plain(body.chat_template_kwargs, "chat_template_kwargs")
+    messages = template_messages(body.messages)
+    return body, Tokenize(request_id=0, messages=messages, template_kwargs=body.chat_template_kwargs)
+
+
+def apply_template_body(tokenized: Tokenized) -> bytes:
+    return _encode({"prompt": tokenized.prompt})
+
+
+def _piece(piece: bytes) -> str | list[int]:
+    try:
+        return piece.decode()
+    except UnicodeDecodeError:
+        return list(piece)

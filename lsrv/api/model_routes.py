@@ -1,0 +1,94 @@
+"""Handlers of `/v1/models` and the model verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from litestar import Response, get, post
+
+from lsrv.api.body import decode_body
+from lsrv.api.disconnect import until_disconnect
+from lsrv.api.handlers import ApiRequest, json_response
+from lsrv.api.models import (
+    DEFAULT_ID,
+    STRICT_STATUS,
+    VerbAnswer,
+    VerbBody,
+    listing,
+    model_object,
+    verb_answer,
+    verb_failure,
+)
+from lsrv.api.note import note_of
+from lsrv.api.routes import with_alias
+from lsrv.api.state import ServerState
+from lsrv.errors import LsrvError
+from lsrv.registry import EntryView
+
+_decoder = msgspec.json.Decoder(VerbBody)
+_encode = msgspec.json.Encoder().encode
+
+Act = Callable[[str, VerbBody], Awaitable[EntryView]]
+
+
+@get(with_alias("/v1/models"))
+async def list_models(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    query = request.query_params
+    data = listing(server.registry.views(), is_only_available=query.get("available") == "true")
+    body: dict[str, object] = {"object": "list", "data": data}
+    if "client_version" in query:
+        body["models"] = []  # Codex asks this way, and takes an absent list for a broken server
+    return json_response(_encode(body))
+
+
+@get([f"{path}/{{model_id:path}}" for path in with_alias("/v1/models")])
+async def get_model(server: ServerState, model_id: str) -> Response[bytes]:
+    wanted = model_id.removeprefix("/")  # Litestar's path parameters keep it, ids have slashes of their own
+    view = server.registry.view(server.registry.resolve(wanted))
+    body = model_object(view)
+    return json_response(_encode(body | {"id": DEFAULT_ID} if wanted == DEFAULT_ID else body))
+
+
+@post(with_alias("/v1/models/load"), status_code=200)
+async def load_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    return await _verb(request, server, lambda model_id, body: server.registry.load(model_id))
+
+
+@post(with_alias("/v1/models/unload"), status_code=200)
+async def unload_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    return await _verb(request, server, lambda model_id, body: server.registry.unload(model_id, force=body.force))
+
+
+@post(with_alias("/v1/models/reload"), status_code=200)
+async def reload_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    return await _verb(request, server, lambda model_id, body: server.registry.reload(model_id))
+
+
+@post(with_alias("/v1/models/status"), status_code=200)
+async def model_status(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    async def view(model_id: str, body: VerbBody) -> EntryView:
+        return server.registry.view(model_id)
+
+    return await _verb(request, server, view)
+
+
+async def _verb(request: ApiRequest, server: ServerState, act: Act) -> Response[bytes]:
+    body = decode_body(_decoder, await request.body())
+    asked = body.model_id if body.model_id is not None else body.model
+    answer = await until_disconnect(request.receive, _answer(request, server, asked, body, act))
+    is_strict = request.query_params.get("strict") == "true"
+    status = STRICT_STATUS.get(answer.status, 200) if is_strict else 200
+    return json_response(_encode(answer), status)
+
+
+async def _answer(request: ApiRequest, server: ServerState, asked: str | None, body: VerbBody, act: Act) -> VerbAnswer:
+    """The id is echoed as it was asked for; without one the default entry's is told."""
+    try:
+        model_id = note_of(request.scope).model_id = server.registry.resolve(asked)
+        return verb_answer(asked or server.registry.view(model_id).listed_id, await act(model_id, body))
+    except LsrvError as error:
+        return verb_failure(asked or DEFAULT_ID, error)
+
+
+MODEL_HANDLERS = [list_models, get_model, load_model, unload_model, reload_model, model_status]

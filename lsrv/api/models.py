@@ -1,0 +1,121 @@
+"""Model listing and model verbs: views to bodies. Pure; the handlers are in `model_routes`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from lsrv.errors import LsrvError, ModelDisabledError, ModelNotFoundError
+from lsrv.registry import EntryView
+
+VerbStatus = Literal["loaded", "unloaded", "reloading", "not_found", "no_loader_config", "internal_error"]
+
+DEFAULT_ID = "default"
+
+
+class VerbBody(msgspec.Struct, kw_only=True):
+    model_id: str | None = None
+    model: str | None = None
+    force: bool = False
+
+
+class VerbAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
+    model_id: str
+    status: VerbStatus
+    error: str | None = None
+    log: list[str] = []
+
+
+def listing(views: Iterable[EntryView], *, is_only_available: bool) -> list[dict[str, object]]:
+    """`data` of `GET /v1/models`: `default` first, then every entry in config order."""
+    views = list(views)
+    shown = [view for view in views if not is_only_available or view.endpoint_status == "ready"]
+    created = min((view.created for view in views), default=0)
+    default: dict[str, object] = {"id": DEFAULT_ID, "object": "model", "created": created, "owned_by": "local"}
+    return [default, *(model_object(view) for view in shown)]
+
+
+def model_object(view: EntryView) -> dict[str, object]:
+    """One entry as OpenAI's model object with mistral.rs's, llama.cpp's and our own fields."""
+    body: dict[str, object] = {
+        "id": view.listed_id,
+        "object": "model",
+        "created": view.created,
+        "owned_by": "local",
+        "status": view.status,
+        "endpoint_status": view.endpoint_status,
+        "root": view.model_id,
+        "aliases": list(view.aliases),
+        "capabilities": _capabilities(view),
+        "tools_available": False,
+        "mcp_tools_count": 0,
+        "mcp_servers_connected": 0,
+        "meta": _meta(view),
+    }
+    if view.info is not None:
+        body["context_window"] = view.info.n_ctx_seq
+        if view.info.can_embed:
+            body["embedding_dimension"] = view.info.n_embd
+    if view.error is not None:
+        body["error"] = {"message": view.error.message, "code": view.error.code}
+    return body
+
+
+def _capabilities(view: EntryView) -> list[str]:
+    if view.info is not None:
+        named = {
+            "completion": view.info.can_generate,
+            "chat": view.info.has_chat_template,
+            "embedding": view.info.can_embed,
+        }
+        return [name for name, is_there in named.items() if is_there]
+    if view.kind == "embedding":
+        return ["embedding"]
+    return [] if view.kind == "auto" else ["completion"]
+
+
+def _meta(view: EntryView) -> dict[str, object]:
+    meta: dict[str, object] = {}
+    if view.weights is not None:
+        meta |= {"quantization": view.weights.quantization, "size": view.weights.size_bytes}
+    if view.info is not None:
+        info = view.info
+        meta |= {
+            "n_ctx": info.n_ctx_seq,
+            "n_ctx_train": info.n_ctx_train,
+            "n_slots": info.n_slots,
+            "n_vocab": info.n_vocab,
+            "n_embd": info.n_embd,
+            "n_params": info.n_params,
+            "arch": info.arch,
+            "quantization": info.quantization,
+            "size": info.size_bytes,
+            "memory": info.memory,
+        }
+    return meta
+
+
+def verb_answer(model_id: str, view: EntryView) -> VerbAnswer:
+    """What a verb or a status query says about an entry in that state."""
+    if view.status == "error":
+        message = view.error.message if view.error else "the model could not be loaded"
+        return VerbAnswer(model_id=model_id, status="internal_error", error=message, log=list(view.log_tail))
+    if view.status == "disabled":
+        return VerbAnswer(model_id=model_id, status="no_loader_config", error="the entry is disabled")
+    return VerbAnswer(model_id=model_id, status=view.status)
+
+
+def verb_failure(model_id: str, error: LsrvError) -> VerbAnswer:
+    """The same for a verb that raised."""
+    status: VerbStatus = "internal_error"
+    if isinstance(error, ModelNotFoundError):
+        status = "not_found"
+    elif isinstance(error, ModelDisabledError):
+        status = "no_loader_config"
+    log = error.fields.get("log")
+    return VerbAnswer(model_id=model_id, status=status, error=error.message, log=log if isinstance(log, list) else [])
+
+
+STRICT_STATUS: dict[VerbStatus, int] = {"not_found": 404, "no_loader_config": 409, "internal_error": 500}

@@ -1,0 +1,29 @@
+"""What is known about one HTTP request once it ends: filled by handlers, read by the access log and the metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from litestar.types import Scope
+
+_KEY = "lsrv_note"
+
+
+@dataclass(slots=True)
+class RequestNote:
+    request_id: str
+    arrived_at: float  # time.perf_counter()
+    model_id: str = ""  # canonical, and only of an entry that exists: it becomes a metric label
+    n_prompt_tokens: int | None = None
+    n_completion_tokens: int | None = None
+    error_code: str | None = None
+
+
+def attach_note(scope: Scope, note: RequestNote) -> None:
+    scope.setdefault("state", {})[_KEY] = note  # pyright: ignore[reportArgumentType]  # litestar types it as its own
+
+
+def note_of(scope: Scope) -> RequestNote:
+    """The note that the gate attached."""
+    return cast(RequestNote, scope["state"][_KEY])

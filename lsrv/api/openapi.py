@@ -1,0 +1,110 @@
+"""The OpenAPI 3.1 document, made from the same structs that decode the bodies."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import msgspec
+
+from lsrv import __version__
+from lsrv.api.llamacpp import ApplyTemplateBody, DetokenizeBody, TokenizeBody
+from lsrv.api.models import VerbBody
+from lsrv.api.openai.chat import ChatBody
+from lsrv.api.openai.completion import CompletionBody
+from lsrv.api.openai.embedding import EmbeddingBody
+
+_REF = "#/components/schemas/{name}"
+
+
+class _Route(msgspec.Struct, frozen=True):
+    method: str
+    path: str
+    summary: str
+    body: type[msgspec.Struct] | None = None
+    has_stream: bool = False
+
+
+_ROUTES = (
+    _Route("post", "/v1/chat/completions", "Answer a chat", ChatBody, has_stream=True),
+    _Route("post", "/v1/completions", "Continue a text", CompletionBody, has_stream=True),
+    _Route("post", "/v1/embeddings", "Vectors of texts", EmbeddingBody),
+    _Route("get", "/v1/models", "List the models; never loads one"),
+    _Route("get", "/v1/models/{model_id}", "One model; ids may contain slashes"),
+    _Route("post", "/v1/models/load", "Load a model, and wait until it is loaded", VerbBody),
+    _Route("post", "/v1/models/unload", "Unload a model after its running requests", VerbBody),
+    _Route("post", "/v1/models/reload", "Unload, then load", VerbBody),
+    _Route("post", "/v1/models/status", "State of a model", VerbBody),
+    _Route("post", "/tokenize", "Text to token ids", TokenizeBody),
+    _Route("post", "/detokenize", "Token ids to text", DetokenizeBody),
+    _Route("post", "/apply-template", "The prompt a chat becomes", ApplyTemplateBody),
+    _Route("get", "/health", "The server answers"),
+    _Route("get", "/readyz", "The server takes requests: not draining, and preloads are done"),
+    _Route("get", "/metrics", "Prometheus metrics"),
+)
+
+_ERROR_SCHEMA: dict[str, object] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": "string"},
+            },
+        }
+    },
+}
+
+
+@cache
+def openapi_body() -> bytes:
+    """The document as JSON."""
+    bodies = [route.body for route in _ROUTES if route.body is not None]
+    _, schemas = msgspec.json.schema_components(bodies, ref_template=_REF)
+    paths: dict[str, dict[str, object]] = {}
+    for route in _ROUTES:
+        paths.setdefault(route.path, {})[route.method] = _operation(route)
+    return msgspec.json.encode(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "lsrv",
+                "version": __version__,
+                "description": "Many GGUF models on one OpenAI-compatible port. /v1/… routes answer without /v1, too.",
+            },
+            "paths": paths,
+            "components": {
+                "schemas": schemas | {"Error": _ERROR_SCHEMA},
+                "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            },
+            "security": [{}, {"key": []}],
+        }
+    )
+
+
+def _operation(route: _Route) -> dict[str, object]:
+    content: dict[str, object] = {"text/plain" if route.path == "/metrics" else "application/json": {}}
+    if route.has_stream:
+        content["text/event-stream"] = {}
+    error = {"description": "What was wrong", "content": {"application/json": {"schema": _ref("Error")}}}
+    operation: dict[str, object] = {
+        "summary": route.summary,
+        "operationId": f"{route.method}{route.path.replace('/', '_')}",
+        "responses": {"200": {"description": "Done", "content": content}, "default": error},
+    }
+    if "{model_id}" in route.path:
+        operation["parameters"] = [{"name": "model_id", "in": "path", "required": True, "schema": {"type": "string"}}]
+    if route.body is not None:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _ref(route.body.__name__)}},
+        }
+    return operation
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": _REF.format(name=name)}

@@ -1,0 +1,29 @@
+"""The route table: every path the API answers, with its unversioned alias, and its label in metrics."""
+
+from __future__ import annotations
+
+HEALTH = ("/health", "/healthz", "/readyz")
+
+GENERATING = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
+VERBS = ("/v1/models/load", "/v1/models/unload", "/v1/models/reload", "/v1/models/status")
+LLAMA_CPP = ("/tokenize", "/detokenize", "/apply-template")
+
+_KNOWN = {
+    path
+    for versioned in (*GENERATING, *VERBS, "/v1/models", *(f"/v1{path}" for path in LLAMA_CPP))
+    for path in (versioned, versioned.removeprefix("/v1"))
+} | {*HEALTH, "/", "/metrics", "/docs", "/openapi.json"}
+
+
+def with_alias(path: str) -> list[str]:
+    """A `/v1/…` path and its unversioned twin."""
+    return [path, path.removeprefix("/v1")]
+
+
+def route_label(path: str) -> str:
+    """`path` as a metric label: one of a fixed set, whatever clients ask for."""
+    if path in _KNOWN:
+        return path if path.startswith("/v1/") or f"/v1{path}" not in _KNOWN else f"/v1{path}"
+    if path.startswith(("/v1/models/", "/models/")):
+        return "/v1/models/{id}"
+    return "other"

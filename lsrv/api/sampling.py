@@ -1,0 +1,164 @@
+"""The fields every generating route shares, in OpenAI's and llama.cpp's names, and what they become."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from lsrv.errors import RequestError, UnsupportedParameterError
+from lsrv.protocol.commands import Sampling
+
+MAX_CHOICES = 8
+MAX_TOP_LOGPROBS = 20
+MAX_STOPS = 16
+MAX_STOP_BYTES = 256
+MAX_LOGIT_BIAS = 1024
+
+NonNegative = Annotated[float, Meta(ge=0)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+Count = Annotated[int, Meta(ge=-1, le=2**31 - 1)]  # -1: llama.cpp's "all" or "no limit"
+Token = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Bias = Annotated[float, Meta(ge=-100, le=100)]
+
+
+class StreamOptions(msgspec.Struct, kw_only=True):
+    include_usage: bool = False
+
+
+class GenerationBody(msgspec.Struct, kw_only=True):
+    """What `/v1/chat/completions` and `/v1/completions` have in common. None everywhere means: not said."""
+
+    model: str | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    n: Annotated[int, Meta(ge=1, le=MAX_CHOICES)] | None = None
+    max_tokens: Count | None = None
+    n_predict: Count | None = None
+    stop: str | list[str] | None = None
+    ignore_eos: bool | None = None
+    cache_prompt: bool | None = None
+
+    temperature: NonNegative | None = None
+    top_k: Count | None = None
+    top_p: Fraction | None = None
+    min_p: Fraction | None = None
+    typical_p: NonNegative | None = None
+    top_n_sigma: float | None = None
+    xtc_probability: Fraction | None = None
+    xtc_threshold: Fraction | None = None
+    dynatemp_range: NonNegative | None = None
+    dynatemp_exponent: NonNegative | None = None
+    repeat_last_n: Count | None = None
+    repeat_penalty: NonNegative | None = None
+    repetition_penalty: NonNegative | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    dry_multiplier: NonNegative | None = None
+    dry_base: NonNegative | None = None
+    dry_allowed_length: Count | None = None
+    dry_penalty_last_n: Count | None = None
+    dry_sequence_breakers: Annotated[list[str], Meta(max_length=64)] | None = None
+    mirostat: Annotated[int, Meta(ge=0, le=2)] | None = None
+    mirostat_tau: NonNegative | None = None
+    mirostat_eta: NonNegative | None = None
+    logit_bias: dict[Token, Bias] | list[tuple[Token, Bias | bool]] | None = None
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+
+    # Known, and not in this version: refused by name instead of ignored.
+    grammar: object = None
+    json_schema: object = None
+    adapters: object = None
+    lora: object = None
+
+
+def refuse(param: str, value: object) -> None:
+    """Raises UnsupportedParameterError if a field of a later version carries something."""
+    if value not in (None, [], {}, ""):
+        raise UnsupportedParameterError(f"{param} is not in this version yet; leave it out.", param=param)
+
+
+def refuse_later_fields(body: GenerationBody) -> None:
+    """Raises UnsupportedParameterError for constraints and adapters: ignoring them would give a wrong answer."""
+    refuse("grammar", body.grammar)
+    refuse("json_schema", body.json_schema)
+    refuse("adapters", body.adapters)
+    refuse("lora", body.lora)
+
+
+def sampling_of(body: GenerationBody) -> Sampling:
+    """The sampler settings `body` asks for."""
+    return Sampling(
+        temperature=body.temperature,
+        top_k=body.top_k,
+        top_p=body.top_p,
+        min_p=body.min_p,
+        typical_p=body.typical_p,
+        top_n_sigma=body.top_n_sigma,
+        xtc_probability=body.xtc_probability,
+        xtc_threshold=body.xtc_threshold,
+        dynatemp_range=body.dynatemp_range,
+        dynatemp_exponent=body.dynatemp_exponent,
+        repeat_last_n=body.repeat_last_n,
+        repeat_penalty=body.repeat_penalty if body.repeat_penalty is not None else body.repetition_penalty,
+        presence_penalty=body.presence_penalty,
+        frequency_penalty=body.frequency_penalty,
+        dry_multiplier=body.dry_multiplier,
+        dry_base=body.dry_base,
+        dry_allowed_length=body.dry_allowed_length,
+        dry_penalty_last_n=body.dry_penalty_last_n,
+        dry_sequence_breakers=body.dry_sequence_breakers,
+        mirostat=body.mirostat,
+        mirostat_tau=body.mirostat_tau,
+        mirostat_eta=body.mirostat_eta,
+        logit_bias=_logit_bias(body.logit_bias),
+        seed=_seed(body.seed),
+    )
+
+
+def stops_of(stop: str | list[str] | None) -> list[str]:
+    """Stop strings without the empty ones. Raises RequestError above the limits."""
+    if not stop:
+        return []
+    stops = [stop] if isinstance(stop, str) else [text for text in stop if text]
+    if len(stops) > MAX_STOPS:
+        raise RequestError(f"stop holds {len(stops)} strings; at most {MAX_STOPS} are allowed.", param="stop")
+    if any(len(text.encode()) > MAX_STOP_BYTES for text in stops):
+        raise RequestError(f"A stop string may have at most {MAX_STOP_BYTES} bytes.", param="stop")
+    return stops
+
+
+def token_limit(*limits: int | None) -> int | None:
+    """The first limit that was given; -1 is llama.cpp's "until the context is full" (None).
+
+    Raises RequestError for 0: an answer of no tokens is always a mistake here.
+    """
+    limit = next((limit for limit in limits if limit is not None), None)
+    if limit == 0:
+        raise RequestError("max_tokens must be at least 1.", param="max_tokens")
+    return None if limit == -1 else limit
+
+
+def _seed(seed: int | None) -> int | None:
+    """llama.cpp's seeds are 32 bits wide, and -1 means random."""
+    return None if seed is None or seed == -1 else seed % 2**32
+
+
+def _logit_bias(bias: dict[int, float] | list[tuple[int, float | bool]] | None) -> dict[int, float] | None:
+    if not bias:
+        return None
+    if len(bias) > MAX_LOGIT_BIAS:
+        raise RequestError(f"logit_bias may name at most {MAX_LOGIT_BIAS} tokens.", param="logit_bias")
+    if isinstance(bias, dict):
+        return bias
+    return {token: _bias(value) for token, value in bias}
+
+
+def _bias(value: float | bool) -> float:
+    """llama.cpp's pairs say `false` for "never"."""
+    if value is True:
+        raise RequestError("logit_bias takes a number or false.", param="logit_bias")
+    return -math.inf if value is False else float(value)

@@ -1,0 +1,138 @@
+"""Runs the HTTP server: sockets, uvicorn, signals, drain. The one place that starts and stops it.
+
+1. Bind: a port that is taken is a ConfigError before any model is loaded.
+2. Serve until SIGTERM, SIGINT or an error.
+3. Drain: the listener stays open, so that new requests get 503 with Retry-After instead of a refused connection;
+   running ones finish, or end with an error event when `drain_timeout` is over.
+4. Close: connections, then workers. A second signal skips what is left of 3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import signal
+import socket
+from collections.abc import Callable, Generator
+
+import uvicorn
+
+from lsrv.api.app import create_gate
+from lsrv.api.connection import GuardedProtocol, IdleConnections, Limits
+from lsrv.api.listen import bind, raise_file_limit
+from lsrv.api.metrics import Metrics
+from lsrv.api.state import ServerState
+from lsrv.config import Settings
+from lsrv.registry import Registry
+
+_log = logging.getLogger(__name__)
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_CLOSE_TIMEOUT_S = 3.0  # for the last bytes of ended requests to reach their clients
+
+Listening = Callable[[list[str]], None]
+
+
+async def run_server(settings: Settings, registry: Registry, *, on_listening: Listening | None = None) -> int:
+    """Serve until a signal comes; returns the exit code. `on_listening` gets the base URLs.
+
+    Raises ConfigError if the port can't be had; nothing was started then.
+    """
+    sockets = bind(settings.server.host, settings.server.port)
+    state = ServerState(registry, settings, Metrics(registry.views))
+    server = _Server(_uvicorn_config(state))
+    stop = StopSignals()
+    try:
+        with stop.installed():
+            await registry.start()
+            serving = asyncio.create_task(server.serve(sockets))
+            if on_listening is not None:
+                on_listening([_url(listener) for listener in sockets])
+            await _until(serving, stop.first)
+            draining = asyncio.create_task(_drain(state, server))
+            await _until(draining, stop.second)
+            draining.cancel()
+            server.force_exit = stop.second.is_set()
+            server.should_exit = True
+            await serving
+    finally:
+        await registry.close()
+    return 1 if stop.second.is_set() else 0
+
+
+class StopSignals:
+    """SIGTERM and SIGINT as events: the first asks for a drain, the second for an end."""
+
+    def __init__(self) -> None:
+        self.first = asyncio.Event()
+        self.second = asyncio.Event()
+
+    @contextlib.contextmanager
+    def installed(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._received, number)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _received(self, number: int) -> None:
+        name = signal.Signals(number).name
+        if self.first.is_set():
+            _log.warning("stopping at once", extra={"signal": name})
+            self.second.set()
+        else:
+            _log.info("draining; a second signal stops at once", extra={"signal": name})
+            self.first.set()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: those close the listener before anything could be drained."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+def _uvicorn_config(state: ServerState) -> uvicorn.Config:
+    limits = Limits(n_connections=raise_file_limit())
+    protocol = functools.partial(GuardedProtocol, limits=limits, idle=IdleConnections())
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # its lines about starting and bad requests are ours to write
+    return uvicorn.Config(
+        create_gate(state),  # pyright: ignore[reportArgumentType]  # uvicorn and Litestar type ASGI messages apart
+        http=protocol,  # pyright: ignore[reportArgumentType]  # any factory of protocols will do
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(_CLOSE_TIMEOUT_S),
+    )
+
+
+async def _drain(state: ServerState, server: uvicorn.Server) -> None:
+    """Refuse what is new, wait for what runs; then let the last bytes go out."""
+    state.is_draining = True
+    await state.registry.drain(state.settings.server.drain_timeout_s)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            while server.server_state.tasks:
+                await asyncio.wait(server.server_state.tasks.copy())
+
+
+async def _until(task: asyncio.Task[None], event: asyncio.Event) -> None:
+    """Wait until `task` has ended or `event` is set; the task goes on in the second case."""
+    signalled = asyncio.create_task(event.wait())
+    await asyncio.wait((task, signalled), return_when=asyncio.FIRST_COMPLETED)
+    signalled.cancel()
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
