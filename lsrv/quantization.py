@@ -68,7 +68,9 @@ def parse_quant(text: str) -> Quant:
     if family := _FAMILY.fullmatch(word):
         return _by_family(text, int(family[1]))
     if _FOREIGN.fullmatch(word):
-        raise ValueError(f'"{text}" is no GGUF quantization; write a width such as "4" or "8", or a name such as "Q8_0"')
+        raise ValueError(
+            f'"{text}" is no GGUF quantization; write a width such as "4" or "8", or a name such as "Q8_0"'
+        )
     if word.startswith("UD-") and _NAME.fullmatch(word):
         return Quant(text, (word,))
     if word in NAMES:

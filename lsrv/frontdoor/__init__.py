@@ -1,0 +1,6 @@
+"""model_id + quantization -> one local GGUF, checked before any worker opens it."""
+
+from lsrv.frontdoor.gguf_header import GgufHeader, read_header
+from lsrv.frontdoor.resolve import Weights, resolve
+
+__all__ = ["GgufHeader", "Weights", "read_header", "resolve"]

@@ -1,0 +1,32 @@
+"""Where the local Hugging Face cache keeps a repository. Reads folders only; nothing here uses the network."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
+_REVISION = re.compile(r"[A-Za-z0-9_][\w.-]*(?:/[A-Za-z0-9_][\w.-]*)*", re.ASCII)
+
+
+def is_hub_id(model_id: str) -> bool:
+    """Whether `model_id` has the form OWNER/NAME."""
+    return _HUB_ID.fullmatch(model_id) is not None
+
+
+def default_cache() -> Path:
+    """The cache that HF_HUB_CACHE, HF_HOME or XDG_CACHE_HOME name, else ~/.cache/huggingface/hub."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
+def find_snapshot(cache: Path, repo_id: str, revision: str) -> Path | None:
+    """The folder with the files of `repo_id` at `revision` (branch, tag or commit); None if it is not in the cache."""
+    repo = cache / f"models--{repo_id.replace('/', '--')}"
+    if not _REVISION.fullmatch(revision) or not repo.is_dir():
+        return None
+    ref = repo / "refs" / revision
+    commit = ref.read_text().strip() if ref.is_file() else revision
+    snapshot = repo / "snapshots" / commit
+    return snapshot if snapshot.is_dir() else None

@@ -1,0 +1,141 @@
+"""Which GGUF among several: pure functions of file names. What is on disk is known to `resolve` only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from lsrv.quantization import Quant, bits, find_name
+
+_SHARD = re.compile(r"(?P<stem>.+)-(?P<no>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
+# Files that lie beside models and are none: projectors, draft heads, importance matrices, adapters.
+_NO_MODEL = re.compile(r"(?:^|[-_.])(?:mmproj|imatrix|lora|draft)(?:[-_.]|$)|^(?:mmproj|mtp-|dflash-)", re.IGNORECASE)
+_GGUF_OWNERS = ("ggml-org", "unsloth", "lmstudio-community", "bartowski")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model in a folder: a file, or all shards of a split file in order. Names are relative to the folder."""
+
+    files: tuple[str, ...]
+    n_missing: int = 0  # shards that are not there
+    quantization: str | None = None  # None: the name does not say
+
+    @property
+    def name(self) -> str:
+        return self.files[0]
+
+
+@dataclass(frozen=True)
+class Choice:
+    candidate: Candidate
+    because: str
+
+
+class NoChoiceError(Exception):
+    """None of the candidates is what was asked for, or several are. The text says which and what to do."""
+
+
+def group_shards(names: Iterable[str]) -> list[Candidate]:
+    """Candidates of all GGUF files `names`, sorted by name."""
+    shards: dict[tuple[str, int], dict[int, str]] = {}
+    candidates: list[Candidate] = []
+    for name in sorted(names):
+        found = _SHARD.fullmatch(name)
+        if found is None:
+            candidates.append(Candidate((name,), 0, _quantization(name)))
+        else:
+            shards.setdefault((found["stem"], int(found["count"])), {})[int(found["no"])] = name
+    for (stem, count), by_number in shards.items():
+        files = tuple(by_number[number] for number in sorted(by_number))
+        n_missing = count - sum(1 for number in by_number if 1 <= number <= count)
+        candidates.append(Candidate(files, n_missing, _quantization(stem)))
+    return sorted(candidates, key=lambda candidate: candidate.name)
+
+
+def is_shard(name: str) -> bool:
+    """Whether `name` is one part of a split file."""
+    return _SHARD.fullmatch(name) is not None
+
+
+def choose(candidates: Sequence[Candidate], quant: Quant | None, files: tuple[str, ...]) -> Choice:
+    """The one candidate that is meant. Raises NoChoiceError.
+
+    1. Files named by hand: exactly those. 2. A quantization: the first of its names that there is.
+    3. Neither: the highest precision.
+    """
+    if files:
+        return _complete(_named(candidates, files), "named by quantized_file")
+    models = [candidate for candidate in candidates if not _NO_MODEL.search(PurePosixPath(candidate.name).name)]
+    if not models:
+        raise NoChoiceError("there is no model among the GGUF files" if candidates else "there is no GGUF file")
+    if quant is None:
+        best = min(models, key=_precision_rank)
+        because = "the only model there" if len(models) == 1 else "no quant given: the highest precision there"
+        return _complete(_single(models, best), because)
+    ranked = {model: rank for model in models if (rank := quant.rank(model.quantization or "")) is not None}
+    if not ranked:
+        there = ", ".join(sorted({model.quantization or "unknown" for model in models}))
+        raise NoChoiceError(f'no file is of quant "{quant.text}"; there is: {there}')
+    best = min(ranked, key=lambda model: ranked[model])
+    return _complete(_single(models, best), f'best match of quant "{quant.text}"')
+
+
+def sibling_repos(model_id: str) -> list[str]:
+    """Hub repositories that hold GGUFs of `model_id` by the usual naming, its owner first; none for a GGUF repo."""
+    owner, _, name = model_id.partition("/")
+    if "gguf" in name.lower():
+        return []
+    repos = [f"{each}/{name}-GGUF" for each in (owner, *_GGUF_OWNERS)]
+    return list(dict.fromkeys([*repos, f"bartowski/{owner}_{name}-GGUF"]))
+
+
+def download_command(model_id: str, quant: Quant | None, files: tuple[str, ...], revision: str) -> str:
+    """The command line that puts fitting weights into the Hugging Face cache."""
+    siblings = sibling_repos(model_id)
+    repo = f"unsloth/{model_id.partition('/')[2]}-GGUF" if siblings else model_id
+    what = " ".join(files) if files else f'--include "*{quant.names[0] if quant else "Q4_K_M"}*.gguf"'
+    at = "" if revision == "main" or siblings else f" --revision {revision}"
+    return f"hf download {repo} {what}{at}"
+
+
+def with_quantization(candidate: Candidate, quantization: str) -> Candidate:
+    """The same candidate, of a quantization that its name does not say."""
+    return replace(candidate, quantization=quantization)
+
+
+def _named(candidates: Sequence[Candidate], files: tuple[str, ...]) -> Candidate:
+    for candidate in candidates:
+        known = {*candidate.files, *(PurePosixPath(name).name for name in candidate.files)}
+        if known.issuperset(files):
+            return candidate
+    there = ", ".join(candidate.name for candidate in candidates) or "no GGUF file"
+    raise NoChoiceError(f'quantized_file "{"; ".join(files)}" is not there; there is: {there}')
+
+
+def _single(models: list[Candidate], best: Candidate) -> Candidate:
+    """`best`, unless another model is of the very same quantization."""
+    twins = [model.name for model in models if model.quantization == best.quantization]
+    if len(twins) > 1:
+        raise NoChoiceError(f"{len(twins)} models fit equally: {', '.join(twins)}; name one with format.quantized_file")
+    return best
+
+
+def _complete(candidate: Candidate, because: str) -> Choice:
+    if candidate.n_missing:
+        raise NoChoiceError(f"{candidate.name} is split, and {candidate.n_missing} of its parts are missing")
+    return Choice(candidate, because)
+
+
+def _precision_rank(candidate: Candidate) -> tuple[int, bool, str]:
+    quantization = candidate.quantization or ""
+    return (-bits(quantization), quantization.startswith("UD-"), quantization)
+
+
+def _quantization(name: str) -> str | None:
+    """What the file's name says, else its folder's."""
+    path = PurePosixPath(name)
+    stem = path.name.removesuffix(".gguf")
+    return find_name(stem) or find_name(path.parent.name)
