@@ -5,14 +5,14 @@ from __future__ import annotations
 import resource
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 
 @contextmanager
-def limited(timeout_s: float, extra_bytes: int) -> Iterator[None]:
+def limited(timeout_s: float, extra_bytes: int) -> Generator[None]:
     """Raise TimeoutError after `timeout_s`, MemoryError above `extra_bytes` more than now (Linux).
 
     Raises ValueError off the main thread.
@@ -32,7 +32,7 @@ def _on_alarm(_signal: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _memory_limit(extra_bytes: int) -> Iterator[None]:
+def _memory_limit(extra_bytes: int) -> Generator[None]:
     if sys.platform != "linux":
         yield
         return

@@ -40,8 +40,14 @@ class ChatTemplate:
             trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, loopcontrols]
         )
         environment.filters["tojson"] = _tojson
-        environment.globals.update(raise_exception=_raise_exception, strftime_now=_strftime_now)
-        self._tokens = {"bos_token": bos, "eos_token": eos}
+        self._names: dict[str, object] = {
+            "bos_token": bos,
+            "eos_token": eos,
+            "tools": None,
+            "documents": None,
+            "raise_exception": _raise_exception,
+            "strftime_now": _strftime_now,
+        }
         try:
             with limited(_RENDER_S, _RENDER_BYTES):
                 self._template = environment.from_string(source)
@@ -58,7 +64,7 @@ class ChatTemplate:
         """
         last = messages[-1] if messages else {}
         is_continuing = last.get("role") == "assistant"
-        variables: dict[str, object] = {"tools": None, "documents": None} | self._tokens | dict(kwargs)
+        variables: dict[str, object] = self._names | dict(kwargs)
         variables |= {"messages": messages, "add_generation_prompt": not is_continuing}
         text = self._run(variables)
         return _cut_after(text, str(last.get("content") or "")) if is_continuing else text

@@ -78,7 +78,7 @@ class Model:
 
     @property
     def can_generate(self) -> bool:
-        """Whether it writes text token by token: no encoder (BERT, T5), no diffusion, no draft head of another model."""
+        """Whether it writes text token by token: no encoder (BERT, T5), diffusion or draft head."""
         is_causal = self.meta(f"{self.arch}.attention.causal") != "false"
         has_encoder = lib.llama_model_has_encoder(self.handle)
         return is_causal and not has_encoder and not lib.llama_model_is_diffusion(self.handle)
