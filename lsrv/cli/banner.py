@@ -4,113 +4,105 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
 
 import lsrv
 from lsrv.cli.table import columns, size
 from lsrv.config import LoadedSettings, ModelSettings, ServerSettings
-from lsrv.registry import EntryView
+from lsrv.errors import LsrvError
+from lsrv.frontdoor import Weights
 
-_ANY_ADDRESS = ("0.0.0.0", "::")  # what a user writes, not what we bind
+Finding = Weights | LsrvError  # an entry's weights on this machine, or why it can't be served
+Findings = Mapping[str, Finding]  # by model_id
+
+_ANY_ADDRESS = ("0.0.0.0", "::")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _N_SHOWN_WARNINGS = 20
 
 
-def banner(loaded: LoadedSettings, views: Sequence[EntryView], default_model_id: str | None, port: int) -> str:
-    """The start banner of a server that listens on `port`; `views` in config order."""
-    server = loaded.settings.server
-    address = address_of(server.host, port)
-    source = ", ".join(str(path) for path in loaded.files)
+def banner(loaded: LoadedSettings, findings: Findings, default_model_id: str | None, urls: Sequence[str]) -> str:
+    """The start banner of a server that listens at `urls`."""
+    settings = loaded.settings
+    url = typeable(urls[0])
+    source = f"  ({', '.join(map(str, loaded.files))})" if loaded.files else ""
+    example = _example(settings.models, findings, default_model_id)
     parts = [
-        f"lsrv {lsrv.__version__} on {address}" + (f"  ({source})" if source else ""),
-        _models(views, default_model_id),
-        *_problems(views),
+        f"lsrv {lsrv.__version__} at {url}/v1{source}",
+        _models(settings.models, findings, default_model_id),
+        *_reasons(settings.models, findings),
         *_warnings(loaded.warnings),
-        *_reach(server),
+        *_reach(settings.server),
+        *(["Try it:\n  " + curl(url, *example, has_keys=bool(settings.server.api_keys))] if example else []),
+        f"Reference: {url}/docs   Another terminal: lsrv ps   Stop: Ctrl-C",
     ]
-    example = _example(loaded.settings.models, views, default_model_id)
-    if example is not None:
-        parts.append("Try it:\n  " + curl(address, example, has_keys=bool(server.api_keys)))
-    parts.append(f"Reference: {address}/docs   Another terminal: lsrv ps   Stop: Ctrl-C")
     return "\n\n".join(parts) + "\n"
 
 
-def address_of(host: str, port: int) -> str:
-    """The address to type on this machine for a server bound to `host`."""
-    if host in _ANY_ADDRESS:
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def typeable(url: str) -> str:
+    """`url` as one can type it on this machine: an address for "all addresses" becomes this machine's own."""
+    parts = urlsplit(url)
+    return f"http://127.0.0.1:{parts.port}" if parts.hostname in _ANY_ADDRESS else url
 
 
-def curl(address: str, model: ModelSettings, *, has_keys: bool) -> str:
-    """A command line that gets an answer from `model`."""
-    if model.kind == "embedding":
-        route, body = "embeddings", {"model": model.listed_id, "input": "Hello!"}
+def curl(url: str, model: ModelSettings, weights: Weights, *, has_keys: bool) -> str:
+    """A command line that gets an answer from `model`, by the route its weights are made for."""
+    header = weights.header
+    body: dict[str, object] = {"model": model.listed_id}
+    if model.kind == "embedding" or header.is_embedding:
+        route, body["input"] = "embeddings", "Once upon a time"
+    elif header.has_chat_template or model.chat_template or model.jinja_explicit:
+        route, body["messages"] = "chat/completions", [{"role": "user", "content": "Tell me a story."}]
     else:
-        messages = [{"role": "user", "content": "Hello!"}]
-        route, body = "chat/completions", {"model": model.listed_id, "messages": messages, "max_tokens": 64}
+        route, body["prompt"], body["max_tokens"] = "completions", "Once upon a time", 60
     key = ' -H "authorization: Bearer $LSRV_API_KEY"' if has_keys else ""
     data = shlex.quote(json.dumps(body, ensure_ascii=False))
-    return f"curl {address}/v1/{route} -H 'content-type: application/json'{key} -d {data}"
+    return f"curl {url}/v1/{route} -H 'content-type: application/json'{key} -d {data}"
 
 
-def _models(views: Sequence[EntryView], default_model_id: str | None) -> str:
-    rows = [_row(view, is_default=view.model_id == default_model_id) for view in views]
+def _models(models: Sequence[ModelSettings], findings: Findings, default_model_id: str | None) -> str:
+    rows = [_row(model, findings[model.model_id], model.model_id == default_model_id) for model in models]
     table = columns(["", "MODEL", "ALSO", "QUANT", "SIZE", "STATE"], rows)
-    note = "\n* answers when a request names no model" if default_model_id is not None else ""
-    return table + note
+    return table + ("" if default_model_id is None else "\n* answers when a request names no model")
 
 
-def _row(view: EntryView, *, is_default: bool) -> list[str]:
-    others = [name for name in (*view.aliases, view.model_id) if name != view.listed_id]
-    weights = view.weights
-    return [
-        "*" if is_default else " ",
-        view.listed_id,
-        ", ".join(others),
-        weights.quantization if weights else "",
-        size(weights.size_bytes) if weights else "",
-        state_of(view),
-    ]
+def _row(model: ModelSettings, finding: Finding, is_default: bool) -> list[str]:
+    others = ", ".join(name for name in (*model.alias, model.model_id) if name != model.listed_id)
+    names = ["*" if is_default else " ", model.listed_id, others]
+    if isinstance(finding, LsrvError):
+        return [*names, "", "", "can't be served"]
+    state = "loads now" if model.preload else "loads on first use"
+    return [*names, finding.quantization, size(finding.size_bytes), state]
 
 
-def state_of(view: EntryView) -> str:
-    """The state of an entry in a person's words."""
-    if view.status == "error":
-        return "can't be served"
-    if view.status == "unloaded":
-        return "loads on first use"
-    if view.status == "reloading":
-        return "loading"
-    return view.status
-
-
-def _problems(views: Sequence[EntryView]) -> list[str]:
-    lines = [f"  {view.listed_id}: {view.error.message}" for view in views if view.error is not None]
-    return ["Can't be served yet:\n" + "\n".join(lines)] if lines else []
+def _reasons(models: Sequence[ModelSettings], findings: Findings) -> list[str]:
+    found = ((model.listed_id, findings[model.model_id]) for model in models)
+    lines = [f"  {listed_id}: {error.message}" for listed_id, error in found if isinstance(error, LsrvError)]
+    return ["Can't be served:\n" + "\n".join(lines)] if lines else []
 
 
 def _warnings(warnings: Sequence[str]) -> list[str]:
     if not warnings:
         return []
-    shown = [f"  {warning}" for warning in warnings[:_N_SHOWN_WARNINGS]]
-    n_more = len(warnings) - len(shown)
-    more = [f"  and {n_more} more: lsrv config check"] if n_more else []
-    return ["Warnings:\n" + "\n".join([*shown, *more])]
+    lines = [f"  {warning}" for warning in warnings[:_N_SHOWN_WARNINGS]]
+    if len(warnings) > len(lines):
+        lines.append(f"  and {len(warnings) - len(lines)} more: lsrv config check")
+    return ["Warnings:\n" + "\n".join(lines)]
 
 
 def _reach(server: ServerSettings) -> list[str]:
-    """Who else may use the port, where that is not nobody."""
-    if server.host in ("127.0.0.1", "::1", "localhost"):
+    """What keeps other machines out, where the address would let them in."""
+    if server.host in _LOOPBACK or server.api_keys or server.insecure:
         return []
-    if server.api_keys or server.insecure:
-        return []
-    return ["Other machines get 403: set api_keys in [server], or insecure = true to serve them without a key."]
+    return ["Other machines get 403: set api_keys under [server], or insecure = true to answer everybody."]
 
 
 def _example(
-    models: Sequence[ModelSettings], views: Sequence[EntryView], default_model_id: str | None
-) -> ModelSettings | None:
-    """The entry to show in the example: the default if it can be served, else the first that can."""
-    usable = {view.model_id for view in views if view.status not in ("error", "disabled")}
-    candidates = sorted(models, key=lambda model: model.model_id != default_model_id)
-    return next((model for model in candidates if model.model_id in usable), None)
+    models: Sequence[ModelSettings], findings: Findings, default_model_id: str | None
+) -> tuple[ModelSettings, Weights] | None:
+    """The entry to try: the default if it can be served, else the first that can."""
+    for model in sorted(models, key=lambda model: model.model_id != default_model_id):
+        finding = findings[model.model_id]
+        if not isinstance(finding, LsrvError):
+            return model, finding
+    return None

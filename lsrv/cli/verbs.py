@@ -37,7 +37,7 @@ def unload(model: str, force: bool, url: str, api_key: str | None, as_json: bool
 @server_options
 @json_option
 def reload(model: str, url: str, api_key: str | None, as_json: bool) -> None:
-    """Unload MODEL and load it afresh."""
+    """Load MODEL again after it was unloaded; a loaded one stays as it is."""
     _run_verb("reload", {"model_id": model}, url, api_key, as_json)
 
 

@@ -5,16 +5,28 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from lsrv.cli.banner import address_of, banner
+from lsrv import demo
+from lsrv.cli.banner import Finding, banner, curl, typeable
 from lsrv.config import LoadedSettings, settings_for_models
-from lsrv.errors import ErrorInfo, WeightsNotFoundError
-from lsrv.frontdoor import Weights
-from lsrv.registry import EntryView
+from lsrv.errors import WeightsNotFoundError
+from lsrv.frontdoor import Weights, resolve
 
-_MISSING = WeightsNotFoundError("there is no /weights/b.gguf; check the path")
+URL = "http://127.0.0.1:8080"
+
+
+@pytest.fixture(scope="module")
+def weights() -> Weights:
+    return resolve(demo.MODEL_ID)
+
+
+@pytest.fixture
+def findings(weights: Weights) -> dict[str, Finding]:
+    missing = WeightsNotFoundError("there is no /weights/b.gguf; check the path")
+    return {"/weights/a.gguf": weights, "/weights/b.gguf": missing, "org/embedder": weights}
 
 
 def _loaded(**server: object) -> LoadedSettings:
@@ -26,51 +38,66 @@ def _loaded(**server: object) -> LoadedSettings:
     return settings_for_models(models, overrides={"server": server}, environ={})
 
 
-def _text(loaded: LoadedSettings, default: str | None = "/weights/a.gguf") -> str:
-    return banner(loaded, {"/weights/b.gguf": _MISSING}, default, 8080)
+def test_every_entry_is_listed_in_config_order_with_all_its_names(findings: dict[str, Finding]) -> None:
+    rows = [line.split() for line in banner(_loaded(), findings, "/weights/a.gguf", [URL]).splitlines()]
+    names = [[word.strip(",") for word in row] for row in rows]
+    assert ["*", "a", "first", "/weights/a.gguf", "F32"] in [row[:5] for row in names]
+    listed = [row[0] if row[0] != "*" else row[1] for row in names if row]
+    assert listed.index("a") < listed.index("b") < listed.index("e")
 
 
-def test_every_entry_is_listed_in_config_order_with_all_its_names() -> None:
-    text = _text(_loaded())
-    rows = [line.split() for line in text.splitlines()]
-    assert [row[:3] for row in rows if "/weights/a.gguf" in row] == [["*", "a", "first,"]]
-    assert text.index("a.gguf") < text.index("b.gguf") < text.index("org/embedder")
+def test_an_entry_that_can_not_be_served_says_why(findings: dict[str, Finding]) -> None:
+    assert "b: there is no /weights/b.gguf; check the path" in banner(_loaded(), findings, None, [URL])
 
 
-def test_an_entry_that_can_not_be_served_says_why() -> None:
-    assert "b: there is no /weights/b.gguf; check the path" in _text(_loaded())
+def test_a_server_that_can_serve_nothing_shows_no_example(findings: dict[str, Finding]) -> None:
+    nothing: dict[str, Finding] = dict.fromkeys(findings, WeightsNotFoundError("gone"))
+    assert "curl" not in banner(_loaded(), nothing, None, [URL])
 
 
-def test_the_example_asks_the_default_model_and_is_a_valid_command() -> None:
-    command = shlex.split(next(line for line in _text(_loaded()).splitlines() if "curl" in line))
-    assert command[1] == "http://127.0.0.1:8080/v1/chat/completions"
+def test_the_example_asks_the_default_model_and_is_a_valid_command(findings: dict[str, Finding]) -> None:
+    text = banner(_loaded(), findings, "/weights/a.gguf", [URL])
+    command = shlex.split(next(line for line in text.splitlines() if "curl" in line))
+    assert command[1] == f"{URL}/v1/completions"  # the demo has no chat template
     assert json.loads(command[-1])["model"] == "a"
 
 
-def test_the_example_takes_another_model_when_the_default_can_not_be_served() -> None:
-    text = _text(_loaded(), default="/weights/b.gguf")
-    assert '"model": "a"' in text
+def test_the_example_takes_another_model_when_the_default_can_not_be_served(findings: dict[str, Finding]) -> None:
+    assert '"model": "a"' in banner(_loaded(), findings, "/weights/b.gguf", [URL])
 
 
-def test_a_server_with_keys_shows_the_header_and_never_a_key() -> None:
-    text = _text(_loaded(api_keys=["hush-hush"]))
+def test_the_example_of_an_embedding_model_asks_for_embeddings(weights: Weights) -> None:
+    model = _loaded().settings.models[2]
+    assert "/v1/embeddings" in curl(URL, model, weights, has_keys=False)
+
+
+def test_the_example_of_a_chat_model_chats(weights: Weights) -> None:
+    chatting = replace(weights, header=replace(weights.header, has_chat_template=True))
+    assert "/v1/chat/completions" in curl(URL, _loaded().settings.models[0], chatting, has_keys=False)
+
+
+def test_a_server_with_keys_shows_the_header_and_never_a_key(findings: dict[str, Finding]) -> None:
+    text = banner(_loaded(api_keys=["hush-hush"]), findings, None, [URL])
     assert "authorization: Bearer $LSRV_API_KEY" in text
     assert "hush-hush" not in text
 
 
-def test_a_server_for_all_without_keys_says_that_it_serves_this_machine_only() -> None:
-    assert "api_keys" in _text(_loaded(host="0.0.0.0"))
-    assert "api_keys" not in _text(_loaded(host="0.0.0.0", insecure=True))
-    assert "api_keys" not in _text(_loaded())
+def test_a_server_for_all_without_keys_says_that_it_serves_this_machine_only(findings: dict[str, Finding]) -> None:
+    assert "api_keys" in banner(_loaded(host="0.0.0.0"), findings, None, [URL])
+    assert "api_keys" not in banner(_loaded(host="0.0.0.0", insecure=True), findings, None, [URL])
+    assert "api_keys" not in banner(_loaded(), findings, None, [URL])
 
 
-def test_warnings_of_the_config_are_shown() -> None:
-    assert "models.toml:3: paged_attn" in _text(replace(_loaded(), warnings=["models.toml:3: paged_attn has no meaning"]))
+def test_sources_and_warnings_of_the_config_are_shown(findings: dict[str, Finding]) -> None:
+    loaded = replace(_loaded(), files=[Path("models.toml")], warnings=["models.toml:3: paged_attn has no meaning"])
+    text = banner(loaded, findings, None, [URL])
+    assert "(models.toml)" in text
+    assert "  models.toml:3: paged_attn has no meaning" in text
 
 
 @pytest.mark.parametrize(
-    ("host", "address"),
-    [("127.0.0.1", "http://127.0.0.1:1"), ("0.0.0.0", "http://127.0.0.1:1"), ("::1", "http://[::1]:1")],
+    ("url", "shown"),
+    [(URL, URL), ("http://0.0.0.0:1", "http://127.0.0.1:1"), ("http://[::]:1", "http://127.0.0.1:1")],
 )
-def test_the_address_is_one_to_type(host: str, address: str) -> None:
-    assert address_of(host, 1) == address
+def test_the_address_is_one_to_type(url: str, shown: str) -> None:
+    assert typeable(url) == shown

@@ -1,0 +1,79 @@
+"""From settings to a server that runs: log lines, bars, banner, event loop. All commands that serve end here."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import rich_click as click
+
+from lsrv import log
+from lsrv.api import run_server
+from lsrv.cli.banner import Finding, banner
+from lsrv.cli.load_bars import LoadBars, is_shown
+from lsrv.config import LoadedSettings, ModelSettings
+from lsrv.errors import LsrvError
+from lsrv.frontdoor import resolve
+from lsrv.registry import Registry, RegistryEvent
+
+
+def serve_until_stopped(loaded: LoadedSettings) -> NoReturn:
+    """Serve until a signal comes, then exit with the server's code. Raises ConfigError if the port can't be had."""
+    log.configure(loaded.settings.server.access_log_format)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        sys.exit(runner.run(_serve(loaded)))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+async def _serve(loaded: LoadedSettings) -> int:
+    bars = LoadBars() if is_shown() else None
+    registry = Registry(loaded.settings, on_event=bars.handle if bars else _ignore)
+    greetings: list[asyncio.Task[None]] = []
+
+    def greet(addresses: list[str]) -> None:
+        greetings.append(asyncio.create_task(_greet(loaded, registry.default_model_id, addresses)))
+
+    try:
+        return await run_server(loaded.settings, registry, on_listening=greet)
+    finally:
+        for greeting in greetings:
+            greeting.cancel()
+        if bars is not None:
+            bars.close()
+
+
+async def _greet(loaded: LoadedSettings, default_model_id: str | None, addresses: list[str]) -> None:
+    """Print the banner. Reading the heads of many GGUFs takes a while: in a thread, and after the port is open."""
+    findings = await asyncio.to_thread(_find_weights, loaded)
+    click.echo(banner(loaded, findings, default_model_id, addresses))
+
+
+def _find_weights(loaded: LoadedSettings) -> dict[str, Finding]:
+    """What is on this machine for each entry, by model_id."""
+    return {model.model_id: _find(model) for model in loaded.settings.models}
+
+
+def _find(model: ModelSettings) -> Finding:
+    try:
+        return resolve(
+            model.model_id,
+            quant=model.quantization.quant,
+            quantized_file=model.format.quantized_file,
+            revision=model.revision,
+            folder=model.folder,
+        )
+    except LsrvError as error:
+        return error
+
+
+def _ignore(event: RegistryEvent) -> None:
+    """Log lines tell it where no bars are shown."""

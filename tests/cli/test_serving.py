@@ -1,0 +1,158 @@
+"""A server as a person starts, asks, steers and stops it, with real processes in an empty folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lsrv import demo
+from lsrv.cli.client import ServerClient
+
+LSRV = [sys.executable, "-c", "from lsrv.cli import main; main()"]
+DEADLINE_S = 60
+
+
+class Running:
+    """A server that runs in `process`; `banner` is what it printed."""
+
+    def __init__(self, process: subprocess.Popen[str], banner: str) -> None:
+        self.process = process
+        self.banner = banner
+        found = re.search(r"http://[0-9.]+:\d+", banner)
+        assert found is not None, banner
+        self.url = found[0]
+
+    def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [*LSRV, *arguments, "--url", self.url]
+        return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+
+    def end(self, number: signal.Signals) -> tuple[int, str]:
+        """Send a signal, and return the exit code and all of stderr."""
+        self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=DEADLINE_S)
+        return self.process.returncode, errors
+
+
+@contextmanager
+def _server(folder: Path, *arguments: str) -> Iterator[Running]:
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("LSRV_")}
+    environ |= {"XDG_CONFIG_HOME": str(folder), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [*LSRV, *arguments, "-p", "0"],
+        cwd=folder,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    overdue = threading.Timer(DEADLINE_S, process.kill)
+    overdue.start()
+    try:
+        yield Running(process, _banner(process))
+    finally:
+        overdue.cancel()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def _banner(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("Reference:"):
+            return "".join(lines)
+    assert process.stderr is not None
+    raise AssertionError(f"no banner: {''.join(lines)}{process.stderr.read()}")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The built-in demo, as `lsrv from-config` serves it in an empty folder."""
+    with _server(tmp_path_factory.mktemp("empty"), "from-config") as server:
+        yield server
+
+
+def test_the_example_in_the_banner_gets_an_answer(running: Running) -> None:
+    command = shlex.split(next(line for line in running.banner.splitlines() if "curl" in line))
+    answer = ServerClient(running.url, None).post(command[1].removeprefix(running.url), json.loads(command[-1]))
+    assert answer["choices"][0]["text"]
+    assert answer["model"] == "stories"
+
+
+def test_the_banner_names_the_model_with_its_size_and_quantization(running: Running) -> None:
+    assert re.search(r"\*\s+stories\s+lsrv-demo\s+F32\s+1.1 MiB", running.banner)
+    assert "\x1b" not in running.banner
+
+
+def test_ps_shows_a_loaded_model_with_its_memory_and_slots(running: Running) -> None:
+    running.ask("load", "stories")
+    row: dict[str, Any] = json.loads(running.ask("ps", "--json").stdout)[0]
+    assert row["status"] == "loaded"
+    table = running.ask("ps").stdout.splitlines()
+    assert table[0].split() == ["MODEL", "STATUS", "QUANT", "MEMORY", "SLOTS", "REQUESTS", "SINCE"]
+    assert re.fullmatch(r"stories +loaded +\S.* +[\d.]+ MiB +0/\d+ +0 +\S.*", table[1])
+
+
+def test_the_verbs_change_the_state_that_status_tells(running: Running) -> None:
+    assert running.ask("unload", "stories").stdout == "stories: unloaded\n"
+    assert running.ask("status", "stories").stdout == "stories: unloaded\n"
+    assert running.ask("reload", "stories").stdout == "stories: loaded\n"
+    assert json.loads(running.ask("status", "stories", "--json").stdout) == {"model_id": "stories", "status": "loaded"}
+
+
+def test_a_model_that_is_not_there_ends_with_1(running: Running) -> None:
+    result = running.ask("load", "nonsense")
+    assert result.returncode == 1
+    assert "not_found" in result.stdout
+    assert "stories" in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_server_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    with _server(tmp_path, "from-config") as server:
+        code, errors = server.end(number)
+    assert code == 0
+    assert "Traceback" not in errors
+    assert "\x1b" not in errors
+
+
+def test_serve_takes_one_model_from_the_command_line(tmp_path: Path) -> None:
+    arguments = ["serve", "-m", str(demo.MODEL_PATH), "--alias", "tiny", "--slots", "2", "--context", "64"]
+    with _server(tmp_path, *arguments) as server:
+        assert server.ask("load", "tiny").stdout == "tiny: loaded\n"
+        meta = json.loads(server.ask("ps", "--json").stdout)[0]["meta"]
+    assert (meta["n_slots"], meta["n_ctx"]) == (2, 64)
+
+
+def test_an_entry_without_weights_shows_its_reason_and_the_others_are_served(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_text(
+        'default_model_id = "good"\n[[models]]\nmodel_id = "gone.gguf"\n'
+        f"[[models]]\nmodel_id = '{demo.MODEL_PATH}'\nalias = 'good'\n"
+    )
+    with _server(tmp_path, "multi-model", "--config", "models.toml") as server:
+        assert re.search(r"gone.gguf: .*no ", server.banner)
+        assert server.ask("load", "good").returncode == 0
+
+
+def test_a_port_in_use_ends_with_2_before_anything_is_loaded(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        command = [*LSRV, "from-config", "-p", str(taken.getsockname()[1])]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert result.returncode == 2
+    assert "in use" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
