@@ -1,7 +1,7 @@
 """The registry: which models there are, in what state, and who may use them. One task owns all of that state.
 
 Callers post what happens (`Happening`) and await a future under a ticket; the run loop hands each happening to the
-state of its entry and performs the effects that come back. Loads and stops are tasks of their own and post their outcome.
+state of its entry and performs the effects that come back. Loads and stops are tasks that post their outcome.
 """
 
 from __future__ import annotations

@@ -1,0 +1,386 @@
+"""The state machine of one entry: examples of each rule, then all rules under random histories."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from lsrv.errors import AbortedError, ErrorInfo, LoadFailedError, ModelDisabledError, QueueFullError
+from lsrv.registry.state import EntryLimits, EntryState, Phase
+from lsrv.registry.words import (
+    Answer,
+    Arrived,
+    Died,
+    Effect,
+    EnableAsked,
+    EndRequests,
+    Failure,
+    Grant,
+    Happening,
+    Left,
+    LoadAsked,
+    LoadDone,
+    LoadLost,
+    Reject,
+    StartLoad,
+    Stop,
+    Stopped,
+    Ticked,
+    UnloadAsked,
+)
+
+DEATH = Failure(error=ErrorInfo("worker_crashed", "it died"), is_death=True)
+BROKEN = Failure(error=LoadFailedError("no such tensor").info(), weights=(("m.gguf", 1, 1),))
+NO_ROOM = Failure(error=ErrorInfo("insufficient_memory", "no room"), is_retryable=True)
+
+
+def entry(**limits: float) -> EntryState:
+    return EntryState("m", EntryLimits(**limits))  # type: ignore[arg-type]
+
+
+def loaded(n_slots: int = 2, **limits: float) -> EntryState:
+    state = entry(**limits)
+    state.handle(LoadAsked(900), 0.0)
+    state.handle(LoadDone(1, n_slots), 0.0)
+    return state
+
+
+def rejected(effects: list[Effect]) -> list[tuple[int, str]]:
+    return [(effect.ticket, effect.error.code) for effect in effects if isinstance(effect, Reject)]
+
+
+def test_the_first_request_starts_a_load_and_the_others_share_it() -> None:
+    state = entry()
+    assert state.handle(Arrived(1), 0.0) == [StartLoad(1)]
+    assert state.handle(Arrived(2), 0.0) == []
+    assert state.handle(LoadDone(1, 2), 1.0) == [Grant(1), Grant(2)]
+
+
+def test_a_place_goes_to_who_waited_longest() -> None:
+    state = loaded(n_slots=1)
+    assert state.handle(Arrived(1), 0.0) == [Grant(1)]
+    assert [*state.handle(Arrived(2), 0.0), *state.handle(Arrived(3), 0.0)] == []
+    assert state.handle(Left(2), 0.0) == []
+    assert state.handle(Left(1), 0.0) == [Grant(3)]
+
+
+def test_max_concurrency_counts_before_slots() -> None:
+    state = loaded(n_slots=8, max_concurrency=1)
+    assert state.handle(Arrived(1), 0.0) == [Grant(1)]
+    assert state.handle(Arrived(2), 0.0) == []
+
+
+def test_a_full_queue_turns_away_with_a_time_to_come_back() -> None:
+    state = loaded(n_slots=1, queue=1)
+    state.handle(Arrived(1), 0.0)
+    state.handle(Left(1), 30.0)
+    state.handle(Arrived(2), 30.0)
+    state.handle(Arrived(3), 30.0)
+    [rejection] = state.handle(Arrived(4), 30.0)
+    assert isinstance(rejection, Reject)
+    assert rejection.error.code == QueueFullError.code
+    assert rejection.error.fields["retry_after_s"] == 60  # two ahead, 30 s each
+
+
+def test_a_load_nobody_awaits_is_cancelled() -> None:
+    state = entry()
+    state.handle(Arrived(1), 0.0)
+    assert state.handle(Left(1), 0.0) == [Stop(1)]
+    assert state.handle(LoadDone(1, 2), 0.0) == []
+    assert state.handle(Stopped(1), 0.0) == []
+    assert state.phase is Phase.UNLOADED
+
+
+def test_a_load_an_operator_asked_for_goes_on_without_waiters() -> None:
+    state = entry()
+    state.handle(LoadAsked(1), 0.0)
+    state.handle(Arrived(2), 0.0)
+    assert state.handle(Left(2), 0.0) == []
+    assert state.handle(LoadDone(1, 2), 0.0) == [Answer(1)]
+
+
+def test_a_request_that_comes_while_a_load_is_cancelled_loads_again() -> None:
+    state = entry()
+    state.handle(Arrived(1), 0.0)
+    state.handle(Left(1), 0.0)
+    assert state.handle(Arrived(2), 0.0) == []
+    assert state.handle(Stopped(1), 0.0) == [StartLoad(2)]
+
+
+def test_unload_waits_for_running_requests_and_new_ones_wait_for_the_reload() -> None:
+    state = loaded()
+    state.handle(Arrived(1), 0.0)
+    assert state.handle(UnloadAsked(2), 0.0) == []
+    assert state.handle(Arrived(3), 0.0) == []
+    assert state.handle(Left(1), 1.0) == [Stop(1)]
+    assert state.handle(Stopped(1), 1.0) == [Answer(2), StartLoad(2)]
+    assert state.handle(LoadDone(2, 2), 2.0) == [Grant(3)]
+
+
+def test_a_drain_past_its_time_ends_what_runs() -> None:
+    state = loaded(drain_timeout_s=5.0)
+    state.handle(Arrived(1), 0.0)
+    state.handle(UnloadAsked(2), 0.0)
+    assert state.deadline_s() == 5.0
+    assert state.handle(Ticked(), 4.9) == []
+    end, stop = state.handle(Ticked(), 5.0)
+    assert isinstance(end, EndRequests)
+    assert stop == Stop(1)
+    assert state.handle(Left(1), 5.0) == []
+
+
+def test_a_forced_unload_ends_running_and_waiting_requests_at_once() -> None:
+    state = loaded(n_slots=1)
+    state.handle(Arrived(1), 0.0)
+    state.handle(Arrived(2), 0.0)
+    effects = state.handle(UnloadAsked(3, is_forced=True), 0.0)
+    assert rejected(effects) == [(2, AbortedError.code)]
+    assert effects[-1] == Stop(1)
+    assert state.handle(Stopped(1), 0.0) == [Answer(3)]
+
+
+def test_unloading_twice_and_loading_twice_change_nothing() -> None:
+    state = entry()
+    assert state.handle(UnloadAsked(1), 0.0) == [Answer(1)]
+    state = loaded()
+    assert state.handle(LoadAsked(1), 0.0) == [Answer(1)]
+
+
+def test_an_idle_model_is_unloaded_after_keep_alive() -> None:
+    state = loaded(keep_alive_s=10.0)
+    state.handle(Arrived(1), 1.0)
+    assert state.deadline_s() == math.inf
+    state.handle(Left(1), 2.0)
+    assert state.handle(Ticked(), 11.0) == []
+    assert state.handle(Ticked(), 12.0) == [Stop(1)]
+
+
+def test_keep_alive_of_nothing_unloads_with_the_last_request_and_not_before_the_first() -> None:
+    state = loaded(keep_alive_s=0.0)
+    assert state.handle(Ticked(), 5.0) == []
+    state.handle(Arrived(1), 5.0)
+    assert state.handle(Left(1), 6.0) == [Stop(1)]
+
+
+def test_three_deaths_in_a_row_while_loading_open_a_growing_pause() -> None:
+    state = entry()
+    assert state.handle(Arrived(1), 0.0) == [StartLoad(1)]
+    assert state.handle(LoadLost(1, DEATH), 0.0) == [StartLoad(2)]
+    assert state.handle(LoadLost(2, DEATH), 0.0) == [StartLoad(3)]
+    [rejection] = state.handle(LoadLost(3, DEATH), 0.0)
+    assert isinstance(rejection, Reject)
+    assert rejection.error.fields["retry_after_s"] == 10
+    assert rejected(state.handle(Arrived(2), 9.9)) == [(2, "worker_crashed")]
+    assert state.handle(Arrived(3), 10.0) == [StartLoad(4)]
+    state.handle(LoadLost(4, DEATH), 10.0)
+    assert state.phase is Phase.ERROR
+    assert state.retry_at_s == 30.0
+
+
+def test_a_load_that_succeeds_forgets_earlier_deaths() -> None:
+    state = entry()
+    state.handle(Arrived(1), 0.0)
+    state.handle(LoadLost(1, DEATH), 0.0)
+    state.handle(LoadDone(2, 2), 0.0)
+    assert (state.n_deaths, state.failure) == (0, None)
+
+
+def test_a_failure_that_would_repeat_is_not_repeated() -> None:
+    state = entry()
+    state.handle(Arrived(1), 0.0)
+    assert rejected(state.handle(LoadLost(1, BROKEN), 0.0)) == [(1, "model_load_failed")]
+    assert rejected(state.handle(Arrived(2), 0.5)) == [(2, "model_load_failed")]
+    assert state.handle(Arrived(3), 2.0) == [StartLoad(2, BROKEN)]  # looks at the files, starts no worker for these
+
+
+def test_an_operator_has_the_same_files_tried_again() -> None:
+    state = entry()
+    state.handle(Arrived(1), 0.0)
+    state.handle(LoadLost(1, BROKEN), 0.0)
+    assert state.handle(LoadAsked(2), 0.1) == [StartLoad(2, None)]
+
+
+def test_a_death_fails_the_worker_and_the_next_request_loads_afresh() -> None:
+    state = loaded()
+    state.handle(Arrived(1), 0.0)
+    assert state.handle(Died(1, DEATH), 1.0) == []
+    assert (state.phase, state.n_crashes, state.running) == (Phase.UNLOADED, 1, {})
+    assert state.handle(Arrived(2), 1.0) == [StartLoad(2)]
+
+
+def test_who_waited_for_a_place_when_the_worker_died_gets_one_on_the_next() -> None:
+    state = loaded(n_slots=1)
+    state.handle(Arrived(1), 0.0)
+    state.handle(Arrived(2), 0.0)
+    assert state.handle(Died(1, DEATH), 1.0) == [StartLoad(2)]
+    assert state.handle(LoadDone(2, 1), 2.0) == [Grant(2)]
+
+
+def test_a_model_that_loads_but_dies_three_times_in_a_minute_is_left_alone() -> None:
+    state = entry()
+    for attempt in (1, 2, 3):
+        state.handle(LoadAsked(attempt), attempt)
+        state.handle(LoadDone(attempt, 2), attempt)
+        state.handle(Died(attempt, DEATH), attempt)
+    assert state.phase is Phase.ERROR
+    assert rejected(state.handle(Arrived(9), 4.0)) == [(9, "worker_crashed")]
+
+
+def test_a_disabled_entry_drains_and_refuses() -> None:
+    state = loaded(n_slots=1)
+    state.handle(Arrived(1), 0.0)
+    state.handle(Arrived(2), 0.0)
+    assert rejected(state.handle(EnableAsked(3, is_enabled=False), 0.0)) == [(2, ModelDisabledError.code)]
+    assert state.handle(Left(1), 0.0) == [Stop(1)]
+    assert state.handle(Stopped(1), 0.0) == [Answer(3)]
+    assert rejected(state.handle(Arrived(4), 0.0)) == [(4, ModelDisabledError.code)]
+    state.handle(EnableAsked(5, is_enabled=True), 0.0)
+    assert state.handle(Arrived(6), 0.0) == [StartLoad(2)]
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Random histories, against what every caller may rely on. The world here is honest: it performs each effect once."""
+
+    @initialize(
+        max_concurrency=st.integers(0, 3), queue=st.integers(0, 3), keep_alive_s=st.sampled_from([0.0, 5.0, math.inf])
+    )
+    def begin(self, max_concurrency: int, queue: int, keep_alive_s: float) -> None:
+        limits = EntryLimits(max_concurrency=max_concurrency, queue=queue, keep_alive_s=keep_alive_s)
+        self.state = EntryState("m", limits)
+        self.now_s = 0.0
+        self.tickets = itertools.count(1)
+        self.waiting: set[int] = set()
+        self.holding: set[int] = set()
+        self.operators: set[int] = set()
+        self.loading: int | None = None
+        self.up: int | None = None
+        self.stopping: int | None = None
+
+    def tell(self, happening: Happening) -> None:
+        for effect in self.state.handle(happening, self.now_s):
+            self.perform(effect)
+
+    def perform(self, effect: Effect) -> None:
+        match effect:
+            case Grant(ticket):
+                assert self.up is not None and self.stopping is None
+                self.waiting.remove(ticket)
+                self.holding.add(ticket)
+            case Reject(ticket):
+                self.waiting.remove(ticket)
+            case Answer(ticket):
+                self.operators.remove(ticket)
+            case StartLoad(attempt):
+                assert (self.loading, self.up, self.stopping) == (None, None, None), "two workers for one entry"
+                self.loading = attempt
+            case Stop(attempt):
+                assert self.stopping is None and attempt in (self.loading, self.up)
+                self.stopping = attempt
+            case EndRequests(attempt):
+                assert attempt == self.up
+                self.holding.clear()
+
+    @rule()
+    def a_request_arrives(self) -> None:
+        ticket = next(self.tickets)
+        self.waiting.add(ticket)
+        self.tell(Arrived(ticket))
+
+    @rule(data=st.data())
+    def a_request_leaves(self, data: st.DataObject) -> None:
+        present = sorted(self.waiting | self.holding)
+        if present:
+            ticket = data.draw(st.sampled_from(present))
+            self.waiting.discard(ticket)
+            self.holding.discard(ticket)
+            self.tell(Left(ticket))
+
+    @rule(what=st.sampled_from([LoadAsked, UnloadAsked]))
+    def an_operator_asks(self, what: type[LoadAsked | UnloadAsked]) -> None:
+        ticket = next(self.tickets)
+        self.operators.add(ticket)
+        self.tell(what(ticket))
+
+    @rule()
+    def an_operator_forces(self) -> None:
+        ticket = next(self.tickets)
+        self.operators.add(ticket)
+        self.tell(UnloadAsked(ticket, is_forced=True))
+        assert not self.waiting and not self.holding
+
+    @rule(is_enabled=st.booleans())
+    def an_operator_switches(self, is_enabled: bool) -> None:
+        ticket = next(self.tickets)
+        self.operators.add(ticket)
+        self.tell(EnableAsked(ticket, is_enabled))
+
+    @precondition(lambda self: self.loading is not None)
+    @rule(outcome=st.sampled_from([None, DEATH, BROKEN, NO_ROOM]), n_slots=st.integers(1, 4))
+    def a_load_ends(self, outcome: Failure | None, n_slots: int) -> None:
+        attempt, self.loading = self.loading, None
+        assert attempt is not None
+        if outcome is None:
+            self.up = attempt
+        self.tell(LoadLost(attempt, outcome) if outcome else LoadDone(attempt, n_slots))
+
+    @precondition(lambda self: self.up is not None)
+    @rule()
+    def the_worker_dies(self) -> None:
+        attempt, self.up = self.up, None
+        assert attempt is not None
+        self.holding.clear()
+        self.tell(Died(attempt, DEATH))
+
+    @precondition(lambda self: self.stopping is not None)
+    @rule()
+    def the_worker_has_stopped(self) -> None:
+        attempt = self.stopping
+        assert attempt is not None
+        self.loading = self.up = self.stopping = None
+        self.holding.clear()
+        self.tell(Stopped(attempt))
+
+    @rule(passed_s=st.floats(0.0, 400.0))
+    def time_passes(self, passed_s: float) -> None:
+        self.now_s += passed_s
+        if self.now_s >= self.state.deadline_s():
+            self.tell(Ticked())
+            assert self.now_s < self.state.deadline_s()
+
+    @invariant()
+    def nobody_is_forgotten(self) -> None:
+        if not hasattr(self, "state"):
+            return
+        assert set(self.state.waiting) == self.waiting
+        assert set(self.state.loaders) | set(self.state.unloaders) == self.operators
+
+    @invariant()
+    def limits_hold(self) -> None:
+        if not hasattr(self, "state"):
+            return
+        assert len(self.state.running) <= max(self.state.n_places, len(self.holding))
+        if self.state.phase is Phase.LOADED and self.state.waiting:
+            assert len(self.state.running) >= self.state.n_places
+
+    @invariant()
+    def every_wait_has_an_end(self) -> None:
+        """Who waits does so for a load, a stop, a drain with a deadline, or a place; and no load runs for nobody."""
+        if not hasattr(self, "state"):
+            return
+        phase = self.state.phase
+        if phase in (Phase.UNLOADED, Phase.ERROR):
+            assert not self.waiting and not self.operators
+            assert self.loading is None and self.up is None
+        if phase is Phase.LOADING:
+            assert self.waiting or self.state.is_wanted
+        if phase is Phase.DRAINING:
+            assert self.state.running and math.isfinite(self.state.deadline_s())
+        assert (phase is Phase.STOPPING) == (self.stopping is not None)
+
+
+TestAnyHistory = AnyHistory.TestCase
+TestAnyHistory.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
