@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "quantization": set(),
     "protocol": {"errors"},
     "config": {"errors", "demo", "quantization"},
-    "frontdoor": {"errors", "log", "quantization"},
+    "frontdoor": {"errors", "log", "demo", "quantization"},
     "engine": {"errors", "log", "protocol"},
     "chat": {"errors", "log", "protocol"},
     "worker": {"engine", "chat", *LEAVES},
@@ -46,7 +46,7 @@ ROOMS_OF_PACKAGES = {
     "uvicorn": ("api",),
     "rich": ("cli",),
     "rich_click": ("cli",),
-    "huggingface_hub": ("frontdoor", "cli/checks"),
+    "huggingface_hub": ("frontdoor",),
     "jinja2": ("chat",),
 }
 

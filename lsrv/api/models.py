@@ -77,7 +77,12 @@ def _capabilities(view: EntryView) -> list[str]:
 
 
 def _meta(view: EntryView) -> dict[str, object]:
-    meta: dict[str, object] = {}
+    meta: dict[str, object] = {
+        "n_running": view.n_running,
+        "n_waiting": view.n_waiting,
+        "n_slots_busy": view.heartbeat.n_slots_busy if view.heartbeat is not None else 0,
+        "last_used_s_ago": view.last_used_s_ago,
+    }
     if view.weights is not None:
         meta |= {"quantization": view.weights.quantization, "size": view.weights.size_bytes}
     if view.info is not None:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from huggingface_hub.constants import HF_HUB_CACHE
-
 import lsrv
 from lsrv.cli import machine
 from lsrv.cli.rebuild import rebuild_command
@@ -18,6 +16,7 @@ from lsrv.cli.table import count, size
 from lsrv.cli.worker_probe import probe_worker
 from lsrv.config import load_settings
 from lsrv.errors import ConfigError, LsrvError
+from lsrv.frontdoor.hub_cache import default_cache
 from lsrv.protocol.events import Ready
 from lsrv.registry.healing import is_condemned, verdicts_path
 
@@ -132,7 +131,7 @@ def _check_memory() -> Check:
 
 
 def _check_disks() -> Iterator[Check]:
-    hub_cache = Path(HF_HUB_CACHE)
+    hub_cache = default_cache()
     yield check_disk("hub cache", hub_cache, machine.free_disk_bytes(hub_cache))
 
 

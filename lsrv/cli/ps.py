@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -12,7 +12,7 @@ from lsrv.cli.options import json_option, server_options
 if TYPE_CHECKING:
     from lsrv.cli.client import JsonObject
 
-_HEADER = ["MODEL", "STATUS", "QUANT", "MEMORY", "SLOTS", "REQUESTS", "SINCE"]
+_HEADER = ["MODEL", "STATUS", "QUANT", "MEMORY", "SLOTS", "REQUESTS", "LAST USED"]
 
 
 @click.command()
@@ -31,32 +31,26 @@ def ps(url: str, api_key: str | None, as_json: bool) -> None:
     click.echo(columns(_HEADER, [_row(model) for model in models]))
     for model in models:
         if model.get("error"):
-            click.echo(f"\n{model['id']}: {_reason(model['error'])}", err=True)
+            click.echo(f"\n{model['id']}: {model['error']['message']}", err=True)
 
 
 def _row(model: JsonObject) -> list[str]:
     from lsrv.cli.table import duration, size
 
-    meta: dict[str, Any] = model.get("meta") or {}
+    meta: JsonObject = model["meta"]
+    idle_s = meta["last_used_s_ago"]
     return [
         model["id"],
         model["status"],
-        meta.get("quantization") or "",
-        size(meta.get("memory_bytes")),
-        _slots(meta),
-        _requests(meta),
-        duration(meta.get("since_s")),
+        meta.get("quantization", ""),
+        size(_memory_bytes(meta)),
+        f"{meta['n_slots_busy']}/{meta['n_slots']}" if "n_slots" in meta else "",
+        f"{meta['n_running']}" + (f", {meta['n_waiting']} waiting" if meta["n_waiting"] else ""),
+        "" if idle_s is None else f"{duration(idle_s)} ago",
     ]
 
 
-def _slots(meta: JsonObject) -> str:
-    return f"{meta.get('n_slots_busy', 0)}/{meta['n_slots']}" if meta.get("n_slots") else ""
-
-
-def _requests(meta: JsonObject) -> str:
-    running, waiting = meta.get("n_running", 0), meta.get("n_waiting", 0)
-    return f"{running}, {waiting} waiting" if waiting else str(running)
-
-
-def _reason(error: object) -> str:
-    return str(error.get("message", error)) if isinstance(error, dict) else str(error)
+def _memory_bytes(meta: JsonObject) -> int | None:
+    """Weights, KV cache and buffers, by llama.cpp's own count; None for a model that is not loaded."""
+    memory: JsonObject | None = meta.get("memory")
+    return None if memory is None else sum(value for name, value in memory.items() if name.endswith("_bytes"))

@@ -104,8 +104,8 @@ def test_ps_shows_a_loaded_model_with_its_memory_and_slots(running: Running) -> 
     row: dict[str, Any] = json.loads(running.ask("ps", "--json").stdout)[0]
     assert row["status"] == "loaded"
     table = running.ask("ps").stdout.splitlines()
-    assert table[0].split() == ["MODEL", "STATUS", "QUANT", "MEMORY", "SLOTS", "REQUESTS", "SINCE"]
-    assert re.fullmatch(r"stories +loaded +\S.* +[\d.]+ MiB +0/\d+ +0 +\S.*", table[1])
+    assert table[0].split() == ["MODEL", "STATUS", "QUANT", "MEMORY", "SLOTS", "REQUESTS", "LAST", "USED"]
+    assert re.fullmatch(r"stories +loaded +\S.* +[\d.]+ MiB +0/\d+ +0 +[\d.]+s ago", table[1])
 
 
 def test_the_verbs_change_the_state_that_status_tells(running: Running) -> None:
