@@ -35,14 +35,20 @@ _CLOSE_TIMEOUT_S = 3.0  # for the last bytes of ended requests to reach their cl
 Listening = Callable[[list[str]], None]
 
 
-async def run_server(settings: Settings, registry: Registry, *, on_listening: Listening | None = None) -> int:
+async def run_server(
+    settings: Settings,
+    registry: Registry,
+    *,
+    on_listening: Listening | None = None,
+    limits: Limits | None = None,
+) -> int:
     """Serve until a signal comes; returns the exit code. `on_listening` gets the base URLs.
 
     Raises ConfigError if the port can't be had; nothing was started then.
     """
     sockets = bind(settings.server.host, settings.server.port)
     state = ServerState(registry, settings, Metrics(registry.views))
-    server = _Server(_uvicorn_config(state))
+    server = _Server(_uvicorn_config(state, limits or Limits(n_connections=raise_file_limit())))
     stop = StopSignals()
     try:
         with stop.installed():
@@ -98,8 +104,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _uvicorn_config(state: ServerState) -> uvicorn.Config:
-    limits = Limits(n_connections=raise_file_limit())
+def _uvicorn_config(state: ServerState, limits: Limits) -> uvicorn.Config:
     protocol = functools.partial(GuardedProtocol, limits=limits, idle=IdleConnections())
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # its lines about starting and bad requests are ours to write
     return uvicorn.Config(
