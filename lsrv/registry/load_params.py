@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from lsrv.config import ModelSettings
+from lsrv.frontdoor import Weights
 from lsrv.protocol.commands import LoadParams
 
 _EMBEDDING_KINDS = ("embedding", "rerank")
 
 
-def load_params(
-    model: ModelSettings, model_path: str, *, chat_template: str | None, use_extra_bufts: bool
-) -> LoadParams:
+def load_params(model: ModelSettings, weights: Weights, chat_template: str | None) -> LoadParams:
     """`model`'s settings in the engine's words. `chat_template` is Jinja source; None: the weights' own."""
     device, context = model.device, model.context
     is_ranking = model.kind == "rerank" and context.pooling == "auto"
     return LoadParams(
-        model_path=model_path,
-        is_embedding=model.kind in _EMBEDDING_KINDS or (model.kind == "auto" and context.pooling != "auto"),
+        model_path=str(weights.path),
+        is_embedding=_is_embedding(model, weights),
         n_gpu_layers=_n_gpu_layers(model),
         main_gpu=device.main_gpu,
         split_mode=device.split_mode,
         tensor_split=list(device.tensor_split),
-        use_extra_bufts=use_extra_bufts,
         n_ctx_seq=0 if context.context_length == "auto" else context.context_length,
         n_slots=context.slots,
         n_batch=context.batch_size,
@@ -38,6 +36,12 @@ def load_params(
         rope_freq_scale=context.rope_freq_scale,
         chat_template=chat_template,
     )
+
+
+def _is_embedding(model: ModelSettings, weights: Weights) -> bool:
+    if model.kind == "auto":
+        return weights.header.is_embedding or model.context.pooling != "auto"
+    return model.kind in _EMBEDDING_KINDS
 
 
 def _n_gpu_layers(model: ModelSettings) -> int:

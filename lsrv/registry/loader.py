@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,6 +18,7 @@ from lsrv.errors import (
     UnresponsiveError,
     WeightsNotFoundError,
 )
+from lsrv.frontdoor import Weights
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ModelInfo, Progress
 from lsrv.registry import healing
@@ -28,10 +28,7 @@ from lsrv.registry.spares import Spares
 from lsrv.registry.words import Failure, Fingerprint
 from lsrv.registry.worker_process import WorkerProcess
 
-if TYPE_CHECKING:
-    from lsrv.frontdoor import Weights
-
-Resolve = Callable[[ModelSettings], "Weights"]
+Resolve = Callable[[ModelSettings], Weights]
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +70,7 @@ class Loader:
             if known_bad is not None and known_bad.weights == fingerprint:
                 raise LoadLostError(known_bad)
             chat_template = await asyncio.to_thread(_chat_template, model)
-            params = load_params(model, str(weights.path), chat_template=chat_template, use_extra_bufts=True)
+            params = load_params(model, weights, chat_template)
             worker, info = await self._load_or_heal(params, model.listed_id, on_progress)
             return LoadedModel(worker, info, weights)
         except LsrvError as error:

@@ -17,8 +17,9 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
-from lsrv.config import Settings
+from lsrv.config import ModelSettings, Settings
 from lsrv.errors import DrainingError, LsrvError, from_info
+from lsrv.frontdoor import Weights, resolve
 from lsrv.registry.entry import Entry, RegistryEvent
 from lsrv.registry.lease import Lease
 from lsrv.registry.loader import LoadedModel, Loader, Resolve
@@ -48,6 +49,16 @@ _STOPPING_RETRY_AFTER_S = 10
 _log = logging.getLogger(__name__)
 
 
+def _front_door(model: ModelSettings) -> Weights:
+    return resolve(
+        model.model_id,
+        quant=model.quantization.quant,
+        quantized_file=model.format.quantized_file,
+        revision=model.revision,
+        folder=model.folder,
+    )
+
+
 class Registry:
     """Entries by name. `start` it in the event loop it shall live in, and `close` it there.
 
@@ -59,7 +70,7 @@ class Registry:
         settings: Settings,
         *,
         on_event: Callable[[RegistryEvent], None] = lambda event: None,
-        resolve: Resolve | None = None,
+        resolve: Resolve = _front_door,
         worker_command: Sequence[str] = WORKER_COMMAND,
         deadlines: Deadlines | None = None,
         verdicts_path: Path | None = None,
@@ -67,7 +78,7 @@ class Registry:
         spawn = functools.partial(WorkerProcess.spawn, worker_command, deadlines or Deadlines())
         self._names = Names(settings)
         self._spares = Spares(settings.server.spare_workers, spawn)
-        loader = Loader(self._spares, resolve or _front_door(settings), verdicts_path)
+        loader = Loader(self._spares, resolve, verdicts_path)
         drain_timeout_s = settings.server.drain_timeout_s
         self._entries = {
             model.model_id: Entry(model, drain_timeout_s, loader, self._post, on_event) for model in settings.models
@@ -280,9 +291,3 @@ class Registry:
         for future in self._tickets.values():
             if not future.done():
                 future.set_exception(LsrvError("the registry has stopped; restart the server"))
-
-
-def _front_door(settings: Settings) -> Resolve:
-    from lsrv.frontdoor import resolve  # not at import: the hub client behind it is slow to import
-
-    return functools.partial(resolve, offline=settings.global_.offline)

@@ -37,6 +37,11 @@ class RequestStream:
         self._is_complete = False  # Finished has come, read or not
         self._request_id = worker.submit(command, self)
 
+    @property
+    def n_queued(self) -> int:
+        """Events that wait to be read."""
+        return len(self._events)
+
     async def __aenter__(self) -> RequestStream:
         return self
 
@@ -81,6 +86,7 @@ class RequestStream:
     def close(self) -> None:
         """`aclose`, for callers that can't await."""
         self._renew = None
+        self._events.clear()
         self._worker.abort(self._request_id)
         self.fail(AbortedError("this stream was closed by its reader"))
 

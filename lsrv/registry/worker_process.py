@@ -53,6 +53,7 @@ class WorkerProcess:
         self._is_link_open = True
         self._is_process_open = True
         self._lingering: asyncio.TimerHandle | None = None
+        self._giving_up: asyncio.TimerHandle | None = None
         self._rss = (0, float("-inf"))
         self.dead: asyncio.Future[LsrvError] = self._loop.create_future()
         self.heartbeat: Heartbeat | None = None
@@ -227,11 +228,12 @@ class WorkerProcess:
     # -- death -------------------------------------------------------------------------------------
 
     def _kill(self, reason: LsrvError) -> None:
+        """End the process by force. Its requests fail in `_end`, so that whoever asks anew finds it gone."""
         if self._reason is None and not self.is_dead:
             reason.fields["log"] = last_words(self._log.lines())
             self._reason = reason
-            self._in_flight.fail_all(reason)
             self._signal(signal.SIGKILL)
+            self._giving_up = self._loop.call_later(self._deadlines.kill_s, self._end)
 
     def _end_or_linger(self) -> None:
         """End once both halves are gone; a half that stays behind gets `linger_s`, then it is ended too."""
@@ -251,8 +253,9 @@ class WorkerProcess:
         if self.is_dead:
             return
         self._watchdog.stop()
-        if self._lingering is not None:
-            self._lingering.cancel()
+        for timer in (self._lingering, self._giving_up):
+            if timer is not None:
+                timer.cancel()
         error = self._reason or self._death()
         self.dead.set_result(error)
         self._in_flight.fail_all(error)

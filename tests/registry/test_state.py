@@ -243,7 +243,7 @@ def test_a_disabled_entry_drains_and_refuses() -> None:
 
 
 class AnyHistory(RuleBasedStateMachine):
-    """Random histories, against what every caller may rely on. The world here is honest: it performs each effect once."""
+    """Random histories, against what every caller may rely on. The world performs each effect once."""
 
     @initialize(
         max_concurrency=st.integers(0, 3), queue=st.integers(0, 3), keep_alive_s=st.sampled_from([0.0, 5.0, math.inf])
