@@ -31,9 +31,11 @@ def find_lines(text: str) -> tuple[dict[KeyPath, int], list[KeyPath]]:
                 path[-1] += 1
         elif is_key and token != ":":
             path[-1] = str(json.loads(token))
-            if tuple(path) in lines:
-                twice.append(tuple(path))
-            lines[tuple(path)] = line
+            here = tuple(path)
+            if here in lines:  # the second one is what `json` keeps: forget what was in the first
+                twice.append(here)
+                lines = {each: number for each, number in lines.items() if each[: len(here)] != here}
+            lines[here] = line
             is_key = False
         elif token != ":":
             lines.setdefault(tuple(path), line)
