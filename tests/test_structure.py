@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -143,6 +146,17 @@ def test_files_and_classes_have_telling_names(module: Path) -> None:
 @each_module
 def test_every_module_says_what_lives_there(module: Path) -> None:
     assert ast.get_docstring(_tree(module)), f"lsrv/{_name(module)} has no docstring"
+
+
+def test_every_package_that_is_imported_is_a_declared_dependency() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in project["dependencies"]}
+    distributions = importlib.metadata.packages_distributions()
+    imported = {name.split(".")[0] for module in MODULES for name in _imports(module)}
+    foreign = imported - sys.stdlib_module_names - {"lsrv"}
+    providers = {name: {each.lower().replace("_", "-") for each in distributions.get(name, [])} for name in foreign}
+    undeclared = sorted(name for name, found in providers.items() if not found & declared)
+    assert not undeclared, f"add to dependencies in pyproject.toml: {undeclared}"
 
 
 @pytest.mark.parametrize("name", ["lsrv.registry", "lsrv.api.server", "lsrv.cli"])
