@@ -24,16 +24,10 @@ def main() -> int:
     log.configure("json")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            return runner.run(run_server(settings, _registry(settings), on_listening=_announce, limits=limits))
+            return runner.run(run_server(settings, Registry(settings), on_listening=_announce, limits=limits))
         except LsrvError as error:
             print(error.message, file=sys.stderr)
             return 2
-
-
-def _registry(settings: Settings) -> Registry:
-    from lsrv.frontdoor import resolve
-
-    return Registry(settings, resolve=lambda model: resolve(model.model_id))
 
 
 def _announce(urls: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import unquote
 
 import msgspec
 from litestar import Response, get, post
@@ -43,8 +44,8 @@ async def list_models(request: ApiRequest, server: ServerState) -> Response[byte
 
 
 @get([f"{path}/{{model_id:path}}" for path in with_alias("/v1/models")])
-async def get_model(server: ServerState, model_id: str) -> Response[bytes]:
-    wanted = model_id.removeprefix("/")  # Litestar's path parameters keep it, ids have slashes of their own
+async def get_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    _, _, wanted = unquote(request.scope["raw_path"].decode()).partition("/models/")  # elsewhere `//` has become `/`
     view = server.registry.view(server.registry.resolve(wanted))
     body = model_object(view)
     return json_response(_encode(body | {"id": DEFAULT_ID} if wanted == DEFAULT_ID else body))

@@ -32,7 +32,7 @@ _ROUTES = (
     _Route("get", "/v1/models/{model_id}", "One model; ids may contain slashes"),
     _Route("post", "/v1/models/load", "Load a model, and wait until it is loaded", VerbBody),
     _Route("post", "/v1/models/unload", "Unload a model after its running requests", VerbBody),
-    _Route("post", "/v1/models/reload", "Unload, then load", VerbBody),
+    _Route("post", "/v1/models/reload", "Load an unloaded model", VerbBody),
     _Route("post", "/v1/models/status", "State of a model", VerbBody),
     _Route("post", "/tokenize", "Text to token ids", TokenizeBody),
     _Route("post", "/detokenize", "Token ids to text", DetokenizeBody),
@@ -64,7 +64,7 @@ _ERROR_SCHEMA: dict[str, object] = {
 def openapi_body() -> bytes:
     """The document as JSON."""
     bodies = [route.body for route in _ROUTES if route.body is not None]
-    _, schemas = msgspec.json.schema_components(bodies, ref_template=_REF)
+    _, schemas = msgspec.json.schema_components(bodies, ref_template=_REF, schema_hook=_any_schema)
     paths: dict[str, dict[str, object]] = {}
     for route in _ROUTES:
         paths.setdefault(route.path, {})[route.method] = _operation(route)
@@ -84,6 +84,13 @@ def openapi_body() -> bytes:
             "security": [{}, {"key": []}],
         }
     )
+
+
+def _any_schema(kind: type) -> dict[str, object]:
+    """`object` is what msgspec has no schema for: any JSON value."""
+    if kind is not object:
+        raise NotImplementedError
+    return {"description": "Any JSON value."}
 
 
 def _operation(route: _Route) -> dict[str, object]:

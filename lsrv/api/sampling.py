@@ -22,6 +22,7 @@ Fraction = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=-1, le=2**31 - 1)]  # -1: llama.cpp's "all" or "no limit"
 Token = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Later = Annotated[object, Meta(extra_json_schema={"description": "Not in this version: refused."})]
 Bias = Annotated[float, Meta(ge=-100, le=100)]
 
 
@@ -69,10 +70,10 @@ class GenerationBody(msgspec.Struct, kw_only=True):
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
 
     # Known, and not in this version: refused by name instead of ignored.
-    grammar: object = None
-    json_schema: object = None
-    adapters: object = None
-    lora: object = None
+    grammar: Later = None
+    json_schema: Later = None
+    adapters: Later = None
+    lora: Later = None
 
 
 def refuse(param: str, value: object) -> None:

@@ -114,7 +114,9 @@ def test_max_completion_tokens_wins_over_max_tokens(server: RunningServer) -> No
 
 
 def test_the_same_seed_gives_the_same_text(server: RunningServer) -> None:
-    texts = {post(server, seed=7, temperature=1.5, max_tokens=16).json()["choices"][0]["message"]["content"] for _ in "ab"}
+    texts = {
+        post(server, seed=7, temperature=1.5, max_tokens=16).json()["choices"][0]["message"]["content"] for _ in "ab"
+    }
     assert len(texts) == 1
 
 

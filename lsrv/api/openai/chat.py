@@ -19,6 +19,7 @@ from lsrv.api.sampling import (
     MAX_TOP_LOGPROBS,
     Count,
     GenerationBody,
+    Later,
     refuse,
     refuse_later_fields,
     sampling_of,
@@ -45,10 +46,10 @@ class ChatBody(GenerationBody, kw_only=True):
     modalities: list[str] | None = None
 
     # Known, and not in this version.
-    tools: object = None
-    tool_choice: object = None
-    functions: object = None
-    function_call: object = None
+    tools: Later = None
+    tool_choice: Later = None
+    functions: Later = None
+    function_call: Later = None
 
 
 _decoder = msgspec.json.Decoder(ChatBody)

@@ -20,6 +20,7 @@ from lsrv.api.openai.usage import timings_object, total_usage, usage_object
 from lsrv.api.sampling import (
     MAX_TOP_LOGPROBS,
     GenerationBody,
+    Later,
     Token,
     refuse,
     refuse_later_fields,
@@ -42,7 +43,7 @@ class CompletionBody(GenerationBody, kw_only=True):
     logprobs: TopLogprobs | None = None
     n_probs: TopLogprobs | None = None
     best_of: int | None = None
-    suffix: object = None
+    suffix: Later = None
 
 
 _decoder = msgspec.json.Decoder(CompletionBody)

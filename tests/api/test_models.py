@@ -1,0 +1,166 @@
+"""/v1/models, the model verbs, health, readiness, metrics and the reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import openai
+import pytest
+
+from lsrv.demo import MODEL_ID
+from tests.conftest import EMBEDDING, OTHER, TINY, RunningServer, StartServer, wait_until
+
+
+def verb(server: RunningServer, name: str, model: str | None, query: str = "", **body: Any) -> Any:
+    return server.http.post(f"/v1/models/{name}{query}", json={"model_id": model} | body)
+
+
+def test_the_list_is_default_then_config_order(client: openai.OpenAI) -> None:
+    assert [model.id for model in client.models.list()] == ["default", TINY, OTHER, EMBEDDING]
+
+
+def test_default_has_no_status(server: RunningServer) -> None:
+    first, *others = server.http.get("/v1/models").json()["data"]
+    assert "status" not in first
+    assert all(other["status"] and other["owned_by"] == "local" for other in others)
+
+
+def test_listing_loads_nothing(start_server: StartServer) -> None:
+    own = start_server()
+    for path in ("/v1/models", "/v1/models/tiny", "/health", "/readyz", "/metrics"):
+        own.http.get(path)
+    assert own.http.get("/v1/models/tiny").json()["status"] == "unloaded"
+    assert own.worker_pids() == []
+
+
+def test_one_model_is_found_by_an_id_with_slash_and_colon(client: openai.OpenAI) -> None:
+    assert client.models.retrieve(OTHER).id == OTHER
+
+
+def test_one_model_is_found_by_its_path(server: RunningServer) -> None:
+    assert server.http.get(f"/v1/models/{server.model_path(TINY)}").json()["id"] == TINY
+
+
+def test_an_unknown_model_is_a_404(server: RunningServer) -> None:
+    answer = server.http.get("/v1/models/no/such:model")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "model_not_found"
+
+
+def test_a_loaded_model_tells_its_running_context(server: RunningServer) -> None:
+    verb(server, "load", TINY)
+    model = server.http.get(f"/v1/models/{TINY}").json()
+    assert model["context_window"] == model["meta"]["n_ctx"] == 512
+    assert model["meta"]["n_slots"] == 4
+    assert "completion" in model["capabilities"]
+
+
+def test_codex_gets_a_models_array(server: RunningServer) -> None:
+    assert server.http.get("/v1/models?client_version=1.0").json()["models"] == []
+
+
+def test_the_four_verbs_say_where_the_model_is(start_server: StartServer) -> None:
+    own = start_server()
+    said = [verb(own, name, TINY).json() for name in ("status", "load", "load", "status", "unload", "unload", "reload")]
+    assert [answer["status"] for answer in said] == [
+        "unloaded",
+        "loaded",
+        "loaded",
+        "loaded",
+        "unloaded",
+        "unloaded",
+        "loaded",
+    ]
+    assert all(answer["model_id"] == TINY for answer in said)
+
+
+def test_unload_gives_the_memory_back_and_the_next_request_loads_again(start_server: StartServer) -> None:
+    own = start_server()
+    verb(own, "load", TINY)
+    assert len(own.worker_pids()) == 1
+    verb(own, "unload", TINY)
+    wait_until(lambda: not own.worker_pids())
+    assert own.http.post("/v1/completions", json={"prompt": "a", "max_tokens": 1}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["load", "unload", "reload", "status"])
+def test_an_unknown_model_is_not_found_with_200_and_404_if_strict(server: RunningServer, name: str) -> None:
+    lenient, strict = verb(server, name, "nope"), verb(server, name, "nope", "?strict=true")
+    assert (lenient.status_code, strict.status_code) == (200, 404)
+    assert lenient.json()["status"] == strict.json()["status"] == "not_found"
+
+
+def test_a_model_that_can_not_load_is_an_internal_error_with_its_reason(start_server: StartServer) -> None:
+    own = start_server(models=[{"model_id": "/no/such/file.gguf", "alias": "gone"}])
+    answer = verb(own, "load", "gone")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "internal_error"
+    assert "/no/such/file.gguf" in answer.json()["error"]
+    assert verb(own, "load", "gone", "?strict=true").status_code == 500
+
+
+def test_a_request_to_a_model_that_can_not_load_is_a_500_not_to_be_retried(start_server: StartServer) -> None:
+    own = start_server(models=[{"model_id": "/no/such/file.gguf", "alias": "gone"}])
+    answer = own.http.post("/v1/completions", json={"prompt": "a", "stream": True})
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "weights_not_found"
+    assert answer.headers["x-should-retry"] == "false"
+
+
+def test_available_lists_only_what_is_ready(start_server: StartServer) -> None:
+    own = start_server(models=[{"model_id": "/no/such/file.gguf", "alias": "gone"}])
+    verb(own, "load", "gone")
+    assert [model["id"] for model in own.http.get("/v1/models?available=true").json()["data"]] == ["default"]
+
+
+def test_ready_waits_for_preloads(start_server: StartServer) -> None:
+    own = start_server(models=[{"model_id": MODEL_ID, "preload": True}])
+    wait_until(lambda: own.http.get("/readyz").status_code == 200)
+    assert own.http.get("/readyz").json()["models"] == {MODEL_ID: "loaded"}
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/v1/models"])
+def test_head_is_answered_without_a_body(server: RunningServer, path: str) -> None:
+    answer = server.http.head(path)
+    assert answer.status_code == 200
+    assert answer.content == b""
+
+
+def test_the_reference_describes_every_body(server: RunningServer) -> None:
+    reference = server.http.get("/openapi.json").json()
+    chat = reference["paths"]["/v1/chat/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert chat == {"$ref": "#/components/schemas/ChatBody"}
+    assert "temperature" in reference["components"]["schemas"]["ChatBody"]["properties"]
+
+
+def test_the_docs_page_uses_files_of_this_server_only(server: RunningServer) -> None:
+    page = server.http.get("/docs")
+    assert page.headers["content-security-policy"].startswith("default-src 'self'")
+    assert "://" not in page.text
+    assert server.http.get("/docs/docs.js").status_code == 200
+
+
+def test_metrics_count_requests_tokens_and_times(server: RunningServer) -> None:
+    model = server.model_path(TINY)
+    n_tokens = server.metric("lsrv_completion_tokens_total", model=model)
+    n_streams = server.metric("lsrv_ttft_seconds_count", model=model)
+    body = {"model": TINY, "prompt": "Once", "max_tokens": 8, "stream": True, "ignore_eos": True}
+    server.http.post("/v1/completions", json=body)
+    assert server.metric("lsrv_completion_tokens_total", model=model) == n_tokens + 8
+    assert server.metric("lsrv_ttft_seconds_count", model=model) == n_streams + 1
+    assert server.metric("lsrv_itl_seconds_count", model=model) > 0
+    assert server.metric("lsrv_requests_total", model=model, route="/v1/completions", status="200") > 0
+    assert server.metric("lsrv_model_state", model=model, state="loaded") == 1
+    assert server.metric("lsrv_worker_rss_bytes", model=model) > 1e6
+
+
+def test_paths_that_clients_invent_share_one_label(server: RunningServer) -> None:
+    before = server.metric("lsrv_requests_total", route="other", status="404")
+    for name in ("a", "b", "c"):
+        server.http.get(f"/no/such/{name}")
+    assert server.metric("lsrv_requests_total", route="other", status="404") == before + 3
+
+
+def test_heartbeats_become_engine_counters(server: RunningServer) -> None:
+    server.http.post("/v1/completions", json={"model": TINY, "prompt": "Once", "max_tokens": 8})
+    wait_until(lambda: server.metric("lsrv_engine_decode_tokens_total", model=server.model_path(TINY)) > 0)
