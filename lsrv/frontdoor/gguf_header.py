@@ -204,5 +204,5 @@ def require_model(path: Path, header: GgufHeader) -> None:
     if not header.arch:
         raise CorruptWeightsError(f"{path}: says no architecture (general.architecture); download it again")
     if header.general_type != "model" or header.arch == "clip":
-        kind = "projector (mmproj)" if header.arch == "clip" else header.general_type
-        raise CorruptWeightsError(f"{path}: is a {kind}, not a model; name the model's own GGUF")
+        kind = "mmproj" if header.arch == "clip" else header.general_type
+        raise CorruptWeightsError(f'{path}: says it is of type "{kind}", not a model; name the GGUF of the model')
