@@ -49,5 +49,5 @@ def main() -> None:
     try:
         cli(prog_name="lsrv")
     except LsrvError as error:
-        click.echo(f"lsrv: {error.message}", err=True)
+        click.echo(error.message, err=True)
         sys.exit(EXIT_USAGE if isinstance(error, ConfigError) else EXIT_FAILED)

@@ -70,7 +70,7 @@ def _row(model: ModelSettings, finding: Finding, is_default: bool) -> list[str]:
     others = ", ".join(name for name in (*model.alias, model.model_id) if name != model.listed_id)
     names = ["*" if is_default else " ", model.listed_id, others]
     if isinstance(finding, LsrvError):
-        return [*names, "", "", "can't be served"]
+        return [*names, "", "", "can't be served yet"]
     state = "loads now" if model.preload else "loads on first use"
     return [*names, finding.quantization, size(finding.size_bytes), state]
 
@@ -78,7 +78,7 @@ def _row(model: ModelSettings, finding: Finding, is_default: bool) -> list[str]:
 def _reasons(models: Sequence[ModelSettings], findings: Findings) -> list[str]:
     found = ((model.listed_id, findings[model.model_id]) for model in models)
     lines = [f"  {listed_id}: {error.message}" for listed_id, error in found if isinstance(error, LsrvError)]
-    return ["Can't be served:\n" + "\n".join(lines)] if lines else []
+    return ["Can't be served yet:\n" + "\n".join(lines)] if lines else []
 
 
 def _warnings(warnings: Sequence[str]) -> list[str]:

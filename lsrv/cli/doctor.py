@@ -13,6 +13,7 @@ from lsrv.cli.options import json_option
 if TYPE_CHECKING:
     from lsrv.cli.checks import Check
 
+_VERDICT_WIDTH, _NAME_WIDTH = 6, 12
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
@@ -42,7 +43,7 @@ def doctor(host: str, port: int, as_json: bool) -> None:
 
 
 def _print_check(check: Check) -> None:
-    verdict = click.style(f"{check.verdict:4}", fg=_COLOURS[check.verdict])
-    click.echo(f"{verdict}  {check.name:10}  {check.found}")
-    if check.mend:
-        click.echo(f"{'':18}{check.mend}")
+    verdict = click.style(f"{check.verdict:{_VERDICT_WIDTH}}", fg=_COLOURS[check.verdict])
+    found = "\n".join([check.found, *([check.mend] if check.mend else [])])
+    indented = found.replace("\n", "\n" + " " * (_VERDICT_WIDTH + _NAME_WIDTH))
+    click.echo(f"{verdict}{check.name:{_NAME_WIDTH}}{indented}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -11,11 +9,11 @@ from lsrv.registry import RegistryEvent
 
 
 class LoadBars:
-    """Takes the registry's events; draws below the log lines on stderr, and leaves nothing behind."""
+    """Takes the registry's events; draws below the log lines of `console`, and leaves nothing behind."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console) -> None:
         columns = (TextColumn("loading {task.description}"), BarColumn(), TextColumn("{task.fields[stage]}"))
-        self._bars = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+        self._bars = Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
         self._tasks: dict[str, TaskID] = {}
 
     def handle(self, event: RegistryEvent) -> None:
@@ -48,8 +46,3 @@ class LoadBars:
             self._bars.remove_task(task)
         if not self._tasks:
             self._bars.stop()
-
-
-def is_shown() -> bool:
-    """Whether someone watches: stderr is a terminal that can redraw a line."""
-    return sys.stderr.isatty() and not Console(stderr=True).is_dumb_terminal

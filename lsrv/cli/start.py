@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import NoReturn
 
 import rich_click as click
+from rich.console import Console
 
 from lsrv import log
 from lsrv.api import run_server
 from lsrv.cli.banner import Finding, banner
-from lsrv.cli.load_bars import LoadBars, is_shown
+from lsrv.cli.load_bars import LoadBars
 from lsrv.config import LoadedSettings, ModelSettings
 from lsrv.errors import LsrvError
 from lsrv.frontdoor import resolve
@@ -35,7 +36,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _serve(loaded: LoadedSettings) -> int:
-    bars = LoadBars() if is_shown() else None
+    console = Console(stderr=True)
+    bars = LoadBars(console) if sys.stderr.isatty() and not console.is_dumb_terminal else None
     registry = Registry(loaded.settings, on_event=bars.handle if bars else _ignore)
     greetings: list[asyncio.Task[None]] = []
 
