@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -18,6 +19,8 @@ from lsrv.config import LoadedSettings, ModelSettings
 from lsrv.errors import LsrvError
 from lsrv.frontdoor import resolve
 from lsrv.registry import Registry, RegistryEvent
+
+_log = logging.getLogger(__name__)
 
 
 def serve_until_stopped(loaded: LoadedSettings) -> NoReturn:
@@ -42,7 +45,9 @@ async def _serve(loaded: LoadedSettings) -> int:
     greetings: list[asyncio.Task[None]] = []
 
     def greet(addresses: list[str]) -> None:
-        greetings.append(asyncio.create_task(_greet(loaded, registry.default_model_id, addresses)))
+        greeting = asyncio.create_task(_greet(loaded, registry.default_model_id, addresses))
+        greeting.add_done_callback(_note_failure)
+        greetings.append(greeting)
 
     try:
         return await run_server(loaded.settings, registry, on_listening=greet)
@@ -57,6 +62,13 @@ async def _greet(loaded: LoadedSettings, default_model_id: str | None, addresses
     """Print the banner. Reading the heads of many GGUFs takes a while: in a thread, and after the port is open."""
     findings = await asyncio.to_thread(_find_weights, loaded)
     click.echo(banner(loaded, findings, default_model_id, addresses))
+
+
+def _note_failure(greeting: asyncio.Task[None]) -> None:
+    """A banner that can't be printed (a closed pipe, an unforeseen error) is no reason to stop serving."""
+    error = None if greeting.cancelled() else greeting.exception()
+    if error is not None:
+        _log.error("can't print the banner", exc_info=error)
 
 
 def _find_weights(loaded: LoadedSettings) -> dict[str, Finding]:
