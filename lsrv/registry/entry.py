@@ -100,7 +100,7 @@ class Entry:
             model_id=self.settings.model_id,
             listed_id=self.settings.listed_id,
             aliases=self.settings.alias,
-            kind=self.settings.kind,
+            kind=self._kind(),
             status=word,
             endpoint_status=endpoint_status(word),
             error=state.failure.error if is_error and state.failure is not None else None,
@@ -122,6 +122,12 @@ class Entry:
             heartbeat=worker.heartbeat if worker is not None else None,
             created=created,
         )
+
+    def _kind(self) -> str:
+        """What the settings say, or what a loaded model turned out to be."""
+        if self.settings.kind != "auto" or self.loaded is None:
+            return self.settings.kind
+        return "text" if self.loaded.info.can_generate else "embedding"
 
     # -- the load ----------------------------------------------------------------------------------
 
@@ -202,16 +208,18 @@ class Entry:
         error: ErrorInfo | None = None,
         load_s: float | None = None,
     ) -> None:
-        self._on_event(
-            RegistryEvent(
-                kind=kind,
-                model_id=self.settings.model_id,
-                listed_id=self.settings.listed_id,
-                progress=progress,
-                error=error,
-                load_s=load_s,
-            )
+        event = RegistryEvent(
+            kind=kind,
+            model_id=self.settings.model_id,
+            listed_id=self.settings.listed_id,
+            progress=progress,
+            error=error,
+            load_s=load_s,
         )
+        try:
+            self._on_event(event)
+        except Exception:  # noqa: BLE001  # who watches must not be able to stop a load
+            _log.exception("on_event failed", extra={"model_id": self.settings.listed_id})
 
 
 def _weights_view(loaded: LoadedModel) -> WeightsView:

@@ -63,13 +63,12 @@ class Loader:
     ) -> LoadedModel:
         """A loaded worker, which the caller owns. Raises LoadLostError; cancelling leaves no process behind."""
         self._n_loading += 1
+        self._spares.hold_off()
         fingerprint: Fingerprint | None = None
         try:
-            weights = await asyncio.to_thread(self._resolve, model)
-            fingerprint = await asyncio.to_thread(_fingerprint, weights)
+            weights, fingerprint, chat_template = await asyncio.to_thread(self._find, model)
             if known_bad is not None and known_bad.weights == fingerprint:
                 raise LoadLostError(known_bad)
-            chat_template = await asyncio.to_thread(_chat_template, model)
             params = load_params(model, weights, chat_template)
             worker, info = await self._load_or_heal(params, model.listed_id, on_progress)
             return LoadedModel(worker, info, weights)
@@ -78,7 +77,12 @@ class Loader:
         finally:
             self._n_loading -= 1
             if self._n_loading == 0:
-                self._spares.fill()
+                self._spares.fill_soon()
+
+    def _find(self, model: ModelSettings) -> tuple[Weights, Fingerprint, str | None]:
+        """All that is read from disk before a worker is needed."""
+        weights = self._resolve(model)
+        return weights, _fingerprint(weights), _chat_template(model)
 
     async def _load_or_heal(
         self, params: LoadParams, listed_id: str, on_progress: Callable[[Progress], None]

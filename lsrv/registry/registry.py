@@ -235,6 +235,7 @@ class Registry:
             return await future
         finally:
             self._tickets.pop(happening.ticket, None)
+            self._note_idle()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -243,8 +244,7 @@ class Registry:
             for effect in entry.handle(happening, loop.time()):
                 self._perform(entry, effect)
             self._set_timer(entry)
-            if self._is_draining:
-                self._note_idle()
+            self._note_idle()
 
     def _perform(self, entry: Entry, effect: Effect) -> None:
         match effect:
@@ -280,7 +280,10 @@ class Registry:
         self._post(entry, Ticked())
 
     def _note_idle(self) -> None:
-        if not self._tickets and self._inbox.empty() and all(entry.state.is_idle for entry in self._entries.values()):
+        """End a drain once nothing waits and nothing runs."""
+        if not self._is_draining or self._tickets:
+            return
+        if self._inbox.empty() and all(entry.state.is_idle for entry in self._entries.values()):
             self._idle.set()
 
     def _on_run_end(self, task: asyncio.Task[None]) -> None:

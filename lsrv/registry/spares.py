@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from lsrv.errors import StartFailedError
 from lsrv.registry.worker_process import WorkerProcess
 
+_PAUSE_S = 0.25
+
 Spawn = Callable[[], Awaitable[WorkerProcess]]
 
 _log = logging.getLogger(__name__)
@@ -22,6 +24,7 @@ class Spares:
         self._spawn = spawn
         self._workers: list[WorkerProcess] = []
         self._filling: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     def __len__(self) -> int:
@@ -37,13 +40,26 @@ class Spares:
         return await self._spawn()
 
     def fill(self) -> None:
-        """Start what is missing, in the background. Called when no load runs, for spares would compete with it."""
+        """Start what is missing, in the background."""
+        self.hold_off()
         if not self._is_closed and self._filling is None and len(self) < self._n_spares:
             self._filling = asyncio.create_task(self._fill())
+
+    def fill_soon(self) -> None:
+        """`fill`, once the first request of a fresh model has had the processor to itself for a moment."""
+        self.hold_off()
+        self._timer = asyncio.get_running_loop().call_later(_PAUSE_S, self.fill)
+
+    def hold_off(self) -> None:
+        """Start nothing while a load runs, for it would compete with it."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def close(self) -> None:
         """Stop every spare."""
         self._is_closed = True
+        self.hold_off()
         if self._filling is not None:
             await asyncio.wait({self._filling})
         await asyncio.gather(*(worker.stop() for worker in self._workers))

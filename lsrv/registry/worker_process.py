@@ -83,6 +83,7 @@ class WorkerProcess:
                 )
             except BaseException as error:
                 worker._link.close()
+                worker._kill(StartFailedError(f"{worker.label} was not wanted any more"))
                 if isinstance(error, OSError):
                     raise StartFailedError(f"can't start a worker with {' '.join(command)}: {error}") from error
                 raise
@@ -211,6 +212,8 @@ class WorkerProcess:
         """The process runs."""
         self._transport = transport
         self.pid = transport.get_pid()
+        if self._reason is not None:  # whoever spawned it has been cancelled meanwhile
+            self._signal(signal.SIGKILL)
 
     def on_output(self, data: bytes) -> None:
         """The process wrote to stdout or stderr."""
