@@ -8,13 +8,10 @@ from typing import Any
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.exceptions import ClientException, HTTPException
+from litestar.exceptions import HTTPException
 
 from lsrv.api.docs import DOCS_HANDLERS
 from lsrv.api.errors import (
-    BodyTooLargeError,
-    ClientGoneError,
-    MediaTypeError,
     MethodNotAllowedError,
     RouteNotFoundError,
     error_response,
@@ -53,7 +50,6 @@ def _create_routes(state: ServerState) -> Litestar:
         route_handlers=[*GENERATING_HANDLERS, *MODEL_HANDLERS, *HEALTH_HANDLERS, *DOCS_HANDLERS],
         dependencies={"server": Provide(server, sync_to_thread=False)},
         exception_handlers={Exception: _answer_error},
-        request_max_body_size=state.settings.server.max_body_bytes,
         openapi_config=None,  # the reference comes from `openapi`: bodies are decoded by us, not by Litestar
         logging_config=None,
     )
@@ -85,11 +81,5 @@ def _of_litestar(request: AnyRequest, error: HTTPException) -> LsrvError:
             return RouteNotFoundError(f"There is no route {where}; GET /docs lists them all.")
         case 405:
             return MethodNotAllowedError(f"There is no {where}; GET /docs lists the methods of every route.")
-        case 413:
-            return BodyTooLargeError("The body is longer than this server's max_body_bytes.")
-        case 415:
-            return MediaTypeError("The body must be JSON.")
-        case _ if isinstance(error, ClientException) and "disconnect" in type(error).__name__.lower():
-            return ClientGoneError("The client closed the connection.")
         case _:
             return RequestError(error.detail)

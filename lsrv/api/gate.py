@@ -19,7 +19,7 @@ from lsrv.api.note import RequestNote, attach_note
 from lsrv.api.respond import send_error, send_response
 from lsrv.api.routes import HEALTH, route_label
 from lsrv.api.state import ServerState
-from lsrv.errors import DrainingError, LsrvError
+from lsrv.errors import DrainingError, LsrvError, RequestError
 
 _log = logging.getLogger(__name__)
 _access_log = logging.getLogger("lsrv.access")
@@ -50,6 +50,8 @@ class Gate:
             self._account(scope, exchange)
 
     async def _pass(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
+        if b"host" not in exchange.headers and scope["http_version"] == "1.1":
+            raise RequestError("An HTTP/1.1 request needs a Host header.")
         caller = Caller.of(scope, exchange.headers)
         self._access.check_caller(caller)
         exchange.extra_headers += self._access.cors_headers(caller)

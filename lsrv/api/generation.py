@@ -17,9 +17,9 @@ from litestar.types import Receive, Scope, Send
 from lsrv.api.choices import ChoiceEvent, Choices
 from lsrv.api.defaults import fill_defaults
 from lsrv.api.dialect import GenerationRequest, Reply
-from lsrv.api.disconnect import until_disconnect
 from lsrv.api.note import RequestNote, note_of
 from lsrv.api.progress import Progress
+from lsrv.api.receive import until_disconnect
 from lsrv.api.respond import send_json
 from lsrv.api.sse import EventStream
 from lsrv.api.state import ServerState

@@ -10,12 +10,12 @@ from litestar.datastructures import State
 from litestar.types import ASGIApp
 
 from lsrv.api import llamacpp
-from lsrv.api.disconnect import until_disconnect
 from lsrv.api.generation import Generation
 from lsrv.api.note import note_of
 from lsrv.api.openai.chat import parse_chat
 from lsrv.api.openai.completion import parse_completion
 from lsrv.api.openai.embedding import EmbeddingRequest, embedding_body, parse_embedding
+from lsrv.api.receive import read_body, until_disconnect
 from lsrv.api.routes import with_alias
 from lsrv.api.state import ServerState
 from lsrv.protocol.commands import Detokenize, Tokenize
@@ -30,39 +30,44 @@ def json_response(body: bytes, status: int = 200) -> Response[bytes]:
     return Response(body, status_code=status, media_type="application/json")
 
 
+async def body_of(request: ApiRequest, server: ServerState) -> bytes:
+    """The request's raw body, below the server's limit."""
+    return await read_body(request.scope, request.receive, server.settings.server.max_body_bytes)
+
+
 @post(with_alias("/v1/chat/completions"), status_code=200)
 async def chat_completions(request: ApiRequest, server: ServerState) -> ASGIApp:
-    return Generation(server, parse_chat(await request.body()))
+    return Generation(server, parse_chat(await body_of(request, server)))
 
 
 @post(with_alias("/v1/completions"), status_code=200)
 async def completions(request: ApiRequest, server: ServerState) -> ASGIApp:
-    return Generation(server, parse_completion(await request.body()))
+    return Generation(server, parse_completion(await body_of(request, server)))
 
 
 @post(with_alias("/v1/embeddings"), status_code=200)
 async def embeddings(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    wanted = parse_embedding(await request.body())
+    wanted = parse_embedding(await body_of(request, server))
     return json_response(await until_disconnect(request.receive, _embed(request, server, wanted)))
 
 
 @post([*with_alias("/v1/tokenize")], status_code=200)
 async def tokenize(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    body, command = llamacpp.parse_tokenize(await request.body())
+    body, command = llamacpp.parse_tokenize(await body_of(request, server))
     tokenized = await until_disconnect(request.receive, _tokenize(request, server, body.model, command))
     return json_response(llamacpp.tokenize_body(body, tokenized))
 
 
 @post([*with_alias("/v1/detokenize")], status_code=200)
 async def detokenize(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    body, command = llamacpp.parse_detokenize(await request.body())
+    body, command = llamacpp.parse_detokenize(await body_of(request, server))
     detokenized = await until_disconnect(request.receive, _detokenize(request, server, body.model, command))
     return json_response(llamacpp.detokenize_body(detokenized))
 
 
 @post([*with_alias("/v1/apply-template")], status_code=200)
 async def apply_template(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    body, command = llamacpp.parse_apply_template(await request.body())
+    body, command = llamacpp.parse_apply_template(await body_of(request, server))
     tokenized = await until_disconnect(request.receive, _tokenize(request, server, body.model, command))
     return json_response(llamacpp.apply_template_body(tokenized))
 

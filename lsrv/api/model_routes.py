@@ -9,8 +9,7 @@ import msgspec
 from litestar import Response, get, post
 
 from lsrv.api.body import decode_body
-from lsrv.api.disconnect import until_disconnect
-from lsrv.api.handlers import ApiRequest, json_response
+from lsrv.api.handlers import ApiRequest, body_of, json_response
 from lsrv.api.models import (
     DEFAULT_ID,
     STRICT_STATUS,
@@ -22,6 +21,7 @@ from lsrv.api.models import (
     verb_failure,
 )
 from lsrv.api.note import note_of
+from lsrv.api.receive import until_disconnect
 from lsrv.api.routes import with_alias
 from lsrv.api.state import ServerState
 from lsrv.errors import LsrvError
@@ -75,7 +75,7 @@ async def model_status(request: ApiRequest, server: ServerState) -> Response[byt
 
 
 async def _verb(request: ApiRequest, server: ServerState, act: Act) -> Response[bytes]:
-    body = decode_body(_decoder, await request.body())
+    body = decode_body(_decoder, await body_of(request, server))
     asked = body.model_id if body.model_id is not None else body.model
     answer = await until_disconnect(request.receive, _answer(request, server, asked, body, act))
     is_strict = request.query_params.get("strict") == "true"
