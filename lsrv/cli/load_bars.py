@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -13,7 +15,13 @@ class LoadBars:
 
     def __init__(self, console: Console) -> None:
         columns = (TextColumn("loading {task.description}"), BarColumn(), TextColumn("{task.fields[stage]}"))
-        self._bars = Progress(*columns, TimeElapsedColumn(), console=console, transient=True)
+        self._bars = Progress(
+            *columns,
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # else rich would send what is meant for a pipe to the console
+        )
         self._tasks: dict[str, TaskID] = {}
 
     def handle(self, event: RegistryEvent) -> None:
