@@ -43,8 +43,7 @@ from lsrv.registry.words import (
 from lsrv.registry.worker_process import WorkerProcess
 
 WORKER_COMMAND = (sys.executable, "-m", "lsrv.worker")
-_STOPPING = "the server is stopping"
-_STOPPING_RETRY_AFTER_S = 10
+_RETRY_AFTER_S = 10  # about the time a service manager takes to start us again
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +56,10 @@ def _front_door(model: ModelSettings) -> Weights:
         revision=model.revision,
         folder=model.folder,
     )
+
+
+def _draining() -> DrainingError:
+    return DrainingError("the server is stopping; try again when it is back", retry_after_s=_RETRY_AFTER_S)
 
 
 class Registry:
@@ -105,7 +108,7 @@ class Registry:
             self._spares.fill()
 
     async def drain(self, timeout_s: float) -> None:
-        """Refuse new requests, let those accepted finish, and after `timeout_s` end what is left with AbortedError."""
+        """Refuse new requests, let those accepted finish, and after `timeout_s` end what is left with DrainingError."""
         self._is_draining = True
         self._note_idle()
         try:
@@ -195,20 +198,22 @@ class Registry:
 
     async def enable(self, model: str | None) -> EntryView:
         """Let a disabled entry serve again."""
-        return await self._switch(self._entry(model), is_enabled=True)
+        return await self._switch(model, is_enabled=True)
 
     async def disable(self, model: str | None) -> EntryView:
         """Refuse requests for this entry from now on, and unload it once running ones have ended."""
-        return await self._switch(self._entry(model), is_enabled=False)
+        return await self._switch(model, is_enabled=False)
 
-    async def _switch(self, entry: Entry, *, is_enabled: bool) -> EntryView:
+    async def _switch(self, model: str | None, *, is_enabled: bool) -> EntryView:
+        entry = self._entry(model)
         await self._ask(entry, EnableAsked(next(self._numbers), is_enabled))
         return entry.view(self._created)
 
     async def _unload_all(self) -> None:
         entries = self._entries.values()
-        asked = [UnloadAsked(next(self._numbers), is_forced=True, reason=_STOPPING) for _ in entries]
-        await asyncio.gather(*(self._ask(entry, unload) for entry, unload in zip(entries, asked, strict=True)))
+        error = _draining().info()
+        unloads = (self._ask(entry, UnloadAsked(next(self._numbers), True, error)) for entry in entries)
+        await asyncio.gather(*unloads)
 
     # -- the run loop ------------------------------------------------------------------------------
 
@@ -217,7 +222,7 @@ class Registry:
 
     def _refuse_if_draining(self) -> None:
         if self._is_draining:
-            raise DrainingError(_STOPPING, retry_after_s=_STOPPING_RETRY_AFTER_S)
+            raise _draining()
 
     def _post(self, entry: Entry, happening: Happening) -> None:
         self._inbox.put_nowait((entry, happening))
@@ -227,7 +232,7 @@ class Registry:
     ) -> LoadedModel | None:
         """Post, and wait for the Grant, the Answer or the Reject of that ticket."""
         if self._run_task is None or self._run_task.done():
-            raise DrainingError("the registry is not running", retry_after_s=_STOPPING_RETRY_AFTER_S)
+            raise _draining()
         future: asyncio.Future[LoadedModel | None] = asyncio.get_running_loop().create_future()
         self._tickets[happening.ticket] = future
         self._post(entry, happening)

@@ -196,9 +196,8 @@ class EntryState:
         self.is_wanted = False
         effects = self._answer(self.loaders)
         self.unloaders.append(asked.ticket)
-        error = AbortedError(asked.reason).info()
         if asked.is_forced:
-            effects += self._reject_waiting(error)
+            effects += self._reject_waiting(asked.error)
         if self.phase in (Phase.UNLOADED, Phase.ERROR):
             self.phase = Phase.UNLOADED
             self._forgive()
@@ -206,7 +205,7 @@ class EntryState:
         if self.phase is Phase.STOPPING:
             return effects
         if self.running and asked.is_forced:
-            return [*effects, *self._end_running(error), *self._stop()]
+            return [*effects, *self._end_running(asked.error), *self._stop()]
         if self.running:
             if self.phase is Phase.LOADED:
                 self.phase = Phase.DRAINING

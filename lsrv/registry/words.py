@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lsrv.errors import ErrorInfo
+from lsrv.errors import AbortedError, ErrorInfo
+
+_UNLOADED = AbortedError("the model was unloaded by its operator").info()
 
 Fingerprint = tuple[tuple[str, int, int], ...]  # (path, size_bytes, mtime_ns) of every weights file
 
@@ -49,9 +51,11 @@ class LoadAsked:
 
 @dataclass(frozen=True, slots=True)
 class UnloadAsked:
+    """`is_forced`: everything that runs or waits ends with `error` at once."""
+
     ticket: int
     is_forced: bool = False
-    reason: str = "the model was unloaded by its operator"
+    error: ErrorInfo = _UNLOADED
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import TypeVar, cast
 import msgspec
 import psutil
 
-from lsrv.errors import AbortedError, LsrvError, StartFailedError, UnresponsiveError, from_info
+from lsrv.errors import AbortedError, LsrvError, RequestError, StartFailedError, UnresponsiveError, from_info
 from lsrv.protocol.commands import Abort, Detokenize, Embed, Generate, Load, LoadParams, Stop, Tokenize
 from lsrv.protocol.events import Event, Heartbeat, Loaded, LoadFailed, ModelInfo, Progress, Ready
 from lsrv.registry.death import death_error, last_words
@@ -147,12 +147,21 @@ class WorkerProcess:
     # -- requests ----------------------------------------------------------------------------------
 
     def submit(self, request: Request, receiver: Receiver) -> int:
-        """Send a request; its events go to `receiver`, which fails at once if the worker is gone. Returns its id."""
+        """Send a request; its events go to `receiver`, which fails at once if the worker is gone. Returns its id.
+
+        Raises RequestError for values that no frame can carry.
+        """
         request_id = self._in_flight.add(receiver)
         if self.is_dead:
             self._in_flight.fail_all(self.dead.result())
-        else:
+            return request_id
+        try:
             self._link.send(msgspec.structs.replace(request, request_id=request_id))
+        except (UnicodeError, OverflowError) as error:
+            self._in_flight.forget(request_id)
+            raise RequestError(
+                f"the request holds text that is no Unicode or a number beyond 64 bits: {error}"
+            ) from error
         return request_id
 
     def abort(self, request_id: int) -> None:

@@ -254,8 +254,24 @@ async def test_drain_ends_what_outlasts_it(house: House) -> None:
         running = asyncio.create_task(text(registry, "a", LONG))
         await until(lambda: registry.view("a").n_running == 1)
         await registry.drain(0.1)
-        with pytest.raises(AbortedError, match="stopping"):
+        with pytest.raises(DrainingError, match="stopping"):
             await running
+
+
+async def test_drain_ends_with_the_load_it_waits_for(house: House) -> None:
+    async with house.registry("slow") as registry:
+        load = asyncio.create_task(registry.load("slow"))
+        await until(lambda: registry.view("slow").status == "reloading")
+        async with asyncio.timeout(5):
+            await registry.drain(60.0)
+        assert (await load).status == "loaded"
+
+
+async def test_text_that_is_no_unicode_is_refused_before_the_worker_sees_it(house: House) -> None:
+    async with house.registry("a") as registry:
+        with pytest.raises(RequestError, match="Unicode"):
+            await text(registry, "a", Generate(request_id=0, prompt="\ud800"))
+        assert await text(registry, "a") == "xxxxx"
 
 
 async def test_close_in_the_middle_of_everything_leaves_nothing(house: House) -> None:
@@ -265,7 +281,7 @@ async def test_close_in_the_middle_of_everything_leaves_nothing(house: House) ->
         await until(lambda: registry.view("a").n_running == 1)
         await stack.aclose()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-        assert all(isinstance(outcome, AbortedError) for outcome in outcomes), outcomes
+        assert all(isinstance(outcome, DrainingError) for outcome in outcomes), outcomes
 
 
 async def test_a_spare_serves_the_next_load_and_is_replaced(house: House) -> None:
