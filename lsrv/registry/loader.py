@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -28,6 +29,7 @@ from lsrv.registry.spares import Spares
 from lsrv.registry.words import Failure, Fingerprint
 from lsrv.registry.worker_process import WorkerProcess
 
+_Outcome = TypeVar("_Outcome")
 Resolve = Callable[[ModelSettings], Weights]
 
 _log = logging.getLogger(__name__)
@@ -82,7 +84,9 @@ class Loader:
     def _find(self, model: ModelSettings) -> tuple[Weights, Fingerprint, str | None]:
         """All that is read from disk before a worker is needed."""
         weights = self._resolve(model)
-        return weights, _fingerprint(weights), _chat_template(model)
+        template_path = _template_path(model)
+        paths = [*(weights.shards or (weights.path,)), *([template_path] if template_path else [])]
+        return weights, _fingerprint(model, paths), template_path and _read_template(model, template_path)
 
     async def _load_or_heal(
         self, params: LoadParams, listed_id: str, on_progress: Callable[[Progress], None]
@@ -91,13 +95,13 @@ class Loader:
         label = f"the worker of model '{listed_id}'"
         worker = await self._take(label)
         version = worker.llama_cpp_version
-        if await asyncio.to_thread(healing.is_condemned, version, self._verdicts_path):
-            careful = msgspec.structs.replace(params, use_extra_bufts=False)
-            return worker, await _load_into(worker, careful, on_progress)
+        verdict = asyncio.to_thread(healing.is_condemned, version, self._verdicts_path)
+        if await _or_stop(worker, verdict):
+            params = msgspec.structs.replace(params, use_extra_bufts=False)
         try:
-            return worker, await _load_into(worker, params, on_progress)
+            return worker, await _or_stop(worker, worker.load(params, on_progress))
         except CrashedError as error:
-            if not is_cpu_fault(error):
+            if not is_cpu_fault(error) or not params.use_extra_bufts:
                 raise
             crash = error
         return await self._heal(params, label, crash, on_progress)
@@ -110,14 +114,12 @@ class Loader:
             "trying once without extra buffer types (use_extra_bufts = false)", extra={"reason": crash.message}
         )
         worker = await self._take(label)
-        info = await _load_into(worker, msgspec.structs.replace(params, use_extra_bufts=False), on_progress)
-        try:
-            await asyncio.to_thread(
-                healing.condemn, worker.llama_cpp_version, str(crash.fields["signal"]), self._verdicts_path
-            )
-        except BaseException:  # cancelled: nobody else knows of this worker
-            await worker.stop()
-            raise
+        careful = msgspec.structs.replace(params, use_extra_bufts=False)
+        info = await _or_stop(worker, worker.load(careful, on_progress))
+        signal = str(crash.fields["signal"])
+        await _or_stop(
+            worker, asyncio.to_thread(healing.condemn, worker.llama_cpp_version, signal, self._verdicts_path)
+        )
         _log.warning(
             "this processor faults on llama.cpp's extra buffer types: loads leave them off from now on",
             extra={"verdicts": str(self._verdicts_path or healing.verdicts_path())},
@@ -128,18 +130,14 @@ class Loader:
         """A worker that is Ready."""
         worker = await self._spares.take()
         worker.label = label
-        try:
-            await worker.wait_ready()
-        except BaseException:
-            await worker.stop()
-            raise
+        await _or_stop(worker, worker.wait_ready())
         return worker
 
 
-async def _load_into(worker: WorkerProcess, params: LoadParams, on_progress: Callable[[Progress], None]) -> ModelInfo:
-    """Load, or stop the worker."""
+async def _or_stop(worker: WorkerProcess, step: Awaitable[_Outcome]) -> _Outcome:
+    """One step of a load. If it fails or is cancelled, the worker goes: nobody else knows of it yet."""
     try:
-        return await worker.load(params, on_progress)
+        return await step
     except BaseException:
         await worker.stop()
         raise
@@ -157,21 +155,22 @@ def _failure(error: LsrvError, weights: Fingerprint | None) -> Failure:
     )
 
 
-def _fingerprint(weights: Weights) -> Fingerprint:
-    """Changes when a weights file is replaced. Raises WeightsNotFoundError if one has just vanished."""
+def _fingerprint(model: ModelSettings, paths: Sequence[Path]) -> Fingerprint:
+    """Changes when one of the files a load depends on is replaced. Raises WeightsNotFoundError if one is missing."""
     try:
-        stats = [(str(path), path.stat()) for path in weights.shards or (weights.path,)]
+        stats = [(str(path), path.stat()) for path in paths]
     except OSError as error:
-        raise WeightsNotFoundError(f"can't read the weights {weights.path}: {error}") from error
+        raise WeightsNotFoundError(f"a file of model '{model.model_id}' can't be read: {error}") from error
     return tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats)
 
 
-def _chat_template(model: ModelSettings) -> str | None:
-    """Jinja source of the entry's own template file. Raises ConfigError if it can't be read."""
+def _template_path(model: ModelSettings) -> Path | None:
     name = model.jinja_explicit or model.chat_template
-    if name is None:
-        return None
-    path = model.folder / Path(name).expanduser()
+    return None if name is None else model.folder / Path(name).expanduser()
+
+
+def _read_template(model: ModelSettings, path: Path) -> str:
+    """Jinja source of the entry's own template file. Raises ConfigError."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

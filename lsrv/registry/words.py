@@ -14,7 +14,7 @@ from lsrv.errors import AbortedError, ErrorInfo
 
 _UNLOADED = AbortedError("the model was unloaded by its operator").info()
 
-Fingerprint = tuple[tuple[str, int, int], ...]  # (path, size_bytes, mtime_ns) of every weights file
+Fingerprint = tuple[tuple[str, int, int], ...]  # (path, size_bytes, mtime_ns) of every file a load depends on
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

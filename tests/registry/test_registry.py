@@ -217,6 +217,24 @@ async def test_a_replaced_file_is_tried_again(house: House) -> None:
         assert sum(event.kind == "progress" for event in house.events) == 2
 
 
+async def test_a_replaced_template_is_tried_again(house: House) -> None:
+    template = house.folder / "own.jinja"
+    template.write_text("{{ one }}")
+    async with house.registry("bad", chat_template=str(template)) as registry:
+        assert (await registry.load("bad")).status == "error"
+        template.write_text("{{ another }}")
+        await until(lambda: registry.view("bad").retry_in_s == 0.0)
+        with pytest.raises(LoadFailedError):
+            await text(registry, "bad")
+        assert sum(event.kind == "progress" for event in house.events) == 2
+
+
+async def test_a_missing_template_says_which(house: House) -> None:
+    async with house.registry("a", chat_template="/nonexistent/own.jinja") as registry:
+        view = await registry.load("a")
+        assert view.error is not None and "own.jinja" in view.error.message
+
+
 async def test_missing_weights_are_an_error_until_they_appear(house: House) -> None:
     async with house.registry("a") as registry:
         path = house.folder / "a.gguf"
