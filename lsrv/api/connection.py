@@ -26,6 +26,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     header_timeout_s: float = 10.0
     body_rate: float = 1024.0  # bytes per second, measured over each `body_interval_s`
     body_interval_s: float = 10.0
+    unread_bytes: int = 64 * 1024 * 1024  # of a body whose request was answered already
     write_stall_s: float = 60.0
     n_connections: int = 8192
 
@@ -74,6 +75,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_refused = False
         self._n_header_bytes = 0
         self._n_body_bytes = 0
+        self._n_unread_bytes = 0
 
     # -- connection ----------------------------------------------------------------------------------------------------
 
@@ -130,7 +132,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if n_bytes > limits.header_bytes or len(self.headers) > limits.n_headers:
             self._refuse_headers()
             return
-        self._n_body_bytes = 0
+        self._n_body_bytes = self._n_unread_bytes = 0
         self._arm(limits.body_interval_s, self._check_body_rate)
         super().on_headers_complete()
 
@@ -138,17 +140,24 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._is_refused:
             return
         self._n_body_bytes += len(body)
+        if self.cycle.response_complete:  # nobody reads it any more, yet the next request can only follow it
+            self._n_unread_bytes += len(body)
+            if self._n_unread_bytes > self._limits.unread_bytes:
+                self.transport.abort()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._disarm()
-        if not self._is_refused:
-            super().on_message_complete()
+        self._is_in_header = True
+        if self._is_refused:
+            return
+        super().on_message_complete()
+        if self.cycle.response_complete:
+            self._idle.add(self)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self.pipeline and not self.transport.is_closing():
-            self._is_in_header = True
+        if self._is_in_header and not self.pipeline and not self.transport.is_closing():
             self._idle.add(self)
 
     # -- deadlines -----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from collections.abc import MutableMapping
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from lsrv.api.access import Access, Caller
-from lsrv.api.errors import CLIENT_GONE_STATUS, MediaTypeError, status_of
+from lsrv.api.errors import MediaTypeError
 from lsrv.api.note import RequestNote, attach_note
 from lsrv.api.respond import send_error, send_response
 from lsrv.api.routes import HEALTH, route_label
@@ -44,7 +44,6 @@ class Gate:
             await self._pass(scope, receive, exchange)
         except LsrvError as error:
             exchange.note.error_code = error.code
-            exchange.status = status_of(error)
             await send_error(exchange.send, error)
         finally:
             self._account(scope, exchange)
@@ -78,11 +77,11 @@ class Gate:
         note = exchange.note
         seconds = time.perf_counter() - note.arrived_at
         path = scope["path"]
-        self._state.metrics.count_request(note.model_id, route_label(path), exchange.status, seconds)
+        self._state.metrics.count_request(note.model_id, route_label(path), note.status, seconds)
         fields: dict[str, object] = {
             "method": scope.get("method"),
             "path": path,
-            "status": exchange.status,
+            "status": note.status,
             "ms": round(seconds * 1e3, 1),
             "request_id": note.request_id,
         }
@@ -106,13 +105,12 @@ class _Exchange:
         request_id = asked_id if _REQUEST_ID.fullmatch(asked_id) else secrets.token_hex(8).encode()
         self.extra_headers = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
         self.note = RequestNote(request_id=request_id.decode(), arrived_at=time.perf_counter())
-        self.status = CLIENT_GONE_STATUS  # until an answer begins
         self._send = send
         attach_note(scope, self.note)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.note.status = message["status"]
             message["headers"] = [*message["headers"], *self.extra_headers]
         await self._send(message)
 

@@ -17,6 +17,7 @@ from litestar.types import Receive, Scope, Send
 from lsrv.api.choices import ChoiceEvent, Choices
 from lsrv.api.defaults import fill_defaults
 from lsrv.api.dialect import GenerationRequest, Reply
+from lsrv.api.errors import ClientGoneError, status_of
 from lsrv.api.note import RequestNote, note_of
 from lsrv.api.progress import Progress
 from lsrv.api.receive import until_disconnect
@@ -42,7 +43,7 @@ class Generation:
         note = note_of(scope)
         note.model_id = self._state.registry.resolve(self._request.model)
         if self._request.is_streaming:
-            await until_disconnect(receive, self._stream(note, EventStream(send)))
+            await self._stream_until_disconnect(note, receive, EventStream(send))
         else:
             await send_json(send, await until_disconnect(receive, self._body(note)))
 
@@ -54,6 +55,14 @@ class Generation:
             ends = [await stream.finished() for stream in streams]
             progress.finish(ends)
             return self._reply(lease).body(ends)
+
+    async def _stream_until_disconnect(self, note: RequestNote, receive: Receive, stream: EventStream) -> None:
+        try:
+            await until_disconnect(receive, self._stream(note, stream))
+        except ClientGoneError as error:
+            if not stream.has_started:
+                raise
+            note.status, note.error_code = status_of(error), error.code  # 200 was sent, but it isn't what became of it
 
     async def _stream(self, note: RequestNote, stream: EventStream) -> None:
         try:

@@ -7,6 +7,8 @@ from typing import cast
 
 from litestar.types import Scope
 
+from lsrv.api.errors import CLIENT_GONE_STATUS
+
 _KEY = "lsrv_note"
 
 
@@ -14,6 +16,7 @@ _KEY = "lsrv_note"
 class RequestNote:
     request_id: str
     arrived_at: float  # time.perf_counter()
+    status: int = CLIENT_GONE_STATUS  # until an answer begins
     model_id: str = ""  # canonical, and only of an entry that exists: it becomes a metric label
     n_prompt_tokens: int | None = None
     n_completion_tokens: int | None = None

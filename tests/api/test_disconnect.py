@@ -90,9 +90,10 @@ def test_a_client_that_leaves_while_its_model_loads_cancels_the_load(start_serve
     wait_until(lambda: not own.worker_pids())
 
 
-def test_a_client_that_left_is_logged_as_499(narrow: RunningServer) -> None:
+@pytest.mark.parametrize("is_streaming", [True, False])
+def test_a_client_that_left_is_counted_as_499(narrow: RunningServer, is_streaming: bool) -> None:
     n_before = narrow.metric("lsrv_requests_total", status="499")
-    sock = send(narrow, max_tokens=90_000)
+    sock = send(narrow, max_tokens=90_000, stream=is_streaming)
     wait_until(lambda: running(narrow) == 1)
     sock.close()
     wait_until(lambda: narrow.metric("lsrv_requests_total", status="499") == n_before + 1)
