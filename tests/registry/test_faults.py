@@ -13,7 +13,7 @@ from lsrv.protocol.commands import Generate, Tokenize
 from lsrv.protocol.events import Accepted
 from lsrv.registry import Registry, read_verdicts
 
-from .conftest import SCRIPTED_WORKER, House, until
+from .conftest import SCRIPTED_WORKER, House, until, worker_pids
 from .test_registry import HELLO, LONG, text
 
 pytestmark = pytest.mark.anyio
@@ -172,3 +172,16 @@ async def test_a_stalled_reader_is_aborted(house: House, monkeypatch: pytest.Mon
                 while True:
                     await asyncio.sleep(0.3)
                     await stream.next_batch()
+
+
+async def test_a_request_cancelled_at_any_moment_of_a_load_leaves_no_worker(house: House) -> None:
+    async with house.registry("a") as registry:
+        for moment in range(16):
+            waiter = asyncio.create_task(text(registry, "a", LONG))
+            await asyncio.sleep(moment * 0.01)
+            waiter.cancel()
+            await asyncio.wait({waiter})
+            assert waiter.cancelled()
+            await until(lambda: registry.view("a").n_running == 0)
+            await registry.unload("a")
+            await until(lambda: not worker_pids())
