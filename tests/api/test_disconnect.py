@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.conftest import TINY, RunningServer, StartServer, copies_of_the_demo, wait_until
@@ -105,3 +106,20 @@ def test_a_client_that_leaves_within_its_body_is_no_error_of_the_server(narrow: 
         sock.sendall(b"POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{")
     wait_until(lambda: narrow.metric("lsrv_requests_total", status="499") == n_before + 1)
     assert "Traceback" not in narrow.log
+
+
+def test_a_stream_that_waits_long_for_its_model_says_so_in_comments(start_server: StartServer) -> None:
+    own = start_server()
+    with send(own, stream=True, max_tokens=1) as sock:
+        wait_until(own.worker_pids)
+        worker = psutil.Process(own.worker_pids()[0])
+        worker.suspend()
+        beginning = sock.recv(65536)
+        while b"\n\n" not in beginning.partition(b"\r\n\r\n")[2]:
+            beginning += sock.recv(65536)
+        worker.resume()
+        rest = b""
+        while b"[DONE]" not in rest:
+            rest += sock.recv(65536)
+    assert beginning.startswith(b"HTTP/1.1 200")
+    assert b"\n: " in beginning
