@@ -6,6 +6,7 @@ uvicorn 0.54 waits forever for a header or a body, takes headers of any size, an
 from __future__ import annotations
 
 import asyncio
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +18,7 @@ from uvicorn.server import ServerState as UvicornState
 from lsrv.api.errors import HeadersTooLargeError, RequestTimeoutError, error_response
 from lsrv.errors import CapacityError, LsrvError, RequestError
 
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _LINGER_S = 2.0  # how long a refused client may go on sending before it is cut off
 
 
@@ -112,6 +114,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._n_header_bytes += len(data)
             if self._deadline is None:
                 self._arm(self._limits.header_timeout_s, self._header_late)
+            if b"h2c" in data:
+                data = _without_upgrade(data)
         super().data_received(data)
         if self._is_in_header and self._n_header_bytes > self._limits.header_bytes:
             self._refuse_headers()
@@ -220,6 +224,12 @@ class GuardedProtocol(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         return True
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """`data` with the offer to speak HTTP/2 renamed: Java's HttpClient makes it, and llhttp then loses the body."""
+    head, end, body = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(rb"\r\nx-upgrade:", head) + end + body
 
 
 def _raw_response(error: LsrvError) -> bytes:

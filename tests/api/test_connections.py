@@ -140,6 +140,14 @@ def test_one_connection_serves_many_requests_even_after_a_pause(hasty: RunningSe
             time.sleep(0.7)  # longer than the header timeout, which starts with a request's first byte
 
 
+def test_an_offer_to_speak_http_2_is_passed_over_and_the_body_is_kept(server: RunningServer) -> None:
+    body = b'{"prompt":"a","stop":5}'
+    offer = (b"connection: upgrade, http2-settings, close", b"Upgrade: h2c", b"http2-settings: AAEA")
+    status, answer = answer_to(server, request(*offer, b"content-length: %d" % len(body), body=body))
+    assert status == 400
+    assert answer["error"]["param"] == "stop"
+
+
 def test_pipelined_requests_are_answered_in_order(server: RunningServer) -> None:
     with connected(server) as sock:
         paths = [b"/health", b"/no/such", b"/readyz"]
