@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from lsrv.api.handlers import json_response
 from lsrv.api.state import ServerState
+from lsrv.registry import EntryView
 
 _encode = msgspec.json.Encoder().encode
 
@@ -24,10 +25,9 @@ async def health() -> Response[bytes]:
 @get("/readyz")
 async def ready(server: ServerState) -> Response[bytes]:
     preloaded = {model.model_id for model in server.settings.models if model.preload}
-    states = {view.model_id: view.status for view in server.registry.views()}
-    waiting = [
-        view.listed_id for view in server.registry.views() if view.model_id in preloaded and _is_pending(view.status)
-    ]
+    views = server.registry.views()
+    states = {view.listed_id: view.status for view in views}
+    waiting = [view.listed_id for view in views if view.model_id in preloaded and _is_pending(view)]
     status = "draining" if server.is_draining else "loading" if waiting else "ready"
     body = {"status": status, "waiting_for": waiting, "models": states}
     return json_response(_encode(body), 200 if status == "ready" else 503)
@@ -38,8 +38,9 @@ async def metrics(server: ServerState) -> Response[bytes]:
     return Response(server.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _is_pending(status: str) -> bool:
-    return status in ("reloading", "unloaded")
+def _is_pending(view: EntryView) -> bool:
+    """Whether a preload has not come to its end; one that was unloaded since has."""
+    return view.n_loads == 0 and view.status in ("reloading", "unloaded")
 
 
 HEALTH_HANDLERS = [health, ready, metrics]

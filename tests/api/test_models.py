@@ -119,6 +119,13 @@ def test_ready_waits_for_preloads(start_server: StartServer) -> None:
     assert own.http.get("/readyz").json()["models"] == {MODEL_ID: "loaded"}
 
 
+def test_a_preloaded_model_that_was_unloaded_leaves_the_server_ready(start_server: StartServer) -> None:
+    own = start_server(models=[{"model_id": MODEL_ID, "preload": True}])
+    verb(own, "load", MODEL_ID)
+    verb(own, "unload", MODEL_ID)
+    assert own.http.get("/readyz").status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/", "/health", "/v1/models"])
 def test_head_is_answered_without_a_body(server: RunningServer, path: str) -> None:
     answer = server.http.head(path)
