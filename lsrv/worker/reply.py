@@ -10,21 +10,31 @@ from lsrv.protocol.events import Delta, Finished, TokenLogprob, Usage
 class Reply:
     """Collects what a sequence writes. Not streaming: everything travels in `Finished`."""
 
-    __slots__ = ("_content", "_is_streaming", "_logprobs", "_n_reasoning_tokens", "_reasoning", "_splitter")
+    __slots__ = (
+        "_content",
+        "_has_begun",
+        "_is_streaming",
+        "_logprobs",
+        "_n_reasoning_tokens",
+        "_reasoning",
+        "_splitter",
+    )
 
     def __init__(self, *, is_streaming: bool, splitter: AnswerSplitter | None, echo: str) -> None:
         self._is_streaming = is_streaming
+        self._has_begun = False
         self._splitter = splitter
         self._content = [echo] if echo else []
         self._reasoning: list[str] = []
         self._logprobs: list[TokenLogprob] | None = None
         self._n_reasoning_tokens = 0
 
-    def push(self, output: Output) -> Delta | None:
-        """Take one step's text; a Delta if there is something to send now."""
+    def push(self, output: Output, *, is_due: bool) -> Delta | None:
+        """Take one step's text; a Delta of all that is unsent if `is_due`. The very first text never waits."""
         self._add(output)
-        if not self._is_streaming or not (self._content or self._reasoning):
+        if not self._is_streaming or (self._has_begun and not is_due) or not (self._content or self._reasoning):
             return None
+        self._has_begun = True
         content, reasoning, logprobs = self._take()
         return Delta(output.sequence.request_id, content, reasoning, logprobs)
 

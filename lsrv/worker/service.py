@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Protocol
 
 from lsrv.engine.embedding import EmbeddingEngine, EmbeddingRequest
@@ -9,7 +10,6 @@ from lsrv.engine.engine import Engine
 from lsrv.engine.llama.context import DecodeError
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.loading import LoadedModel
-from lsrv.engine.sequence import Output
 from lsrv.errors import LsrvError, UnsupportedCapabilityError
 from lsrv.protocol.commands import Abort, Command, Detokenize, Embed, Generate, Load, Stop, Tokenize
 from lsrv.protocol.events import (
@@ -26,6 +26,10 @@ from lsrv.protocol.events import (
 )
 from lsrv.worker.intake import Intake
 from lsrv.worker.reply import Reply
+
+# A small model writes thousands of tokens per second; sending each alone costs more than computing it. Real models
+# take longer than this for one step, so each of their tokens still goes out at once.
+_MIN_DELTA_INTERVAL_S = 0.004
 
 
 class Service(Protocol):
@@ -53,6 +57,7 @@ class GenerationService:
         self._vocab = loaded.model.vocab
         self._intake = Intake(loaded)
         self._replies: dict[int, Reply] = {}
+        self._deltas_sent_at = 0.0
 
     @property
     def has_work(self) -> bool:
@@ -90,20 +95,21 @@ class GenerationService:
             outputs = self._engine.step()
         except DecodeError as error:
             return self._fail_all(error)
+        now = time.perf_counter()
+        is_due = now - self._deltas_sent_at >= _MIN_DELTA_INTERVAL_S
+        if is_due:
+            self._deltas_sent_at = now
         deltas: list[Delta] = []
         finished: list[Finished] = []
         for output in outputs:
-            self._emit(output, deltas, finished)
+            sequence = output.sequence
+            if sequence.finish_reason is not None:
+                finished.append(self._replies.pop(sequence.request_id).finish(sequence, output))
+                continue
+            delta = self._replies[sequence.request_id].push(output, is_due=is_due)
+            if delta is not None:
+                deltas.append(delta)
         return [Step(deltas, finished)] if deltas or finished else []
-
-    def _emit(self, output: Output, deltas: list[Delta], finished: list[Finished]) -> None:
-        sequence = output.sequence
-        if sequence.finish_reason is not None:
-            finished.append(self._replies.pop(sequence.request_id).finish(sequence, output))
-            return
-        delta = self._replies[sequence.request_id].push(output)
-        if delta is not None:
-            deltas.append(delta)
 
     def _fail_all(self, error: DecodeError) -> list[Event]:
         failed = self._engine.fail_all()
