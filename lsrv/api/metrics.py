@@ -36,7 +36,7 @@ class ModelMetrics:
         self._n_completion.inc(usage.n_completion_tokens)
 
     def observe_itl(self, usage: Usage) -> None:
-        """The mean of an answer that was not streamed: its single tokens were not seen."""
+        """The mean of an answer that came in one piece: its single tokens were not seen."""
         if usage.n_completion_tokens > 1:
             self.itl.observe(usage.decode_s / (usage.n_completion_tokens - 1))
 
@@ -71,7 +71,7 @@ class Metrics:
         )
         self.itl = Histogram(
             "lsrv_itl_seconds",
-            "Time between two texts of a stream; the mean of an answer not streamed.",
+            "Time between two texts of a stream; the mean of an answer that came in one piece.",
             ["model"],
             buckets=_TOKEN_BUCKETS,
             registry=registry,

@@ -24,6 +24,7 @@ class Progress:
         self._metrics = metrics
         self._note = note
         self._lease_wait_s = 0.0
+        self._n_texts = 0  # batches that brought text
         self._last_text_at = 0.0
 
     @property
@@ -46,7 +47,9 @@ class Progress:
             self._saw_text(time.perf_counter())
         if self._n_open == 0:
             self.ends = [end for end in self._by_choice.values() if end is not None]
-            self._count()
+            usage = self._count()
+            if self._n_texts == 1:
+                self._metrics.observe_itl(usage)
 
     def finish(self, ends: list[Finished]) -> None:
         """Account for an answer that was not streamed."""
@@ -61,7 +64,8 @@ class Progress:
         return usage
 
     def _saw_text(self, now: float) -> None:
-        if self._last_text_at:
+        self._n_texts += 1
+        if self._n_texts > 1:
             self._metrics.itl.observe(now - self._last_text_at)
         else:
             self._metrics.ttft.observe(now - self._note.arrived_at)
