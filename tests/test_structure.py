@@ -29,7 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "protocol": {"errors"},
     "config": {"errors", "demo", "quantization"},
     "frontdoor": {"errors", "log", "demo", "quantization"},
-    "engine": {"errors", "log", "protocol"},
+    "engine": {"errors", "log", "protocol", "quantization"},
     "chat": {"errors", "log", "protocol"},
     "worker": {"engine", "chat", *LEAVES},
     "registry": {"frontdoor", "config", *LEAVES},

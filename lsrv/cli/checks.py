@@ -18,7 +18,7 @@ from lsrv.config import load_settings
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.frontdoor.hub_cache import default_cache
 from lsrv.protocol.events import Ready
-from lsrv.registry.healing import is_condemned, verdicts_path
+from lsrv.registry import is_condemned, verdicts_path
 
 Verdict = Literal["ok", "warn", "fail"]
 

@@ -17,8 +17,7 @@ from lsrv.cli.banner import Finding, banner
 from lsrv.cli.load_bars import LoadBars
 from lsrv.config import LoadedSettings, ModelSettings
 from lsrv.errors import LsrvError
-from lsrv.frontdoor import resolve
-from lsrv.registry import Registry, RegistryEvent
+from lsrv.registry import Registry, RegistryEvent, find_weights
 
 _log = logging.getLogger(__name__)
 
@@ -78,13 +77,7 @@ def _find_weights(loaded: LoadedSettings) -> dict[str, Finding]:
 
 def _find(model: ModelSettings) -> Finding:
     try:
-        return resolve(
-            model.model_id,
-            quant=model.quantization.quant,
-            quantized_file=model.format.quantized_file,
-            revision=model.revision,
-            folder=model.folder,
-        )
+        return find_weights(model)
     except LsrvError as error:
         return error
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from lsrv.protocol.events import Ready
-from lsrv.registry.registry import WORKER_COMMAND
-from lsrv.registry.watchdog import Deadlines
-from lsrv.registry.worker_process import WorkerProcess
+from lsrv.registry import WORKER_COMMAND, Deadlines, WorkerProcess
 
 
 def probe_worker() -> Ready:

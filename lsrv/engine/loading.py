@@ -87,7 +87,7 @@ def _describe(model: Model, context: Context, params: LoadParams, log: Sequence[
     return ModelInfo(
         arch=model.arch,
         name=model.meta("general.name") or "",
-        quantization=model.ftype_name,
+        quantization=model.quantization,
         n_params=model.n_params,
         size_bytes=model.size_bytes,
         n_vocab=model.vocab.n_tokens,

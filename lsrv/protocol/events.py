@@ -43,7 +43,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     arch: str
     name: str
-    quantization: str  # llama_ftype's name, e.g. "Q4_K - Medium"
+    quantization: str  # as in file names, e.g. "Q4_K_M"
     n_params: int
     size_bytes: int
     n_vocab: int

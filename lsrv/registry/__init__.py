@@ -1,14 +1,17 @@
 """Entries, their states and their workers: loads on demand, shares loads, counts leases, survives crashes."""
 
 from lsrv.registry.entry import RegistryEvent
-from lsrv.registry.healing import Verdict, read_verdicts
+from lsrv.registry.healing import Verdict, is_condemned, read_verdicts, verdicts_path
 from lsrv.registry.lease import Lease
-from lsrv.registry.registry import Registry
+from lsrv.registry.registry import WORKER_COMMAND, Registry
 from lsrv.registry.request_stream import RequestStream
 from lsrv.registry.view import EntryView, WeightsView
 from lsrv.registry.watchdog import Deadlines
+from lsrv.registry.weights import find_weights
+from lsrv.registry.worker_process import WorkerProcess
 
 __all__ = [
+    "WORKER_COMMAND",
     "Deadlines",
     "EntryView",
     "Lease",
@@ -17,5 +20,9 @@ __all__ = [
     "RequestStream",
     "Verdict",
     "WeightsView",
+    "WorkerProcess",
+    "find_weights",
+    "is_condemned",
     "read_verdicts",
+    "verdicts_path",
 ]

@@ -139,6 +139,9 @@ class Entry:
             loaded = await self._loader.load(self.settings, known_bad, self._note_progress)
         except LoadLostError as lost:
             self._lose(attempt, lost.failure)
+        except asyncio.CancelledError:
+            self._announce("unloaded")  # whoever shows the progress of this load must hear of its end
+            raise
         except Exception as error:  # noqa: BLE001  # whoever waits for this load must hear of its end
             _log.exception("a load failed in an unforeseen way", extra={"model_id": self.settings.model_id})
             unforeseen = LsrvError(f"loading model '{self.settings.model_id}' failed: {type(error).__name__}: {error}")

@@ -17,9 +17,8 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
-from lsrv.config import ModelSettings, Settings
+from lsrv.config import Settings
 from lsrv.errors import DrainingError, LsrvError, from_info
-from lsrv.frontdoor import Weights, resolve
 from lsrv.registry.entry import Entry, RegistryEvent
 from lsrv.registry.lease import Lease
 from lsrv.registry.loader import LoadedModel, Loader, Resolve
@@ -27,6 +26,7 @@ from lsrv.registry.names import Names
 from lsrv.registry.spares import Spares
 from lsrv.registry.view import EntryView
 from lsrv.registry.watchdog import Deadlines
+from lsrv.registry.weights import find_weights
 from lsrv.registry.words import (
     Answer,
     Arrived,
@@ -48,16 +48,6 @@ _RETRY_AFTER_S = 10  # about the time a service manager takes to start us again
 _log = logging.getLogger(__name__)
 
 
-def _front_door(model: ModelSettings) -> Weights:
-    return resolve(
-        model.model_id,
-        quant=model.quantization.quant,
-        quantized_file=model.format.quantized_file,
-        revision=model.revision,
-        folder=model.folder,
-    )
-
-
 def _draining() -> DrainingError:
     return DrainingError("the server is stopping; try again when it is back", retry_after_s=_RETRY_AFTER_S)
 
@@ -73,7 +63,7 @@ class Registry:
         settings: Settings,
         *,
         on_event: Callable[[RegistryEvent], None] = lambda event: None,
-        resolve: Resolve = _front_door,
+        resolve: Resolve = find_weights,
         worker_command: Sequence[str] = WORKER_COMMAND,
         deadlines: Deadlines | None = None,
         verdicts_path: Path | None = None,

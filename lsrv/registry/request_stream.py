@@ -24,7 +24,7 @@ class RequestStream:
     """The events of one generation: `async for`, or `next_batch` for all that is there. Ends after `Finished`.
 
     Raises the error of a Failed, a crash or a forced unload once the events before it were read. A worker that dies
-    before anything was read is replaced once (`renew`), and the request sent again, unnoticed.
+    before any text was read is replaced once (`renew`), and the request sent again, unnoticed.
     """
 
     def __init__(self, worker: WorkerProcess, command: Generate, renew: Renew) -> None:
@@ -35,6 +35,7 @@ class RequestStream:
         self._waiter: asyncio.Future[None] | None = None
         self._error: LsrvError | None = None
         self._is_complete = False  # Finished has come, read or not
+        self._was_accepted = False  # the reader has seen Accepted
         self._request_id = worker.submit(command, self)
 
     @property
@@ -56,16 +57,17 @@ class RequestStream:
     async def __anext__(self) -> StreamEvent:
         if not self._events and not await self._has_more():
             raise StopAsyncIteration
-        self._renew = None
-        return self._events.popleft()
+        event = self._events.popleft()
+        self._hand_out(event)
+        return event
 
     async def next_batch(self) -> list[StreamEvent]:
         """All queued events, at least one; an empty list once the stream has ended. Lets a writer coalesce."""
         if not self._events and not await self._has_more():
             return []
-        self._renew = None
         batch = list(self._events)
         self._events.clear()
+        self._hand_out(batch[-1])
         return batch
 
     async def finished(self) -> Finished:
@@ -95,6 +97,8 @@ class RequestStream:
     def push(self, event: RequestEvent) -> None:
         """Queue an event for the reader; one too far behind is aborted."""
         assert isinstance(event, Accepted | Delta | Finished)
+        if type(event) is Accepted and self._was_accepted:
+            return  # of the second try
         events = self._events
         events.append(event)
         if type(event) is Finished:
@@ -115,6 +119,12 @@ class RequestStream:
             self._wake()
 
     # -- the reader's side -------------------------------------------------------------------------
+
+    def _hand_out(self, last: StreamEvent) -> None:
+        """The reader gets events up to `last`: once it has seen text, the request can't be started again unnoticed."""
+        self._was_accepted = True
+        if type(last) is not Accepted:
+            self._renew = None
 
     def _wake(self) -> None:
         waiter = self._waiter

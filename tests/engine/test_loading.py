@@ -30,7 +30,7 @@ def test_what_was_left_open_is_decided_and_reported(load_demo: LoadDemo) -> None
     info = load_demo(n_ctx_seq=0, n_slots=0, n_threads=0).info
     assert (info.n_ctx_seq, info.n_slots) == (2048, 4)  # the model was trained on 2048
     assert info.n_threads >= 1
-    assert (info.arch, info.name, info.quantization) == ("llama", "stories260K", "all F32")
+    assert (info.arch, info.name, info.quantization) == ("llama", "stories260K", "F32")
 
 
 def test_progress_goes_through_weights_context_and_warm_up(backend: Backend) -> None:

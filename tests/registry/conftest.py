@@ -87,8 +87,9 @@ class House:
 
 
 def worker_pids() -> list[int]:
-    """Living children of this process."""
-    return [child.pid for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    """Living workers of this process; a server that other tests share is a child of it, too, but no worker."""
+    children = psutil.Process().children()
+    return [child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE and "--fd" in child.cmdline()]
 
 
 async def until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:

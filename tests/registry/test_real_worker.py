@@ -17,7 +17,7 @@ from lsrv.config import ModelSettings, ServerSettings, Settings
 from lsrv.demo import MODEL_PATH
 from lsrv.errors import CorruptWeightsError, CrashedError, LsrvError
 from lsrv.protocol.commands import Generate, Sampling, Tokenize
-from lsrv.protocol.events import Accepted
+from lsrv.protocol.events import Accepted, Delta
 from lsrv.registry import Registry
 
 from .conftest import until, worker_pids
@@ -80,13 +80,23 @@ async def test_tokens_go_there_and_back(registry: Registry) -> None:
 
 async def test_a_kill_mid_stream_fails_that_stream_and_no_other(registry: Registry) -> None:
     async with registry.acquire("a") as lease, lease.generate(LONG) as stream:
-        await anext(stream)
+        while not isinstance(await anext(stream), Delta):
+            pass
         other = asyncio.create_task(story(registry, "b"))
         os.kill(registry.view("a").pid or 0, signal.SIGKILL)
         with pytest.raises(CrashedError, match="SIGKILL"):
             async for _ in stream:
                 pass
     assert await other == await story(registry, "a")
+
+
+async def test_a_kill_before_any_text_was_read_goes_unnoticed(registry: Registry) -> None:
+    async with registry.acquire("a") as lease, lease.generate(STORY) as stream:
+        assert isinstance(await anext(stream), Accepted)
+        os.kill(registry.view("a").pid or 0, signal.SIGKILL)
+        events = [event async for event in stream]
+    assert not any(isinstance(event, Accepted) for event in events)
+    assert "".join(event.text for event in events if not isinstance(event, Accepted)) == await story(registry, "a")
 
 
 async def test_a_broken_file_is_an_error_of_its_own_and_starts_no_worker(registry: Registry) -> None:

@@ -10,6 +10,7 @@ from lsrv.engine.llama.library import lib
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
+from lsrv.quantization import FILE_TYPES
 
 _SPLIT_MODES = {
     "none": lib.LLAMA_SPLIT_MODE_NONE,
@@ -17,6 +18,7 @@ _SPLIT_MODES = {
     "row": lib.LLAMA_SPLIT_MODE_ROW,
 }
 _META_BYTES = 1024
+_GUESSED = 1024  # LLAMA_FTYPE_GUESSED: the file doesn't say, llama.cpp derived it from the tensors
 
 
 class Model:
@@ -71,10 +73,9 @@ class Model:
         return lib.llama_model_size(self.handle)
 
     @property
-    def ftype_name(self) -> str:
-        """Quantization as llama.cpp calls it, e.g. "Q4_K - Medium"."""
-        name = lib.llama_ftype_name(lib.llama_model_ftype(self.handle))
-        return name.decode() if name else "unknown"
+    def quantization(self) -> str:
+        """The quantization's name as file names have it, e.g. "Q4_K_M"."""
+        return FILE_TYPES.get(lib.llama_model_ftype(self.handle) & ~_GUESSED, "unknown")
 
     @property
     def can_generate(self) -> bool:
