@@ -13,7 +13,7 @@ from lsrv.config.schema import json_schema
 from lsrv.config.server import GlobalSettings, ServerSettings
 from lsrv.config.settings import LoadedSettings, Settings
 from lsrv.config.table import parse_duration
-from lsrv.config.template import read_template
+from lsrv.config.template import read_template, template_path
 
 __all__ = [
     "ContextSettings",
@@ -31,4 +31,5 @@ __all__ = [
     "parse_duration",
     "read_template",
     "settings_for_models",
+    "template_path",
 ]

@@ -16,9 +16,9 @@ def read_template(template: str) -> str:
 
     Raises ConfigError with what is wrong and what to do.
     """
-    if "{{" in template or "{%" in template:
+    path = template_path(template)
+    if path is None:
         return template
-    path = Path(template)
     try:
         if path.stat().st_size > _BYTES_MAX:
             raise ConfigError(f"{path} is longer than {_BYTES_MAX} bytes; this can't be a template")
@@ -30,9 +30,15 @@ def read_template(template: str) -> str:
     return _from_json(path, text) if path.suffix.lower() == ".json" else text
 
 
+def template_path(template: str) -> Path | None:
+    """The file that `template` names; None where it is the source itself."""
+    return None if "{{" in template or "{%" in template else Path(template)
+
+
 def absolute(template: str, folder: Path) -> str:
     """`template` with its path starting at `folder`; a template's source stays as it is."""
-    return template if "{{" in template or "{%" in template else str(folder / Path(template).expanduser())
+    path = template_path(template)
+    return template if path is None else str(folder / path.expanduser())
 
 
 def _from_json(path: Path, text: str) -> str:

@@ -10,9 +10,8 @@ from typing import TypeVar
 
 import msgspec
 
-from lsrv.config import ModelSettings
+from lsrv.config import ModelSettings, read_template, template_path
 from lsrv.errors import (
-    ConfigError,
     CrashedError,
     LsrvError,
     StartFailedError,
@@ -84,9 +83,12 @@ class Loader:
     def _find(self, model: ModelSettings) -> tuple[Weights, Fingerprint, str | None]:
         """All that is read from disk before a worker is needed."""
         weights = self._resolve(model)
-        template_path = _template_path(model)
-        paths = [*(weights.shards or (weights.path,)), *([template_path] if template_path else [])]
-        return weights, _fingerprint(model, paths), template_path and _read_template(model, template_path)
+        paths = list(weights.shards or (weights.path,))
+        template = model.jinja_explicit or model.chat_template
+        if template is None:
+            return weights, _fingerprint(model, paths), None
+        path = template_path(template)
+        return weights, _fingerprint(model, [*paths, path] if path else paths), read_template(template)
 
     async def _load_or_heal(
         self, params: LoadParams, listed_id: str, on_progress: Callable[[Progress], None]
@@ -162,16 +164,3 @@ def _fingerprint(model: ModelSettings, paths: Sequence[Path]) -> Fingerprint:
     except OSError as error:
         raise WeightsNotFoundError(f"a file of model '{model.model_id}' can't be read: {error}") from error
     return tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats)
-
-
-def _template_path(model: ModelSettings) -> Path | None:
-    name = model.jinja_explicit or model.chat_template
-    return None if name is None else model.folder / Path(name).expanduser()
-
-
-def _read_template(model: ModelSettings, path: Path) -> str:
-    """Jinja source of the entry's own template file. Raises ConfigError."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"can't read the chat template {path} of model '{model.model_id}': {error}") from error

@@ -229,6 +229,11 @@ async def test_a_replaced_template_is_tried_again(house: House) -> None:
         assert sum(event.kind == "progress" for event in house.events) == 2
 
 
+async def test_a_template_may_be_written_out_in_the_config(house: House) -> None:
+    async with house.registry("a", chat_template="{{ messages }}") as registry:
+        assert (await registry.load("a")).status == "loaded"
+
+
 async def test_a_missing_template_says_which(house: House) -> None:
     async with house.registry("a", chat_template="/nonexistent/own.jinja") as registry:
         view = await registry.load("a")
