@@ -12,7 +12,7 @@ import pytest
 from lsrv.api.access import Access, Caller, host_name, is_loopback
 from lsrv.api.errors import ForbiddenError
 from lsrv.config.server import ServerSettings
-from tests.conftest import RunningServer, StartServer
+from tests.conftest import RunningServer, StartServer, wait_until
 
 BODY = {"prompt": "a", "max_tokens": 1}
 
@@ -158,6 +158,8 @@ def test_a_request_id_is_echoed_or_made(server: RunningServer) -> None:
 
 def test_every_request_is_one_log_line_without_its_prompt(server: RunningServer) -> None:
     server.http.post("/v1/completions", json=BODY | {"prompt": "secret words"}, headers={"x-request-id": "logged"})
+    # The line is written once the answer is out, which may be after it has been read.
+    wait_until(lambda: any(line["request_id"] == "logged" for line in server.log_lines("request")))
     line = next(line for line in server.log_lines("request") if line["request_id"] == "logged")
     assert line["status"] == 200
     assert line["n_completion_tokens"] == 1

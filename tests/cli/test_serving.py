@@ -90,7 +90,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def test_the_example_in_the_banner_gets_an_answer(running: Running) -> None:
     command = shlex.split(next(line for line in running.banner.splitlines() if "curl" in line))
     answer = ServerClient(running.url, None).post(command[1].removeprefix(running.url), json.loads(command[-1]))
-    assert answer["choices"][0]["text"]
+    assert answer["choices"][0]["message"]["content"]
     assert answer["model"] == "stories"
 
 
