@@ -42,7 +42,7 @@ CHAT_TEMPLATE = """\
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Tokens by id; merges by rank, each "left right". From N_BASE: `n_special` control tokens, `n_added` plain ones."""
+    """Tokens by id; merges by rank, each "left right". After N_BASE: `n_special` control, `n_added` plain ones."""
 
     tokens: list[str]
     merges: list[str]
