@@ -7,7 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from lsrv.engine.llama.batch import Batch
-from lsrv.engine.llama.context import Context, DecodeError, FloatRows
+from lsrv.engine.llama.candidates import Candidates, FloatRow
+from lsrv.engine.llama.context import Context, DecodeError
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.logprobs import token_logprob
 from lsrv.engine.scheduler import plan_prefill
@@ -41,6 +42,7 @@ class Engine:
         self._n_batch = params.n_batch
         self._n_ubatch = params.n_ubatch
         self._batch = Batch(params.n_batch)
+        self._candidates = Candidates(vocab.n_tokens)
         self._slots = Slots(params.n_slots)
         self._waiting: deque[Sequence] = deque()
         self._running: list[Sequence] = []
@@ -115,51 +117,51 @@ class Engine:
             self.counts.n_cached_tokens += sequence.n_cached
             self._running.append(sequence)
 
-    def _fill_batch(self) -> list[tuple[Sequence, int]]:
-        """Write the next batch; returns (sequence, batch index) of every token to sample from, in batch order."""
+    def _fill_batch(self) -> list[Sequence]:
+        """Write the next batch; returns the sequences that get a token from it, in the order of its output rows."""
         batch = self._batch
         batch.clear()
-        sampled: list[tuple[Sequence, int]] = []
+        sampled: list[Sequence] = []
         prefilling: list[Sequence] = []
         for sequence in self._running:
             if sequence.state is SequenceState.PREFILL:
                 prefilling.append(sequence)
                 continue
-            sampled.append((sequence, batch.add_decode(sequence.generated[-1], sequence.n_past, sequence.seq_id)))
+            batch.add_decode(sequence.generated[-1], sequence.n_past, sequence.seq_id)
             sequence.n_past += 1
+            sampled.append(sequence)
         n_decoding = len(sampled)
         n_remaining = [len(sequence.prompt) - sequence.n_past for sequence in prefilling]
         for chunk in plan_prefill(n_remaining, n_decoding, self._n_batch, self._n_ubatch):
             sequence = prefilling[chunk.index]
             start, end = sequence.n_past, sequence.n_past + chunk.n_tokens
             is_last = end == len(sequence.prompt)
-            last_index = batch.add_chunk(sequence.prompt[start:end], start, sequence.seq_id, has_output=is_last)
+            batch.add_chunk(sequence.prompt[start:end], start, sequence.seq_id, has_output=is_last)
             sequence.n_past = end
             if is_last:
                 sequence.state = SequenceState.DECODE
-                sampled.append((sequence, last_index))
+                sampled.append(sequence)
         self.counts.n_decode_tokens += n_decoding
         self.counts.n_prefill_tokens += batch.n_tokens - n_decoding
         return sampled
 
-    def _sample(self, sampled: list[tuple[Sequence, int]], now: float) -> list[Output]:
+    def _sample(self, sampled: list[Sequence], now: float) -> list[Output]:
         if not sampled:
             return []
         rows = self._context.logits(len(sampled))
-        outputs: list[Output] = []
-        for row, (sequence, batch_index) in enumerate(sampled):
-            token = self._choose(sequence, rows, row, batch_index)
-            outputs.append(self._accept(sequence, token, rows, row, now))
-        return outputs
+        return [
+            self._accept(sequence, self._choose(sequence, logits), logits, now)
+            for sequence, logits in zip(sampled, rows, strict=True)
+        ]
 
-    def _choose(self, sequence: Sequence, rows: FloatRows, row: int, batch_index: int) -> int:
+    def _choose(self, sequence: Sequence, logits: FloatRow) -> int:
         if sequence.is_ignoring_eos:
-            rows[row, self._vocab.eog_ids] = _NEG_INF
+            logits[self._vocab.eog_ids] = _NEG_INF
         if sequence.sampler is None:
-            return int(rows[row].argmax())
-        return sequence.sampler.sample(self._context, batch_index)
+            return int(logits.argmax())
+        return sequence.sampler.sample(logits, self._candidates)
 
-    def _accept(self, sequence: Sequence, token: int, rows: FloatRows, row: int, now: float) -> Output:
+    def _accept(self, sequence: Sequence, token: int, logits: FloatRow, now: float) -> Output:
         if not sequence.generated:
             sequence.first_token_at = now
         sequence.last_token_at = now
@@ -169,7 +171,7 @@ class Engine:
             return Output(sequence, sequence.text.flush())
         logprobs = None
         if sequence.n_top_logprobs is not None:
-            logprobs = [token_logprob(rows[row], token, sequence.n_top_logprobs, self._vocab)]
+            logprobs = [token_logprob(logits, token, sequence.n_top_logprobs, self._vocab)]
         text = sequence.text.push(self._vocab.piece(token))
         if sequence.text.stop_string is not None:
             self._finish(sequence, "stop")

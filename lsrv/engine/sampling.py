@@ -52,6 +52,15 @@ class SamplingValues:
         return self.temperature <= 0 and not (self.has_penalties or self.logit_bias or self.dry_multiplier > 0)
 
     @property
+    def n_needed(self) -> int:
+        """How many of the likeliest tokens the chain can choose from; 0: any token, or only the chain can tell.
+
+        Known where nothing in front of top_k changes a logit or looks at all of them.
+        """
+        is_first = not (self.has_penalties or self.logit_bias or self.dry_multiplier > 0 or self.top_n_sigma > 0)
+        return max(0, self.top_k) if is_first and self.mirostat == 0 and self.temperature > 0 else 0
+
+    @property
     def n_history(self) -> int:
         """How many earlier tokens the penalties look at; -1: all."""
         spans = [self.repeat_last_n] if self.has_penalties else []

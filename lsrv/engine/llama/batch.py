@@ -43,18 +43,17 @@ class Batch:
     def clear(self) -> None:
         self.n_tokens = 0
 
-    def add_decode(self, token: int, pos: int, seq_id: int) -> int:
-        """Add the next token of a sequence; returns its index."""
+    def add_decode(self, token: int, pos: int, seq_id: int) -> None:
+        """Add the next token of a sequence, with an output."""
         i = self.n_tokens
         self._token[i] = token
         self._pos[i] = pos
         self._seq_id[i] = seq_id
         self._output[i] = 1
         self.n_tokens = i + 1
-        return i
 
-    def add_chunk(self, tokens: Tokens, start_pos: int, seq_id: int, *, has_output: bool) -> int:
-        """Add consecutive prompt tokens; returns the index of the last one."""
+    def add_chunk(self, tokens: Tokens, start_pos: int, seq_id: int, *, has_output: bool) -> None:
+        """Add consecutive prompt tokens; `has_output`: of the last one."""
         i = self.n_tokens
         end = i + len(tokens)
         self._token[i:end] = tokens
@@ -63,7 +62,6 @@ class Batch:
         self._output[i:end] = 0
         self._output[end - 1] = has_output
         self.n_tokens = end
-        return end - 1
 
     def ask_all_outputs(self) -> None:
         """Output every token: what pooling and embedding contexts want."""

@@ -6,13 +6,14 @@ import ctypes
 from collections.abc import Mapping
 from typing import Any
 
-from lsrv.engine.llama.context import Context
+from lsrv.engine.llama.candidates import Candidates, FloatRow, likeliest
 from lsrv.engine.llama.library import lib
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.sampling import SamplingValues
 
 _MIROSTAT_M = 100  # as in the paper and in llama.cpp's own server
 _MIN_KEEP = 1
+_LARGE_VOCAB = 4096  # from here on finding the likeliest tokens first is cheaper than handing over all
 
 
 class SamplerChain:
@@ -22,10 +23,16 @@ class SamplerChain:
         self._handle = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
         for sampler in _samplers(values, vocab):
             lib.llama_sampler_chain_add(self._handle, sampler)
+        self._n_needed = values.n_needed if vocab.n_tokens >= _LARGE_VOCAB else 0
 
-    def sample(self, context: Context, batch_index: int) -> int:
-        """Choose and accept the token after the batch's token `batch_index`. Source: llama_sampler_sample."""
-        return lib.llama_sampler_sample(self._handle, context.handle, batch_index)
+    def sample(self, logits: FloatRow, candidates: Candidates) -> int:
+        """Choose and accept the next token. logits: float32 (n_vocab,). Source: llama_sampler_sample."""
+        tokens = likeliest(logits, self._n_needed) if self._n_needed else candidates.all_tokens
+        array = candidates.fill(logits, tokens)
+        lib.llama_sampler_apply(self._handle, ctypes.byref(array))
+        token = candidates.chosen(array)
+        lib.llama_sampler_accept(self._handle, token)
+        return token
 
     def accept(self, token: int) -> None:
         """Count `token` for the penalties as if it had been sampled."""
