@@ -36,8 +36,8 @@ def _q4_k(rng: np.random.Generator, n_blocks: int, std: float) -> Bytes:
 def _pack_scales(scales: Bytes) -> Bytes:
     """Eight 6-bit scales, and the same eight as mins, in 12 bytes, as get_scale_min_k4() unpacks them."""
     low, high = scales[:, :4], scales[:, 4:]
-    first = (low & 63) | (high >> 4 << 6)
-    return np.concatenate([first, first, (high & 15) | (high & 15) << 4], axis=1)
+    first = (low & 63) | (high >> 4 << 6)  # scales, then mins: the same bytes; then both low nibbles
+    return np.concatenate([first, first, (high & 15) * 17], axis=1).astype(np.uint8)
 
 
 def _q6_k(rng: np.random.Generator, n_blocks: int, std: float) -> Bytes:

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.cold_load`: a request to a model that is not loaded, until its first text. Median of N.
+"""`python -m benchmarks.cold_load --peer LLAMA_SERVER`: a request to an unloaded model, until its first text.
 
-lsrv unloads through its API, keeps a warm spare worker, and loads on the request. `--peer PATH` of a llama-server binary
-does the same in router mode. xllamacpp has no router: there the figure is a fresh process, from its start to the first
-text, which is what a router does inside, without the router.
+lsrv unloads through its API, keeps a warm spare worker, and loads on the request; a llama-server binary does the same
+in router mode. They take turns; the table shows medians over rounds. xllamacpp left the router out, and a fresh process
+of it is no stand-in (most of it is Python's start), so without a binary there are lsrv's figures and no ratio.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import shutil
 import sys
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
 
 from benchmarks import machine
 from benchmarks.figures import spread
 from benchmarks.load import Work, run_load
-from benchmarks.peers import ServerFailedError, ServerParams, ServerProcess, lsrv_server, make_peer, make_router
+from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server, make_router
 from benchmarks.peers.params import MODEL_NAME
 from benchmarks.peers.process import HOST
-from benchmarks.peers.servers import XLLAMACPP
 from benchmarks.workload import add_server_arguments, find_workload, server_params
 
 _UNLOAD_TIMEOUT_S = 30.0
@@ -45,7 +45,7 @@ def cold_lsrv_s(server: ServerProcess, settle_s: float) -> float:
 
 
 def cold_router_s(server: ServerProcess, settle_s: float) -> float:
-    """The same with llama-server's router, whose unload ends later than its answer."""
+    """The same with llama-server's router, whose unload ends later than its answer: then its process is gone too."""
     server.post("/models/unload", json.dumps({"model": MODEL_NAME}).encode())
     deadline = time.perf_counter() + _UNLOAD_TIMEOUT_S
     while _router_state(server) != "unloaded":
@@ -56,12 +56,6 @@ def cold_router_s(server: ServerProcess, settle_s: float) -> float:
     return first_text_s(server)
 
 
-def fresh_process_s(peer: str, params: ServerParams) -> float:
-    """A process that starts with the model, until it is healthy, and its first text."""
-    with make_peer(peer, params) as server:
-        return server.start_s + first_text_s(server)
-
-
 def _router_state(server: ServerProcess) -> str:
     listed = json.loads(server.get("/models")[1])["data"]
     return str(next(model["status"]["value"] for model in listed if model["id"] == MODEL_NAME))
@@ -70,26 +64,29 @@ def _router_state(server: ServerProcess) -> str:
 def main() -> None:
     args = _arguments()
     params = server_params(args, find_workload(args.model).path, n_slots=4)
-    print(f"{machine.headline(machine.describe())}\n{params}", flush=True)
+    print(f"{machine.headline(machine.describe())}\n{params}\n", flush=True)
     try:
-        if args.peer == XLLAMACPP:
-            _measure(args, params, "xllamacpp, a fresh process", lambda: fresh_process_s(args.peer, params))
-        else:
-            with make_router(args.peer, params) as router:
-                first_text_s(router)
-                _measure(args, params, router.name, lambda: cold_router_s(router, args.settle))
+        with ExitStack() as stack:
+            ours = stack.enter_context(lsrv_server(params, preload=False, spare_workers=1))
+            router = stack.enter_context(make_router(args.peer, params)) if args.peer else None
+            _measure(ours, router, args)
     except ServerFailedError as error:
         sys.exit(f"error: {error}")
 
 
-def _measure(args: argparse.Namespace, params: ServerParams, peer_name: str, cold_peer_s: Callable[[], float]) -> None:
-    """Take turns, `args.rounds` times, after one load of each that counts for nothing."""
-    with lsrv_server(params, preload=False, spare_workers=1) as ours:
-        first_text_s(ours)
-        pairs = [(cold_lsrv_s(ours, args.settle), cold_peer_s()) for _ in range(args.rounds)]
-    ours_ms, peer_ms = spread([1e3 * own for own, _ in pairs]), spread([1e3 * other for _, other in pairs])
-    print(f"\nunloaded to first text, ms\n  {'lsrv':<30}{ours_ms}\n  {peer_name:<30}{peer_ms}")
-    print(f"  {'lsrv / peer':<30}{spread([own / other for own, other in pairs])}")
+def _measure(ours: ServerProcess, router: ServerProcess | None, args: argparse.Namespace) -> None:
+    """`args.rounds` loads of each, in turns, after one of each that counts for nothing."""
+    cold_s = {ours: cold_lsrv_s} | ({router: cold_router_s} if router else {})
+    for server in cold_s:
+        first_text_s(server)
+    rounds = [{server: 1e3 * cold(server, args.settle) for server, cold in cold_s.items()} for _ in range(args.rounds)]
+    print("unloaded to first text, ms")
+    for server in cold_s:
+        print(f"  {server.name:<22}{spread([times[server] for times in rounds])}")
+    if router is None:
+        print("  no ratio: name a llama-server binary with --peer")
+    else:
+        print(f"  {'lsrv / router':<22}{spread([times[ours] / times[router] for times in rounds])}")
 
 
 def _arguments() -> argparse.Namespace:
@@ -97,7 +94,7 @@ def _arguments() -> argparse.Namespace:
     add_server_arguments(parser, model="stories")
     parser.add_argument("--rounds", type=int, default=15, help="loads of each (default: %(default)s)")
     parser.add_argument("--settle", type=float, default=1.5, help="seconds between unload and request")
-    parser.add_argument("--peer", default=XLLAMACPP, help="xllamacpp, or the path of a llama-server binary")
+    parser.add_argument("--peer", default=shutil.which("llama-server"), help="a llama-server binary (default: PATH's)")
     return parser.parse_args()
 
 

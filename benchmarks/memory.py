@@ -63,10 +63,8 @@ def _print_tree(server: ServerProcess, state: str) -> None:
     tree = [parent, *children]
     rss = [process.memory_info().rss / _MB for process in tree]
     pss = sum(getattr(process.memory_full_info(), "pss", 0) for process in tree) / _MB
-    own = f"{pss:8.1f} MB" if pss else "unknown"
-    print(
-        f"  {state:<10} parent RSS {rss[0]:6.1f} MB   tree RSS {sum(rss):8.1f} MB   tree PSS {own}   {len(tree)} processes"
-    )
+    own = f"{pss:.1f} MB" if pss else "unknown"
+    print(f"  {state:<10} parent RSS {rss[0]:.1f} MB, tree RSS {sum(rss):.1f} MB, PSS {own}, {len(tree)} processes")
 
 
 def _arguments() -> argparse.Namespace:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
 import time
 from dataclasses import dataclass
@@ -84,7 +85,8 @@ def _engine_counts(server: ServerProcess) -> EngineCounts:
 
 
 def print_request_overhead(server: ServerProcess, n_requests: int, n_rounds: int) -> None:
-    for is_chat in (False, True):
+    """Completions, and chats where the model has a template."""
+    for is_chat in (False, True) if _has_template(server) else (False,):
         values: list[float] = []
         for seed in range(n_rounds):
             work = Work(
@@ -96,7 +98,12 @@ def print_request_overhead(server: ServerProcess, n_requests: int, n_rounds: int
         print(f"per request outside llama_decode, {route:<22} {spread(values)} ms", flush=True)
 
 
+def _has_template(server: ServerProcess) -> bool:
+    return "chat" in json.loads(server.get(f"/v1/models/{MODEL_NAME}")[1])["capabilities"]
+
+
 def print_token_overhead(server: ServerProcess, widths: list[int], max_tokens: int, n_rounds: int) -> None:
+    """The engine's part at each width, and the whole path of a stream alone."""
     for width in widths:
         engine_us: list[float] = []
         whole_us: list[float] = []

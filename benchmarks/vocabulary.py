@@ -76,7 +76,7 @@ def _merges(count: int) -> list[tuple[str, str]]:
 
 def _short_pieces() -> Iterator[tuple[str, str]]:
     """Merges in the order a trained vocabulary would have them: a piece comes after the two it is made of."""
-    pairs = list(product(ascii_lowercase, repeat=2))
+    pairs = list(product(ascii_lowercase, ascii_lowercase))
     capitals = list(product(ascii_uppercase, ascii_lowercase))
     yield from ((SPACE, SPACE), (NEWLINE, NEWLINE), (SPACE + SPACE, SPACE + SPACE))
     yield from pairs

@@ -16,7 +16,7 @@ from benchmarks.peers.params import MODEL_NAME
 
 def main() -> None:
     given = json.loads(sys.argv[1])
-    params = xllamacpp.CommonParams()
+    params = xllamacpp.CommonParams()  # pyright: ignore[reportAttributeAccessIssue]  an extension without stubs
     params.model.path = given["model_path"]
     params.model_alias = {MODEL_NAME}
     params.port = given["port"]
@@ -32,7 +32,7 @@ def main() -> None:
     params.cache_ram_mib = 0
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # before its threads start, which inherit the mask
-    server = xllamacpp.Server(params)
+    server = xllamacpp.Server(params)  # pyright: ignore[reportAttributeAccessIssue]  likewise
     signal.sigwait(signals)
     del server
 
