@@ -8,12 +8,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from types import FrameType, TracebackType
+from typing import NoReturn, Self
 
 HOST = "127.0.0.1"
 _POLL_S = 0.005
@@ -54,6 +55,7 @@ class ServerProcess:
         return self._process.pid
 
     def __enter__(self) -> Self:
+        signal.signal(signal.SIGTERM, _leave)  # or a benchmark that is ended would leave its servers behind
         started = time.perf_counter()
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(
@@ -126,6 +128,10 @@ class ServerProcess:
                 pass  # not listening yet
             time.sleep(_POLL_S)
         raise ServerFailedError(f"{self.name} was not healthy in {self._start_timeout_s:.0f} s:\n{self.log_tail()}")
+
+
+def _leave(signum: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + signum)
 
 
 def free_port() -> int:
