@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import FinishReason
 
 _NEG_INF = float("-inf")
+_by_seq_id = operator.attrgetter("seq_id")
 
 
 @dataclass(slots=True)
@@ -118,32 +120,42 @@ class Engine:
             self._running.append(sequence)
 
     def _fill_batch(self) -> list[Sequence]:
-        """Write the next batch; returns the sequences that get a token from it, in the order of its output rows."""
-        batch = self._batch
-        batch.clear()
+        """Write the next batch; returns the sequences that get a token from it, in the order of its output rows.
+
+        Rising seq_ids: a split KV cache computes only neighbouring streams in one ubatch, in just this order; any other
+        costs a pass over the weights for every break (llama_batch_allocr::split_equal with `sequential`).
+        """
+        self._batch.clear()
+        n_prefill = self._plan_prefill()
         sampled: list[Sequence] = []
-        prefilling: list[Sequence] = []
-        for sequence in self._running:
-            if sequence.state is SequenceState.PREFILL:
-                prefilling.append(sequence)
-                continue
-            batch.add_decode(sequence.generated[-1], sequence.n_past, sequence.seq_id)
-            sequence.n_past += 1
-            sampled.append(sequence)
-        n_decoding = len(sampled)
-        n_remaining = [len(sequence.prompt) - sequence.n_past for sequence in prefilling]
-        for chunk in plan_prefill(n_remaining, n_decoding, self._n_batch, self._n_ubatch):
-            sequence = prefilling[chunk.index]
-            start, end = sequence.n_past, sequence.n_past + chunk.n_tokens
-            is_last = end == len(sequence.prompt)
-            batch.add_chunk(sequence.prompt[start:end], start, sequence.seq_id, has_output=is_last)
-            sequence.n_past = end
-            if is_last:
-                sequence.state = SequenceState.DECODE
+        for sequence in sorted(self._running, key=_by_seq_id):
+            if sequence.state is SequenceState.DECODE:
+                self._batch.add_decode(sequence.generated[-1], sequence.n_past, sequence.seq_id)
+                sequence.n_past += 1
+                self.counts.n_decode_tokens += 1
                 sampled.append(sequence)
-        self.counts.n_decode_tokens += n_decoding
-        self.counts.n_prefill_tokens += batch.n_tokens - n_decoding
+            elif sequence.seq_id in n_prefill and self._add_chunk(sequence, n_prefill[sequence.seq_id]):
+                sampled.append(sequence)
         return sampled
+
+    def _plan_prefill(self) -> dict[int, int]:
+        """How many prompt tokens of which seq_id this step reads; who came first is served first."""
+        prefilling = [sequence for sequence in self._running if sequence.state is SequenceState.PREFILL]
+        n_remaining = [len(sequence.prompt) - sequence.n_past for sequence in prefilling]
+        n_decoding = len(self._running) - len(prefilling)
+        chunks = plan_prefill(n_remaining, n_decoding, self._n_batch, self._n_ubatch)
+        return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}
+
+    def _add_chunk(self, sequence: Sequence, n_tokens: int) -> bool:
+        """Add prompt tokens; whether they were the last ones, whose logits choose the first new token."""
+        start, end = sequence.n_past, sequence.n_past + n_tokens
+        is_last = end == len(sequence.prompt)
+        self._batch.add_chunk(sequence.prompt[start:end], start, sequence.seq_id, has_output=is_last)
+        sequence.n_past = end
+        self.counts.n_prefill_tokens += n_tokens
+        if is_last:
+            sequence.state = SequenceState.DECODE
+        return is_last
 
     def _sample(self, sampled: list[Sequence], now: float) -> list[Output]:
         if not sampled:

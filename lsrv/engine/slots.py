@@ -8,6 +8,7 @@ import numpy as np
 
 from lsrv.engine.llama.vocab import Tokens
 
+_N_WORTH_KEEPING = 32  # tokens; fewer are read again sooner than a stream apart from the others is computed
 _EMPTY: Tokens = np.empty(0, np.int32)
 
 
@@ -44,19 +45,27 @@ class Slots:
         return self.n_busy < len(self._slots)
 
     def take(self, tokens: Tokens) -> tuple[Slot, int]:
-        """The free slot that remembers the most of `tokens`, and how many; of equals the longest unused one."""
-        best: Slot | None = None
-        best_rank = (-1, 0)
-        for slot in self._slots:
-            if slot.is_busy:
-                continue
-            rank = (n_common_prefix(slot.cached, tokens), -slot.released_step)
-            if best is None or rank > best_rank:
-                best, best_rank = slot, rank
-        assert best is not None, "take() needs a free slot: ask can_take() first"
+        """The best free slot for `tokens`, and how many of them it remembers. Needs `can_take`.
+
+        1. The one that remembers most of them, if that saves a prefill worth speaking of.
+        2. Else the one with the most busy neighbours: streams side by side share a pass over the weights.
+        3. Of equals the one that remembers more, then the one unused longest, so that memories live long.
+        """
+        known = {slot.seq_id: n_common_prefix(slot.cached, tokens) for slot in self._slots if not slot.is_busy}
+
+        def rank(seq_id: int) -> tuple[int, int, int, int]:
+            n_known = known[seq_id]
+            n_worth = n_known if n_known >= _N_WORTH_KEEPING else 0
+            return n_worth, self._n_busy_neighbours(seq_id), n_known, -self._slots[seq_id].released_step
+
+        best = self._slots[max(known, key=rank)]
         best.is_busy = True
         self.n_busy += 1
-        return best, best_rank[0]
+        return best, known[best.seq_id]
+
+    def _n_busy_neighbours(self, seq_id: int) -> int:
+        beside = self._slots[max(0, seq_id - 1) : seq_id + 2]
+        return sum(slot.is_busy for slot in beside)
 
     def release(self, seq_id: int, cached: Tokens) -> None:
         """Free a slot; `cached` are the tokens its cells hold now."""
@@ -66,12 +75,3 @@ class Slots:
         self.n_busy -= 1
         self._n_released += 1
         slot.released_step = self._n_released
-
-    def forget_oldest(self) -> Slot | None:
-        """The free slot longest unused that still holds cells, marked empty; None if there is none."""
-        holding = [slot for slot in self._slots if not slot.is_busy and len(slot.cached)]
-        if not holding:
-            return None
-        oldest = min(holding, key=lambda slot: slot.released_step)
-        oldest.cached = _EMPTY
-        return oldest

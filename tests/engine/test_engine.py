@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lsrv.engine.engine import Engine
+from lsrv.engine.llama.batch import Batch
 from lsrv.engine.loading import LoadedModel
 from lsrv.protocol.commands import Sampling
 from tests.engine.conftest import LoadDemo, make_sequence, run_all
@@ -177,3 +178,19 @@ def test_a_shared_kv_cache_says_the_same_as_separate_streams(load_demo: LoadDemo
         for demo in (load_demo(kv="split"), load_demo(kv="shared"))
     ]
     assert texts[0] == texts[1]
+
+
+def test_batches_list_their_sequences_in_rising_order_whoever_came_first(load_demo: LoadDemo) -> None:
+    demo = load_demo(n_slots=4)
+    engine = engine_of(demo)
+    seen: list[list[int]] = []
+    decode = engine._context.decode
+
+    def watch(batch: Batch) -> None:
+        seen.append([int(seq_id) for seq_id in batch._seq_id[: batch.n_tokens]])
+        decode(batch)
+
+    engine._context.decode = watch
+    run_all(engine, *(make_sequence(demo, i, PROMPTS[i % 4], n_max_tokens=3 + 5 * (i % 3)) for i in range(14)))
+    assert all(seq_ids == sorted(seq_ids) for seq_ids in seen)
+    assert any(len(set(seq_ids)) == 4 for seq_ids in seen)

@@ -18,12 +18,22 @@ def test_common_prefix_counts_leading_tokens_only() -> None:
 
 def test_the_slot_that_remembers_most_is_taken() -> None:
     slots = Slots(2)
-    first, _ = slots.take(tokens(1))
-    second, _ = slots.take(tokens(1))
-    slots.release(first.seq_id, tokens(1, 2, 3, 4))
+    story = tokens(*range(100))
+    first, _ = slots.take(story)
+    second, _ = slots.take(story)
+    slots.release(first.seq_id, story)
     slots.release(second.seq_id, tokens(9, 9))
-    taken, n_known = slots.take(tokens(1, 2, 3, 7))
-    assert (taken.seq_id, n_known) == (first.seq_id, 3)
+    taken, n_known = slots.take(tokens(*range(60), 7))
+    assert (taken.seq_id, n_known) == (first.seq_id, 60)
+
+
+def test_without_a_memory_worth_keeping_busy_slots_stay_side_by_side() -> None:
+    slots = Slots(8)
+    for _ in range(8):
+        slots.take(tokens(1))
+    for seq_id in (0, 1, 3, 5, 6, 7):
+        slots.release(seq_id, tokens(1, 2, 3))
+    assert slots.take(tokens(1, 2, 3))[0].seq_id == 3  # 2 and 4 are busy
 
 
 def test_of_equals_the_slot_unused_longest_is_taken_so_that_memories_live_long() -> None:
