@@ -16,9 +16,9 @@ def prepare_process() -> None:
     """Call once, before anything else. Never fails: every step is a second line of defence."""
     # ggml's abort handler starts a debugger, which can hang a crash for minutes.
     os.environ["GGML_NO_BACKTRACE"] = "1"
-    # Threads of a matrix product wait for each other a hundred times per token, and libgomp spins up to 300,000
-    # turns there: no harm alone, but two models that answer at once, or a busy browser, then steal each other's time slices.
-    # 1,000 turns cost a lone model nothing and serve two at once 1.5 times as fast (docs/performance.md).
+    # Threads of a matrix product wait for each other a hundred times per token, and libgomp spins up to 300,000 turns
+    # there: no harm alone, but two models that answer at once, or a busy browser, then steal each other's time.
+    # 1,000 turns cost a lone model next to nothing and serve two at once 1.5 times as fast (docs/performance.md).
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     # Ctrl-C goes to the whole terminal; the parent decides what it means and closes the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
