@@ -37,7 +37,8 @@ def _memory_limit(extra_bytes: int) -> Generator[None]:
         yield
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (_address_space_bytes() + extra_bytes, hard))
+    limits = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]  # ours must not exceed the machine's
+    resource.setrlimit(resource.RLIMIT_AS, (min([_address_space_bytes() + extra_bytes, *limits]), hard))
     try:
         yield
     finally:

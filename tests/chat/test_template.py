@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import resource
+import sys
 import time
 
 import pytest
@@ -78,3 +80,14 @@ def test_a_template_that_eats_memory_is_stopped() -> None:
 def test_a_broken_template_says_what_to_do() -> None:
     with pytest.raises(LoadFailedError, match="set chat_template"):
         ChatTemplate("{% if %}", bos="", eos="")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is not enforced elsewhere")
+def test_a_machine_with_a_lower_memory_limit_still_renders() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (64 << 30, limits[1]))
+    try:
+        assert render("{{ messages[0].content }}") == "hi"
+        assert resource.getrlimit(resource.RLIMIT_AS)[0] == 64 << 30
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)

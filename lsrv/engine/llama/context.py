@@ -64,7 +64,8 @@ class Context:
         Raises LoadFailedError if they can't be had. Source: llama_init_from_model.
         """
         raw = lib.llama_context_default_params()
-        raw.n_ctx = params.n_ctx_seq * params.n_slots
+        # Embeddings forget their cells after each batch; generating slots keep theirs.
+        raw.n_ctx = params.n_batch if params.is_embedding else params.n_ctx_seq * params.n_slots
         raw.n_seq_max = params.n_slots
         raw.kv_unified = params.kv == "shared"
         raw.n_batch = params.n_batch
