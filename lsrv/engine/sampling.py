@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from lsrv.protocol.commands import Sampling
 
@@ -62,10 +62,10 @@ class SamplingValues:
 
     @property
     def n_history(self) -> int:
-        """How many earlier tokens the penalties look at; -1: all."""
+        """How many earlier tokens the penalties look at."""
         spans = [self.repeat_last_n] if self.has_penalties else []
         spans += [self.dry_penalty_last_n] if self.dry_multiplier > 0 else []
-        return -1 if -1 in spans else max(spans, default=0)
+        return max(spans, default=0)
 
 
 # GGUF metadata keys of a model's own recommended settings: llama_model_meta_key_str.
@@ -113,7 +113,14 @@ def fill_sampling(sampling: Sampling, defaults: Mapping[str, float], n_ctx_seq: 
     breakers = values.get("dry_sequence_breakers")
     if isinstance(breakers, list):
         values["dry_sequence_breakers"] = tuple(breakers)
-    for span in ("repeat_last_n", "dry_penalty_last_n"):
-        if values.get(span) == -1:
-            values[span] = n_ctx_seq
-    return SamplingValues(**values)  # pyright: ignore[reportArgumentType] - keys are the fields themselves
+    filled = SamplingValues(**values)  # pyright: ignore[reportArgumentType] - keys are the fields themselves
+    return replace(
+        filled,
+        repeat_last_n=_span(filled.repeat_last_n, n_ctx_seq),
+        dry_penalty_last_n=_span(filled.dry_penalty_last_n, n_ctx_seq),
+    )
+
+
+def _span(n_tokens: int, n_ctx_seq: int) -> int:
+    """llama_sampler_init_dry and _penalties take a negative span for none; users, and our default, mean all."""
+    return n_ctx_seq if n_tokens < 0 else n_tokens

@@ -142,6 +142,19 @@ def test_a_strong_presence_penalty_never_repeats_a_token(demo: LoadedModel) -> N
     assert len(set(sequence.generated)) == len(sequence.generated)
 
 
+def test_dry_ends_a_repetition_without_being_told_how_far_to_look(demo: LoadedModel) -> None:
+    """The bias makes the model write one token for ever; only DRY stands against it."""
+    bias = {300: 15.0}
+
+    def n_written(request_id: int, dry_multiplier: float) -> int:
+        sampling = Sampling(temperature=0, logit_bias=bias, dry_multiplier=dry_multiplier)
+        sequence = make_sequence(demo, request_id, PROMPTS[0], sampling=sampling, n_max_tokens=40)
+        run_all(engine_of(demo), sequence)
+        return sequence.generated.count(300)
+
+    assert n_written(1, dry_multiplier=5.0) < n_written(2, dry_multiplier=0.0)
+
+
 @pytest.mark.parametrize(
     "sampling",
     [

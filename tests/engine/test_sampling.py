@@ -35,3 +35,7 @@ def test_plain_greedy_needs_no_chain_but_a_bias_or_penalty_does() -> None:
 def test_a_gguf_may_recommend_its_own_settings_and_nonsense_is_left_out() -> None:
     meta = {"general.sampling.temp": "0.6", "general.sampling.top_k": "many"}
     assert model_defaults(meta.get) == {"temperature": 0.6}
+
+
+def test_dry_looks_at_the_whole_context_unless_told_otherwise() -> None:
+    assert fill_sampling(Sampling(dry_multiplier=0.8), {}, 512).n_history == 512
