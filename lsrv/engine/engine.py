@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lsrv.engine.llama.batch import Batch
 from lsrv.engine.llama.candidates import Candidates, FloatRow
-from lsrv.engine.llama.context import Context, DecodeError
+from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.logprobs import token_logprob
 from lsrv.engine.scheduler import plan_prefill
@@ -77,17 +77,13 @@ class Engine:
     def step(self) -> list[Output]:
         """One llama_decode for all slots: what it produced, in no particular order.
 
-        Raises DecodeError after ending every running sequence: the caller reports them as failed.
+        Raises DecodeError; nothing can go on then: `fail_all`.
         """
         started = time.perf_counter()
         self._admit(started)
         sampled = self._fill_batch()
         computed = time.perf_counter()
-        try:
-            self._context.decode(self._batch)
-        except DecodeError:
-            self._context.clear_memory()
-            raise
+        self._context.decode(self._batch)
         decoded = time.perf_counter()
         outputs = self._sample(sampled, decoded)
         ended = time.perf_counter()

@@ -38,12 +38,6 @@ class LoadedModel:
     generation: Engine | None
     embedding: EmbeddingEngine | None
 
-    @property
-    def engine(self) -> Engine | EmbeddingEngine:
-        engine = self.generation or self.embedding
-        assert engine is not None
-        return engine
-
 
 def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) -> LoadedModel:
     """Load, warm up and describe one model; `on_progress` gets (stage, 0..1).

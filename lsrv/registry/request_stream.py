@@ -81,12 +81,8 @@ class RequestStream:
                 return event
         raise AssertionError("finished() was called after the end had been read")
 
-    async def aclose(self) -> None:
-        """Abort the request in the worker if it has not ended. Idempotent."""
-        self.close()
-
     def close(self) -> None:
-        """`aclose`, for callers that can't await."""
+        """Abort the request in the worker if it has not ended. Idempotent."""
         self._renew = None
         self._events.clear()
         self._worker.abort(self._request_id)

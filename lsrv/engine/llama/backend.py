@@ -60,10 +60,6 @@ class Backend:
         return lib.llama_print_system_info().decode()
 
     @property
-    def can_offload(self) -> bool:
-        return bool(lib.llama_supports_gpu_offload())
-
-    @property
     def devices(self) -> list[str]:
         """Names of the backend devices, e.g. ["CUDA0", "CPU"]. Source: ggml_backend_dev_name of ggml-backend.h."""
         ggml = _libggml()
