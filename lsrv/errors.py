@@ -21,7 +21,11 @@
     ├── ServerError                 a command could not do its work with a running server (CLI exit 1)
     └── BuildError                  weights can't be found, read or made
         ├── WeightsNotFoundError
-        └── CorruptWeightsError
+        ├── CorruptWeightsError
+        ├── FetchError              a download failed: the network, access, the disk
+        ├── ConvertError            safetensors that can't become a GGUF
+        ├── QuantizeError
+        └── BuildCancelledError     who asked for the weights gave up
 
 Between processes an error travels as `ErrorInfo` (code, message, fields) and becomes the same class again.
 """
@@ -158,6 +162,22 @@ class WeightsNotFoundError(BuildError):
 
 class CorruptWeightsError(BuildError):
     code = "model_corrupt"
+
+
+class FetchError(BuildError):
+    code = "fetch_failed"
+
+
+class ConvertError(BuildError):
+    code = "convert_failed"
+
+
+class QuantizeError(BuildError):
+    code = "quantize_failed"
+
+
+class BuildCancelledError(BuildError):
+    code = "build_cancelled"
 
 
 def _tree(cls: type[LsrvError]) -> dict[str, type[LsrvError]]:
