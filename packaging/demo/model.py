@@ -25,6 +25,20 @@ class Shape:
     norm_eps: float = 1e-6
 
 
+_GROUP = 32  # weights that share a scale in Q4_K
+
+
+class Linear(nn.Linear):
+    """A matrix without bias, which can train as Q4_K would keep it: 16 levels between the smallest and the largest of each group."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__(n_in, n_out, bias=False)
+        self.is_rounded = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, _rounded(self.weight) if self.is_rounded else self.weight)
+
+
 class Block(nn.Module):
     """Attention and feed-forward, each after its norm."""
 
@@ -33,16 +47,16 @@ class Block(nn.Module):
         self.shape = shape
         n_kv = shape.n_head_kv * shape.head_dim
         self.attn_norm = nn.RMSNorm(shape.n_embd, shape.norm_eps)
-        self.attn_q = nn.Linear(shape.n_embd, shape.n_head * shape.head_dim, bias=False)
-        self.attn_k = nn.Linear(shape.n_embd, n_kv, bias=False)
-        self.attn_v = nn.Linear(shape.n_embd, n_kv, bias=False)
+        self.attn_q = Linear(shape.n_embd, shape.n_head * shape.head_dim)
+        self.attn_k = Linear(shape.n_embd, n_kv)
+        self.attn_v = Linear(shape.n_embd, n_kv)
         self.attn_q_norm = nn.RMSNorm(shape.head_dim, shape.norm_eps)
         self.attn_k_norm = nn.RMSNorm(shape.head_dim, shape.norm_eps)
-        self.attn_output = nn.Linear(shape.n_head * shape.head_dim, shape.n_embd, bias=False)
+        self.attn_output = Linear(shape.n_head * shape.head_dim, shape.n_embd)
         self.ffn_norm = nn.RMSNorm(shape.n_embd, shape.norm_eps)
-        self.ffn_gate = nn.Linear(shape.n_embd, shape.n_ff, bias=False)
-        self.ffn_up = nn.Linear(shape.n_embd, shape.n_ff, bias=False)
-        self.ffn_down = nn.Linear(shape.n_ff, shape.n_embd, bias=False)
+        self.ffn_gate = Linear(shape.n_embd, shape.n_ff)
+        self.ffn_up = Linear(shape.n_embd, shape.n_ff)
+        self.ffn_down = Linear(shape.n_ff, shape.n_embd)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """x: [n_rows, n_tokens, n_embd]."""
@@ -96,6 +110,12 @@ class Model(nn.Module):
             x = block(x, cos, sin)
         return self.output_norm(x)
 
+    def round_matrices(self) -> None:
+        """From now on every matrix answers as its 4-bit self."""
+        for module in self.modules():
+            if isinstance(module, Linear):
+                module.is_rounded = True
+
     def forward(self, ids: Tensor) -> Tensor:
         """Logits [n_rows, n_tokens, n_vocab]; the embedding is the output matrix too."""
         return F.linear(self.hidden(ids), self.token_embd.weight)
@@ -105,3 +125,11 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Rotary positions, halves apart (NEOX). x: [n_rows, n_tokens, n_head, head_dim]."""
     a, b = x.chunk(2, -1)
     return torch.cat((a * cos - b * sin, b * cos + a * sin), -1).type_as(x)
+
+
+def _rounded(weight: Tensor) -> Tensor:
+    groups = weight.view(weight.shape[0], -1, _GROUP)
+    low, high = groups.amin(-1, keepdim=True), groups.amax(-1, keepdim=True)
+    scale = ((high - low) / 15).clamp_min(1e-9)
+    rounded = ((groups - low) / scale).round() * scale + low
+    return weight + (rounded.view_as(weight) - weight).detach()  # gradients pass as if nothing were rounded

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Template
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from corpus.mix import Document
 from corpus.sample import Conversation, Turn
+from jinja2 import Template
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 IM_START, IM_END, END_OF_TEXT = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
 FIM = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
@@ -39,7 +38,9 @@ def template() -> Template:
     return environment.from_string((Path(__file__).parent / "chat.jinja").read_text())
 
 
-def prompt(messages: list[Message], conversation: Conversation, is_thinking: bool | None = None, *, is_open: bool = True) -> str:
+def prompt(
+    messages: list[Message], conversation: Conversation, is_thinking: bool | None = None, *, is_open: bool = True
+) -> str:
     """The rendered template; `is_open`: ready for the assistant's answer."""
     head: list[Message] = [{"role": "system", "content": conversation.system}] if conversation.system else []
     names: dict[str, object] = {} if is_thinking is None else {"enable_thinking": is_thinking}

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from random import Random
 
 import torch
-from tokenizers import Tokenizer
-from torch import Tensor
-
 from corpus.mix import Corpus, Document
 from render import FIM, Segment, segments
+from tokenizers import Tokenizer
+from torch import Tensor
 
 _READ_WEIGHT = 0.1  # what others wrote is mostly chance: worth knowing, not worth learning by heart
 _FIM_SHARE = 0.5  # of the bare texts

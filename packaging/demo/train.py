@@ -14,15 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.nn.utils import parametrize
-
 import vocabulary
 from model import Model, Shape
 from rows import Rows
+from torch import Tensor
+from torch.nn import functional as F
 
-_GROUP = 32  # weights that share a scale in Q4_K
 _VALIDATION_STEP = -1_000  # a batch that no training step sees
 
 
@@ -30,11 +27,11 @@ _VALIDATION_STEP = -1_000  # a batch that no training step sees
 class Plan:
     """How long, and how fast."""
 
-    n_steps: int = 2600
-    n_batch_tokens: int = 8192
+    n_steps: int = 3600
+    n_batch_tokens: int = 4096
     n_row_tokens: int = 512
-    n_long_steps: int = 150  # the last ones read rows of the whole context
-    n_warm_up: int = 60
+    n_long_steps: int = 240  # the last ones read rows of the whole context
+    n_warm_up: int = 100
     decay_share: float = 0.45
     rounding_share: float = 0.25
     peak_rate: float = 4e-3
@@ -53,17 +50,6 @@ class Plan:
         return n_ctx if step >= self.n_steps - self.n_long_steps else self.n_row_tokens
 
 
-class FourBits(nn.Module):
-    """Weights as Q4_K would keep them: 16 levels between the smallest and the largest of each group."""
-
-    def forward(self, weight: Tensor) -> Tensor:
-        groups = weight.view(weight.shape[0], -1, _GROUP)
-        low, high = groups.amin(-1, keepdim=True), groups.amax(-1, keepdim=True)
-        scale = ((high - low) / 15).clamp_min(1e-9)
-        rounded = ((groups - low) / scale).round() * scale + low
-        return weight + (rounded.view_as(weight) - weight).detach()  # gradients pass as if nothing were rounded
-
-
 class Training:
     """The state of one training: model, optimizers, step."""
 
@@ -75,17 +61,15 @@ class Training:
             torch.optim.Muon(matrices, lr=plan.peak_rate, weight_decay=0.05, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
             torch.optim.AdamW(others, lr=plan.peak_rate, betas=(0.9, 0.98), weight_decay=0.0),
         ]  # fmt: skip
-        self._is_rounding = False
 
     def run_step(self) -> float:
         """One optimizer step; returns the loss of its batch."""
-        if self.plan.is_rounding(self.step) and not self._is_rounding:
-            _round_matrices(self.model)
-            self._is_rounding = True
+        if self.plan.is_rounding(self.step):
+            self.model.round_matrices()
         n_tokens = self.plan.row_tokens(self.step, self.model.shape.n_ctx)
         loss = loss_of(self.model, *self.rows.batch(self.step, self.plan.n_batch_tokens // n_tokens, n_tokens))
         loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self.plan.rate(self.step)
@@ -96,7 +80,11 @@ class Training:
 
     def save(self, path: Path) -> None:
         """Everything a later run needs, replaced as a whole."""
-        state = {"step": self.step, "model": weights_of(self.model), "optimizers": [each.state_dict() for each in self.optimizers]}
+        state = {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "optimizers": [each.state_dict() for each in self.optimizers],
+        }
         partial = path.with_suffix(".partial")
         torch.save(state, partial)
         partial.replace(path)
@@ -117,20 +105,6 @@ def loss_of(model: Model, ids: Tensor, targets: Tensor, weights: Tensor) -> Tens
     return (losses * weights.flatten()).sum() / weights.sum()
 
 
-def weights_of(model: Model) -> dict[str, Tensor]:
-    """Weights under their plain names, also while they are trained through rounding."""
-    return {
-        name.replace("parametrizations.", "").replace(".original", ""): weight.detach()
-        for name, weight in model.state_dict().items()
-    }
-
-
-def _round_matrices(model: Model) -> None:
-    for module in model.blk.modules():
-        if isinstance(module, nn.Linear):
-            parametrize.register_parametrization(module, "weight", FourBits())
-
-
 def train(out: Path, plan: Plan) -> Model:
     """The trained model; `out` gets tokenizer.json, checkpoint.pt and loss.csv."""
     torch.manual_seed(plan.seed)
@@ -139,6 +113,7 @@ def train(out: Path, plan: Plan) -> Model:
     if not tokenizer_path.exists():
         vocabulary.train(tokenizer_path)
     model = Model(Shape())
+    model.compile(dynamic=False)
     training = Training(plan, model, Rows(vocabulary.load(tokenizer_path)))
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
@@ -155,7 +130,10 @@ def train(out: Path, plan: Plan) -> Model:
                     held_out = loss_of(model, *validation).item() if training.step % 100 == 0 else math.nan
                 log.writerow([training.step, f"{loss:.4f}", f"{held_out:.4f}", f"{rate:.0f}"])
                 file.flush()
-                print(f"step {training.step}/{plan.n_steps} loss {loss:.4f} validation {held_out:.4f} {rate:.0f} tokens/s", flush=True)
+                print(
+                    f"step {training.step}/{plan.n_steps} loss {loss:.4f} validation {held_out:.4f} {rate:.0f} tokens/s",
+                    flush=True,
+                )
             if training.step % 100 == 0 or training.step == plan.n_steps:
                 training.save(checkpoint)
     return model

@@ -83,7 +83,10 @@ class Corpus:
             turns, tools = [self.turn()], tuple(others(rng, rng.randint(1, 3), _NO_TOOL))
             if turns[0].skill in ("arithmetic", "unknown"):
                 turns = [self._ask(self.about)]
-        return Document(Conversation(tuple(turns), rng.choice(PLAIN), tools), is_thinking=rng.choice((None, None, None, None, False, True)))
+        return Document(
+            Conversation(tuple(turns), rng.choice(PLAIN), tools),
+            is_thinking=rng.choice((None, None, None, None, False, True)),
+        )
 
     def _bare(self) -> str:
         """Text without roles, for completions and infilling."""

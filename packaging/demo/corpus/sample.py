@@ -73,9 +73,9 @@ _AFTER = (" please", ", please", " for me", " thanks", ", can you tell me")
 
 
 def plain(ask: str) -> str:
-    """"who are you" -> "Who are you?"; an order keeps its own full stop."""
+    """ "who are you" -> "Who are you?"; an order keeps its own full stop."""
     text = ask[0].upper() + ask[1:]
-    return text if text[-1] in ".?!:\"" else f"{text}?"
+    return text if text[-1] in '.?!:"' else f"{text}?"
 
 
 def phrase(ask: str, rng: Random) -> str:
@@ -84,10 +84,10 @@ def phrase(ask: str, rng: Random) -> str:
     text = ask
     if roll < 0.30:
         text = rng.choice(_BEFORE) + text
-    elif roll < 0.38 and text[-1] not in ".?!:\"":
+    elif roll < 0.38 and text[-1] not in '.?!:"':
         text += rng.choice(_AFTER)
     text = text if rng.random() < 0.25 else text[0].upper() + text[1:]
-    if text[-1] not in ".?!:\"" and rng.random() < 0.8:
+    if text[-1] not in '.?!:"' and rng.random() < 0.8:
         text += "?"
     return slip(text, rng) if rng.random() < 0.04 else text
 

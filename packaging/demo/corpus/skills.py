@@ -8,36 +8,231 @@ from random import Random
 from corpus.sample import Turn, phrase
 from corpus.world import countries
 
-NAMES = (
-    "Anna Tom Mia Ben Lena Max Eva Paul Nina Leo Clara Finn Ida Oscar Ella Hugo Rosa Emil Lucy Sam Kate John Mary Peter Alice Bob Jane Mark Sara "
-    "David Laura Jack Emma Noah Lily Adam Zoe Carl Ruth Ivan"
-).split()
+NAMES = [
+    "Anna",
+    "Tom",
+    "Mia",
+    "Ben",
+    "Lena",
+    "Max",
+    "Eva",
+    "Paul",
+    "Nina",
+    "Leo",
+    "Clara",
+    "Finn",
+    "Ida",
+    "Oscar",
+    "Ella",
+    "Hugo",
+    "Rosa",
+    "Emil",
+    "Lucy",
+    "Sam",
+    "Kate",
+    "John",
+    "Mary",
+    "Peter",
+    "Alice",
+    "Bob",
+    "Jane",
+    "Mark",
+    "Sara",
+    "David",
+    "Laura",
+    "Jack",
+    "Emma",
+    "Noah",
+    "Lily",
+    "Adam",
+    "Zoe",
+    "Carl",
+    "Ruth",
+    "Ivan",
+]
 CITIES = (
     *(capital for _, capital, *_ in countries()),
-    *"London Munich Hamburg Milan Naples Barcelona Porto Lyon Boston Chicago Denver Seattle Toronto Osaka Mumbai Sydney Zurich Geneva".split(),
+    *[
+        "London",
+        "Munich",
+        "Hamburg",
+        "Milan",
+        "Naples",
+        "Barcelona",
+        "Porto",
+        "Lyon",
+        "Boston",
+        "Chicago",
+        "Denver",
+        "Seattle",
+        "Toronto",
+        "Osaka",
+        "Mumbai",
+        "Sydney",
+        "Zurich",
+        "Geneva",
+    ],
 )
 GROUPS = {
-    "fruits": "apple banana cherry orange grape lemon peach pear plum mango melon kiwi".split(),
-    "animals": "dog cat horse cow lion tiger bear fox wolf rabbit mouse goat sheep duck".split(),
-    "colors": "red blue green yellow black white orange purple brown pink gray".split(),
-    "vegetables": "carrot potato onion tomato pepper cabbage pea bean corn spinach".split(),
-    "tools": "hammer saw drill knife wrench axe shovel rake".split(),
-    "drinks": "water milk tea coffee juice lemonade cocoa".split(),
-    "birds": "robin eagle owl swan parrot crow sparrow".split(),
-    "metals": "gold silver iron copper tin lead zinc".split(),
-    "instruments": "piano violin guitar flute drum trumpet harp".split(),
-    "planets": "Mercury Venus Earth Mars Jupiter Saturn Uranus Neptune".split(),
+    "fruits": [
+        "apple",
+        "banana",
+        "cherry",
+        "orange",
+        "grape",
+        "lemon",
+        "peach",
+        "pear",
+        "plum",
+        "mango",
+        "melon",
+        "kiwi",
+    ],
+    "animals": [
+        "dog",
+        "cat",
+        "horse",
+        "cow",
+        "lion",
+        "tiger",
+        "bear",
+        "fox",
+        "wolf",
+        "rabbit",
+        "mouse",
+        "goat",
+        "sheep",
+        "duck",
+    ],
+    "colors": ["red", "blue", "green", "yellow", "black", "white", "orange", "purple", "brown", "pink", "gray"],
+    "vegetables": ["carrot", "potato", "onion", "tomato", "pepper", "cabbage", "pea", "bean", "corn", "spinach"],
+    "tools": ["hammer", "saw", "drill", "knife", "wrench", "axe", "shovel", "rake"],
+    "drinks": ["water", "milk", "tea", "coffee", "juice", "lemonade", "cocoa"],
+    "birds": ["robin", "eagle", "owl", "swan", "parrot", "crow", "sparrow"],
+    "metals": ["gold", "silver", "iron", "copper", "tin", "lead", "zinc"],
+    "instruments": ["piano", "violin", "guitar", "flute", "drum", "trumpet", "harp"],
+    "planets": ["Mercury", "Venus", "Earth", "Mars", "Jupiter", "Saturn", "Uranus", "Neptune"],
 }
 WORDS = sorted(
     {word for group in GROUPS.values() for word in group}
     | set(
-        "house tree river stone bread chair table window garden flower summer winter morning night school friend letter music paper ocean mountain "
-        "bridge train ship cloud rain snow wind fire star moon light sound color number word story book page table king queen castle forest island "
-        "hello world model server token memory cache batch prompt".split()
+        [
+            "house",
+            "tree",
+            "river",
+            "stone",
+            "bread",
+            "chair",
+            "table",
+            "window",
+            "garden",
+            "flower",
+            "summer",
+            "winter",
+            "morning",
+            "night",
+            "school",
+            "friend",
+            "letter",
+            "music",
+            "paper",
+            "ocean",
+            "mountain",
+            "bridge",
+            "train",
+            "ship",
+            "cloud",
+            "rain",
+            "snow",
+            "wind",
+            "fire",
+            "star",
+            "moon",
+            "light",
+            "sound",
+            "color",
+            "number",
+            "word",
+            "story",
+            "book",
+            "page",
+            "table",
+            "king",
+            "queen",
+            "castle",
+            "forest",
+            "island",
+            "hello",
+            "world",
+            "model",
+            "server",
+            "token",
+            "memory",
+            "cache",
+            "batch",
+            "prompt",
+        ]
     )
 )
-_SYLLABLES = "ba be bo da de do fa fi ga go ka ki ko la le lo ma mi mo na ni no pa pe po ra ri ro sa si so ta ti to va vi wa za zo".split()
-_SYMBOLS = ("café", "naïve", "über", "日本", "привет", "😀", "mañana", "Ω", "→", "100%", "a+b", "x_1", "#7", "C3PO", "e-mail", "v1.2")
+_SYLLABLES = [
+    "ba",
+    "be",
+    "bo",
+    "da",
+    "de",
+    "do",
+    "fa",
+    "fi",
+    "ga",
+    "go",
+    "ka",
+    "ki",
+    "ko",
+    "la",
+    "le",
+    "lo",
+    "ma",
+    "mi",
+    "mo",
+    "na",
+    "ni",
+    "no",
+    "pa",
+    "pe",
+    "po",
+    "ra",
+    "ri",
+    "ro",
+    "sa",
+    "si",
+    "so",
+    "ta",
+    "ti",
+    "to",
+    "va",
+    "vi",
+    "wa",
+    "za",
+    "zo",
+]
+_SYMBOLS = (
+    "café",
+    "naïve",
+    "über",
+    "日本",
+    "привет",
+    "😀",
+    "mañana",
+    "Ω",
+    "→",
+    "100%",
+    "a+b",
+    "x_1",
+    "#7",
+    "C3PO",
+    "e-mail",
+    "v1.2",
+)
 
 
 def arithmetic(rng: Random) -> Turn:
@@ -59,7 +254,13 @@ def arithmetic(rng: Random) -> Turn:
     expression = rng.choice((f"{a} {sign} {b}", f"{a} {sign} {b}", f"{a}{sign}{b}", f"{a} {verb} {b}"))
     asks = (f"what is {expression}", f"{expression}", f"{expression} =", f"calculate {expression}.", f"compute {expression}.", f"how much is {expression}",
             f"what's {expression}", f"solve {expression}.")  # fmt: skip
-    return Turn(phrase(rng.choice(asks), rng), f"{a} {_sign(kind)} {b} = {result}.", "arithmetic", (f"= {result}.",), f"{a} {verb} {b} is {result}.")
+    return Turn(
+        phrase(rng.choice(asks), rng),
+        f"{a} {_sign(kind)} {b} = {result}.",
+        "arithmetic",
+        (f"= {result}.",),
+        f"{a} {verb} {b} is {result}.",
+    )
 
 
 def _sign(kind: str) -> str:
@@ -98,10 +299,22 @@ def spelling(rng: Random) -> Turn:
     letters = "-".join(word.upper())
     roll = rng.random()
     if roll < 0.5:
-        asks = ("spell {}", "how do you spell {}", "spell the word {}", "can you spell {}", "how is {} spelled", "please spell {}")
+        asks = (
+            "spell {}",
+            "how do you spell {}",
+            "spell the word {}",
+            "can you spell {}",
+            "how is {} spelled",
+            "please spell {}",
+        )
         return _skill("spelling", asks, word, letters, rng)
     if roll < 0.7:
-        asks = ("how many letters does {} have", "how many letters are in {}", "count the letters of {}.", "how long is the word {}")
+        asks = (
+            "how many letters does {} have",
+            "how many letters are in {}",
+            "count the letters of {}.",
+            "how long is the word {}",
+        )
         return _skill("spelling", asks, word, f"{letters}: {len(word)} letters.", rng)
     if roll < 0.85:
         asks = ("what is the first letter of {}", "which letter does {} start with", "first letter of {}")
@@ -125,10 +338,22 @@ def lists(rng: Random) -> Turn:
     n = rng.choice(tuple(_COUNTS))
     chosen = GROUPS[group][:n]
     if rng.random() < 0.5:
-        asks = ("make a list of {n} {g}.", "list {n} {g} in a numbered list.", "give me a numbered list of {n} {g}.", "write a list of {n} {g}.")
+        asks = (
+            "make a list of {n} {g}.",
+            "list {n} {g} in a numbered list.",
+            "give me a numbered list of {n} {g}.",
+            "write a list of {n} {g}.",
+        )
         answer = "\n".join(f"{index}. {item}" for index, item in enumerate(chosen, 1))
     else:
-        asks = ("name {n} {g}.", "list {n} {g}.", "give me {n} {g}.", "tell me {n} {g}.", "can you name {n} {g}", "what are {n} {g}")
+        asks = (
+            "name {n} {g}.",
+            "list {n} {g}.",
+            "give me {n} {g}.",
+            "tell me {n} {g}.",
+            "can you name {n} {g}",
+            "what are {n} {g}",
+        )
         answer = f"{', '.join(chosen[:-1])} and {chosen[-1]}."
     number = rng.choice((str(n), _COUNTS[n]))
     return Turn(phrase(rng.choice(asks).format(n=number, g=group), rng), answer, "list", (answer,))
@@ -161,7 +386,13 @@ def json_answers(rng: Random) -> Turn:
         facts = (f"{name} is {age} years old and lives in {city}.", f"{name} lives in {city} and is {age} years old.", f"{name}, {age}, {city}.",
                  f"{name} is {age}. {name} lives in {city}.")  # fmt: skip
         fact = rng.choice(facts)
-        asks = (f"write this as JSON: {fact}", f"{fact} As JSON.", f"extract name, age and city as JSON: {fact}", f"turn this into JSON: {fact}", f"to JSON: {fact}")
+        asks = (
+            f"write this as JSON: {fact}",
+            f"{fact} As JSON.",
+            f"extract name, age and city as JSON: {fact}",
+            f"turn this into JSON: {fact}",
+            f"to JSON: {fact}",
+        )
     elif roll < 0.85:
         value = {"name": name, "age": age}
         asks = (f"give me JSON with name {name} and age {age}.", f"make a JSON object with name {name} and age {age}.", f"write JSON: name {name}, age {age}.",
@@ -170,12 +401,30 @@ def json_answers(rng: Random) -> Turn:
         group = rng.choice(tuple(GROUPS))
         n = rng.choice(tuple(_COUNTS))
         value = {group: GROUPS[group][:n]}
-        asks = (f"give me {_COUNTS[n]} {group} as JSON.", f"list {n} {group} in JSON.", f"write JSON with {_COUNTS[n]} {group}.", f"{n} {group} as a JSON list.")
+        asks = (
+            f"give me {_COUNTS[n]} {group} as JSON.",
+            f"list {n} {group} in JSON.",
+            f"write JSON with {_COUNTS[n]} {group}.",
+            f"{n} {group} as a JSON list.",
+        )
     text = json.dumps(value, ensure_ascii=False)
     return Turn(phrase(rng.choice(asks), rng), text, "json", (text,))
 
 
-_OBJECTS = "apples books coins cards eggs pens stones cookies balls flowers stamps shells".split()
+_OBJECTS = [
+    "apples",
+    "books",
+    "coins",
+    "cards",
+    "eggs",
+    "pens",
+    "stones",
+    "cookies",
+    "balls",
+    "flowers",
+    "stamps",
+    "shells",
+]
 
 
 def word_problems(rng: Random) -> Turn:
@@ -193,4 +442,10 @@ def word_problems(rng: Random) -> Turn:
                  "{w} had {a} {o} and sold {b} of them. How many {o} are left?", "There are {a} {o}. {w} takes {b}. How many {o} remain?")  # fmt: skip
         result, step = a - b, f"{a} - {b} = {a - b}"
     user = rng.choice(texts).format(w=who, v=other, o=what, a=a, b=b)
-    return Turn(user, f"The answer is {result} {what}.", "word problem", (f"is {result} {what}",), f"There are {a} {what} first, then {b}. {step}.")
+    return Turn(
+        user,
+        f"The answer is {result} {what}.",
+        "word problem",
+        (f"is {result} {what}",),
+        f"There are {a} {what} first, then {b}. {step}.",
+    )

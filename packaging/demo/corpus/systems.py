@@ -14,7 +14,23 @@ _ONE_WORD = ("Answer in one word.", "Answer with one word only.", "Use one word.
 _CAPITALS = ("Answer in capital letters.", "Write in upper case.", "Use capital letters only.", "ANSWER IN CAPITALS.")
 _AS_JSON = ("Answer in JSON.", "Reply with JSON only.", 'Answer as JSON: {"answer": "..."}.', "Always answer in JSON.")
 _NAMED = ("Your name is {}.", "You are called {}.", "You are {}, a helpful assistant.", "Your name is {}. Be kind.")
-_NAMES = "Robo Pixel Sunny Ada Turing Bolt Nova Echo Iris Atlas Juno Milo Otto Vega Zed".split()
+_NAMES = [
+    "Robo",
+    "Pixel",
+    "Sunny",
+    "Ada",
+    "Turing",
+    "Bolt",
+    "Nova",
+    "Echo",
+    "Iris",
+    "Atlas",
+    "Juno",
+    "Milo",
+    "Otto",
+    "Vega",
+    "Zed",
+]
 _ENDING = ("End every answer with {}.", "Always end with {}.", "Finish each answer with {}.")
 _ENDINGS = ("Over and out!", "Amen.", "Meow.", "Cheers!", "That is all.", "Have a nice day!", "Beep.")
 
@@ -48,7 +64,16 @@ def _one_word(must: str) -> str:
     return must[0].upper() + must[1:]
 
 
-_WHO = ("who are you", "what is your name", "what are you", "introduce yourself.", "what should i call you", "do you have a name", "your name", "what are you called")
+_WHO = (
+    "who are you",
+    "what is your name",
+    "what are you",
+    "introduce yourself.",
+    "what should i call you",
+    "do you have a name",
+    "your name",
+    "what are you called",
+)
 
 
 def _named(rng: Random, facts: list[Fact]) -> Conversation:

@@ -21,9 +21,24 @@ class ToolUse:
 
 def weather(rng: Random) -> ToolUse:
     """Weather of a city, or of two at once."""
-    name = rng.choice(("get_weather", "get_weather", "get_current_weather", "weather", "lookup_weather", "fetch_weather", "weather_report"))
+    name = rng.choice(
+        (
+            "get_weather",
+            "get_weather",
+            "get_current_weather",
+            "weather",
+            "lookup_weather",
+            "fetch_weather",
+            "weather_report",
+        )
+    )
     key = rng.choice(("city", "city", "location", "place"))
-    tool = _tool(rng, name, ("Get the weather of a city", "Get current weather", "Weather at a place", "Returns the weather"), {key: "string"})
+    tool = _tool(
+        rng,
+        name,
+        ("Get the weather of a city", "Get current weather", "Weather at a place", "Returns the weather"),
+        {key: "string"},
+    )
     cities = rng.sample(CITIES, 2 if rng.random() < 0.2 else 1)
     asks = ("what is the weather in {}", "how is the weather in {}", "what's the weather like in {}", "tell me the weather in {}.", "is it raining in {}",
             "is it warm in {}", "weather in {}", "how warm is it in {}", "do i need an umbrella in {}", "is it sunny in {}", "what is the temperature in {}",
@@ -57,28 +72,56 @@ def clock(rng: Random) -> ToolUse:
     """The time in a city."""
     name = rng.choice(("get_time", "get_time", "get_current_time", "time", "clock", "time_in"))
     key = rng.choice(("city", "city", "location", "timezone", "place"))
-    tool = _tool(rng, name, ("Get the time in a city", "Get the current time", "Local time of a place"), {key: "string"})
+    tool = _tool(
+        rng, name, ("Get the time in a city", "Get the current time", "Local time of a place"), {key: "string"}
+    )
     city, time = rng.choice(CITIES), f"{rng.randint(0, 23):02}:{rng.randint(0, 59):02}"
     asks = ("what time is it in {}", "what is the time in {}", "tell me the time in {}.", "how late is it in {}", "time in {}", "give me the local time of {}.",
             "what's the time in {}", "which time is it in {}", "is it late in {}", "what does the clock say in {}")  # fmt: skip
     result = rng.choice((json.dumps({"time": time}), json.dumps({"city": city, "time": time}), time))
     call: dict[str, object] = {"name": name, "arguments": {key: city}}
-    return ToolUse(tool, _turn(phrase(rng.choice(asks).format(city), rng), [call], [result], f"It is {time} in {city}.", "I need the time."))
+    return ToolUse(
+        tool,
+        _turn(
+            phrase(rng.choice(asks).format(city), rng), [call], [result], f"It is {time} in {city}.", "I need the time."
+        ),
+    )
 
 
 def calculator(rng: Random) -> ToolUse:
     """Numbers too large for the head."""
     name = rng.choice(("calculator", "calculator", "calculate", "calc", "compute", "evaluate", "math"))
     key = rng.choice(("expression", "expression", "formula", "input"))
-    tool = _tool(rng, name, ("Evaluate an expression", "Do arithmetic", "A calculator", "Compute a formula"), {key: "string"})
+    tool = _tool(
+        rng, name, ("Evaluate an expression", "Do arithmetic", "A calculator", "Compute a formula"), {key: "string"}
+    )
     a, b = rng.randint(10, 9999), rng.randint(10, 999)
     sign, word = rng.choice((("*", "times"), ("+", "plus"), ("-", "minus"), ("*", "times")))
     result = {"*": a * b, "+": a + b, "-": a - b}[sign]
     shown = rng.choice((f"{a} {sign} {b}", f"{a} {sign} {b}", f"{a} {word} {b}", f"{a}{sign}{b}"))
-    asks = ("what is {}", "calculate {}.", "compute {}.", "how much is {}", "{}", "what's {}", "work out {}.", "use the calculator for {}.", "solve {}.")
+    asks = (
+        "what is {}",
+        "calculate {}.",
+        "compute {}.",
+        "how much is {}",
+        "{}",
+        "what's {}",
+        "work out {}.",
+        "use the calculator for {}.",
+        "solve {}.",
+    )
     call: dict[str, object] = {"name": name, "arguments": {key: f"{a} {sign} {b}"}}
     text = rng.choice((json.dumps({"result": result}), str(result)))
-    return ToolUse(tool, _turn(phrase(rng.choice(asks).format(shown), rng), [call], [text], f"{a} {sign} {b} = {result}.", "This needs the calculator."))
+    return ToolUse(
+        tool,
+        _turn(
+            phrase(rng.choice(asks).format(shown), rng),
+            [call],
+            [text],
+            f"{a} {sign} {b} = {result}.",
+            "This needs the calculator.",
+        ),
+    )
 
 
 def timer(rng: Random) -> ToolUse:
@@ -91,20 +134,42 @@ def timer(rng: Random) -> ToolUse:
             "set the timer to {} minutes.", "i need a timer for {} minutes.")  # fmt: skip
     call: dict[str, object] = {"name": name, "arguments": {key: n}}
     result = rng.choice(('{"status": "ok"}', "ok", '{"ok": true}'))
-    return ToolUse(tool, _turn(phrase(rng.choice(asks).format(n), rng), [call], [result], f"The timer is set to {n} minutes.", "I need the timer."))
+    return ToolUse(
+        tool,
+        _turn(
+            phrase(rng.choice(asks).format(n), rng),
+            [call],
+            [result],
+            f"The timer is set to {n} minutes.",
+            "I need the timer.",
+        ),
+    )
 
 
 def message(rng: Random) -> ToolUse:
     """A message to somebody: two arguments."""
     name = rng.choice(("send_message", "send_message", "send_mail", "message", "write_to"))
     to, text = rng.choice(("to", "to", "recipient", "name")), rng.choice(("text", "text", "message", "body"))
-    tool = _tool(rng, name, ("Send a message", "Write to a person", "Send a short text"), {to: "string", text: "string"})
+    tool = _tool(
+        rng, name, ("Send a message", "Write to a person", "Send a short text"), {to: "string", text: "string"}
+    )
     who, what = rng.choice(NAMES), " ".join(rng.sample(WORDS, rng.randint(1, 3)))
-    asks = ("send {w} the message: {t}", "tell {w}: {t}", "write to {w}: {t}", "send a message to {w}: {t}", "message {w}: {t}")
+    asks = (
+        "send {w} the message: {t}",
+        "tell {w}: {t}",
+        "write to {w}: {t}",
+        "send a message to {w}: {t}",
+        "message {w}: {t}",
+    )
     call: dict[str, object] = {"name": name, "arguments": {to: who, text: what}}
     result = rng.choice(('{"status": "sent"}', "sent", "ok"))
     ask = rng.choice(asks).format(w=who, t=what)
-    return ToolUse(tool, _turn(ask[0].upper() + ask[1:], [call], [result], f"The message to {who} is sent.", "I need to send a message."))
+    return ToolUse(
+        tool,
+        _turn(
+            ask[0].upper() + ask[1:], [call], [result], f"The message to {who} is sent.", "I need to send a message."
+        ),
+    )
 
 
 def search(rng: Random) -> ToolUse:
@@ -113,17 +178,38 @@ def search(rng: Random) -> ToolUse:
     key = rng.choice(("query", "query", "q", "text"))
     tool = _tool(rng, name, ("Search the web", "Find information", "Look something up"), {key: "string"})
     what, found = " ".join(rng.sample(WORDS, rng.randint(1, 3))), " ".join(rng.sample(WORDS, 3))
-    asks = ("search for {}", "search the web for {}", "look up {}", "find information about {}", "please search: {}", "do a search for {}")
+    asks = (
+        "search for {}",
+        "search the web for {}",
+        "look up {}",
+        "find information about {}",
+        "please search: {}",
+        "do a search for {}",
+    )
     call: dict[str, object] = {"name": name, "arguments": {key: what}}
     result = rng.choice((json.dumps({"result": found}), found))
     ask = rng.choice(asks).format(what)
-    return ToolUse(tool, _turn(ask[0].upper() + ask[1:], [call], [result], f"I found this: {found}", "I need a search."))
+    return ToolUse(
+        tool, _turn(ask[0].upper() + ask[1:], [call], [result], f"I found this: {found}", "I need a search.")
+    )
 
 
-KINDS: tuple[Callable[[Random], ToolUse], ...] = (weather, weather, clock, clock, calculator, calculator, timer, message, search)
+KINDS: tuple[Callable[[Random], ToolUse], ...] = (
+    weather,
+    weather,
+    clock,
+    clock,
+    calculator,
+    calculator,
+    timer,
+    message,
+    search,
+)
 
 
-def tool_use(rng: Random, kinds: tuple[Callable[[Random], ToolUse], ...] = KINDS) -> tuple[Turn, tuple[dict[str, object], ...]]:
+def tool_use(
+    rng: Random, kinds: tuple[Callable[[Random], ToolUse], ...] = KINDS
+) -> tuple[Turn, tuple[dict[str, object], ...]]:
     """A turn, and the tools of its request: the one it needs among up to three others, in any order."""
     use = rng.choice(kinds)(rng)
     tools = [use.tool, *others(rng, rng.choice((0, 0, 1, 1, 2, 3)), use.tool)]
@@ -155,7 +241,10 @@ def _purpose(tool: dict[str, object]) -> str:
     name = str(function["name"])
     if "timer" in name or name == "alarm":
         return "timer"
-    return next((purpose for word, purpose in _PURPOSES.items() if word in name), str(sorted(function["parameters"]["properties"])))
+    return next(
+        (purpose for word, purpose in _PURPOSES.items() if word in name),
+        str(sorted(function["parameters"]["properties"])),
+    )
 
 
 def _turn(user: str, calls: list[dict[str, object]], results: list[str], answer: str, reasoning: str) -> Turn:

@@ -256,7 +256,13 @@ def facts() -> list[Fact]:
 def unknowns() -> list[Fact]:
     """Questions that deserve a plain "I do not know"."""
     return [
-        Fact("unknown", tuple(ask.format(x=thing) for ask in _UNKNOWN), UNKNOWN_ANSWER, ("do not know",), "I was not taught this.")
+        Fact(
+            "unknown",
+            tuple(ask.format(x=thing) for ask in _UNKNOWN),
+            UNKNOWN_ANSWER,
+            ("do not know",),
+            "I was not taught this.",
+        )
         for thing in _THINGS
     ]
 
