@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.load import Work
 from benchmarks.make_model import ensure_model
 from benchmarks.peers import ServerParams
-from lsrv.demo import MODEL_PATH
+from tests.models import STORIES
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Workload:
 def find_workload(model: str) -> Workload:
     """`stories` (the 1 MB model in the package), `qwen-0.6b` (written here if missing), or the path of a GGUF."""
     if model == "stories":
-        return Workload(MODEL_PATH, max_tokens=128, n_requests_per_client=16, n_requests_min=48)
+        return Workload(STORIES, max_tokens=128, n_requests_per_client=16, n_requests_min=48)
     path = ensure_model() if model == "qwen-0.6b" else Path(model)
     if not path.is_file():
         raise SystemExit(f'{model} is no GGUF file. Name one, or "stories", or "qwen-0.6b".')

@@ -21,7 +21,7 @@ import openai
 import psutil
 import pytest
 
-from lsrv.demo import MODEL_PATH
+from tests.models import STORIES
 
 ROOT = Path(__file__).parent.parent
 DEADLINE_S = 60.0
@@ -42,14 +42,14 @@ def wait_until(condition: Callable[[], object], deadline_s: float = DEADLINE_S) 
         time.sleep(0.01)
 
 
-def copies_of_the_demo(folder: Path) -> list[dict[str, Any]]:
+def copies_of_stories(folder: Path) -> list[dict[str, Any]]:
     """Three entries, each with its own file, for an entry's model_id is its path."""
     entries: list[dict[str, Any]] = []
     template = folder / "plain.jinja"
     template.write_text(CHAT_TEMPLATE)
     for alias, kind in ((TINY, "text"), (OTHER, "text"), (EMBEDDING, "embedding")):
         path = folder / f"{len(entries)}.gguf"
-        path.write_bytes(MODEL_PATH.read_bytes())
+        path.write_bytes(STORIES.read_bytes())
         context = {"context_length": 512, "slots": 4}
         entries.append(
             {
@@ -136,7 +136,7 @@ StartServer = Callable[..., RunningServer]
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """One server for all tests: models TINY, OTHER and EMBEDDING, loaded on first use."""
     running = RunningServer(
-        {"server": {"port": 0, "spare_workers": 0}, "models": copies_of_the_demo(tmp_path_factory.mktemp("models"))}, {}
+        {"server": {"port": 0, "spare_workers": 0}, "models": copies_of_stories(tmp_path_factory.mktemp("models"))}, {}
     )
     yield running
     running.stop()
@@ -155,7 +155,7 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
         **top: Any,
     ) -> RunningServer:
         settings = {"server": {"port": 0, "spare_workers": 0, "drain_timeout": "5s"} | (server or {})} | top
-        settings["models"] = copies_of_the_demo(tmp_path)[:1] if models is None else models
+        settings["models"] = copies_of_stories(tmp_path)[:1] if models is None else models
         started.append(RunningServer(settings, limits or {}))
         return started[-1]
 

@@ -10,13 +10,13 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.conftest import TINY, RunningServer, StartServer, copies_of_the_demo, wait_until
+from tests.conftest import TINY, RunningServer, StartServer, copies_of_stories, wait_until
 
 
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server whose model takes one request at a time, and lets two wait."""
-    model = copies_of_the_demo(tmp_path_factory.mktemp("models"))[0]
+    model = copies_of_stories(tmp_path_factory.mktemp("models"))[0]
     model |= {"max_concurrency": 1, "queue": 2, "context": {"context_length": 100_000, "slots": 1}}
     running = RunningServer({"server": {"port": 0, "spare_workers": 0}, "models": [model]}, {})
     running.http.post("/v1/models/load", json={"model_id": TINY})

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.api.test_disconnect import send
-from tests.conftest import OTHER, TINY, RunningServer, StartServer, copies_of_the_demo, wait_until
+from tests.conftest import OTHER, TINY, RunningServer, StartServer, copies_of_stories, wait_until
 
 LONG = {"context": {"context_length": 100_000, "slots": 2}}
 CHAT: list[Any] = [{"role": "user", "content": "Once"}]
@@ -24,7 +24,7 @@ CHAT: list[Any] = [{"role": "user", "content": "Once"}]
 def two_models(start_server: StartServer, tmp_path: Path) -> RunningServer:
     """A server of your own with TINY and OTHER, able to answer for a long time, TINY being loaded."""
     own = start_server(
-        models=[model | LONG for model in copies_of_the_demo(tmp_path)[:2]], server={"drain_timeout": "1s"}
+        models=[model | LONG for model in copies_of_stories(tmp_path)[:2]], server={"drain_timeout": "1s"}
     )
     own.http.post("/v1/models/load", json={"model_id": TINY})
     return own
@@ -129,7 +129,7 @@ def test_a_signal_ends_an_idle_server_at_once_with_0(start_server: StartServer, 
 
 
 def test_a_second_signal_does_not_wait_for_the_drain(start_server: StartServer, tmp_path: Path) -> None:
-    models = [model | LONG for model in copies_of_the_demo(tmp_path)[:1]]
+    models = [model | LONG for model in copies_of_stories(tmp_path)[:1]]
     own = start_server(models=models, server={"drain_timeout": "10m"})
     long_stream(own)
     own.signal(signal.SIGTERM)

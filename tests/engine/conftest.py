@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 
-from lsrv.demo import MODEL_PATH
 from lsrv.engine.detokenize import TextAssembler
 from lsrv.engine.engine import Engine
 from lsrv.engine.llama.backend import Backend
@@ -17,10 +16,11 @@ from lsrv.engine.loading import LoadedModel, load_model
 from lsrv.engine.sampling import fill_sampling
 from lsrv.engine.sequence import Sequence
 from lsrv.protocol.commands import LoadParams, Sampling
+from tests.models import STORIES
 
 GREEDY = Sampling(temperature=0)
 
-LoadDemo = Callable[..., LoadedModel]
+LoadStories = Callable[..., LoadedModel]
 
 
 @pytest.fixture(scope="session")
@@ -29,29 +29,29 @@ def backend() -> Backend:
 
 
 @pytest.fixture(scope="session")
-def load_demo(backend: Backend) -> LoadDemo:
+def load_stories(backend: Backend) -> LoadStories:
     def load(**params: object) -> LoadedModel:
         given = {"n_ctx_seq": 256, "n_slots": 4, "n_threads": 1} | params
-        return load_model(backend, LoadParams(model_path=str(MODEL_PATH), **given), lambda _stage, _fraction: None)
+        return load_model(backend, LoadParams(model_path=str(STORIES), **given), lambda _stage, _fraction: None)
 
     return load
 
 
 @pytest.fixture(scope="session")
-def _shared(load_demo: LoadDemo) -> LoadedModel:
-    return load_demo()
+def _shared(load_stories: LoadStories) -> LoadedModel:
+    return load_stories()
 
 
 @pytest.fixture
-def demo(_shared: LoadedModel) -> LoadedModel:
-    """The demo model with four slots of 256 tokens, nothing in its cache."""
+def stories(_shared: LoadedModel) -> LoadedModel:
+    """stories260K with four slots of 256 tokens, nothing in its cache."""
     assert _shared.generation is not None
     _shared.generation.fail_all()
     return _shared
 
 
 def make_sequence(
-    demo: LoadedModel,
+    stories: LoadedModel,
     request_id: int,
     prompt: str,
     *,
@@ -60,8 +60,8 @@ def make_sequence(
     stops: list[str] | None = None,
     **options: object,
 ) -> Sequence:
-    vocab = demo.model.vocab
-    values = fill_sampling(sampling, {}, demo.params.n_ctx_seq)
+    vocab = stories.model.vocab
+    values = fill_sampling(sampling, {}, stories.params.n_ctx_seq)
     return Sequence(
         request_id=request_id,
         prompt=vocab.tokenize(prompt, add_special=True, parse_special=True),

@@ -33,12 +33,14 @@ def test_masked_tokens_do_not_crowd_out_the_rest() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"top_k": 5}, {"min_p": 0.2}, {"typical_p": 0.7}, {"xtc_probability": 0.5}])
-def test_a_chain_chooses_the_same_from_the_likeliest_as_from_all(demo: LoadedModel, options: dict[str, float]) -> None:
+def test_a_chain_chooses_from_the_likeliest_as_from_all(
+    stories: LoadedModel, options: dict[str, float]
+) -> None:
     rng = np.random.default_rng(5)
     candidates = Candidates(N_VOCAB)
     values = SamplingValues(seed=11, **options)
-    few, all_ = (SamplerChain(values, demo.model.vocab) for _ in range(2))
-    few._n_needed = values.n_needed  # the demo's own vocabulary is too small to be worth it
+    few, all_ = (SamplerChain(values, stories.model.vocab) for _ in range(2))
+    few._n_needed = values.n_needed  # the stories's own vocabulary is too small to be worth it
     assert values.n_needed
     for _ in range(50):
         logits = (rng.standard_normal(N_VOCAB) * 3).astype(np.float32)

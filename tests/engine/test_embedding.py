@@ -5,14 +5,14 @@ import pytest
 
 from lsrv.engine.embedding import EmbeddingEngine, EmbeddingRequest, Vector
 from lsrv.engine.loading import LoadedModel
-from tests.engine.conftest import LoadDemo
+from tests.engine.conftest import LoadStories
 
 TEXTS = ["a little girl", "the big dog ran to the park", "sun", "Lily was sad. She had no ball."] * 5
 
 
 @pytest.fixture(scope="module")
-def encoder(load_demo: LoadDemo) -> LoadedModel:
-    return load_demo(is_embedding=True, n_slots=8, n_ctx_seq=128)
+def encoder(load_stories: LoadStories) -> LoadedModel:
+    return load_stories(is_embedding=True, n_slots=8, n_ctx_seq=128)
 
 
 def embed(encoder: LoadedModel, *batches: list[str], is_normalized: bool = True) -> list[list[Vector]]:

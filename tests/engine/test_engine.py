@@ -7,37 +7,37 @@ from lsrv.engine.engine import Engine
 from lsrv.engine.llama.batch import Batch
 from lsrv.engine.loading import LoadedModel
 from lsrv.protocol.commands import Sampling
-from tests.engine.conftest import LoadDemo, make_sequence, run_all
+from tests.engine.conftest import LoadStories, make_sequence, run_all
 
 PROMPTS = ["Once upon a time", "The little dog", "Lily and Tom went to the park", "One day, a big bird"]
 
 
-def engine_of(demo: LoadedModel) -> Engine:
-    assert demo.generation is not None
-    return demo.generation
+def engine_of(stories: LoadedModel) -> Engine:
+    assert stories.generation is not None
+    return stories.generation
 
 
-def test_the_demo_model_tells_a_story(demo: LoadedModel) -> None:
-    text = run_all(engine_of(demo), make_sequence(demo, 1, "Once upon a time"))[1]
+def test_the_model_tells_a_story(stories: LoadedModel) -> None:
+    text = run_all(engine_of(stories), make_sequence(stories, 1, "Once upon a time"))[1]
     assert text.startswith(", there was a little girl named")
 
 
-def test_sequences_in_one_batch_say_what_each_says_alone(demo: LoadedModel) -> None:
-    engine = engine_of(demo)
-    alone = {i: run_all(engine, make_sequence(demo, i, prompt))[i] for i, prompt in enumerate(PROMPTS)}
+def test_sequences_in_one_batch_say_what_each_says_alone(stories: LoadedModel) -> None:
+    engine = engine_of(stories)
+    alone = {i: run_all(engine, make_sequence(stories, i, prompt))[i] for i, prompt in enumerate(PROMPTS)}
     engine.fail_all()
-    together = run_all(engine, *(make_sequence(demo, i, prompt) for i, prompt in enumerate(PROMPTS)))
+    together = run_all(engine, *(make_sequence(stories, i, prompt) for i, prompt in enumerate(PROMPTS)))
     assert together == alone
 
 
-def test_more_sequences_than_slots_all_finish(demo: LoadedModel) -> None:
-    texts = run_all(engine_of(demo), *(make_sequence(demo, i, PROMPTS[i % 4]) for i in range(11)))
+def test_more_sequences_than_slots_all_finish(stories: LoadedModel) -> None:
+    texts = run_all(engine_of(stories), *(make_sequence(stories, i, PROMPTS[i % 4]) for i in range(11)))
     assert all(texts[i] == texts[i % 4] != "" for i in range(11))
 
 
-def test_a_prompt_read_in_chunks_beside_a_running_stream_changes_nothing(load_demo: LoadDemo) -> None:
+def test_a_prompt_read_in_chunks_beside_a_running_stream_changes_nothing(load_stories: LoadStories) -> None:
     long_prompt = " ".join(PROMPTS * 4)
-    small = load_demo(n_batch=32, n_ubatch=16)
+    small = load_stories(n_batch=32, n_ubatch=16)
     engine = engine_of(small)
     alone = run_all(engine, make_sequence(small, 1, long_prompt))[1]
     engine.fail_all()
@@ -46,52 +46,52 @@ def test_a_prompt_read_in_chunks_beside_a_running_stream_changes_nothing(load_de
     assert run_all(engine, make_sequence(small, 1, long_prompt))[1] == alone
 
 
-def test_a_repeated_prompt_is_reused_except_for_its_last_token(demo: LoadedModel) -> None:
-    engine = engine_of(demo)
-    first = make_sequence(demo, 1, PROMPTS[2])
-    second = make_sequence(demo, 2, PROMPTS[2])
+def test_a_repeated_prompt_is_reused_except_for_its_last_token(stories: LoadedModel) -> None:
+    engine = engine_of(stories)
+    first = make_sequence(stories, 1, PROMPTS[2])
+    second = make_sequence(stories, 2, PROMPTS[2])
     texts = run_all(engine, first) | run_all(engine, second)
     assert (first.n_cached, second.n_cached) == (0, len(second.prompt) - 1)
     assert texts[1] == texts[2]
 
 
-def test_the_second_turn_of_a_conversation_reuses_prompt_and_answer(demo: LoadedModel) -> None:
-    engine = engine_of(demo)
-    first = make_sequence(demo, 1, PROMPTS[0])
+def test_the_second_turn_of_a_conversation_reuses_prompt_and_answer(stories: LoadedModel) -> None:
+    engine = engine_of(stories)
+    first = make_sequence(stories, 1, PROMPTS[0])
     answer = run_all(engine, first)[1]
-    second = make_sequence(demo, 2, PROMPTS[0] + answer + " Then Lily")
+    second = make_sequence(stories, 2, PROMPTS[0] + answer + " Then Lily")
     cached = run_all(engine, second)[2]
     assert second.n_cached >= len(first.prompt)
     engine.fail_all()
-    assert run_all(engine, make_sequence(demo, 3, PROMPTS[0] + answer + " Then Lily"))[3] == cached
+    assert run_all(engine, make_sequence(stories, 3, PROMPTS[0] + answer + " Then Lily"))[3] == cached
 
 
-def test_cache_prompt_off_computes_everything_again(demo: LoadedModel) -> None:
-    engine = engine_of(demo)
-    run_all(engine, make_sequence(demo, 1, PROMPTS[2]))
-    again = make_sequence(demo, 2, PROMPTS[2], can_reuse_cache=False)
+def test_cache_prompt_off_computes_everything_again(stories: LoadedModel) -> None:
+    engine = engine_of(stories)
+    run_all(engine, make_sequence(stories, 1, PROMPTS[2]))
+    again = make_sequence(stories, 2, PROMPTS[2], can_reuse_cache=False)
     run_all(engine, again)
     assert again.n_cached == 0
 
 
-def test_a_stop_string_across_tokens_ends_the_text_before_it(demo: LoadedModel) -> None:
-    sequence = make_sequence(demo, 1, "Once upon a time", stops=["girl named"], n_max_tokens=50)
-    text = run_all(engine_of(demo), sequence)[1]
+def test_a_stop_string_across_tokens_ends_the_text_before_it(stories: LoadedModel) -> None:
+    sequence = make_sequence(stories, 1, "Once upon a time", stops=["girl named"], n_max_tokens=50)
+    text = run_all(engine_of(stories), sequence)[1]
     assert text == ", there was a little "
     assert (sequence.finish_reason, sequence.text.stop_string) == ("stop", "girl named")
 
 
-def test_the_token_limit_ends_with_length(demo: LoadedModel) -> None:
-    sequence = make_sequence(demo, 1, "Once upon a time", n_max_tokens=3)
-    run_all(engine_of(demo), sequence)
+def test_the_token_limit_ends_with_length(stories: LoadedModel) -> None:
+    sequence = make_sequence(stories, 1, "Once upon a time", n_max_tokens=3)
+    run_all(engine_of(stories), sequence)
     assert (sequence.finish_reason, len(sequence.generated)) == ("length", 3)
 
 
-def test_an_aborted_sequence_leaves_its_slot_in_the_same_step(load_demo: LoadDemo) -> None:
-    demo = load_demo(n_slots=1)
-    engine = engine_of(demo)
-    running = make_sequence(demo, 1, PROMPTS[0], n_max_tokens=200)
-    queued = make_sequence(demo, 2, PROMPTS[1])
+def test_an_aborted_sequence_leaves_its_slot_in_the_same_step(load_stories: LoadStories) -> None:
+    stories = load_stories(n_slots=1)
+    engine = engine_of(stories)
+    running = make_sequence(stories, 1, PROMPTS[0], n_max_tokens=200)
+    queued = make_sequence(stories, 2, PROMPTS[1])
     engine.submit(running)
     engine.step()
     engine.submit(queued)
@@ -102,54 +102,54 @@ def test_an_aborted_sequence_leaves_its_slot_in_the_same_step(load_demo: LoadDem
     assert engine.abort(1) is None
 
 
-def test_a_waiting_sequence_can_be_aborted(load_demo: LoadDemo) -> None:
-    demo = load_demo(n_slots=1)
-    engine = engine_of(demo)
-    engine.submit(make_sequence(demo, 1, PROMPTS[0]))
-    engine.submit(make_sequence(demo, 2, PROMPTS[1]))
+def test_a_waiting_sequence_can_be_aborted(load_stories: LoadStories) -> None:
+    stories = load_stories(n_slots=1)
+    engine = engine_of(stories)
+    engine.submit(make_sequence(stories, 1, PROMPTS[0]))
+    engine.submit(make_sequence(stories, 2, PROMPTS[1]))
     assert engine.abort(2) is not None
     assert set(run_all(engine)) == {1}
 
 
-def test_a_seed_repeats_its_text_and_another_seed_does_not(demo: LoadedModel) -> None:
-    engine = engine_of(demo)
+def test_a_seed_repeats_its_text_and_another_seed_does_not(stories: LoadedModel) -> None:
+    engine = engine_of(stories)
 
     def sampled(request_id: int, seed: int) -> str:
         sampling = Sampling(temperature=1.5, seed=seed, top_k=0, top_p=1, min_p=0)
-        return run_all(engine, make_sequence(demo, request_id, PROMPTS[0], sampling=sampling))[request_id]
+        return run_all(engine, make_sequence(stories, request_id, PROMPTS[0], sampling=sampling))[request_id]
 
     assert sampled(1, 42) == sampled(2, 42) != sampled(3, 43)
 
 
-def test_ignoring_eos_writes_on_to_the_limit(demo: LoadedModel) -> None:
-    sequence = make_sequence(demo, 1, PROMPTS[0], n_max_tokens=200, is_ignoring_eos=True)
-    run_all(engine_of(demo), sequence)
+def test_ignoring_eos_writes_on_to_the_limit(stories: LoadedModel) -> None:
+    sequence = make_sequence(stories, 1, PROMPTS[0], n_max_tokens=200, is_ignoring_eos=True)
+    run_all(engine_of(stories), sequence)
     assert len(sequence.generated) == 200
-    assert not any(demo.model.vocab.is_eog(token) for token in sequence.generated)
+    assert not any(stories.model.vocab.is_eog(token) for token in sequence.generated)
 
 
-def test_a_logit_bias_forces_its_token(demo: LoadedModel) -> None:
+def test_a_logit_bias_forces_its_token(stories: LoadedModel) -> None:
     sampling = Sampling(temperature=0, logit_bias={300: 1000.0})
-    sequence = make_sequence(demo, 1, PROMPTS[0], sampling=sampling, n_max_tokens=3)
-    run_all(engine_of(demo), sequence)
+    sequence = make_sequence(stories, 1, PROMPTS[0], sampling=sampling, n_max_tokens=3)
+    run_all(engine_of(stories), sequence)
     assert sequence.generated == [300, 300, 300]
 
 
-def test_a_strong_presence_penalty_never_repeats_a_token(demo: LoadedModel) -> None:
+def test_a_strong_presence_penalty_never_repeats_a_token(stories: LoadedModel) -> None:
     sampling = Sampling(temperature=0, presence_penalty=1000.0, repeat_last_n=-1)
-    sequence = make_sequence(demo, 1, PROMPTS[0], sampling=sampling, n_max_tokens=40)
-    run_all(engine_of(demo), sequence)
+    sequence = make_sequence(stories, 1, PROMPTS[0], sampling=sampling, n_max_tokens=40)
+    run_all(engine_of(stories), sequence)
     assert len(set(sequence.generated)) == len(sequence.generated)
 
 
-def test_dry_ends_a_repetition_without_being_told_how_far_to_look(demo: LoadedModel) -> None:
+def test_dry_ends_a_repetition_without_being_told_how_far_to_look(stories: LoadedModel) -> None:
     """The bias makes the model write one token for ever; only DRY stands against it."""
     bias = {300: 15.0}
 
     def n_written(request_id: int, dry_multiplier: float) -> int:
         sampling = Sampling(temperature=0, logit_bias=bias, dry_multiplier=dry_multiplier)
-        sequence = make_sequence(demo, request_id, PROMPTS[0], sampling=sampling, n_max_tokens=40)
-        run_all(engine_of(demo), sequence)
+        sequence = make_sequence(stories, request_id, PROMPTS[0], sampling=sampling, n_max_tokens=40)
+        run_all(engine_of(stories), sequence)
         return sequence.generated.count(300)
 
     assert n_written(1, dry_multiplier=5.0) < n_written(2, dry_multiplier=0.0)
@@ -167,14 +167,14 @@ def test_dry_ends_a_repetition_without_being_told_how_far_to_look(demo: LoadedMo
         Sampling(seed=1, dry_multiplier=0.8),
     ],
 )
-def test_every_sampler_writes_text(demo: LoadedModel, sampling: Sampling) -> None:
-    assert run_all(engine_of(demo), make_sequence(demo, 1, PROMPTS[0], sampling=sampling))[1]
+def test_every_sampler_writes_text(stories: LoadedModel, sampling: Sampling) -> None:
+    assert run_all(engine_of(stories), make_sequence(stories, 1, PROMPTS[0], sampling=sampling))[1]
 
 
-def test_logprobs_are_those_of_a_softmax_and_greedy_takes_the_top(demo: LoadedModel) -> None:
-    engine = engine_of(demo)
-    engine.submit(make_sequence(demo, 1, PROMPTS[0], n_top_logprobs=5, n_max_tokens=4))
-    n_vocab = demo.model.vocab.n_tokens
+def test_logprobs_are_those_of_a_softmax_and_greedy_takes_the_top(stories: LoadedModel) -> None:
+    engine = engine_of(stories)
+    engine.submit(make_sequence(stories, 1, PROMPTS[0], n_top_logprobs=5, n_max_tokens=4))
+    n_vocab = stories.model.vocab.n_tokens
     while engine.has_work:
         (output,) = engine.step()
         assert output.logprobs is not None
@@ -185,17 +185,17 @@ def test_logprobs_are_those_of_a_softmax_and_greedy_takes_the_top(demo: LoadedMo
         assert len(chosen.top) == 5 < n_vocab
 
 
-def test_a_shared_kv_cache_says_the_same_as_separate_streams(load_demo: LoadDemo) -> None:
+def test_a_shared_kv_cache_says_the_same_as_separate_streams(load_stories: LoadStories) -> None:
     texts = [
-        run_all(engine_of(demo), *(make_sequence(demo, i, prompt) for i, prompt in enumerate(PROMPTS)))
-        for demo in (load_demo(kv="split"), load_demo(kv="shared"))
+        run_all(engine_of(stories), *(make_sequence(stories, i, prompt) for i, prompt in enumerate(PROMPTS)))
+        for stories in (load_stories(kv="split"), load_stories(kv="shared"))
     ]
     assert texts[0] == texts[1]
 
 
-def test_batches_list_their_sequences_in_rising_order_whoever_came_first(load_demo: LoadDemo) -> None:
-    demo = load_demo(n_slots=4)
-    engine = engine_of(demo)
+def test_batches_list_their_sequences_in_rising_order_whoever_came_first(load_stories: LoadStories) -> None:
+    stories = load_stories(n_slots=4)
+    engine = engine_of(stories)
     seen: list[list[int]] = []
     decode = engine._context.decode
 
@@ -204,6 +204,6 @@ def test_batches_list_their_sequences_in_rising_order_whoever_came_first(load_de
         decode(batch)
 
     engine._context.decode = watch
-    run_all(engine, *(make_sequence(demo, i, PROMPTS[i % 4], n_max_tokens=3 + 5 * (i % 3)) for i in range(14)))
+    run_all(engine, *(make_sequence(stories, i, PROMPTS[i % 4], n_max_tokens=3 + 5 * (i % 3)) for i in range(14)))
     assert all(seq_ids == sorted(seq_ids) for seq_ids in seen)
     assert any(len(set(seq_ids)) == 4 for seq_ids in seen)

@@ -5,13 +5,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lsrv.demo import MODEL_PATH
 from lsrv.engine.fit import n_good_threads
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.loading import load_model
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
-from tests.engine.conftest import LoadDemo
+from tests.engine.conftest import LoadStories
+from tests.models import STORIES
 
 
 def ignore_progress(_stage: str, _fraction: float) -> None:
@@ -28,8 +28,8 @@ def test_a_file_that_is_no_gguf_fails_with_llama_cpps_own_words(backend: Backend
     assert any("magic" in line for line in log)
 
 
-def test_what_was_left_open_is_decided_and_reported(load_demo: LoadDemo) -> None:
-    info = load_demo(n_ctx_seq=0, n_slots=0, n_threads=0).info
+def test_what_was_left_open_is_decided_and_reported(load_stories: LoadStories) -> None:
+    info = load_stories(n_ctx_seq=0, n_slots=0, n_threads=0).info
     assert (info.n_ctx_seq, info.n_slots) == (2048, 4)  # the model was trained on 2048
     assert (info.n_threads, info.n_threads_batch) == (1, 1)  # too small to share among cores
     assert (info.arch, info.name, info.quantization) == ("llama", "stories260K", "F32")
@@ -37,13 +37,13 @@ def test_what_was_left_open_is_decided_and_reported(load_demo: LoadDemo) -> None
 
 def test_progress_goes_through_weights_context_and_warm_up(backend: Backend) -> None:
     stages: list[str] = []
-    load_model(backend, LoadParams(model_path=str(MODEL_PATH)), lambda stage, _fraction: stages.append(stage))
+    load_model(backend, LoadParams(model_path=str(STORIES)), lambda stage, _fraction: stages.append(stage))
     assert list(dict.fromkeys(stages)) == ["weights", "context", "warmup"]
 
 
-def test_a_pooling_without_a_vector_per_text_is_refused(load_demo: LoadDemo) -> None:
+def test_a_pooling_without_a_vector_per_text_is_refused(load_stories: LoadStories) -> None:
     with pytest.raises(LoadFailedError, match="mean"):
-        load_demo(is_embedding=True, pooling="none")
+        load_stories(is_embedding=True, pooling="none")
 
 
 def test_a_model_of_real_size_gets_the_physical_cores_it_may_use() -> None:

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lsrv import demo
 from lsrv.errors import CorruptWeightsError, LsrvError, WeightsNotFoundError
 from lsrv.frontdoor import read_header
 from lsrv.frontdoor.tensor_types import TENSOR_TYPES
 from lsrv.quantization import FILE_TYPES
 from tests.frontdoor.gguf_file import flag, gguf, number, string, strings, tensor, text
+from tests.models import STORIES
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def read(tmp_path: Path):
 
 
 def test_the_demo_model_is_read():
-    header = read_header(demo.MODEL_PATH)
+    header = read_header(STORIES)
     assert (header.arch, header.name, header.n_tensors, header.n_ctx_train) == ("llama", "stories260K", 48, 2048)
-    assert (header.quantization, header.size_bytes) == ("F32", demo.MODEL_PATH.stat().st_size)
+    assert (header.quantization, header.size_bytes) == ("F32", STORIES.stat().st_size)
     assert not header.is_embedding
 
 
@@ -132,14 +132,14 @@ def test_a_file_that_is_not_there_is_not_corrupt(tmp_path):
 
 
 def test_every_truncation_of_the_demo_model_is_refused(read):
-    data = demo.MODEL_PATH.read_bytes()
+    data = STORIES.read_bytes()
     for n_bytes in [*range(0, 2000, 7), *range(2000, len(data), 9973), len(data) - 1]:
         with pytest.raises(CorruptWeightsError):
             read(data[:n_bytes])
 
 
 def test_random_bytes_in_the_header_end_in_a_header_or_a_corrupt_weights_error(read):
-    original, random_ = demo.MODEL_PATH.read_bytes(), random.Random(1)
+    original, random_ = STORIES.read_bytes(), random.Random(1)
     started = time.monotonic()
     for _ in range(300):
         data = bytearray(original)

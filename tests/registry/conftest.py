@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from lsrv.config import ModelSettings, ServerSettings, Settings
-from lsrv.demo import MODEL_PATH
 from lsrv.errors import WeightsNotFoundError
 from lsrv.frontdoor import Weights, read_header
 from lsrv.registry import Deadlines, Registry, RegistryEvent
+from tests.models import STORIES
 
 SCRIPTED_WORKER = (sys.executable, str(Path(__file__).with_name("scripted_worker.py")))
 IMPATIENT = Deadlines(start_s=5.0, idle_s=1.0, step_s=1.0, stop_s=0.3, term_s=0.3, linger_s=0.3)
@@ -28,7 +28,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
     return "asyncio", {"use_uvloop": request.param}
 
 
-HEADER = read_header(MODEL_PATH)
+HEADER = read_header(STORIES)
 
 
 class House:

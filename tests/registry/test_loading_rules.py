@@ -10,7 +10,6 @@ import pytest
 
 from lsrv.config import ModelSettings
 from lsrv.config.model import ContextSettings, DeviceSettings
-from lsrv.demo import MODEL_PATH
 from lsrv.errors import CrashedError, StartFailedError
 from lsrv.frontdoor import Weights, read_header
 from lsrv.registry import healing, policy
@@ -18,8 +17,9 @@ from lsrv.registry.death import death_error, is_cpu_fault
 from lsrv.registry.environment import worker_environment
 from lsrv.registry.load_params import load_params
 from lsrv.registry.log_tail import LogTail
+from tests.models import STORIES
 
-HEADER = read_header(MODEL_PATH)
+HEADER = read_header(STORIES)
 WEIGHTS = Weights(Path("m.gguf"), (Path("m.gguf"),), 1, "F16", "test", "the only one", HEADER)
 BERT = replace(WEIGHTS, header=replace(HEADER, arch="bert"))
 

@@ -14,11 +14,11 @@ import psutil
 import pytest
 
 from lsrv.config import ModelSettings, ServerSettings, Settings
-from lsrv.demo import MODEL_PATH
 from lsrv.errors import CorruptWeightsError, CrashedError, LsrvError
 from lsrv.protocol.commands import Generate, Sampling, Tokenize
 from lsrv.protocol.events import Accepted, Delta
 from lsrv.registry import Registry
+from tests.models import STORIES
 
 from .conftest import until, worker_pids
 
@@ -32,10 +32,10 @@ LONG = Generate(request_id=0, prompt="Once upon a time", max_tokens=1500, ignore
 async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
     """Entries "a" and "b", both of the demo model, and "broken", a truncated copy of it."""
     broken = tmp_path / "broken.gguf"
-    broken.write_bytes(MODEL_PATH.read_bytes()[:500_000])
+    broken.write_bytes(STORIES.read_bytes()[:500_000])
     copy = tmp_path / "copy.gguf"
-    copy.write_bytes(MODEL_PATH.read_bytes())
-    paths = {"a": MODEL_PATH, "b": copy, "broken": broken}
+    copy.write_bytes(STORIES.read_bytes())
+    paths = {"a": STORIES, "b": copy, "broken": broken}
     models = tuple(ModelSettings(model_id=str(path), alias=(alias,)) for alias, path in paths.items())
     settings = Settings(server=ServerSettings(spare_workers=1), models=models)
     registry = Registry(settings, verdicts_path=tmp_path / "verdicts.json")
@@ -123,12 +123,12 @@ async def test_a_forced_unload_in_the_middle_ends_everything_with_an_error(regis
 PARENT = """
 import asyncio, sys
 from lsrv.config import ModelSettings, Settings
-from lsrv.demo import MODEL_PATH
+from tests.models import STORIES
 from lsrv.registry import Registry
 from tests.registry.conftest import until, worker_pids
 
 async def main():
-    registry = Registry(Settings(models=(ModelSettings(model_id=str(MODEL_PATH)),)))
+    registry = Registry(Settings(models=(ModelSettings(model_id=str(STORIES)),)))
     await registry.start()
     await registry.load(None)
     await until(lambda: len(worker_pids()) == 2)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lsrv.demo import MODEL_PATH
 from lsrv.protocol.commands import Command, Load, LoadParams
 from lsrv.protocol.events import Event, Heartbeat, Loaded, Ready
 from lsrv.protocol.framing import FrameSplitter, encode_command, event_decoder
+from tests.models import STORIES
 
 _DEADLINE_S = 60.0
 
@@ -44,7 +44,7 @@ class WorkerUnderTest:
             self._events += [event_decoder.decode(body) for body in self._splitter.feed(data)]
 
     def load(self, **params: object) -> Loaded:
-        given: dict[str, object] = {"model_path": str(MODEL_PATH), "n_ctx_seq": 256, "n_slots": 2, "n_threads": 1}
+        given: dict[str, object] = {"model_path": str(STORIES), "n_ctx_seq": 256, "n_slots": 2, "n_threads": 1}
         self.send(Load(LoadParams(**(given | params))))
         while not isinstance(event := self.next(), Loaded):
             pass

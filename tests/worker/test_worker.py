@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from lsrv.demo import MODEL_PATH
 from lsrv.protocol.commands import (
     Abort,
     Detokenize,
@@ -35,6 +34,7 @@ from lsrv.protocol.events import (
     Step,
     Tokenized,
 )
+from tests.models import STORIES
 from tests.worker.conftest import StartWorker, WorkerUnderTest
 
 GREEDY = Sampling(temperature=0)
@@ -216,7 +216,7 @@ def test_a_bad_file_is_reported_with_llama_cpps_words_and_ends_the_worker(
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is not enforced elsewhere")
 def test_a_context_that_memory_cannot_hold_is_refused_with_a_mend(start_worker: StartWorker) -> None:
     worker = start_worker("prlimit", f"--as={4 << 30}")
-    worker.send(Load(LoadParams(model_path=str(MODEL_PATH), n_ctx_seq=1 << 24)))
+    worker.send(Load(LoadParams(model_path=str(STORIES), n_ctx_seq=1 << 24)))
     while not isinstance(event := worker.next(), LoadFailed):
         pass
     assert "lower context_length" in event.error.message
@@ -224,7 +224,7 @@ def test_a_context_that_memory_cannot_hold_is_refused_with_a_mend(start_worker: 
 
 def test_a_broken_template_fails_the_load(start_worker: StartWorker) -> None:
     worker = start_worker()
-    worker.send(Load(LoadParams(model_path=str(MODEL_PATH), n_ctx_seq=256, chat_template="{% if %}")))
+    worker.send(Load(LoadParams(model_path=str(STORIES), n_ctx_seq=256, chat_template="{% if %}")))
     while not isinstance(event := worker.next(), LoadFailed):
         pass
     assert "set chat_template" in event.error.message
