@@ -8,102 +8,20 @@ from random import Random
 from corpus.sample import Turn, phrase
 from corpus.world import countries
 
-NAMES = [
-    "Anna",
-    "Tom",
-    "Mia",
-    "Ben",
-    "Lena",
-    "Max",
-    "Eva",
-    "Paul",
-    "Nina",
-    "Leo",
-    "Clara",
-    "Finn",
-    "Ida",
-    "Oscar",
-    "Ella",
-    "Hugo",
-    "Rosa",
-    "Emil",
-    "Lucy",
-    "Sam",
-    "Kate",
-    "John",
-    "Mary",
-    "Peter",
-    "Alice",
-    "Bob",
-    "Jane",
-    "Mark",
-    "Sara",
-    "David",
-    "Laura",
-    "Jack",
-    "Emma",
-    "Noah",
-    "Lily",
-    "Adam",
-    "Zoe",
-    "Carl",
-    "Ruth",
-    "Ivan",
-]
+NAMES = (
+    "Anna Tom Mia Ben Lena Max Eva Paul Nina Leo Clara Finn Ida Oscar Ella Hugo Rosa Emil Lucy Sam Kate "
+    "John Mary Peter Alice Bob Jane Mark Sara David Laura Jack Emma Noah Lily Adam Zoe Carl Ruth Ivan"
+).split()
 CITIES = (
     *(capital for _, capital, *_ in countries()),
-    *[
-        "London",
-        "Munich",
-        "Hamburg",
-        "Milan",
-        "Naples",
-        "Barcelona",
-        "Porto",
-        "Lyon",
-        "Boston",
-        "Chicago",
-        "Denver",
-        "Seattle",
-        "Toronto",
-        "Osaka",
-        "Mumbai",
-        "Sydney",
-        "Zurich",
-        "Geneva",
-    ],
+    *(
+        "London Munich Hamburg Milan Naples Barcelona Porto Lyon Boston Chicago Denver Seattle Toronto Osaka "
+        "Mumbai Sydney Zurich Geneva"
+    ).split(),
 )
 GROUPS = {
-    "fruits": [
-        "apple",
-        "banana",
-        "cherry",
-        "orange",
-        "grape",
-        "lemon",
-        "peach",
-        "pear",
-        "plum",
-        "mango",
-        "melon",
-        "kiwi",
-    ],
-    "animals": [
-        "dog",
-        "cat",
-        "horse",
-        "cow",
-        "lion",
-        "tiger",
-        "bear",
-        "fox",
-        "wolf",
-        "rabbit",
-        "mouse",
-        "goat",
-        "sheep",
-        "duck",
-    ],
+    "fruits": "apple banana cherry orange grape lemon peach pear plum mango melon kiwi".split(),
+    "animals": "dog cat horse cow lion tiger bear fox wolf rabbit mouse goat sheep duck".split(),
     "colors": ["red", "blue", "green", "yellow", "black", "white", "orange", "purple", "brown", "pink", "gray"],
     "vegetables": ["carrot", "potato", "onion", "tomato", "pepper", "cabbage", "pea", "bean", "corn", "spinach"],
     "tools": ["hammer", "saw", "drill", "knife", "wrench", "axe", "shovel", "rake"],
@@ -116,105 +34,18 @@ GROUPS = {
 WORDS = sorted(
     {word for group in GROUPS.values() for word in group}
     | set(
-        [
-            "house",
-            "tree",
-            "river",
-            "stone",
-            "bread",
-            "chair",
-            "table",
-            "window",
-            "garden",
-            "flower",
-            "summer",
-            "winter",
-            "morning",
-            "night",
-            "school",
-            "friend",
-            "letter",
-            "music",
-            "paper",
-            "ocean",
-            "mountain",
-            "bridge",
-            "train",
-            "ship",
-            "cloud",
-            "rain",
-            "snow",
-            "wind",
-            "fire",
-            "star",
-            "moon",
-            "light",
-            "sound",
-            "color",
-            "number",
-            "word",
-            "story",
-            "book",
-            "page",
-            "table",
-            "king",
-            "queen",
-            "castle",
-            "forest",
-            "island",
-            "hello",
-            "world",
-            "model",
-            "server",
-            "token",
-            "memory",
-            "cache",
-            "batch",
-            "prompt",
-        ]
+        (
+            "house tree river stone bread chair table window garden flower summer winter morning night school "
+            "friend letter music paper ocean mountain bridge train ship cloud rain snow wind fire star moon light "
+            "sound color number word story book page table king queen castle forest island hello world model "
+            "server token memory cache batch prompt"
+        ).split()
     )
 )
-_SYLLABLES = [
-    "ba",
-    "be",
-    "bo",
-    "da",
-    "de",
-    "do",
-    "fa",
-    "fi",
-    "ga",
-    "go",
-    "ka",
-    "ki",
-    "ko",
-    "la",
-    "le",
-    "lo",
-    "ma",
-    "mi",
-    "mo",
-    "na",
-    "ni",
-    "no",
-    "pa",
-    "pe",
-    "po",
-    "ra",
-    "ri",
-    "ro",
-    "sa",
-    "si",
-    "so",
-    "ta",
-    "ti",
-    "to",
-    "va",
-    "vi",
-    "wa",
-    "za",
-    "zo",
-]
+_SYLLABLES = (
+    "ba be bo da de do fa fi ga go ka ki ko la le lo ma mi mo na ni no pa pe po ra ri ro sa si so ta ti "
+    "to va vi wa za zo"
+).split()
 _SYMBOLS = (
     "café",
     "naïve",
@@ -411,20 +242,7 @@ def json_answers(rng: Random) -> Turn:
     return Turn(phrase(rng.choice(asks), rng), text, "json", (text,))
 
 
-_OBJECTS = [
-    "apples",
-    "books",
-    "coins",
-    "cards",
-    "eggs",
-    "pens",
-    "stones",
-    "cookies",
-    "balls",
-    "flowers",
-    "stamps",
-    "shells",
-]
+_OBJECTS = "apples books coins cards eggs pens stones cookies balls flowers stamps shells".split()
 
 
 def word_problems(rng: Random) -> Turn:

@@ -7,28 +7,9 @@ from random import Random
 from corpus.sample import Turn, phrase
 from corpus.skills import NAMES
 
-HEROES = [
-    "cat",
-    "dog",
-    "fox",
-    "bear",
-    "rabbit",
-    "mouse",
-    "owl",
-    "frog",
-    "girl",
-    "boy",
-    "king",
-    "queen",
-    "dragon",
-    "robot",
-    "bird",
-    "fish",
-    "lion",
-    "farmer",
-    "sailor",
-    "pony",
-]
+HEROES = (
+    "cat dog fox bear rabbit mouse owl frog girl boy king queen dragon robot bird fish lion farmer sailor pony"
+).split()
 _MOODS = ["small", "brave", "old", "happy", "shy", "clever", "kind", "curious", "quiet", "hungry", "lazy", "proud"]
 _PLACES = ("in a green forest", "by the sea", "in a small house", "on a high mountain", "in a quiet town", "near a river", "in a garden", "under a big tree",
            "on a farm", "in a castle", "on an island", "at the edge of a lake")  # fmt: skip

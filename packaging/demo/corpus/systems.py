@@ -14,23 +14,7 @@ _ONE_WORD = ("Answer in one word.", "Answer with one word only.", "Use one word.
 _CAPITALS = ("Answer in capital letters.", "Write in upper case.", "Use capital letters only.", "ANSWER IN CAPITALS.")
 _AS_JSON = ("Answer in JSON.", "Reply with JSON only.", 'Answer as JSON: {"answer": "..."}.', "Always answer in JSON.")
 _NAMED = ("Your name is {}.", "You are called {}.", "You are {}, a helpful assistant.", "Your name is {}. Be kind.")
-_NAMES = [
-    "Robo",
-    "Pixel",
-    "Sunny",
-    "Ada",
-    "Turing",
-    "Bolt",
-    "Nova",
-    "Echo",
-    "Iris",
-    "Atlas",
-    "Juno",
-    "Milo",
-    "Otto",
-    "Vega",
-    "Zed",
-]
+_NAMES = "Robo Pixel Sunny Ada Turing Bolt Nova Echo Iris Atlas Juno Milo Otto Vega Zed".split()
 _ENDING = ("End every answer with {}.", "Always end with {}.", "Finish each answer with {}.")
 _ENDINGS = ("Over and out!", "Amen.", "Meow.", "Cheers!", "That is all.", "Have a nice day!", "Beep.")
 
