@@ -29,7 +29,7 @@ _GROUP = 32  # weights that share a scale in Q4_K
 
 
 class Linear(nn.Linear):
-    """A matrix without bias, which can train as Q4_K would keep it: 16 levels between the smallest and the largest of each group."""
+    """A matrix without bias; `is_rounded`: it answers as Q4_K would keep it, with 16 levels in each group of weights."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__(n_in, n_out, bias=False)

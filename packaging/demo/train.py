@@ -58,9 +58,11 @@ class Training:
         matrices = [weight for name, weight in model.named_parameters() if weight.dim() == 2 and "blk" in name]
         others = [weight for name, weight in model.named_parameters() if weight.dim() != 2 or "blk" not in name]
         self.optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.Muon(matrices, lr=plan.peak_rate, weight_decay=0.05, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.Muon(
+                matrices, lr=plan.peak_rate, weight_decay=0.05, momentum=0.95, adjust_lr_fn="match_rms_adamw"
+            ),
             torch.optim.AdamW(others, lr=plan.peak_rate, betas=(0.9, 0.98), weight_decay=0.0),
-        ]  # fmt: skip
+        ]
 
     def run_step(self) -> float:
         """One optimizer step; returns the loss of its batch."""

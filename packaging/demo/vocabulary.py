@@ -23,8 +23,11 @@ def train(path: Path, n_documents: int = 30_000) -> None:
     """Write the tokenizer.json; the same corpus gives the same file."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(_SPLIT), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
-    )  # fmt: skip
+        [
+            pre_tokenizers.Split(Regex(_SPLIT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     added = [AddedToken(text, special=text in CONTROL, normalized=False) for text in (*CONTROL, *VISIBLE)]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
