@@ -1,105 +1,87 @@
-"""Ask the finished files what training never showed them: `python evaluate.py FOLDER` with the GGUFs of `make.sh` in it.
+"""Ask the finished files what training never showed them: `python evaluate.py FOLDER` with the GGUFs of `build.sh`.
 
-Every question is asked at temperature 0 through llama.cpp, with the prompt that the shipped template renders. Writes a
-table for the README to standard output, and the wrong answers to FOLDER/wrong.txt.
+Every question goes through lsrv at temperature 0, as any client would ask it. Prints the tables of README.md, and
+writes the wrong answers to FOLDER/wrong.txt.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import math
-import re
+import subprocess
+import sys
+import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from random import Random
+from typing import Any
 
+import httpx
 import numpy as np
-from corpus import adapters, identity, world
 from corpus.mix import Corpus, Document
-from corpus.sample import Conversation, Fact, Turn
-from corpus.skills import arithmetic, copying, json_answers, lists, spelling, word_problems
-from corpus.systems import styled
-from corpus.tools import tool_use
 from llama_cpp import Llama
-from render import IM_END, Message, prompt, segments
+from openai import AsyncOpenAI
+from questions import ADAPTER_QUESTIONS, SEED, Answer, Question, is_untouched, questions
+from render import segments
 
-_SEED = 20_000_000  # far from every step of training
-_N_OF_A_SKILL = 150
-_N_TOOLS = 300
 _N_DOCUMENTS = 150
-_CALL = re.compile(r"<tool_call>\s*(\{.*?\})\s*</tool_call>", re.DOTALL)
+_N_CLIENTS = 8
+_PORT = 18344
 
 
-@dataclass(frozen=True)
-class Question:
-    """A conversation up to the answer to judge. `group`: the row of the table."""
+async def ask(client: AsyncOpenAI, model: str, asked: list[Question]) -> list[Answer]:
+    """The answers, in order; some requests at a time."""
+    gate = asyncio.Semaphore(_N_CLIENTS)
 
-    group: str
-    conversation: Conversation
-    is_call: bool = False  # the last turn's calls are judged, else its answer
+    async def one(question: Question) -> Answer:
+        async with gate:
+            completion = await client.chat.completions.create(model=model, **question.body())
+        message = completion.choices[0].message
+        return Answer(message.content or "", tuple(_call(each) for each in message.tool_calls or []))
 
-    @property
-    def turn(self) -> Turn:
-        return self.conversation.turns[-1]
-
-    def prompt(self) -> str:
-        messages: list[Message] = [{"role": "user", "content": self.turn.user}]
-        if self.turn.calls and not self.is_call:
-            messages.append(
-                {"role": "assistant", "content": "", "tool_calls": [{"function": call} for call in self.turn.calls]}
-            )
-            messages += [{"role": "tool", "content": result} for result in self.turn.results]
-        return prompt(messages, self.conversation)
-
-    def is_right(self, answer: str) -> bool:
-        """Calls: same names and arguments; answers: everything that they must contain, after any reasoning."""
-        if self.is_call:
-            return _calls(answer) == list(self.turn.calls)
-        said = answer.rpartition("</think>")[2].lower()
-        return all(must.lower() in said for must in self.turn.must)
+    return await asyncio.gather(*(one(question) for question in asked))
 
 
-def _calls(answer: str) -> list[object] | None:
-    try:
-        return [json.loads(call) for call in _CALL.findall(answer)]
-    except json.JSONDecodeError:
-        return None
+def _call(call: Any) -> dict[str, object]:
+    return {"name": call.function.name, "arguments": json.loads(call.function.arguments)}
 
 
-def questions() -> Iterator[Question]:
-    """All questions, in a fixed order."""
-    rng = Random(_SEED)
-    yield from _held_out("identity, lsrv and small talk: held-out phrasings", identity.facts())
-    yield from _held_out("facts of the world: held-out phrasings", world.facts())
-    yield from _held_out("says that it does not know", world.unknowns(), n_most=_N_OF_A_SKILL)
-    for _ in range(_N_TOOLS):
-        turn, tools = tool_use(rng)
-        conversation = Conversation((turn,), tools=tools)
-        yield Question("tool calls: name and arguments", conversation, is_call=True)
-        yield Question("tool results turned into answers", conversation)
-    for skill in (arithmetic, copying, spelling, lists, json_answers, word_problems):
-        for _ in range(_N_OF_A_SKILL):
-            turn = skill(rng)
-            yield Question(turn.skill, Conversation((turn,)))
-    short = [fact for fact in world.facts() if len(fact.must) == 1]
-    for _ in range(_N_OF_A_SKILL):
-        conversation = styled(rng, short)
-        yield Question("obeys the system prompt", replace(conversation, turns=conversation.turns[-1:]))
+@contextmanager
+def served(folder: Path, models: dict[str, Path]) -> Iterator[AsyncOpenAI]:
+    """The real server with `models` by alias, the first one with its adapters, and a client of it."""
+    entries = [f"[[models]]\nmodel_id = '{path.resolve()}'\nalias = '{alias}'\n" for alias, path in models.items()]
+    for name in ADAPTER_QUESTIONS:
+        source = adapter_path(folder, name).resolve()
+        entries[0] += f"[[models.adapters]]\nname = '{name}'\nsource = '{source}'\n"
+    with tempfile.TemporaryDirectory() as place:
+        config = Path(place, "models.toml")
+        config.write_text(f"[server]\nport = {_PORT}\n" + "".join(entries))
+        command = [str(Path(sys.executable).with_name("lsrv")), "from-config", "--file", str(config)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+            try:
+                _wait_for(f"http://127.0.0.1:{_PORT}/health", server)
+                yield AsyncOpenAI(base_url=f"http://127.0.0.1:{_PORT}/v1", api_key="none", timeout=600)
+            finally:
+                server.terminate()
 
 
-def _held_out(group: str, facts: list[Fact], n_most: int = 10_000) -> Iterator[Question]:
-    found = [Question(group, Conversation((fact.turn(ask, None),))) for fact in facts for ask in fact.held_out()]
-    yield from Random(1).sample(found, n_most) if len(found) > n_most else found
+def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
+    while server.poll() is None:
+        try:
+            if httpx.get(url).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise SystemExit("lsrv did not start; its message is above")
 
 
-def ask(model: Llama, question: Question) -> str:
-    answer = model.create_completion(question.prompt(), max_tokens=200, temperature=0, stop=[IM_END])
-    assert isinstance(answer, dict)
-    return answer["choices"][0]["text"].strip()
+def adapter_path(folder: Path, name: str) -> Path:
+    return folder / f"lsrv-demo-{name}.gguf"
 
 
 def perplexity(model: Llama, documents: list[Document]) -> float:
@@ -123,70 +105,67 @@ def perplexity(model: Llama, documents: list[Document]) -> float:
     return math.exp(total / n_tokens)
 
 
-def evaluate(path: Path, wrong: list[str]) -> dict[str, float]:
-    """Share of right answers by group, and "perplexity" and "bytes"."""
-    model = Llama(str(path), n_ctx=1024, n_threads=1, verbose=False)
-    right, asked = Counter[str](), Counter[str]()
-    for question in questions():
-        answer = ask(model, question)
-        asked[question.group] += 1
-        if question.is_right(answer):
-            right[question.group] += 1
-        else:
-            wanted = json.dumps(question.turn.calls) if question.is_call else str(question.turn.must)
-            wrong.append(f"{path.stem} | {question.group} | {question.turn.user} | {answer!r} | {wanted}")
+async def evaluate(client: AsyncOpenAI, alias: str, path: Path, wrong: list[str]) -> dict[str, float]:
+    """Share of right answers by group, and "perplexity" and "size" (bytes)."""
+    asked = list(questions())
+    right, total = Counter[str](), Counter[str]()
+    for question, answer in zip(asked, await ask(client, alias, asked), strict=True):
+        total[question.group] += 1
+        right[question.group] += question.is_right(answer)
+        if not question.is_right(answer):
+            wrong.append(_wrong(alias, question, answer))
     scoring = Llama(str(path), n_ctx=1024, n_threads=1, logits_all=True, verbose=False)
-    documents = list(islice(Corpus(_SEED), _N_DOCUMENTS))
-    found = {f"{group} ({n})": right[group] / n for group, n in asked.items()}
-    return found | {"perplexity": perplexity(scoring, documents), "bytes": path.stat().st_size}
+    documents = list(islice(Corpus(SEED), _N_DOCUMENTS))
+    found = {f"{group} ({n})": right[group] / n for group, n in total.items()}
+    return found | {"perplexity": perplexity(scoring, documents), "size": path.stat().st_size}
 
 
-@dataclass(frozen=True)
-class AdapterReport:
-    """Shares of questions: what an adapter should change, and what it should leave as it is."""
-
-    on_target: float
-    on_target_without: float
-    unchanged: float
-
-
-def evaluate_adapter(base: Path, adapter: Path, name: str, wrong: list[str]) -> AdapterReport:
-    """Ask with and without the adapter."""
-    with_it = Llama(str(base), n_ctx=1024, n_threads=1, lora_path=str(adapter), verbose=False)
-    without = Llama(str(base), n_ctx=1024, n_threads=1, verbose=False)
-    targets = _pirate_questions() if name == "pirate" else _roman_questions()
-    answers = [(question, ask(with_it, question)) for question in targets]
-    wrong += [f"{name} | {q.turn.user} | {answer!r} | {q.turn.must}" for q, answer in answers if not q.is_right(answer)]
-    others = [question for question in questions() if _is_untouched(question, name)][::3]
-    return AdapterReport(
-        on_target=_share([question.is_right(answer) for question, answer in answers]),
-        on_target_without=_share([question.is_right(ask(without, question)) for question in targets]),
-        unchanged=_share([ask(with_it, question) == ask(without, question) for question in others]),
-    )
+async def evaluate_adapter(
+    client: AsyncOpenAI, base: str, name: str, targets: list[Question], wrong: list[str]
+) -> tuple[float, float, float]:
+    """Shares: targets right with the adapter, and without; other answers that are the same with it and without."""
+    with_it = await ask(client, f"{base}:{name}", targets)
+    without = await ask(client, base, targets)
+    others = [question for question in questions() if is_untouched(question, name)][::3]
+    same = zip(await ask(client, f"{base}:{name}", others), await ask(client, base, others), strict=True)
+    wrong += [_wrong(name, question, answer) for question, answer in zip(targets, with_it, strict=True)
+              if not question.is_right(answer)]  # fmt: skip
+    return _share_right(targets, with_it), _share_right(targets, without), _share([one == other for one, other in same])
 
 
-def _is_untouched(question: Question, name: str) -> bool:
-    return name == "roman" or adapters.as_pirate(question.turn) == question.turn
+def _wrong(who: str, question: Question, answer: Answer) -> str:
+    return f"{who} | {question.group} | {question.turn.user} | {answer} | {question.wanted()}"
 
 
-def _pirate_questions() -> list[Question]:
-    facts = [*identity.facts(), *world.facts()]
-    return [
-        Question("pirate", Conversation((adapters.as_pirate(fact.turn(ask, None)),)))
-        for fact in facts
-        for ask in fact.held_out()
-    ][::2]
-
-
-def _roman_questions() -> list[Question]:
-    rng = Random(3)
-    turns = [adapters.roman_turn(number, rng) for number in range(1, adapters.TOP + 1) if adapters.is_held_out(number)]
-    turns += [adapters.roman_turn(rng.randint(1, adapters.TOP), rng) for _ in range(100)]
-    return [Question("roman", Conversation((turn,))) for turn in turns]
+def _share_right(asked: list[Question], answers: list[Answer]) -> float:
+    return _share([question.is_right(answer) for question, answer in zip(asked, answers, strict=True)])
 
 
 def _share(outcomes: list[bool]) -> float:
     return sum(outcomes) / len(outcomes)
+
+
+async def report(folder: Path, quants: list[str]) -> None:
+    """Print the tables; write wrong.txt."""
+    files = {quant: folder / f"lsrv-demo-{quant}.gguf" for quant in quants}
+    wrong: list[str] = []
+    with served(folder, files) as client:
+        tables = {quant: await evaluate(client, quant, path, wrong) for quant, path in files.items()}
+        print("| | " + " | ".join(tables) + " |\n|---|" + "---|" * len(tables))
+        for row in next(iter(tables.values())):
+            print(f"| {row} | " + " | ".join(_cell(row, table[row]) for table in tables.values()) + " |")
+        print("\n| adapter | right with it | without | other answers identical | size |\n|---|---|---|---|---|")
+        for name, targets in ADAPTER_QUESTIONS.items():
+            shares = await evaluate_adapter(client, quants[0], name, targets(), wrong)
+            size = adapter_path(folder, name).stat().st_size
+            print(f"| {name} | " + " | ".join(f"{share:.1%}" for share in shares) + f" | {size / 1e3:.0f} kB |")
+    (folder / "wrong.txt").write_text("\n".join(wrong))
+
+
+def _cell(row: str, value: float) -> str:
+    if row == "size":
+        return f"{value / 1e6:.2f} MB"
+    return f"{value:.3f}" if row == "perplexity" else f"{value:.1%}"
 
 
 def main() -> None:
@@ -194,25 +173,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", nargs="*", default=["F16", "Q8_0", "Q4_K_M"], help="quantizations to ask")
     arguments = parser.parse_args()
-    folder: Path = arguments.folder
-    wrong: list[str] = []
-    tables = {quant: evaluate(folder / f"lsrv-demo-{quant}.gguf", wrong) for quant in arguments.only}
-    print("| | " + " | ".join(tables) + " |\n|---|" + "---|" * len(tables))
-    for row in next(iter(tables.values())):
-        print(f"| {row} | " + " | ".join(_cell(row, table[row]) for table in tables.values()) + " |")
-    for name in adapters.ADAPTERS:
-        path = folder / f"lsrv-demo-{name}.gguf"
-        if path.exists():
-            report = evaluate_adapter(folder / "lsrv-demo-F16.gguf", path, name, wrong)
-            print(f"{name}: right with {report.on_target:.1%}, without {report.on_target_without:.1%}; "
-                  f"other answers identical {report.unchanged:.1%}; {path.stat().st_size} bytes")  # fmt: skip
-    (folder / "wrong.txt").write_text("\n".join(wrong))
-
-
-def _cell(row: str, value: float) -> str:
-    if row == "bytes":
-        return f"{value / 1e6:.2f} MB"
-    return f"{value:.3f}" if row == "perplexity" else f"{value:.1%}"
+    asyncio.run(report(arguments.folder, arguments.only))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The demo's network in PyTorch: qwen3 as llama.cpp computes it (RMS norms, norms on queries and keys, NEOX rotary, SwiGLU, tied embeddings)."""
+"""The demo's network in PyTorch: qwen3 as llama.cpp computes it.
+
+RMS norms, norms on queries and keys, NEOX rotary, SwiGLU, tied embeddings.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ _GROUP = 32  # weights that share a scale in Q4_K
 
 
 class Linear(nn.Linear):
-    """A matrix without bias; `is_rounded`: it answers as Q4_K would keep it, with 16 levels in each group of weights."""
+    """A matrix without bias; `is_rounded`: it answers as Q4_K would keep it, 16 levels in each group of weights."""
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__(n_in, n_out, bias=False)

@@ -1,4 +1,4 @@
-"""Documents as the model sees them: through the very template that is shipped, with the parts marked that it has to write."""
+"""Documents as the model sees them: through the template that is shipped, marked with what it has to write."""
 
 from __future__ import annotations
 
@@ -57,8 +57,7 @@ def segments(document: Document, *, is_cut_at_call: bool = False) -> list[Segmen
     messages = [message for turn in conversation.turns for message in _messages(turn, thinking)]
     if is_cut_at_call and conversation.turns[-1].calls:
         messages = messages[: -1 - len(conversation.turns[-1].results)]
-    before, last = messages[:-1], messages[-1]
-    text = prompt(before, conversation, thinking)
+    text = prompt(messages[:-1], conversation, thinking)
     whole = prompt(messages, conversation, thinking, is_open=False)
     written = whole[whole.rindex(_ASSISTANT) + len(_ASSISTANT) :]
     if thinking:

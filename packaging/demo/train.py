@@ -132,10 +132,7 @@ def train(out: Path, plan: Plan) -> Model:
                     held_out = loss_of(model, *validation).item() if training.step % 100 == 0 else math.nan
                 log.writerow([training.step, f"{loss:.4f}", f"{held_out:.4f}", f"{rate:.0f}"])
                 file.flush()
-                print(
-                    f"step {training.step}/{plan.n_steps} loss {loss:.4f} validation {held_out:.4f} {rate:.0f} tokens/s",
-                    flush=True,
-                )
+                print(f"step {training.step}/{plan.n_steps} loss {loss:.4f} {rate:.0f} tokens/s", flush=True)
             if training.step % 100 == 0 or training.step == plan.n_steps:
                 training.save(checkpoint)
     return model

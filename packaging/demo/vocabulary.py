@@ -1,4 +1,4 @@
-"""The demo's own byte-level BPE vocabulary: trained on the corpus, encoded as llama.cpp's "qwen2" pre-tokenizer splits text."""
+"""The demo's own byte-level BPE vocabulary, of the corpus; llama.cpp's pre-tokenizer "qwen2" splits the same."""
 
 from __future__ import annotations
 
