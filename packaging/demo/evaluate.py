@@ -117,7 +117,7 @@ async def evaluate(client: AsyncOpenAI, alias: str, path: Path, wrong: list[str]
     scoring = Llama(str(path), n_ctx=1024, n_threads=1, logits_all=True, verbose=False)
     documents = list(islice(Corpus(SEED), _N_DOCUMENTS))
     found = {f"{group} ({n})": right[group] / n for group, n in total.items()}
-    return found | {"perplexity": perplexity(scoring, documents), "size": path.stat().st_size}
+    return found | {"perplexity": perplexity(scoring, documents), "size": _n_bytes(path)}
 
 
 async def evaluate_adapter(
@@ -157,9 +157,16 @@ async def report(folder: Path, quants: list[str]) -> None:
         print("\n| adapter | right with it | without | other answers identical | size |\n|---|---|---|---|---|")
         for name, targets in ADAPTER_QUESTIONS.items():
             shares = await evaluate_adapter(client, quants[0], name, targets(), wrong)
-            size = adapter_path(folder, name).stat().st_size
-            print(f"| {name} | " + " | ".join(f"{share:.1%}" for share in shares) + f" | {size / 1e3:.0f} kB |")
+            print(
+                f"| {name} | "
+                + " | ".join(f"{share:.1%}" for share in shares)
+                + f" | {_n_bytes(adapter_path(folder, name)) / 1e3:.0f} kB |"
+            )
     (folder / "wrong.txt").write_text("\n".join(wrong))
+
+
+def _n_bytes(path: Path) -> int:
+    return path.stat().st_size
 
 
 def _cell(row: str, value: float) -> str:
