@@ -21,6 +21,7 @@ import openai
 import psutil
 import pytest
 
+from tests.hub_server import HubServer
 from tests.models import STORIES
 
 ROOT = Path(__file__).parent.parent
@@ -168,3 +169,10 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
 def client(server: RunningServer) -> openai.OpenAI:
     """OpenAI's own client of the shared server."""
     return server.openai()
+
+
+@pytest.fixture
+def hub_server() -> Iterator[HubServer]:
+    """A Hugging Face Hub on loopback without repositories; point clients at it with `environment`."""
+    with HubServer() as running:
+        yield running
