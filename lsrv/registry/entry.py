@@ -86,8 +86,8 @@ class Entry:
             case EndRequests(_, error):
                 if self.loaded is not None:
                     self.loaded.worker.end_requests(from_info(error))
-            case Stop(attempt):
-                self._stop_task = asyncio.create_task(self._stop(attempt))
+            case Stop(attempt, reason):
+                self._stop_task = asyncio.create_task(self._stop(attempt, reason))
 
     def view(self, created: int) -> EntryView:
         """A snapshot."""
@@ -182,17 +182,17 @@ class Entry:
         self._announce("crashed", error=error.info())
         self._post(self, Died(attempt, Failure(error=error.info(), log_tail=log_tail, is_death=True)))
 
-    async def _stop(self, attempt: int) -> None:
-        await self._clear()
+    async def _stop(self, attempt: int, reason: str) -> None:
+        await self._clear(reason)
         self._post(self, Stopped(attempt))
 
     async def close(self) -> None:
         """Stop whatever is left. After an orderly unload there is nothing."""
         if self._stop_task is not None:
             await asyncio.wait({self._stop_task})
-        await self._clear()
+        await self._clear("the server stops")
 
-    async def _clear(self) -> None:
+    async def _clear(self, reason: str) -> None:
         """Leave neither a load nor a worker behind."""
         if self._load_task is not None and not self._load_task.done():
             self._load_task.cancel()
@@ -200,7 +200,7 @@ class Entry:
         loaded, self.loaded = self.loaded, None
         if loaded is not None:
             await loaded.worker.stop()
-            _log.info("unloaded", extra={"model_id": self.settings.listed_id})
+            _log.info("unloaded", extra={"model_id": self.settings.listed_id, "reason": reason})
             self._announce("unloaded")
 
     def _announce(

@@ -29,9 +29,11 @@ from lsrv.registry.words import (
     Effect,
     EnableAsked,
     EndRequests,
+    Evicted,
     Failure,
     Grant,
     Happening,
+    Held,
     Left,
     LoadAsked,
     LoadDone,
@@ -43,6 +45,8 @@ from lsrv.registry.words import (
     Ticked,
     UnloadAsked,
 )
+
+_ASKED = "its operator asked for it"
 
 
 class Phase(enum.Enum):
@@ -71,12 +75,14 @@ class EntryState:
     limits: EntryLimits = field(default_factory=EntryLimits)
     phase: Phase = Phase.UNLOADED
     is_enabled: bool = True
+    is_held: bool = False  # others wait for this memory: no new request gets a place
     is_wanted: bool = False  # an operator or `preload` asked for the load: it goes on without waiters
     attempt: int = 0
     n_slots: int = 1
     n_crashes: int = 0
     n_deaths: int = 0  # in a row, while loading
     failure: Failure | None = None
+    stop_reason: str = ""  # why the model was unloaded last
     retry_at_s: float = -math.inf
     last_used_s: float = -math.inf
     waiting: dict[int, None] = field(default_factory=dict[int, None])  # in order of arrival
@@ -117,6 +123,11 @@ class EntryState:
                 return self._load_asked(ticket)
             case UnloadAsked():
                 return self._unload_asked(happening, now_s)
+            case Evicted(reason):
+                return self._stop(reason) if self.phase is Phase.LOADED and not self.running else []
+            case Held(is_held):
+                self.is_held = is_held
+                return self._grant(now_s)
             case EnableAsked(ticket, is_enabled):
                 return self._enable_asked(ticket, is_enabled, now_s)
             case Ticked():
@@ -145,14 +156,15 @@ class EntryState:
             self.last_used_s = now_s
         self.waiting.pop(ticket, None)
         if self.phase is Phase.LOADING and not self.waiting and not self.is_wanted:
-            return self._stop()
+            return self._stop("nobody waited for it any more")
         if self.phase is Phase.DRAINING and not self.running:
-            return self._stop()
+            return self._stop(_ASKED)
         return self._grant(now_s) or self._stop_if_idle(now_s)
 
     def _grant(self, now_s: float) -> list[Effect]:
         """Places for those who waited longest, as far as there are any."""
-        n_free = self.n_places - len(self.running) if self.phase is Phase.LOADED else 0
+        is_open = self.phase is Phase.LOADED and not self.is_held
+        n_free = self.n_places - len(self.running) if is_open else 0
         tickets = list(self.waiting)[:n_free] if n_free > 0 and self.waiting else []
         for ticket in tickets:
             del self.waiting[ticket]
@@ -205,13 +217,13 @@ class EntryState:
         if self.phase is Phase.STOPPING:
             return effects
         if self.running and asked.is_forced:
-            return [*effects, *self._end_running(asked.error), *self._stop()]
+            return [*effects, *self._end_running(asked.error), *self._stop(_ASKED)]
         if self.running:
             if self.phase is Phase.LOADED:
                 self.phase = Phase.DRAINING
                 self._drain_until_s = now_s + self.limits.drain_timeout_s
             return effects
-        return effects + self._stop()
+        return effects + self._stop(_ASKED)
 
     def _enable_asked(self, ticket: int, is_enabled: bool, now_s: float) -> list[Effect]:
         self.is_enabled = is_enabled
@@ -285,9 +297,10 @@ class EntryState:
         self.running.clear()
         return [EndRequests(self.attempt, error)]
 
-    def _stop(self) -> list[Effect]:
+    def _stop(self, reason: str) -> list[Effect]:
         self.phase = Phase.STOPPING
-        return [Stop(self.attempt)]
+        self.stop_reason = reason
+        return [Stop(self.attempt, reason)]
 
     def _stopped(self) -> list[Effect]:
         self.phase = Phase.UNLOADED
@@ -299,11 +312,13 @@ class EntryState:
     def _ticked(self, now_s: float) -> list[Effect]:
         if self.phase is Phase.DRAINING and now_s >= self._drain_until_s:
             error = AbortedError("the model was unloaded, and this request outlasted drain_timeout").info()
-            return self._end_running(error) + self._stop()
+            return self._end_running(error) + self._stop(_ASKED)
         return self._stop_if_idle(now_s)
 
     def _stop_if_idle(self, now_s: float) -> list[Effect]:
-        return self._stop() if self.phase is Phase.LOADED and now_s >= self.deadline_s() else []
+        if self.phase is not Phase.LOADED or now_s < self.deadline_s():
+            return []
+        return self._stop(f"idle for {self.limits.keep_alive_s:g} s (keep_alive)")
 
     def _forgive(self) -> None:
         self.failure = None

@@ -59,6 +59,20 @@ class UnloadAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Evicted:
+    """Others need the memory: stop, if nothing runs. `reason` is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Whether new requests wait although there are places: others wait for this memory, and had to wait long enough."""
+
+    is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
 class EnableAsked:
     """Switch the entry on or off; off drains and unloads it first."""
 
@@ -98,7 +112,20 @@ class Ticked:
     """A deadline of the entry has passed."""
 
 
-Happening = Arrived | Left | LoadAsked | UnloadAsked | EnableAsked | LoadDone | LoadLost | Died | Stopped | Ticked
+Happening = (
+    Arrived
+    | Left
+    | LoadAsked
+    | UnloadAsked
+    | Evicted
+    | Held
+    | EnableAsked
+    | LoadDone
+    | LoadLost
+    | Died
+    | Stopped
+    | Ticked
+)
 
 # -- effects ---------------------------------------------------------------------------------------
 
@@ -141,9 +168,10 @@ class EndRequests:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop the load or the worker of `attempt`; `Stopped` follows."""
+    """Stop the load or the worker of `attempt`, for a `reason` that a person can read; `Stopped` follows."""
 
     attempt: int
+    reason: str
 
 
 Effect = Grant | Reject | Answer | StartLoad | EndRequests | Stop

@@ -18,9 +18,11 @@ from lsrv.registry.words import (
     Effect,
     EnableAsked,
     EndRequests,
+    Evicted,
     Failure,
     Grant,
     Happening,
+    Held,
     Left,
     LoadAsked,
     LoadDone,
@@ -33,6 +35,7 @@ from lsrv.registry.words import (
     UnloadAsked,
 )
 
+ASKED = "its operator asked for it"
 DEATH = Failure(error=ErrorInfo("worker_crashed", "it died"), is_death=True)
 BROKEN = Failure(error=LoadFailedError("no such tensor").info(), weights=(("m.gguf", 1, 1),))
 NO_ROOM = Failure(error=ErrorInfo("insufficient_memory", "no room"), is_retryable=True)
@@ -89,7 +92,7 @@ def test_a_full_queue_turns_away_with_a_time_to_come_back() -> None:
 def test_a_load_nobody_awaits_is_cancelled() -> None:
     state = entry()
     state.handle(Arrived(1), 0.0)
-    assert state.handle(Left(1), 0.0) == [Stop(1)]
+    assert state.handle(Left(1), 0.0) == [Stop(1, "nobody waited for it any more")]
     assert state.handle(LoadDone(1, 2), 0.0) == []
     assert state.handle(Stopped(1), 0.0) == []
     assert state.phase is Phase.UNLOADED
@@ -116,7 +119,7 @@ def test_unload_waits_for_running_requests_and_new_ones_wait_for_the_reload() ->
     state.handle(Arrived(1), 0.0)
     assert state.handle(UnloadAsked(2), 0.0) == []
     assert state.handle(Arrived(3), 0.0) == []
-    assert state.handle(Left(1), 1.0) == [Stop(1)]
+    assert state.handle(Left(1), 1.0) == [Stop(1, ASKED)]
     assert state.handle(Stopped(1), 1.0) == [Answer(2), StartLoad(2)]
     assert state.handle(LoadDone(2, 2), 2.0) == [Grant(3)]
 
@@ -129,7 +132,7 @@ def test_a_drain_past_its_time_ends_what_runs() -> None:
     assert state.handle(Ticked(), 4.9) == []
     end, stop = state.handle(Ticked(), 5.0)
     assert isinstance(end, EndRequests)
-    assert stop == Stop(1)
+    assert stop == Stop(1, ASKED)
     assert state.handle(Left(1), 5.0) == []
 
 
@@ -139,7 +142,7 @@ def test_a_forced_unload_ends_running_and_waiting_requests_at_once() -> None:
     state.handle(Arrived(2), 0.0)
     effects = state.handle(UnloadAsked(3, is_forced=True), 0.0)
     assert rejected(effects) == [(2, AbortedError.code)]
-    assert effects[-1] == Stop(1)
+    assert effects[-1] == Stop(1, ASKED)
     assert state.handle(Stopped(1), 0.0) == [Answer(3)]
 
 
@@ -156,14 +159,14 @@ def test_an_idle_model_is_unloaded_after_keep_alive() -> None:
     assert state.deadline_s() == math.inf
     state.handle(Left(1), 2.0)
     assert state.handle(Ticked(), 11.0) == []
-    assert state.handle(Ticked(), 12.0) == [Stop(1)]
+    assert state.handle(Ticked(), 12.0) == [Stop(1, "idle for 10 s (keep_alive)")]
 
 
 def test_keep_alive_of_nothing_unloads_with_the_last_request_and_not_before_the_first() -> None:
     state = loaded(keep_alive_s=0.0)
     assert state.handle(Ticked(), 5.0) == []
     state.handle(Arrived(1), 5.0)
-    assert state.handle(Left(1), 6.0) == [Stop(1)]
+    assert state.handle(Left(1), 6.0) == [Stop(1, "idle for 0 s (keep_alive)")]
 
 
 def test_three_deaths_in_a_row_while_loading_open_a_growing_pause() -> None:
@@ -235,11 +238,36 @@ def test_a_disabled_entry_drains_and_refuses() -> None:
     state.handle(Arrived(1), 0.0)
     state.handle(Arrived(2), 0.0)
     assert rejected(state.handle(EnableAsked(3, is_enabled=False), 0.0)) == [(2, ModelDisabledError.code)]
-    assert state.handle(Left(1), 0.0) == [Stop(1)]
+    assert state.handle(Left(1), 0.0) == [Stop(1, ASKED)]
     assert state.handle(Stopped(1), 0.0) == [Answer(3)]
     assert rejected(state.handle(Arrived(4), 0.0)) == [(4, ModelDisabledError.code)]
     state.handle(EnableAsked(5, is_enabled=True), 0.0)
     assert state.handle(Arrived(6), 0.0) == [StartLoad(2)]
+
+
+def test_an_idle_model_leaves_for_another_and_a_busy_one_stays() -> None:
+    state = loaded()
+    state.handle(Arrived(1), 0.0)
+    assert state.handle(Evicted("for 'b'"), 1.0) == []
+    state.handle(Left(1), 2.0)
+    assert state.handle(Evicted("for 'b'"), 3.0) == [Stop(1, "for 'b'")]
+    assert state.stop_reason == "for 'b'"
+
+
+def test_a_held_model_grants_no_places_until_it_is_let_go() -> None:
+    state = loaded()
+    state.handle(Arrived(1), 0.0)
+    assert state.handle(Held(True), 0.0) == []
+    assert state.handle(Arrived(2), 0.0) == []
+    assert state.handle(Held(False), 0.0) == [Grant(2)]
+
+
+def test_who_waits_when_a_held_model_is_evicted_has_it_loaded_again() -> None:
+    state = loaded()
+    state.handle(Held(True), 0.0)
+    state.handle(Arrived(1), 0.0)
+    assert state.handle(Evicted("for 'b'"), 1.0) == [Stop(1, "for 'b'")]
+    assert state.handle(Stopped(1), 2.0) == [StartLoad(2)]
 
 
 class AnyHistory(RuleBasedStateMachine):
@@ -277,7 +305,7 @@ class AnyHistory(RuleBasedStateMachine):
             case StartLoad(attempt):
                 assert (self.loading, self.up, self.stopping) == (None, None, None), "two workers for one entry"
                 self.loading = attempt
-            case Stop(attempt):
+            case Stop(attempt, _):
                 assert self.stopping is None and attempt in (self.loading, self.up)
                 self.stopping = attempt
             case EndRequests(attempt):
@@ -317,6 +345,16 @@ class AnyHistory(RuleBasedStateMachine):
         ticket = next(self.tickets)
         self.operators.add(ticket)
         self.tell(EnableAsked(ticket, is_enabled))
+
+    @rule(is_held=st.booleans())
+    def others_wait_for_its_memory(self, is_held: bool) -> None:
+        self.tell(Held(is_held))
+
+    @rule()
+    def others_get_its_memory(self) -> None:
+        may_leave = self.up is not None and self.stopping is None and not self.holding
+        self.tell(Evicted("for another"))
+        assert not may_leave or self.stopping is not None
 
     @precondition(lambda self: self.loading is not None)
     @rule(outcome=st.sampled_from([None, DEATH, BROKEN, NO_ROOM]), n_slots=st.integers(1, 4))
@@ -363,7 +401,7 @@ class AnyHistory(RuleBasedStateMachine):
         if not hasattr(self, "state"):
             return
         assert len(self.state.running) <= max(self.state.n_places, len(self.holding))
-        if self.state.phase is Phase.LOADED and self.state.waiting:
+        if self.state.phase is Phase.LOADED and self.state.waiting and not self.state.is_held:
             assert len(self.state.running) >= self.state.n_places
 
     @invariant()
