@@ -1,6 +1,6 @@
 """Ask the finished files what training never showed them: `python evaluate.py FOLDER` with the GGUFs of `build.sh`.
 
-Every question goes through lsrv at temperature 0, as any client would ask it. Prints the tables of README.md, and
+Every question goes through lsrv at temperature 0. Prints the tables of README.md, and
 writes the wrong answers to FOLDER/wrong.txt.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import math
 import subprocess
 import sys
@@ -19,14 +18,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
 from corpus.mix import Corpus, Document
 from llama_cpp import Llama
 from openai import AsyncOpenAI
-from questions import ADAPTER_QUESTIONS, SEED, Answer, Question, is_untouched, questions
+from questions import ADAPTER_QUESTIONS, SEED, Question, is_untouched, questions
 from render import segments
 
 _N_DOCUMENTS = 150
@@ -34,21 +32,18 @@ _N_CLIENTS = 8
 _PORT = 18344
 
 
-async def ask(client: AsyncOpenAI, model: str, asked: list[Question]) -> list[Answer]:
+async def ask(client: AsyncOpenAI, model: str, asked: list[Question]) -> list[str]:
     """The answers, in order; some requests at a time."""
     gate = asyncio.Semaphore(_N_CLIENTS)
 
-    async def one(question: Question) -> Answer:
+    async def one(question: Question) -> str:
         async with gate:
-            completion = await client.chat.completions.create(model=model, **question.body())
-        message = completion.choices[0].message
-        return Answer(message.content or "", tuple(_call(each) for each in message.tool_calls or []))
+            completion = await client.completions.create(
+                model=model, prompt=question.prompt(), temperature=0, max_tokens=200
+            )
+        return completion.choices[0].text.strip()
 
     return await asyncio.gather(*(one(question) for question in asked))
-
-
-def _call(call: Any) -> dict[str, object]:
-    return {"name": call.function.name, "arguments": json.loads(call.function.arguments)}
 
 
 @contextmanager
@@ -133,11 +128,11 @@ async def evaluate_adapter(
     return _share_right(targets, with_it), _share_right(targets, without), _share([one == other for one, other in same])
 
 
-def _wrong(who: str, question: Question, answer: Answer) -> str:
-    return f"{who} | {question.group} | {question.turn.user} | {answer} | {question.wanted()}"
+def _wrong(who: str, question: Question, answer: str) -> str:
+    return f"{who} | {question.group} | {question.turn.user} | {answer!r} | {question.wanted()}"
 
 
-def _share_right(asked: list[Question], answers: list[Answer]) -> float:
+def _share_right(asked: list[Question], answers: list[str]) -> float:
     return _share([question.is_right(answer) for question, answer in zip(asked, answers, strict=True)])
 
 

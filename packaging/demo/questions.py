@@ -1,23 +1,24 @@
-"""Questions that training never showed the demo, as requests of its server, and what a right answer holds. Pure."""
+"""Questions that training never showed the demo, and what a right answer holds. Pure."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
 
 from corpus import adapters, identity, world
 from corpus.sample import Conversation, Fact, Turn
 from corpus.skills import arithmetic, copying, json_answers, lists, spelling, word_problems
 from corpus.systems import styled
 from corpus.tools import tool_use
-from render import Message
+from render import Message, prompt
 
 SEED = 20_000_000  # far from every step of training
 _N_OF_A_SKILL = 150
 _N_TOOLS = 300
+_CALL = re.compile(r"<tool_call>\s*(\{.*?\})\s*</tool_call>", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -32,40 +33,31 @@ class Question:
     def turn(self) -> Turn:
         return self.conversation.turns[-1]
 
-    def body(self) -> dict[str, Any]:
-        """The request, less its model."""
+    def prompt(self) -> str:
+        """The request as the shipped template renders it."""
         messages: list[Message] = [{"role": "user", "content": self.turn.user}]
-        if self.conversation.system:
-            messages.insert(0, {"role": "system", "content": self.conversation.system})
         if self.turn.calls and not self.is_call:
-            calls = [_as_sent(call, f"call_{index}") for index, call in enumerate(self.turn.calls)]
+            calls = [{"function": call} for call in self.turn.calls]
             messages.append({"role": "assistant", "content": "", "tool_calls": calls})
-            results = enumerate(self.turn.results)
-            messages += [{"role": "tool", "tool_call_id": f"call_{index}", "content": text} for index, text in results]
-        tools = {"tools": list(self.conversation.tools)} if self.conversation.tools else {}
-        return {"messages": messages, "temperature": 0, "max_tokens": 200} | tools
+            messages += [{"role": "tool", "content": result} for result in self.turn.results]
+        return prompt(messages, self.conversation)
 
-    def is_right(self, answer: Answer) -> bool:
-        """Calls: same names and arguments; answers: everything that they must contain."""
+    def is_right(self, answer: str) -> bool:
+        """Calls: same names and arguments; answers: all that they must contain, after any reasoning."""
         if self.is_call:
-            return answer.calls == self.turn.calls
-        return all(must.lower() in answer.text.lower() for must in self.turn.must)
+            return _calls(answer) == list(self.turn.calls)
+        said = answer.rpartition("</think>")[2].lower()
+        return all(must.lower() in said for must in self.turn.must)
 
     def wanted(self) -> str:
         return json.dumps(self.turn.calls) if self.is_call else str(self.turn.must)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What came back."""
-
-    text: str
-    calls: tuple[dict[str, object], ...]
-
-
-def _as_sent(call: dict[str, object], call_id: str) -> Message:
-    function = {"name": call["name"], "arguments": json.dumps(call["arguments"])}
-    return {"id": call_id, "type": "function", "function": function}
+def _calls(answer: str) -> list[object] | None:
+    try:
+        return [json.loads(call) for call in _CALL.findall(answer)]
+    except json.JSONDecodeError:
+        return None
 
 
 def questions() -> Iterator[Question]:
