@@ -17,7 +17,8 @@ from lsrv.config.keys import Key, known_keys
 from lsrv.config.layer import KeyPath, Layer, Place, RawTable
 
 _PREFIX = "LSRV_"
-_OTHERS = frozenset({"LSRV_URL", "LSRV_API_KEY"})  # of the commands that talk to a running server
+# Of the commands that talk to a running server, and of the front door.
+_OTHERS = frozenset({"LSRV_URL", "LSRV_API_KEY", "LSRV_CACHE"})
 _SECTIONS = ("server", "global")
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 

@@ -51,6 +51,7 @@ class GgufHeader:
     pooling_type: int | None  # llama_pooling_type; None: not said
     is_causal: bool
     n_shards: int  # 1: not split
+    tensor_bytes: dict[str, int]  # bytes by type of tensor ("Q4_K"), the most first: what it is really made of
 
     @property
     def is_embedding(self) -> bool:
@@ -185,6 +186,7 @@ def _header(
         pooling_type=number(f"{arch}.pooling_type"),
         is_causal=keys.get(f"{arch}.attention.causal", True) is not False,
         n_shards=number("split.count") or 1,
+        tensor_bytes=dict(bytes_by_type.most_common()),
     )
 
 

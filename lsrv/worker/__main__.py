@@ -6,7 +6,7 @@ import argparse
 import os
 import socket
 
-from lsrv.worker.survival import prepare_process
+from lsrv.survival import prepare_process
 
 
 def main() -> None:

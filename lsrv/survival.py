@@ -1,4 +1,4 @@
-"""How a worker behaves as a process: it dies with its parent, never alone for it, and leaves Ctrl-C to it."""
+"""How a child of ours behaves as a process: it dies with its parent, never alone for it, and leaves Ctrl-C to it."""
 
 from __future__ import annotations
 
@@ -38,4 +38,4 @@ def _volunteer_for_oom_killer() -> None:
     try:
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_KILL)
     except OSError as error:  # some containers mount /proc read-only
-        sys.stderr.write(f"worker: can't raise oom_score_adj: {error}\n")
+        sys.stderr.write(f"can't raise oom_score_adj: {error}\n")
