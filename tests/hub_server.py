@@ -57,6 +57,7 @@ class Fault:
     host: Host | None = None
     times: int = 1
     status: int | None = None  # answer this instead
+    body: bytes | None = None  # answer these bytes instead
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     cut_after: int | None = None  # end the connection after that many bytes of body
     hold_after: int | None = None  # send that many bytes of body, then nothing more until `HubServer.release()`
@@ -301,6 +302,8 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.server.hub.answer(request)
         if fault.status is not None:
             answer = _error(fault.status, message="On demand")
+        if fault.body is not None:
+            answer = Answer(fault.status or 200, fault.body)
         self._send(request, answer, fault)
 
     do_HEAD = do_GET

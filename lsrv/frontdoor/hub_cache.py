@@ -14,6 +14,16 @@ def is_hub_id(model_id: str) -> bool:
     return _HUB_ID.fullmatch(model_id) is not None
 
 
+def is_revision(text: str) -> bool:
+    """Whether `text` can name a branch, a tag or a commit, and a file below `refs`."""
+    return _REVISION.fullmatch(text) is not None
+
+
+def repo_folder(cache: Path, repo_id: str) -> Path:
+    """Where `cache` keeps the repository: blobs/ETAG, snapshots/COMMIT/NAME (links to blobs), refs/REVISION."""
+    return cache / f"models--{repo_id.replace('/', '--')}"
+
+
 def default_cache() -> Path:
     """The cache that HF_HUB_CACHE, HF_HOME or XDG_CACHE_HOME name, else ~/.cache/huggingface/hub."""
     from huggingface_hub import constants
@@ -23,8 +33,8 @@ def default_cache() -> Path:
 
 def find_snapshot(cache: Path, repo_id: str, revision: str) -> Path | None:
     """The folder with the files of `repo_id` at `revision` (branch, tag or commit); None if it is not in the cache."""
-    repo = cache / f"models--{repo_id.replace('/', '--')}"
-    if not _REVISION.fullmatch(revision) or not repo.is_dir():
+    repo = repo_folder(cache, repo_id)
+    if not is_revision(revision) or not repo.is_dir():
         return None
     ref = repo / "refs" / revision
     commit = ref.read_text().strip() if ref.is_file() else revision
