@@ -13,8 +13,10 @@ from lsrv.cli.config import config
 from lsrv.cli.doctor import doctor
 from lsrv.cli.from_config import from_config, multi_model
 from lsrv.cli.ps import ps
+from lsrv.cli.quantize import quantize
 from lsrv.cli.serve import serve
 from lsrv.cli.verbs import load, reload, status, unload
+from lsrv.cli.weights import list_weights, rm
 from lsrv.errors import ConfigError, LsrvError
 
 EXIT_FAILED = 1
@@ -25,12 +27,28 @@ EXIT_USAGE = 2
 _COLOR = False if os.environ.get("NO_COLOR") else None
 
 
-_COMMANDS = (from_config, serve, multi_model, ps, load, unload, reload, status, config, doctor, completions)
+_COMMANDS = (
+    from_config,
+    serve,
+    multi_model,
+    ps,
+    load,
+    unload,
+    reload,
+    status,
+    quantize,
+    list_weights,
+    rm,
+    config,
+    doctor,
+    completions,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "color": _COLOR})
 @click.command_panel("Serve", commands=["from-config", "serve"])
 @click.command_panel("A running server", commands=["ps", "load", "unload", "reload", "status"])
+@click.command_panel("Weights", commands=["quantize", "list", "rm"])
 @click.command_panel("This machine", commands=["config", "doctor", "completions"])
 @click.version_option(lsrv.__version__, prog_name="lsrv")
 def cli() -> None:

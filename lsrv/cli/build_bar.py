@@ -1,0 +1,64 @@
+"""One bar for weights that are being built, on a terminal; lines for each stage elsewhere. Ctrl-C gives up cleanly."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Generator
+from types import FrameType
+
+import rich_click as click
+
+from lsrv.frontdoor.building import BuildProgress, Cancel, OnProgress
+
+
+@contextlib.contextmanager
+def build_bar() -> Generator[tuple[OnProgress, Cancel], None, None]:
+    """What the front door's steps are given: their progress is drawn on stderr, and the first Ctrl-C cancels them."""
+    cancel = Cancel()
+
+    def give_up(_number: int, _frame: FrameType | None) -> None:
+        cancel.set()
+
+    assert threading.current_thread() is threading.main_thread()  # signals are its business
+    before = signal.signal(signal.SIGINT, give_up)
+    try:
+        if sys.stderr.isatty():
+            with _drawn() as on_progress:
+                yield on_progress, cancel
+        else:
+            yield _said(), cancel
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _drawn() -> Generator[OnProgress, None, None]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task("", total=None, visible=False)
+
+        def on_progress(progress: BuildProgress) -> None:
+            text = f"{progress.stage} {progress.what}"
+            total = progress.n_bytes_total or None
+            bars.update(task, description=text, completed=progress.n_bytes, total=total, visible=True)
+
+        yield on_progress
+
+
+def _said() -> OnProgress:
+    """One line on stderr when a stage begins: for logs and pipes."""
+    said: set[str] = set()
+
+    def on_progress(progress: BuildProgress) -> None:
+        text = f"{progress.stage} {progress.what}"
+        if text not in said:
+            said.add(text)
+            click.echo(text, err=True)
+
+    return on_progress

@@ -1,0 +1,43 @@
+"""`lsrv quantize SRC`: a smaller GGUF of one that is here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rich_click as click
+
+
+@click.command()
+@click.argument("source", metavar="SRC")
+@click.option("--quant", default="4", show_default=True, help="A width (2 3 4 5 6 8) or a name, e.g. Q5_K_M, IQ4_XS.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@click.option("--imatrix", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Importance matrix.")
+@click.option("--threads", type=click.IntRange(1), help="Threads; all cores of this process unless given.")
+def quantize(source: str, quant: str, output: Path | None, imatrix: Path | None, threads: int | None) -> None:
+    """Quantize SRC: a GGUF, a folder with one, or a model in the Hugging Face cache.
+
+    Without -o the result goes to lsrv's own cache, where `lsrv list` shows it. An importance matrix beside SRC is used.
+    """
+    from lsrv.cli.build_bar import build_bar
+    from lsrv.cli.weights import composition
+    from lsrv.frontdoor import read_header, resolve
+    from lsrv.frontdoor.quantize import imatrix_beside
+    from lsrv.frontdoor.quantize import quantize as write
+    from lsrv.frontdoor.quantized import keep_quantized
+    from lsrv.units import size
+
+    weights = resolve(source)
+    if imatrix is None and (imatrix := imatrix_beside(weights.path)) is not None:
+        click.echo(f"with the importance matrix {imatrix}", err=True)
+    with build_bar() as (on_progress, cancel):
+        if output is not None:
+            path = write(
+                weights.path, output, quant, imatrix=imatrix, n_threads=threads, on_progress=on_progress, cancel=cancel
+            )
+        else:
+            path = keep_quantized(
+                weights, quant, imatrix=imatrix, n_threads=threads, on_progress=on_progress, cancel=cancel
+            ).path
+    header = read_header(path)
+    click.echo(path)
+    click.echo(f"{size(header.size_bytes)}, {composition(header.quantization, header.tensor_bytes)}", err=True)
