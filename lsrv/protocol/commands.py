@@ -71,6 +71,16 @@ class Load(msgspec.Struct, frozen=True, tag="load"):
     params: LoadParams
 
 
+class Plan(msgspec.Struct, frozen=True, tag="plan"):
+    """What would a load of `params` take? Only for a worker without a model, which answers `Planned` or `PlanFailed`.
+
+    It may be asked again, and may load afterwards.
+    """
+
+    params: LoadParams
+    n_ctx_seqs: list[int] = []  # one plan for each; empty: for what params.n_ctx_seq means
+
+
 class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_defaults=True):
     """One generation. Exactly one of `messages` (chat, rendered by the model's template) and `prompt` is set.
 
@@ -128,4 +138,4 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """Free the model and exit; requests still running end with `Failed`."""
 
 
-Command = Load | Generate | Embed | Tokenize | Detokenize | Abort | Stop
+Command = Load | Plan | Generate | Embed | Tokenize | Detokenize | Abort | Stop

@@ -71,6 +71,43 @@ class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
     error: ErrorInfo
 
 
+class ContextPlan(msgspec.Struct, frozen=True):
+    """What a load with this context would take. In `memory.by_device`, "CPU" is all that lies in RAM."""
+
+    n_ctx_seq: int
+    n_slots: int
+    memory: MemoryUse
+
+    @property
+    def total_bytes(self) -> int:
+        """On all devices together."""
+        return sum(self.memory.by_device.values())
+
+
+class DeviceMemory(msgspec.Struct, frozen=True):
+    """A device with memory of its own, now."""
+
+    free_bytes: int
+    total_bytes: int
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True, tag="planned"):
+    """Exact sizes, with nothing loaded."""
+
+    arch: str
+    quantization: str
+    n_params: int
+    n_ctx_train: int
+    contexts: list[ContextPlan]  # in the order asked for
+    devices: dict[str, DeviceMemory] = {}
+
+
+class PlanFailed(msgspec.Struct, frozen=True, tag="plan_failed"):
+    """The load would be refused, too."""
+
+    error: ErrorInfo
+
+
 class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
     """A token, log p (natural, clamped to >= -9999), its bytes, and the likeliest alternatives."""
 
@@ -164,5 +201,17 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
 
 
 Event = (
-    Ready | Progress | Loaded | LoadFailed | Accepted | Step | Failed | Embedded | Tokenized | Detokenized | Heartbeat
+    Ready
+    | Progress
+    | Loaded
+    | LoadFailed
+    | Planned
+    | PlanFailed
+    | Accepted
+    | Step
+    | Failed
+    | Embedded
+    | Tokenized
+    | Detokenized
+    | Heartbeat
 )

@@ -18,8 +18,8 @@ import msgspec
 import psutil
 
 from lsrv.errors import AbortedError, LsrvError, RequestError, StartFailedError, UnresponsiveError, from_info
-from lsrv.protocol.commands import Abort, Detokenize, Embed, Generate, Load, LoadParams, Stop, Tokenize
-from lsrv.protocol.events import Event, Heartbeat, Loaded, LoadFailed, ModelInfo, Progress, Ready
+from lsrv.protocol.commands import Abort, Detokenize, Embed, Generate, Load, LoadParams, Plan, Stop, Tokenize
+from lsrv.protocol.events import Event, Heartbeat, Loaded, LoadFailed, ModelInfo, PlanFailed, Planned, Progress, Ready
 from lsrv.registry.death import death_error, last_words
 from lsrv.registry.environment import worker_environment
 from lsrv.registry.inflight import InFlight, Receiver
@@ -48,6 +48,7 @@ class WorkerProcess:
         self._transport: asyncio.SubprocessTransport | None = None
         self._ready: asyncio.Future[Ready] = self._loop.create_future()
         self._loaded: asyncio.Future[Loaded | LoadFailed] = self._loop.create_future()
+        self._planned: asyncio.Future[Planned | PlanFailed] | None = None
         self._on_progress: Callable[[Progress], None] | None = None
         self._reason: LsrvError | None = None  # why we are ending it ourselves
         self._is_link_open = True
@@ -114,6 +115,23 @@ class WorkerProcess:
                 f"{self.label} (pid {self.pid}) was not ready within {self._deadlines.start_s:g} s",
                 log=last_words(self._log.lines()),
             ) from None
+
+    async def plan(self, params: LoadParams, n_ctx_seqs: Sequence[int] = ()) -> Planned:
+        """What a load of `params` would take, exactly, for each context size; the worker can still load anything.
+
+        One at a time, and before `load`. Raises what a load would raise, CrashedError or UnresponsiveError.
+        """
+        self._planned = self._loop.create_future()
+        self._link.send(Plan(params, list(n_ctx_seqs)))
+        try:
+            async with asyncio.timeout(self._deadlines.step_s):
+                outcome = await self._or_death(self._planned)
+        except TimeoutError:
+            self._on_silence(self._deadlines.step_s)
+            raise await self.dead from None
+        if isinstance(outcome, Planned):
+            return outcome
+        raise from_info(outcome.error)
 
     async def load(self, params: LoadParams, on_progress: Callable[[Progress], None]) -> ModelInfo:
         """Put a model into the worker. Raises what the worker reports, CrashedError or UnresponsiveError."""
@@ -199,6 +217,9 @@ class WorkerProcess:
             _settle(self._ready, event)
         elif isinstance(event, Loaded | LoadFailed):
             _settle(self._loaded, event)
+        elif isinstance(event, Planned | PlanFailed):
+            if self._planned is not None:
+                _settle(self._planned, event)
         else:
             self._in_flight.dispatch(event)
 

@@ -7,9 +7,10 @@ import time
 
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.loading import load_model
+from lsrv.engine.memory_plan import plan_memory
 from lsrv.errors import LoadFailedError
-from lsrv.protocol.commands import Command, Load, LoadParams, Stop
-from lsrv.protocol.events import Loaded, LoadFailed, LoadStage, Progress, Ready
+from lsrv.protocol.commands import Command, Load, LoadParams, Plan, Stop
+from lsrv.protocol.events import Loaded, LoadFailed, LoadStage, PlanFailed, Planned, Progress, Ready
 from lsrv.worker.channel import Channel
 from lsrv.worker.service import EmbeddingService, GenerationService, Service
 
@@ -45,8 +46,16 @@ class Worker:
             for command in self._channel.receive(_HEARTBEAT_S):
                 if isinstance(command, Load):
                     return command.params
+                if isinstance(command, Plan):
+                    self._channel.send(self._plan(command))
                 if isinstance(command, Stop):
                     raise EOFError
+
+    def _plan(self, command: Plan) -> Planned | PlanFailed:
+        try:
+            return plan_memory(self._backend, command.params, command.n_ctx_seqs)
+        except LoadFailedError as error:
+            return PlanFailed(error.info())
 
     def _load(self, params: LoadParams) -> Service | None:
         try:

@@ -11,7 +11,7 @@ from lsrv.engine.llama.context import DecodeError
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.loading import LoadedModel
 from lsrv.errors import LsrvError, UnsupportedCapabilityError
-from lsrv.protocol.commands import Abort, Command, Detokenize, Embed, Generate, Load, Stop, Tokenize
+from lsrv.protocol.commands import Abort, Command, Detokenize, Embed, Generate, Load, Plan, Stop, Tokenize
 from lsrv.protocol.events import (
     Accepted,
     Delta,
@@ -160,7 +160,7 @@ class EmbeddingService:
 
 def _handle_common(command: Command, intake: Intake, vocab: Vocab) -> list[Event]:
     """Commands that every model answers at once; a request of the wrong kind is told so."""
-    if isinstance(command, Load | Stop | Abort):
+    if isinstance(command, Load | Plan | Stop | Abort):
         return []
     try:
         return [_answer(command, intake, vocab)]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections import deque
-from typing import Any
 
-from lsrv.engine.llama.library import lib
+from lsrv.engine.llama.library import ggml, lib
 
 _WARNING = 3  # ggml_log_level: 1 debug, 2 info, 3 warning, 4 error, 5 continues the line before
 _CONTINUED = 5
@@ -62,20 +61,7 @@ class Backend:
     @property
     def devices(self) -> list[str]:
         """Names of the backend devices, e.g. ["CUDA0", "CPU"]. Source: ggml_backend_dev_name of ggml-backend.h."""
-        ggml = _libggml()
         return [
             ggml.ggml_backend_dev_name(ggml.ggml_backend_dev_get(i)).decode()
             for i in range(ggml.ggml_backend_dev_count())
         ]
-
-
-def _libggml() -> Any:
-    """libggml with the signatures that llama-cpp-python leaves out."""
-    from llama_cpp._ggml import libggml  # the binding offers no public way to ggml's own functions
-
-    libggml.ggml_backend_dev_count.restype = ctypes.c_size_t
-    libggml.ggml_backend_dev_get.argtypes = [ctypes.c_size_t]
-    libggml.ggml_backend_dev_get.restype = ctypes.c_void_p
-    libggml.ggml_backend_dev_name.argtypes = [ctypes.c_void_p]
-    libggml.ggml_backend_dev_name.restype = ctypes.c_char_p
-    return libggml

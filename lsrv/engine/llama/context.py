@@ -97,6 +97,11 @@ class Context:
         self.n_ctx_seq: int = lib.llama_n_ctx_seq(self.handle)
         self.pooling = _POOLING_NAMES.get(lib.llama_pooling_type(self.handle), "none")
 
+    def free(self) -> None:
+        """Give everything back; nothing else may be called then. Source: llama_free."""
+        lib.llama_free(self.handle)
+        self.handle = None
+
     def decode(self, batch: Batch) -> None:
         """Run `batch` and wait for it. Raises DecodeError. Source: llama_decode. Releases the GIL."""
         batch.raw.n_tokens = batch.n_tokens

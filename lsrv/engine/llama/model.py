@@ -22,22 +22,33 @@ _GUESSED = 1024  # LLAMA_FTYPE_GUESSED: the file doesn't say, llama.cpp derived 
 
 
 class Model:
-    """llama_model. Freed with the process: a worker holds one model until it exits."""
+    """llama_model. A loaded one is freed with the process: a worker holds one until it exits."""
 
-    def __init__(self, params: LoadParams, on_progress: Callable[[float], None]) -> None:
+    def __init__(
+        self, params: LoadParams, on_progress: Callable[[float], None], *, is_only_planned: bool = False
+    ) -> None:
         """Read the weights of `params.model_path`; `on_progress` gets 0..1.
 
+        `is_only_planned`: the vocabulary and the shapes alone; contexts of it are planned, too, and can't decode.
         Raises LoadFailedError if llama.cpp refuses the file. Source: llama_model_load_from_file.
         """
         # llama.cpp keeps pointers to these for the whole load.
         self._on_progress = _progress_callback(on_progress)
         self._tensor_split = _tensor_split(params.tensor_split)
         raw = self._params(params)
+        if is_only_planned:
+            raw.no_alloc = True
+            raw.load_mode = lib.LLAMA_LOAD_MODE_NONE  # a map of the file would count as allocated
         self.handle: int | None = lib.llama_model_load_from_file(params.model_path.encode(), raw)
         if self.handle is None:
             raise LoadFailedError(f"llama.cpp can't load {params.model_path}")
         self.vocab = Vocab(lib.llama_model_get_vocab(self.handle))
         self.arch = self.meta("general.architecture") or "unknown"
+
+    def free(self) -> None:
+        """Give everything back; its contexts are freed before. Source: llama_model_free."""
+        lib.llama_model_free(self.handle)
+        self.handle = None
 
     def _params(self, params: LoadParams) -> Any:
         raw = lib.llama_model_default_params()

@@ -1,0 +1,87 @@
+"""What a load would take, exactly, for several context sizes at once; nothing but the vocabulary is read into memory.
+
+llama.cpp builds the model and its worst-case graphs without buffers (`no_alloc`) and says what they would need. Only
+recurrent state (Mamba and hybrids) is really allocated meanwhile: a few MB per slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from lsrv.engine.fit import fit_params
+from lsrv.engine.llama.backend import Backend
+from lsrv.engine.llama.breakdown import RAM, DeviceBytes, device_memory, memory_breakdown
+from lsrv.engine.llama.context import Context
+from lsrv.engine.llama.model import Model
+from lsrv.engine.memory import memory_use
+from lsrv.errors import LoadFailedError
+from lsrv.protocol.commands import LoadParams
+from lsrv.protocol.events import ContextPlan, DeviceMemory, MemoryUse, Planned
+
+_N_LOG_LINES = 12
+_LOG_STEP_BYTES = 1024 * 1024 // 100  # llama.cpp's log has two decimals of a MiB
+
+
+def plan_memory(backend: Backend, params: LoadParams, n_ctx_seqs: Sequence[int]) -> Planned:
+    """One plan for each of `n_ctx_seqs`; for what `params.n_ctx_seq` means if there is none.
+
+    Raises LoadFailedError for what a load would refuse, with llama.cpp's last log lines in its fields.
+    """
+    backend.log.lines.clear()
+    try:
+        model = Model(params, lambda fraction: None, is_only_planned=True)
+        try:
+            wanted = n_ctx_seqs or [params.n_ctx_seq]
+            return _planned(model, [_plan_context(backend, model, params, n_ctx_seq) for n_ctx_seq in wanted])
+        finally:
+            model.free()
+    except LoadFailedError as error:
+        raise LoadFailedError(error.message, log=backend.log.tail(_N_LOG_LINES)) from error
+
+
+def _plan_context(backend: Backend, model: Model, params: LoadParams, n_ctx_seq: int) -> ContextPlan:
+    params = fit_params(msgspec.structs.replace(params, n_ctx_seq=n_ctx_seq), model)
+    backend.log.lines.clear()
+    context = Context(model, params)
+    try:
+        logged = memory_use(backend.log.lines)
+        memory = _memory(memory_breakdown(context), logged)
+    finally:
+        context.free()
+    return ContextPlan(n_ctx_seq=params.n_ctx_seq, n_slots=params.n_slots, memory=memory)
+
+
+def _memory(parts: Sequence[DeviceBytes], logged: MemoryUse) -> MemoryUse:
+    """The breakdown, and the output buffer, which only the log tells (it is allocated even here, in RAM).
+
+    The log says the compute buffers, too, rounded: were the breakdown read wrongly, they would differ.
+    """
+    compute_bytes = sum(part.compute for part in parts)
+    if abs(compute_bytes - logged.compute_bytes) > _LOG_STEP_BYTES * len(parts):
+        raise LoadFailedError(
+            f"llama.cpp's log says {logged.compute_bytes} bytes of compute buffers, its breakdown {compute_bytes}; "
+            "install the llama-cpp-python that lsrv asks for"
+        )
+    by_device = {RAM: logged.output_bytes}
+    for part in parts:
+        by_device[part.device] = by_device.get(part.device, 0) + part.weights + part.context + part.compute
+    return MemoryUse(
+        weights_bytes=sum(part.weights for part in parts),
+        kv_bytes=sum(part.context for part in parts),
+        compute_bytes=compute_bytes,
+        output_bytes=logged.output_bytes,
+        by_device=by_device,
+    )
+
+
+def _planned(model: Model, contexts: list[ContextPlan]) -> Planned:
+    return Planned(
+        arch=model.arch,
+        quantization=model.quantization,
+        n_params=model.n_params,
+        n_ctx_train=model.n_ctx_train,
+        contexts=contexts,
+        devices={name: DeviceMemory(free, total) for name, (free, total) in device_memory().items()},
+    )
