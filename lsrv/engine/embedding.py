@@ -71,7 +71,7 @@ class EmbeddingEngine:
         """Forget every request, after a DecodeError; returns them."""
         failed = list({id(request): request for request, _ in self._waiting}.values())
         self._waiting.clear()
-        self._context.clear_memory()
+        self._context.memory.clear()
         return failed
 
     def step(self) -> list[EmbeddingRequest]:
@@ -80,7 +80,7 @@ class EmbeddingEngine:
         Raises DecodeError.
         """
         started = time.perf_counter()
-        self._context.clear_memory()
+        self._context.memory.clear()
         packed = self._fill_batch()
         computed = time.perf_counter()
         try:

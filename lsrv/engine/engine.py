@@ -12,9 +12,9 @@ from lsrv.engine.llama.candidates import Candidates, FloatRow
 from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.logprobs import token_logprob
+from lsrv.engine.prefix.cache import PrefixCache
 from lsrv.engine.scheduler import plan_prefill
 from lsrv.engine.sequence import Output, Sequence, SequenceState
-from lsrv.engine.slots import Slots
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import FinishReason
 
@@ -37,15 +37,14 @@ class EngineCounts:
 class Engine:
     """Continuous batching over the slots of one context. Every method belongs to one thread."""
 
-    def __init__(self, context: Context, vocab: Vocab, params: LoadParams, n_swa: int) -> None:
+    def __init__(self, context: Context, vocab: Vocab, params: LoadParams, cache: PrefixCache) -> None:
         self._context = context
         self._vocab = vocab
-        self._n_swa = n_swa
+        self._cache = cache
         self._n_batch = params.n_batch
         self._n_ubatch = params.n_ubatch
         self._batch = Batch(params.n_batch)
         self._candidates = Candidates(vocab.n_tokens)
-        self._slots = Slots(params.n_slots)
         self._waiting: deque[Sequence] = deque()
         self._running: list[Sequence] = []
         self.counts = EngineCounts()
@@ -97,23 +96,17 @@ class Engine:
         failed = [*self._running, *self._waiting]
         self._running.clear()
         self._waiting.clear()
-        self._slots = Slots(len(self._slots))
-        self._context.clear_memory()
+        self._cache.clear()
         return failed
 
     def _admit(self, now: float) -> None:
-        while self._waiting and self._slots.can_take():
+        while self._waiting and self._cache.can_take():
             sequence = self._waiting.popleft()
-            slot, n_known = self._slots.take(sequence.prompt)
-            # The last prompt token is always computed: its logits choose the first new token.
-            n_keep = min(n_known, len(sequence.prompt) - 1) if sequence.can_reuse_cache else 0
-            sequence.seq_id = slot.seq_id
-            sequence.n_cached = self._context.keep_prefix(slot.seq_id, n_keep, self._n_swa)
-            sequence.n_past = sequence.n_cached
             sequence.scheduled_at = now
             sequence.state = SequenceState.PREFILL
-            self.counts.n_cached_tokens += sequence.n_cached
+            self._cache.take(sequence)
             self._running.append(sequence)
+        self._cache.join_leaders()
 
     def _fill_batch(self) -> list[Sequence]:
         """Write the next batch; returns the sequences that get a token from it, in the order of its output rows.
@@ -136,9 +129,10 @@ class Engine:
 
     def _plan_prefill(self) -> dict[int, int]:
         """How many prompt tokens of which seq_id this step reads; who came first is served first."""
-        prefilling = [sequence for sequence in self._running if sequence.state is SequenceState.PREFILL]
-        n_remaining = [len(sequence.prompt) - sequence.n_past for sequence in prefilling]
+        prefilling = [each for each in self._running if each.state is SequenceState.PREFILL]
         n_decoding = len(self._running) - len(prefilling)
+        prefilling = [each for each in prefilling if not self._cache.is_following(each)]
+        n_remaining = [self._cache.n_readable(sequence) - sequence.n_past for sequence in prefilling]
         chunks = plan_prefill(n_remaining, n_decoding, self._n_batch, self._n_ubatch)
         return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}
 
@@ -151,6 +145,7 @@ class Engine:
         self.counts.n_prefill_tokens += n_tokens
         if is_last:
             sequence.state = SequenceState.DECODE
+            self.counts.n_cached_tokens += sequence.n_cached
         return is_last
 
     def _sample(self, sampled: list[Sequence], now: float) -> list[Output]:
@@ -196,5 +191,5 @@ class Engine:
             self._waiting.remove(sequence)
         else:
             self._running.remove(sequence)
-            self._slots.release(sequence.seq_id, sequence.tokens_in_cache())
+            self._cache.release(sequence)
         sequence.state = SequenceState.FINISHED

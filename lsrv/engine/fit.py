@@ -17,6 +17,8 @@ AUTO_CTX_SEQ = 4096  # enough for a chat, small enough for a laptop at AUTO_SLOT
 AUTO_SLOTS = 4
 _EMBEDDING_CTX_SEQ = 2048
 _EMBEDDING_SLOTS = 32
+_CACHE_BYTES_MAX = 2 * 1024**3
+_CACHE_SHARE = 8
 _ONE_THREAD_BYTES = 16 * 1024 * 1024
 
 
@@ -39,7 +41,18 @@ def _fit_generation(params: LoadParams, model: Model) -> LoadParams:
     n_slots = params.n_slots or AUTO_SLOTS
     n_ctx_seq = params.n_ctx_seq or min(model.n_ctx_train, AUTO_CTX_SEQ)
     n_batch = max(params.n_batch, n_slots)  # every slot's next token must fit one batch
-    return msgspec.structs.replace(params, n_slots=n_slots, n_ctx_seq=n_ctx_seq, n_batch=n_batch)
+    return msgspec.structs.replace(
+        params,
+        n_slots=n_slots,
+        n_ctx_seq=n_ctx_seq,
+        n_batch=n_batch,
+        cache_ram_bytes=_good_cache_bytes() if params.cache_ram_bytes < 0 else params.cache_ram_bytes,
+    )
+
+
+def _good_cache_bytes() -> int:
+    """A part of what is free now: enough for some long chats, and nothing that other programs would miss."""
+    return min(_CACHE_BYTES_MAX, psutil.virtual_memory().available // _CACHE_SHARE)
 
 
 def _fit_embedding(params: LoadParams, model: Model) -> LoadParams:

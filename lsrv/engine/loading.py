@@ -16,6 +16,8 @@ from lsrv.engine.llama.batch import Batch
 from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.model import Model
 from lsrv.engine.memory import memory_use
+from lsrv.engine.prefix.cache import PrefixCache
+from lsrv.engine.prefix.store import SequenceStore
 from lsrv.engine.sampling import model_defaults
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
@@ -23,6 +25,7 @@ from lsrv.protocol.events import LoadStage, ModelInfo
 
 _N_WARMUP_TOKENS = 8  # more than one: the paths for matrices fault apart from those for vectors
 _N_LOG_LINES = 12
+_LEADS_PER_UBATCH = 4  # to wait is one more step for the follower: as long as reading about a quarter of a ubatch
 
 OnProgress = Callable[[LoadStage, float], None]
 
@@ -62,9 +65,19 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) ->
         params=params,
         info=_describe(model, context, params, log, time.perf_counter() - started),
         sampling_defaults=model_defaults(model.meta),
-        generation=None if params.is_embedding else Engine(context, model.vocab, params, model.n_swa),
+        generation=None if params.is_embedding else _engine(context, model, params),
         embedding=EmbeddingEngine(context, params, model.n_embd) if params.is_embedding else None,
     )
+
+
+def _engine(context: Context, model: Model, params: LoadParams) -> Engine:
+    cache = PrefixCache(
+        context.memory,
+        params.n_slots,
+        n_worth_waiting=params.n_ubatch // _LEADS_PER_UBATCH,
+        store=SequenceStore(params.cache_ram_bytes),
+    )
+    return Engine(context, model.vocab, params, cache)
 
 
 def _warm_up(context: Context, model: Model, params: LoadParams) -> None:
@@ -74,7 +87,7 @@ def _warm_up(context: Context, model: Model, params: LoadParams) -> None:
     if params.is_embedding:
         batch.ask_all_outputs()
     context.decode(batch)
-    context.clear_memory()
+    context.memory.clear()
 
 
 def _describe(model: Model, context: Context, params: LoadParams, log: Sequence[str], load_s: float) -> ModelInfo:

@@ -7,33 +7,42 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lsrv.engine.llama.vocab import Tokens
+from lsrv.engine.sequence import Sequence
 
-_N_WORTH_KEEPING = 32  # tokens; fewer are read again sooner than a stream apart from the others is computed
 _EMPTY: Tokens = np.empty(0, np.int32)
 
 
 @dataclass(slots=True, eq=False)
 class Slot:
+    """A seat. `tokens`: those whose cells are in memory, in order; while it is busy, the prompt of its sequence."""
+
     seq_id: int
-    is_busy: bool = False
-    cached: Tokens = field(default_factory=lambda: _EMPTY)  # tokens whose cells are in memory, in order
-    released_step: int = 0
+    tokens: Tokens = field(default_factory=lambda: _EMPTY)
+    sequence: Sequence | None = None
+    turn: int = 0  # rises with every slot taken or released
 
+    @property
+    def is_busy(self) -> bool:
+        return self.sequence is not None
 
-def n_common_prefix(a: Tokens, b: Tokens) -> int:
-    """How many leading tokens `a` and `b` share."""
-    n = min(len(a), len(b))
-    differing = np.flatnonzero(a[:n] != b[:n])
-    return int(differing[0]) if len(differing) else n
+    @property
+    def n_held(self) -> int:
+        """How many of `tokens` have cells."""
+        return len(self.tokens) if self.sequence is None else min(self.sequence.n_past, len(self.tokens))
+
+    @property
+    def n_past(self) -> int:
+        """How many tokens have cells, generated ones included."""
+        return len(self.tokens) if self.sequence is None else self.sequence.n_past
 
 
 class Slots:
-    """The slots of one context: free, busy, and what free ones still remember."""
+    """The slots of one context, free and busy."""
 
     def __init__(self, n_slots: int) -> None:
         self._slots = [Slot(seq_id) for seq_id in range(n_slots)]
+        self._n_turns = 0
         self.n_busy = 0
-        self._n_released = 0
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -44,34 +53,42 @@ class Slots:
     def can_take(self) -> bool:
         return self.n_busy < len(self._slots)
 
-    def take(self, tokens: Tokens) -> tuple[Slot, int]:
-        """The best free slot for `tokens`, and how many of them it remembers. Needs `can_take`.
+    def choose(self, near: Slot | None = None) -> Slot:
+        """The best free slot. Needs `can_take`.
 
-        1. The one that remembers most of them, if that saves a prefill worth speaking of.
-        2. Else the one with the most busy neighbours: streams side by side share a pass over the weights.
-        3. Of equals the one that remembers more, then the one unused longest, so that memories live long.
+        1. The one with the most busy neighbours: streams side by side share a pass over the weights.
+        2. Of equals `near`, which holds what is wanted; then an empty one, then the one unused longest.
         """
-        known = {slot.seq_id: n_common_prefix(slot.cached, tokens) for slot in self._slots if not slot.is_busy}
 
-        def rank(seq_id: int) -> tuple[int, int, int, int]:
-            n_known = known[seq_id]
-            n_worth = n_known if n_known >= _N_WORTH_KEEPING else 0
-            return n_worth, self._n_busy_neighbours(seq_id), n_known, -self._slots[seq_id].released_step
+        def rank(slot: Slot) -> tuple[int, bool, bool, int]:
+            return self._n_busy_neighbours(slot.seq_id), slot is near, not len(slot.tokens), -slot.turn
 
-        best = self._slots[max(known, key=rank)]
-        best.is_busy = True
-        self.n_busy += 1
-        return best, known[best.seq_id]
+        return max((slot for slot in self._slots if not slot.is_busy), key=rank)
 
     def _n_busy_neighbours(self, seq_id: int) -> int:
         beside = self._slots[max(0, seq_id - 1) : seq_id + 2]
         return sum(slot.is_busy for slot in beside)
 
-    def release(self, seq_id: int, cached: Tokens) -> None:
-        """Free a slot; `cached` are the tokens its cells hold now."""
-        slot = self._slots[seq_id]
-        slot.is_busy = False
-        slot.cached = cached
+    def take(self, slot: Slot, sequence: Sequence) -> None:
+        """Give a free slot to a sequence."""
+        slot.sequence, slot.tokens = sequence, sequence.prompt
+        sequence.seq_id = slot.seq_id
+        self.n_busy += 1
+        self._mark(slot)
+
+    def release(self, slot: Slot) -> None:
+        """Free a slot; its tokens are those that its sequence leaves in memory."""
+        assert slot.sequence is not None
+        slot.tokens = slot.sequence.tokens_in_cache()
+        slot.sequence = None
         self.n_busy -= 1
-        self._n_released += 1
-        slot.released_step = self._n_released
+        self._mark(slot)
+
+    def by_last_use(self) -> list[Slot]:
+        """Slots that hold something: busy ones, then the others from the last released on."""
+        held = [slot for slot in self._slots if slot.n_past]
+        return sorted(held, key=lambda slot: (slot.is_busy, slot.turn), reverse=True)
+
+    def _mark(self, slot: Slot) -> None:
+        self._n_turns += 1
+        slot.turn = self._n_turns

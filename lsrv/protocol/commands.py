@@ -26,6 +26,7 @@ class LoadParams(msgspec.Struct, frozen=True, kw_only=True):
     n_batch: int = 2048
     n_ubatch: int = 512
     kv: KvMode = "split"
+    cache_ram_bytes: int = -1  # host memory for sequences that lost their slot; 0: none, -1: chosen
     cache_type_k: str = "f16"
     cache_type_v: str = "f16"
     flash_attention: FlashAttention = "auto"

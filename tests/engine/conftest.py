@@ -31,7 +31,7 @@ def backend() -> Backend:
 @pytest.fixture(scope="session")
 def load_stories(backend: Backend) -> LoadStories:
     def load(**params: object) -> LoadedModel:
-        given = {"n_ctx_seq": 256, "n_slots": 4, "n_threads": 1} | params
+        given = {"n_ctx_seq": 256, "n_slots": 4, "n_threads": 1, "cache_ram_bytes": 0} | params
         return load_model(backend, LoadParams(model_path=str(STORIES), **given), lambda _stage, _fraction: None)
 
     return load

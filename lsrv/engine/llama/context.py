@@ -1,15 +1,18 @@
-"""A llama_context: decode a batch, read its outputs, edit its memory. Knows no request."""
+"""A llama_context: decode a batch, read its outputs; its memory has a class of its own. Knows no request."""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lsrv.engine.llama.adapter import Adapter
 from lsrv.engine.llama.batch import Batch
 from lsrv.engine.llama.library import lib
+from lsrv.engine.llama.memory import Memory
 from lsrv.engine.llama.model import Model
 from lsrv.errors import LoadFailedError, LsrvError
 from lsrv.protocol.commands import LoadParams
@@ -56,7 +59,7 @@ class DecodeError(LsrvError):
 
 
 class Context:
-    """llama_context with its memory. Every method belongs to the engine thread."""
+    """llama_context. Every method belongs to the engine thread."""
 
     def __init__(self, model: Model, params: LoadParams) -> None:
         """Allocate KV cache and compute buffers; `params` has no "choose for me" values left.
@@ -90,7 +93,7 @@ class Context:
                 f"llama.cpp can't make a context of {params.n_slots} x {params.n_ctx_seq} tokens "
                 f"for {params.model_path}; lower context_length or slots"
             )
-        self._memory = lib.llama_get_memory(self.handle)
+        self.memory = Memory(self.handle, model, is_shared=params.kv == "shared")
         self._n_vocab = model.vocab.n_tokens
         self._logits_at: tuple[int, int] = (0, 0)
         self._logits: FloatRows = np.empty((0, self._n_vocab), np.float32)
@@ -101,6 +104,15 @@ class Context:
         """Give everything back; nothing else may be called then. Source: llama_free."""
         lib.llama_free(self.handle)
         self.handle = None
+
+    def use_adapters(self, adapters: Sequence[tuple[Adapter, float]]) -> None:
+        """Decode with these and their weights, and with no others, from now on. Source: llama_set_adapters_lora.
+
+        Without effect if they are in use already; else the next decode reserves its buffers anew, which takes time.
+        """
+        handles = (lib.llama_adapter_lora_p_ctypes * len(adapters))(*(adapter.handle for adapter, _ in adapters))
+        weights = (ctypes.c_float * len(adapters))(*(weight for _, weight in adapters))
+        lib.llama_set_adapters_lora(self.handle, handles, len(adapters), weights)
 
     def decode(self, batch: Batch) -> None:
         """Run `batch` and wait for it. Raises DecodeError. Source: llama_decode. Releases the GIL."""
@@ -122,26 +134,6 @@ class Context:
     def pooled_embedding(self, seq_id: int, n_embd: int) -> npt.NDArray[np.float32]:
         """A copy of the pooled vector of a sequence, float32 (n_embd,). Source: llama_get_embeddings_seq."""
         return _copy_floats(lib.llama_get_embeddings_seq(self.handle, seq_id), n_embd)
-
-    def clear_memory(self) -> None:
-        if self._memory:  # an encoder has none
-            lib.llama_memory_clear(self._memory, True)
-
-    def keep_prefix(self, seq_id: int, n_keep: int, n_swa: int) -> int:
-        """Drop all cells of `seq_id` from position `n_keep` on; returns how many leading tokens really remain.
-
-        Less than asked where the memory can't forget a tail (recurrent state) or has already lost the window that
-        position n_keep would attend to (sliding-window attention): then nothing remains.
-        """
-        if n_keep > 0:
-            has_window = n_swa == 0 or self._min_pos(seq_id) <= max(0, n_keep - n_swa)
-            if has_window and lib.llama_memory_seq_rm(self._memory, seq_id, n_keep, -1):
-                return n_keep
-        lib.llama_memory_seq_rm(self._memory, seq_id, -1, -1)
-        return 0
-
-    def _min_pos(self, seq_id: int) -> int:
-        return lib.llama_memory_seq_pos_min(self._memory, seq_id)
 
 
 def _copy_floats(pointer: Any, n: int) -> npt.NDArray[np.float32]:

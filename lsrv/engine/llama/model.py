@@ -76,6 +76,11 @@ class Model:
         return lib.llama_model_n_swa(self.handle)
 
     @property
+    def has_recurrent_state(self) -> bool:
+        """Whether some layer folds all tokens into one state (Mamba, RWKV, and hybrids of them with attention)."""
+        return lib.llama_model_is_recurrent(self.handle) or lib.llama_model_is_hybrid(self.handle)
+
+    @property
     def n_params(self) -> int:
         return lib.llama_model_n_params(self.handle)
 

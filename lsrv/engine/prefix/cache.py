@@ -1,0 +1,222 @@
+"""The prefix cache of a context: gives sequences their slots, and with them what is already known of their prompts.
+
+Decisions are in `choice` and `slots`, this is where they meet the memory. Its words:
+
+- A *holder* has the cells or the state of some tokens: a slot, busy or free, or a saved sequence. All are in one tree.
+- A *source* is the holder that a prompt's beginning is taken from.
+- A *leader* is a sequence that is still reading what another one shares with it; the *follower* has a slot, but reads
+  nothing until the leader is that far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lsrv.engine.llama.memory import Memory, State
+from lsrv.engine.llama.vocab import Tokens
+from lsrv.engine.prefix.choice import (
+    N_WORTH_KEEPING,
+    Beginning,
+    Candidate,
+    choose_leader,
+    choose_source,
+    is_worth_copying,
+    is_worth_keeping,
+)
+from lsrv.engine.prefix.store import SavedSequence, SequenceStore
+from lsrv.engine.prefix.tree import PrefixTree
+from lsrv.engine.sequence import Sequence, SequenceState
+from lsrv.engine.slots import Slot, Slots
+
+Holder = Slot | SavedSequence
+
+
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """A follower waits until `leader` has read `n_tokens` tokens of its prompt."""
+
+    leader: Sequence
+    n_tokens: int
+
+    @property
+    def is_over(self) -> bool:
+        return self.leader.n_past >= self.n_tokens or self.leader.state is not SequenceState.PREFILL
+
+
+class PrefixCache:
+    """Slots, saved sequences and the tree over both. Every method belongs to the engine thread."""
+
+    def __init__(self, memory: Memory, n_slots: int, n_worth_waiting: int, store: SequenceStore) -> None:
+        """`n_worth_waiting`: tokens that a follower must save by waiting for a leader."""
+        self._memory = memory
+        self._n_worth_waiting = n_worth_waiting
+        self._store = store
+        self._slots = Slots(n_slots)
+        self._tree: PrefixTree[Holder] = PrefixTree()
+        self._following: dict[Sequence, _Following] = {}
+        self._read_states: dict[Slot, State] = {}  # within one `join_leaders`: all followers of a leader need the same
+
+    # -- what the engine asks ----------------------------------------------------------------------
+
+    def can_take(self) -> bool:
+        return self._slots.can_take()
+
+    def take(self, sequence: Sequence) -> None:
+        """Give a sequence a slot, and `n_past` of its prompt or a leader to wait for. Needs `can_take`."""
+        source, leader = self._find(sequence, None)
+        slot = self._choose_slot(source if leader is None else None)
+        is_in_place = leader is None and source is not None and source.holder is slot
+        self._vacate(slot, source.n_tokens if source is not None and is_in_place else 0)
+        self._slots.take(slot, sequence)
+        self._tree.insert(slot.tokens, slot)
+        self._begin(slot, sequence, source, leader)
+
+    def join_leaders(self) -> None:
+        """Let followers go on whose leader has read what they share, or never will. Call before each step's batch."""
+        for sequence, following in list(self._following.items()):
+            if following.is_over:
+                del self._following[sequence]
+                slot = self._slots[sequence.seq_id]
+                self._begin(slot, sequence, *self._find(sequence, slot))
+        self._read_states.clear()
+
+    def is_following(self, sequence: Sequence) -> bool:
+        """Whether a sequence in a slot waits for its leader."""
+        return sequence in self._following
+
+    def n_readable(self, sequence: Sequence) -> int:
+        """How far into its prompt a sequence may read in the next step.
+
+        Where cells can't be shared, a leader pauses after what its followers share: a copy takes all that is there,
+        and in a window or a recurrent state the place is lost once the leader has gone on.
+        """
+        if self._memory.shares_cells and self._memory.keeps_all_prefixes:
+            return len(sequence.prompt)
+        pauses = [each.n_tokens for each in self._following.values() if each.leader is sequence]
+        return min((n for n in pauses if n > sequence.n_past), default=len(sequence.prompt))
+
+    def release(self, sequence: Sequence) -> None:
+        """Take the slot back; its cells stay and can be found."""
+        slot = self._slots[sequence.seq_id]
+        self._following.pop(sequence, None)
+        self._tree.remove(slot.tokens, slot)
+        self._slots.release(slot)
+        if len(slot.tokens):
+            self._tree.insert(slot.tokens, slot)
+
+    def clear(self) -> None:
+        """Empty all slots and the memory. Saved sequences stay: they were copied while all was well."""
+        self._memory.clear()
+        self._slots = Slots(len(self._slots))
+        self._following.clear()
+        self._tree = PrefixTree()
+        for saved in self._store:
+            self._tree.insert(saved.tokens, saved)
+
+    # -- finding -----------------------------------------------------------------------------------
+
+    def _find(
+        self, sequence: Sequence, own_slot: Slot | None
+    ) -> tuple[Beginning[Holder] | None, Beginning[Holder] | None]:
+        """The best source for a prompt, and the leader that would be better still."""
+        if not sequence.can_reuse_cache:
+            return None, None
+        # The last prompt token is always computed: its logits choose the first new token.
+        n_wanted = len(sequence.prompt) - 1
+        matches = [match for match in self._tree.matches(sequence.prompt) if match[1] is not own_slot]
+        source = choose_source(self._candidates(matches), n_wanted)
+        leaders = [match for match in matches if _can_lead(match[1], own_slot)]
+        return source, choose_leader(self._candidates(leaders), n_wanted, source, self._n_worth_waiting)
+
+    def _candidates(self, matches: list[tuple[int, Holder]]) -> Iterator[Candidate[Holder]]:
+        for n_shared, holder in matches:
+            if isinstance(holder, SavedSequence):
+                yield Candidate(holder, n_shared, len(holder.tokens), holder.n_shortest)
+            else:
+                is_free_of_charge = self._memory.shares_cells or not holder.is_busy
+                yield Candidate(holder, n_shared, holder.n_held, self._n_shortest(holder), is_free_of_charge)
+
+    def _n_shortest(self, slot: Slot) -> int:
+        return self._memory.shortest_prefix(slot.seq_id, slot.n_past)
+
+    def _choose_slot(self, source: Beginning[Holder] | None) -> Slot:
+        """1. A free slot that can be used as it is; but a long rest of it is left alone where cells can be shared.
+        2. Else the best place, be the source there or not.
+        """
+        holder = source.holder if source is not None else None
+        if source is None or not isinstance(holder, Slot) or holder.is_busy:
+            return self._slots.choose()
+        if self._memory.shares_cells and len(holder.tokens) - source.n_tokens >= N_WORTH_KEEPING:
+            return self._slots.choose()
+        return holder if source.n_tokens >= N_WORTH_KEEPING else self._slots.choose(near=holder)
+
+    # -- moving ------------------------------------------------------------------------------------
+
+    def _begin(
+        self,
+        slot: Slot,
+        sequence: Sequence,
+        source: Beginning[Holder] | None,
+        leader: Beginning[Holder] | None,
+    ) -> None:
+        if leader is not None and isinstance(leader.holder, Slot) and leader.holder.sequence is not None:
+            self._following[sequence] = _Following(leader.holder.sequence, leader.n_tokens)
+            source = None
+        sequence.n_past = sequence.n_cached = self._fetch(slot, source)
+
+    def _fetch(self, slot: Slot, source: Beginning[Holder] | None) -> int:
+        """Put the source's tokens into a slot, and nothing else; returns how many they are."""
+        if source is None:
+            return self._memory.keep_prefix(slot.seq_id, 0)
+        if source.holder is slot:
+            return self._memory.keep_prefix(slot.seq_id, source.n_tokens)
+        if isinstance(source.holder, SavedSequence):
+            self._store.touch(source.holder)
+            return self._memory.write_state(slot.seq_id, source.holder.state, source.n_tokens)
+        if self._memory.shares_cells:
+            return self._memory.share_prefix(source.holder.seq_id, slot.seq_id, source.n_tokens)
+        if not is_worth_copying(source.n_tokens, source.holder.n_past):
+            return self._memory.keep_prefix(slot.seq_id, 0)
+        return self._memory.write_state(slot.seq_id, self._read_state(source.holder), source.n_tokens)
+
+    def _read_state(self, slot: Slot) -> State:
+        if slot not in self._read_states:
+            self._read_states[slot] = self._memory.read_state(slot.seq_id)
+        return self._read_states[slot]
+
+    def _vacate(self, slot: Slot, n_staying: int) -> None:
+        """Forget what a free slot holds, save for its first tokens; what is worth it is kept in the store."""
+        if not len(slot.tokens):
+            return
+        self._tree.remove(slot.tokens, slot)
+        others = [*self._candidates(list(self._tree.matches(slot.tokens)))]
+        if n_staying:
+            others.append(Candidate(slot, n_staying, n_staying))
+        if is_worth_keeping(len(slot.tokens), others):
+            self._save(slot)
+
+    def _save(self, slot: Slot) -> None:
+        n_bytes = self._memory.state_bytes(slot.seq_id) + slot.tokens.nbytes
+        if not self._store.has_room_for(n_bytes):
+            return
+        saved = SavedSequence(slot.tokens, self._n_shortest(slot), self._memory.read_state(slot.seq_id))
+        for gone in [*self._covered(saved.tokens, saved.n_shortest)]:
+            self._store.remove(gone)
+            self._tree.remove(gone.tokens, gone)
+        for gone in self._store.add(saved):
+            self._tree.remove(gone.tokens, gone)
+        self._tree.insert(saved.tokens, saved)
+
+    def _covered(self, tokens: Tokens, n_shortest: int) -> Iterator[SavedSequence]:
+        """Saved sequences that a holder of `tokens` makes needless."""
+        for n_shared, holder in self._tree.matches(tokens):
+            if isinstance(holder, SavedSequence) and n_shared == len(holder.tokens) >= n_shortest:
+                yield holder
+
+
+def _can_lead(holder: Holder, follower: Slot | None) -> bool:
+    """Whether a holder reads its prompt just now. Who came later never leads: two would wait for each other."""
+    if not isinstance(holder, Slot) or holder.sequence is None:
+        return False
+    return holder.sequence.state is SequenceState.PREFILL and (follower is None or holder.turn < follower.turn)

@@ -1,0 +1,128 @@
+"""A radix tree over token sequences: who holds the longest beginning of a prompt. Pure; knows no slot and no memory."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from lsrv.engine.llama.vocab import Tokens
+
+H = TypeVar("H", bound=Hashable)
+
+
+def n_common_prefix(a: Tokens, b: Tokens) -> int:
+    """How many leading tokens `a` and `b` share."""
+    n = min(len(a), len(b))
+    differing = np.flatnonzero(a[:n] != b[:n])
+    return int(differing[0]) if len(differing) else n
+
+
+class _Node(Generic[H]):
+    """A beginning that its holders end with, or that several children go on from. `edge`: int32, from the parent."""
+
+    __slots__ = ("children", "edge", "holders", "parent")
+
+    def __init__(self, edge: Tokens, parent: _Node[H] | None) -> None:
+        self.edge = edge
+        self.parent = parent
+        self.children: dict[int, _Node[H]] = {}
+        self.holders: dict[H, None] = {}  # a set that keeps its order
+
+
+class PrefixTree(Generic[H]):
+    """Holders by the tokens they hold. The same tokens may have many holders; a holder is in it once."""
+
+    def __init__(self) -> None:
+        self._root: _Node[H] = _Node(np.empty(0, np.int32), None)
+
+    def insert(self, tokens: Tokens, holder: H) -> None:
+        """Add a holder of `tokens`, int32 (n,), which must not change any more."""
+        node, n_shared = self._deepest(tokens)
+        if n_shared < len(tokens):
+            node = self._add_child(node, tokens[n_shared:])
+        node.holders[holder] = None
+
+    def remove(self, tokens: Tokens, holder: H) -> None:
+        """Forget a holder. Raises KeyError if it does not hold `tokens`."""
+        node, n_shared = self._deepest(tokens)
+        if n_shared < len(tokens):
+            raise KeyError(holder)
+        del node.holders[holder]
+        self._tidy(node)
+
+    def matches(self, tokens: Tokens) -> Iterator[tuple[int, H]]:
+        """Every holder that shares a beginning with `tokens`, and how many tokens; the longest first.
+
+        The tree must not change while this is being read.
+        """
+        below: _Node[H] | None = None
+        for node, n_shared in reversed(list(self._descend(tokens))):
+            if n_shared == 0:
+                return
+            for holder in _holders(node, below):
+                yield n_shared, holder
+            below = node
+
+    def _descend(self, tokens: Tokens) -> Iterator[tuple[_Node[H], int]]:
+        """Nodes from the root towards `tokens`, and how many tokens each shares; of the last edge maybe only a part."""
+        node, n_shared = self._root, 0
+        yield node, n_shared
+        while n_shared < len(tokens):
+            child = node.children.get(int(tokens[n_shared]))
+            if child is None:
+                return
+            n_edge = n_common_prefix(child.edge, tokens[n_shared:])
+            n_shared += n_edge
+            yield child, n_shared
+            if n_edge < len(child.edge):
+                return
+            node = child
+
+    def _deepest(self, tokens: Tokens) -> tuple[_Node[H], int]:
+        """The node at the end of all that is shared with `tokens`; an edge that parts midway is split there."""
+        node, n_shared, n_before = self._root, 0, 0
+        for child, n in self._descend(tokens):
+            node, n_before, n_shared = child, n_shared, n
+        n_edge = n_shared - n_before
+        return (node if n_edge == len(node.edge) else _split(node, n_edge)), n_shared
+
+    def _add_child(self, parent: _Node[H], edge: Tokens) -> _Node[H]:
+        child: _Node[H] = _Node(edge, parent)
+        parent.children[int(edge[0])] = child
+        return child
+
+    def _tidy(self, node: _Node[H]) -> None:
+        """Drop a node that nobody needs; join one with its only child."""
+        parent = node.parent
+        if parent is None or node.holders or len(node.children) > 1:
+            return
+        if node.children:
+            (child,) = node.children.values()
+            child.edge = np.concatenate([node.edge, child.edge])
+            child.parent = parent
+            parent.children[int(child.edge[0])] = child
+            return
+        del parent.children[int(node.edge[0])]
+        self._tidy(parent)
+
+
+def _split(node: _Node[H], n_edge: int) -> _Node[H]:
+    """A new node in the middle of the edge to `node`, `n_edge` tokens from its parent."""
+    assert node.parent is not None
+    middle: _Node[H] = _Node(node.edge[:n_edge], node.parent)
+    node.parent.children[int(node.edge[0])] = middle
+    node.edge = node.edge[n_edge:]
+    node.parent = middle
+    middle.children[int(node.edge[0])] = node
+    return middle
+
+
+def _holders(node: _Node[H], without: _Node[H] | None) -> Iterator[H]:
+    """All holders at and below `node`, except those below `without`."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        yield from current.holders
+        pending.extend(child for child in current.children.values() if child is not without)
