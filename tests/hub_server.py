@@ -90,6 +90,7 @@ class HubServer:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._released = threading.Event()
+        self._is_held_broken = False
         self._servers: dict[Host, _Listener] = {
             "hub": _Listener(self, "hub"),
             "storage": _Listener(self, "storage"),
@@ -152,6 +153,16 @@ class HubServer:
         """Let every held response go on, now and later."""
         self._released.set()
 
+    def break_held(self) -> None:
+        """End the connections of held responses, now and later."""
+        self._is_held_broken = True
+        self._released.set()
+
+    def forget_faults(self) -> None:
+        """Answer everything properly from now on."""
+        with self._lock:
+            self._faults.clear()
+
     def asked(self, path: str, method: str = "GET", host: Host | None = None) -> list[Request]:
         """Requests so far whose path contains `path`."""
         with self._lock:
@@ -180,7 +191,10 @@ class HubServer:
             return fault
 
     def hold(self) -> None:
+        """Until released; raises ConnectionError if the connection is to end there."""
         self._released.wait()
+        if self._is_held_broken:
+            raise ConnectionError("broken off")
 
     def answer(self, request: Request) -> Answer:
         if request.host == "storage":
