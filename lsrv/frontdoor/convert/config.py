@@ -4,39 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TypeVar, cast
-
-import msgspec
 
 from lsrv.errors import ConvertError
 
-JSON_BYTES_MAX = 256 * 1024 * 1024  # tokenizer.json of 262k tokens takes 35 MB
 Json = Mapping[str, object]
 T = TypeVar("T")
-
-
-def read_json(path: Path) -> bytes:
-    """The bytes of a JSON file of sane size. Raises ConvertError if it is missing or too long."""
-    try:
-        if path.stat().st_size > JSON_BYTES_MAX:
-            raise ConvertError(f"{path}: longer than the {JSON_BYTES_MAX} bytes such a file may have")
-        return path.read_bytes()
-    except OSError as error:
-        raise ConvertError(f"{path}: can't be read ({error.strerror}); fetch the whole repository again") from None
-
-
-def read_object(path: Path) -> dict[str, object]:
-    """The JSON object in `path`. Raises ConvertError."""
-    try:
-        return msgspec.json.decode(read_json(path), type=dict[str, object])
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ConvertError(f"{path}: not a JSON object ({error}); fetch the file again") from None
-
-
-def read_optional(path: Path) -> dict[str, object]:
-    """As `read_object`, and {} where there is no such file."""
-    return read_object(path) if path.is_file() else {}
 
 
 class Config:

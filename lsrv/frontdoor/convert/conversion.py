@@ -17,8 +17,9 @@ from gguf import GGUFWriter, LlamaFileType
 
 from lsrv.errors import ConvertError
 from lsrv.frontdoor.convert.architecture import check_convertible
-from lsrv.frontdoor.convert.config import Config, read_object
+from lsrv.frontdoor.convert.config import Config
 from lsrv.frontdoor.convert.hyperparameters import hyperparameters
+from lsrv.frontdoor.convert.json_file import read_object
 from lsrv.frontdoor.convert.metadata import add_metadata
 from lsrv.frontdoor.convert.rope import Rope
 from lsrv.frontdoor.convert.rows import MadeTensor

@@ -8,10 +8,11 @@ from gguf import GGUFWriter, SpecialVocab
 
 from lsrv.errors import ConvertError
 from lsrv.frontdoor.convert.architecture import Architecture
-from lsrv.frontdoor.convert.config import Config, read_optional
+from lsrv.frontdoor.convert.config import Config
+from lsrv.frontdoor.convert.json_file import read_optional, read_text
 from lsrv.frontdoor.convert.pooling import pooling_type
 from lsrv.frontdoor.convert.rope import Rope, Value
-from lsrv.frontdoor.convert.source_files import CHAT_TEMPLATE, GENERATION_CONFIG
+from lsrv.frontdoor.convert.source_files import CHAT_TEMPLATE, GENERATION_CONFIG, TOKENIZER_CONFIG
 from lsrv.frontdoor.convert.tokenizer import Tokenizer, read_tokenizer
 from lsrv.frontdoor.convert.vocabulary import Vocabulary, vocabulary
 
@@ -62,6 +63,8 @@ def _add_vocabulary(writer: GGUFWriter, made: Vocabulary) -> None:
 
 def _add_special_tokens(writer: GGUFWriter, source: Path, tokenizer: Tokenizer, n_tokens: int) -> None:
     """Ids, what is added around a text, merges and the chat template, as gguf-py reads them."""
+    for name in (TOKENIZER_CONFIG, "chat_template.json"):
+        read_optional(source / name)  # gguf-py reads them, too, and believes them
     is_byte_level = not getattr(tokenizer.model, "byte_fallback", True)
     try:
         special = SpecialVocab(source, load_merges=is_byte_level, n_vocab=n_tokens)
@@ -73,7 +76,7 @@ def _add_special_tokens(writer: GGUFWriter, source: Path, tokenizer: Tokenizer, 
     special.add_special_token.setdefault("eos", False)
     template = source / CHAT_TEMPLATE  # the file wins over tokenizer_config.json, as in transformers
     if template.is_file():
-        special.chat_template = template.read_text(encoding="utf-8")
+        special.chat_template = read_text(template)
     _add_other_ends(special, source, n_tokens)
     special.add_to_gguf(writer, quiet=True)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from lsrv.errors import ConvertError
-from lsrv.frontdoor.convert.config import Json, as_objects, read_json, read_object
+from lsrv.frontdoor.convert.config import Json, as_objects
+from lsrv.frontdoor.convert.json_file import decode, read_bytes, read_object
 from lsrv.frontdoor.convert.source_files import MODULES
 
 # 1_Pooling/config.json -> llama_pooling_type. Newer files name the mode, older ones have a flag for each.
@@ -23,7 +22,7 @@ def pooling_type(folder: Path) -> int | None:
     if not path.is_file():
         return None
     found: int | None = None
-    for module in as_objects(msgspec.json.decode(read_json(path))):
+    for module in as_objects(decode(read_bytes(path), list[object], path)):
         kind = str(module.get("type", "")).rsplit(".", 1)[-1]
         if kind == "Pooling":
             found = _mode(read_object(_module_config(folder, module)))

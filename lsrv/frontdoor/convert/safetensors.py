@@ -15,7 +15,8 @@ import msgspec
 import numpy as np
 
 from lsrv.errors import ConvertError
-from lsrv.frontdoor.convert.config import as_object, read_optional
+from lsrv.frontdoor.convert.config import as_object
+from lsrv.frontdoor.convert.json_file import decode, read_optional
 from lsrv.frontdoor.convert.number_types import NUMBER_TYPES, Array
 from lsrv.frontdoor.convert.source_files import INDEX, is_weights
 
@@ -90,13 +91,9 @@ def _read_file(path: Path) -> list[SourceTensor]:
         if not 2 <= n_header <= min(_HEADER_BYTES_MAX, size_bytes - 8):
             raise ConvertError(f"{path}: is no safetensors file, or not complete ({size_bytes} bytes); fetch it again")
         header = file.read(n_header)
-    try:
-        entries = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
-        parsed = {
-            name: msgspec.json.decode(raw, type=_Entry) for name, raw in entries.items() if name != "__metadata__"
-        }
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ConvertError(f"{path}: its header is damaged ({error}); fetch it again") from None
+    entries = decode(header, dict[str, msgspec.Raw], path)
+    entries.pop("__metadata__", None)
+    parsed = {name: decode(bytes(raw), _Entry, path) for name, raw in entries.items()}
     n_before = 8 + n_header
     _require_disjoint(path, parsed, size_bytes - n_before)
     return [

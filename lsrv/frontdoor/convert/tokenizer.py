@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from lsrv.errors import ConvertError
-from lsrv.frontdoor.convert.config import Json, as_objects, read_json
+from lsrv.frontdoor.convert.config import Json, as_objects
+from lsrv.frontdoor.convert.json_file import decode, read_bytes
 from lsrv.frontdoor.convert.source_files import TOKENIZER
 
 
@@ -67,12 +67,9 @@ class Tokenizer(msgspec.Struct, frozen=True):
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """Raises ConvertError if it is missing, damaged or of a kind that llama.cpp does not have."""
+    """Raises ConvertError if it is missing, damaged, or neither BPE nor WordPiece nor Unigram."""
     path = folder / TOKENIZER
-    try:
-        return msgspec.json.decode(read_json(path), type=Tokenizer)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ConvertError(f"{path}: can't be used ({error}); llama.cpp knows BPE, WordPiece and Unigram") from None
+    return decode(read_bytes(path), Tokenizer, path)
 
 
 def steps(step: Json | None, name: str) -> list[Json]:
