@@ -19,7 +19,7 @@ import lsrv
 ROOT = Path(lsrv.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
-LEAVES = {"errors", "log", "protocol", "demo", "quantization", "survival"}
+LEAVES = {"errors", "log", "protocol", "demo", "quantization", "survival", "units"}
 ARROWS: dict[str, set[str]] = {
     "": set(),
     "errors": set(),
@@ -27,8 +27,9 @@ ARROWS: dict[str, set[str]] = {
     "demo": set(),
     "quantization": set(),
     "survival": set(),
+    "units": set(),
     "protocol": {"errors"},
-    "config": {"errors", "demo", "quantization"},
+    "config": {"errors", "demo", "quantization", "units"},
     "frontdoor": {"errors", "log", "demo", "quantization", "survival"},
     "engine": {"errors", "log", "protocol", "quantization"},
     "chat": {"errors", "log", "protocol"},

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 import lsrv
-from lsrv.cli.table import columns, size
+from lsrv.cli.table import columns
 from lsrv.config import LoadedSettings, ModelSettings, ServerSettings
 from lsrv.errors import LsrvError
 from lsrv.frontdoor import Weights
+from lsrv.units import size
 
 Finding = Weights | LsrvError  # an entry's weights on this machine, or why it can't be served
 Findings = Mapping[str, Finding]  # by model_id

@@ -12,13 +12,14 @@ from typing import Literal
 import lsrv
 from lsrv.cli import machine
 from lsrv.cli.rebuild import rebuild_command
-from lsrv.cli.table import count, size
+from lsrv.cli.table import count
 from lsrv.cli.worker_probe import probe_worker
 from lsrv.config import load_settings
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.frontdoor.hub_cache import default_cache
 from lsrv.protocol.events import Ready
 from lsrv.registry import is_condemned, verdicts_path
+from lsrv.units import size
 
 Verdict = Literal["ok", "warn", "fail"]
 

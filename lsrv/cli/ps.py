@@ -35,7 +35,8 @@ def ps(url: str, api_key: str | None, as_json: bool) -> None:
 
 
 def _row(model: JsonObject) -> list[str]:
-    from lsrv.cli.table import duration, size
+    from lsrv.cli.table import duration
+    from lsrv.units import size
 
     meta: JsonObject = model["meta"]
     idle_s = meta["last_used_s_ago"]

@@ -12,18 +12,6 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
-def size(n_bytes: int | None) -> str:
-    """`n_bytes` in binary units (`1.1 MiB`); None gives an empty text."""
-    if n_bytes is None:
-        return ""
-    value = float(n_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(value) < 1024 or unit == "GiB":
-            break
-        value /= 1024
-    return f"{n_bytes} B" if unit == "B" else f"{value:.1f} {unit}"
-
-
 def duration(seconds: float | None) -> str:
     """`seconds` as a person says it (`0.4s`, `12s`, `3m 20s`, `2h 5m`); None gives an empty text."""
     if seconds is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -53,6 +54,7 @@ class Entry:
         loader: Loader,
         post: Callable[[Entry, Happening], None],
         on_event: Callable[[RegistryEvent], None],
+        reserve: Callable[[Entry, Mapping[str, int]], Awaitable[None]],
     ) -> None:
         limits = EntryLimits(
             max_concurrency=settings.max_concurrency,
@@ -66,11 +68,12 @@ class Entry:
         self._loader = loader
         self._post = post
         self._on_event = on_event
+        self._reserve = reserve
         self._load_task: asyncio.Task[None] | None = None
         self._stop_task: asyncio.Task[None] | None = None
         self._progress: Progress | None = None
         self._n_loads = 0
-        self._last_load_s: float | None = None
+        self.last_load_s: float | None = None
 
     def handle(self, happening: Happening, now_s: float) -> list[Effect]:
         """Pass `happening` to the state. A dead worker is let go here, so that state and worker change together."""
@@ -115,7 +118,7 @@ class Entry:
             n_waiting=len(state.waiting),
             n_loads=self._n_loads,
             n_crashes=state.n_crashes,
-            last_load_s=self._last_load_s,
+            last_load_s=self.last_load_s,
             progress=self._progress,
             last_used_s_ago=now_s - last_used_s if math.isfinite(last_used_s) else None,
             retry_in_s=max(0.0, state.retry_at_s - now_s) if is_error else None,
@@ -136,7 +139,8 @@ class Entry:
         began_s = loop.time()
         self._announce("loading")
         try:
-            loaded = await self._loader.load(self.settings, known_bad, self._note_progress)
+            reserve = functools.partial(self._reserve, self)
+            loaded = await self._loader.load(self.settings, known_bad, self._note_progress, reserve)
         except LoadLostError as lost:
             self._lose(attempt, lost.failure)
         except asyncio.CancelledError:
@@ -154,7 +158,7 @@ class Entry:
     def _gain(self, attempt: int, loaded: LoadedModel, load_s: float) -> None:
         self.loaded = loaded
         self._n_loads += 1
-        self._last_load_s = load_s
+        self.last_load_s = load_s
         loaded.worker.dead.add_done_callback(lambda dead: self._on_death(attempt, loaded, dead.result()))
         _log.info("loaded", extra={"model_id": self.settings.listed_id, "load_s": load_s, "pid": loaded.worker.pid})
         self._announce("loaded", load_s=load_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,6 +30,7 @@ from lsrv.registry.worker_process import WorkerProcess
 
 _Outcome = TypeVar("_Outcome")
 Resolve = Callable[[ModelSettings], Weights]
+Reserve = Callable[[Mapping[str, int]], Awaitable[None]]  # bytes by device; waits until they are promised
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +61,11 @@ class Loader:
         self._n_loading = 0
 
     async def load(
-        self, model: ModelSettings, known_bad: Failure | None, on_progress: Callable[[Progress], None]
+        self,
+        model: ModelSettings,
+        known_bad: Failure | None,
+        on_progress: Callable[[Progress], None],
+        reserve: Reserve,
     ) -> LoadedModel:
         """A loaded worker, which the caller owns. Raises LoadLostError; cancelling leaves no process behind."""
         self._n_loading += 1
@@ -71,6 +76,7 @@ class Loader:
             if known_bad is not None and known_bad.weights == fingerprint:
                 raise LoadLostError(known_bad)
             params = load_params(model, weights, chat_template)
+            await reserve({})
             worker, info = await self._load_or_heal(params, model.listed_id, on_progress)
             return LoadedModel(worker, info, weights)
         except LsrvError as error:

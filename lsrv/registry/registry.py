@@ -14,15 +14,17 @@ import logging
 import math
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from lsrv.config import Settings
 from lsrv.errors import DrainingError, LsrvError, from_info
+from lsrv.registry.budget import Budget
 from lsrv.registry.entry import Entry, RegistryEvent
 from lsrv.registry.lease import Lease
 from lsrv.registry.loader import LoadedModel, Loader, Resolve
 from lsrv.registry.names import Names
+from lsrv.registry.rooms import Rooms
 from lsrv.registry.spares import Spares
 from lsrv.registry.view import EntryView
 from lsrv.registry.watchdog import Deadlines
@@ -30,13 +32,16 @@ from lsrv.registry.weights import find_weights
 from lsrv.registry.words import (
     Answer,
     Arrived,
+    Died,
     Effect,
     EnableAsked,
     Grant,
     Happening,
     Left,
     LoadAsked,
+    LoadLost,
     Reject,
+    Stopped,
     Ticked,
     UnloadAsked,
 )
@@ -74,8 +79,12 @@ class Registry:
         loader = Loader(self._spares, resolve, verdicts_path)
         drain_timeout_s = settings.server.drain_timeout_s
         self._entries = {
-            model.model_id: Entry(model, drain_timeout_s, loader, self._post, on_event) for model in settings.models
+            model.model_id: Entry(model, drain_timeout_s, loader, self._post, on_event, self._reserve)
+            for model in settings.models
         }
+        self._rooms = Rooms(
+            self._entries.values(), Budget(settings.server), settings.server.swap_patience_s, self._tell
+        )
         self._inbox: asyncio.Queue[tuple[Entry, Happening]] = asyncio.Queue()
         self._tickets: dict[int, asyncio.Future[LoadedModel | None]] = {}
         self._numbers = itertools.count(1)
@@ -117,6 +126,7 @@ class Registry:
         await asyncio.gather(self._spares.close(), *(entry.close() for entry in self._entries.values()))
         for timer in self._timers.values():
             timer.cancel()
+        self._rooms.close()
         self._run_task.cancel()
         await asyncio.wait({self._run_task})
 
@@ -233,13 +243,21 @@ class Registry:
             self._note_idle()
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             entry, happening = await self._inbox.get()
-            for effect in entry.handle(happening, loop.time()):
-                self._perform(entry, effect)
-            self._set_timer(entry)
+            self._tell(entry, happening)
+            self._rooms.settle()
             self._note_idle()
+
+    def _tell(self, entry: Entry, happening: Happening) -> None:
+        if isinstance(happening, LoadLost | Died | Stopped):
+            self._rooms.forget(entry)
+        for effect in entry.handle(happening, asyncio.get_running_loop().time()):
+            self._perform(entry, effect)
+        self._set_timer(entry)
+
+    async def _reserve(self, entry: Entry, by_device: Mapping[str, int]) -> None:
+        await self._rooms.reserve(entry, by_device)
 
     def _perform(self, entry: Entry, effect: Effect) -> None:
         match effect:

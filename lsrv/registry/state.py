@@ -84,11 +84,13 @@ class EntryState:
     failure: Failure | None = None
     stop_reason: str = ""  # why the model was unloaded last
     retry_at_s: float = -math.inf
+    loaded_s: float = -math.inf
     last_used_s: float = -math.inf
-    waiting: dict[int, None] = field(default_factory=dict[int, None])  # in order of arrival
+    waiting: dict[int, float] = field(default_factory=dict[int, float])  # ticket -> when it arrived, in that order
     running: dict[int, float] = field(default_factory=dict[int, float])
     loaders: list[int] = field(default_factory=list[int])  # tickets of operators who wait for the end of a load
     unloaders: list[int] = field(default_factory=list[int])
+    _wanted_s: float = math.inf  # when an operator or `preload` asked last
     _drain_until_s: float = math.inf
     _is_used: bool = False  # served a request since the load: keep_alive = 0 counts from then
     _mean_request_s: float = 0.0
@@ -103,6 +105,11 @@ class EntryState:
     def is_idle(self) -> bool:
         """Whether no request runs or waits."""
         return not self.running and not self.waiting
+
+    @property
+    def waits_since_s(self) -> float:
+        """When the one came who waits longest for this model; math.inf if nobody does."""
+        return min(next(iter(self.waiting.values()), math.inf), self._wanted_s if self.is_wanted else math.inf)
 
     def deadline_s(self) -> float:
         """When `Ticked` is due, or math.inf."""
@@ -120,7 +127,7 @@ class EntryState:
             case Left(ticket):
                 return self._left(ticket, now_s)
             case LoadAsked(ticket):
-                return self._load_asked(ticket)
+                return self._load_asked(ticket, now_s)
             case UnloadAsked():
                 return self._unload_asked(happening, now_s)
             case Evicted(reason):
@@ -144,7 +151,7 @@ class EntryState:
             return [Reject(ticket, self._refusal(now_s))]
         if len(self.waiting) + len(self.running) >= self.n_places + self.limits.queue:
             return [Reject(ticket, self._queue_full())]
-        self.waiting[ticket] = None
+        self.waiting[ticket] = now_s
         if self.phase in (Phase.UNLOADED, Phase.ERROR):
             return self._start_load()
         return self._grant(now_s)
@@ -194,10 +201,10 @@ class EntryState:
 
     # -- operators ---------------------------------------------------------------------------------
 
-    def _load_asked(self, ticket: int) -> list[Effect]:
+    def _load_asked(self, ticket: int, now_s: float) -> list[Effect]:
         if not self.is_enabled or self.phase is Phase.LOADED:
             return [Answer(ticket)]
-        self.is_wanted = True
+        self.is_wanted, self._wanted_s = True, now_s
         self.loaders.append(ticket)
         if self.phase in (Phase.UNLOADED, Phase.ERROR):
             self._forgive()
@@ -263,7 +270,7 @@ class EntryState:
     def _load_done(self, n_slots: int, now_s: float) -> list[Effect]:
         self.phase = Phase.LOADED
         self.n_slots = max(1, n_slots)
-        self.last_used_s = now_s
+        self.loaded_s = self.last_used_s = now_s
         self.is_wanted = self._is_used = False
         self._forgive()
         return self._answer(self.loaders) + self._grant(now_s)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lsrv.cli.table import columns, duration, size
+from lsrv.cli.table import columns, duration
+from lsrv.units import size
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:

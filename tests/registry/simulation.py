@@ -80,7 +80,6 @@ class Machine:
         self._arrived_s: dict[int, float] = {}
         self._requests: dict[int, Request] = {}
         self._wanted: set[str] = set()  # loads that wait for room
-        self._since_s: dict[str, float] = {}  # when a resident was loaded
         self._wake_s = float("inf")
 
     def run(self, requests: Sequence[Request]) -> Outcome:
@@ -157,18 +156,14 @@ class Machine:
         self._wanted.remove(name)
         self.outcome.n_loads += 1
         model, attempt = self.models[name], self.states[name].attempt
-        self._at(self._now_s + model.load_s, lambda: self._loaded(name, LoadDone(attempt, model.n_slots)))
-
-    def _loaded(self, name: str, done: LoadDone) -> None:
-        self._since_s[name] = self._now_s
-        self._tell(name, done)
+        self._at(self._now_s + model.load_s, lambda: self._tell(name, LoadDone(attempt, model.n_slots)))
 
     def _wants(self) -> list[Want]:
         return [
             Want(
                 model_id=name,
                 memory=self.models[name].memory,
-                since_s=min(self._arrived_s[ticket] for ticket in self.states[name].waiting),
+                since_s=self.states[name].waits_since_s,
                 priority=self.models[name].priority,
             )
             for name in sorted(self._wanted)
@@ -189,7 +184,7 @@ class Machine:
             stay=stay,
             n_running=len(state.running),
             n_waiting=len(state.waiting),
-            since_s=self._since_s.get(model.model_id, 0.0),
+            since_s=state.loaded_s,
             last_used_s=state.last_used_s,
             reload_s=model.load_s,
             priority=model.priority,

@@ -94,6 +94,7 @@ async def test_a_kill_before_any_text_was_read_goes_unnoticed(registry: Registry
     async with registry.acquire("a") as lease, lease.generate(STORY) as stream:
         assert isinstance(await anext(stream), Accepted)
         os.kill(registry.view("a").pid or 0, signal.SIGKILL)
+        await until(lambda: registry.view("a").n_crashes == 1)  # what was written until then is queued, and unread
         events = [event async for event in stream]
     assert not any(isinstance(event, Accepted) for event in events)
     assert "".join(event.text for event in events if not isinstance(event, Accepted)) == await story(registry, "a")

@@ -1,0 +1,157 @@
+"""Promises of memory. Loads wait here until `room.decide` lets them in; owned by the registry's run loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from lsrv.errors import NotEnoughMemoryError
+from lsrv.registry import room
+from lsrv.registry.budget import Budget, anonymous_bytes
+from lsrv.registry.entry import Entry
+from lsrv.registry.room import Memory, Refusal, Resident, Stay, Verdict, Want
+from lsrv.registry.state import Phase
+from lsrv.registry.words import Evicted, Happening, Held
+
+_STAY = {
+    Phase.LOADING: Stay.LOADING,
+    Phase.LOADED: Stay.LOADED,
+    Phase.DRAINING: Stay.LEAVING,
+    Phase.STOPPING: Stay.LEAVING,
+}
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Wait:
+    """A load that waits for room."""
+
+    entry: Entry
+    memory: Memory
+    admission: asyncio.Future[None]
+
+
+class Rooms:
+    """Who holds how much, and who waits for some. `tell` hands a happening to an entry and performs what follows."""
+
+    def __init__(
+        self, entries: Iterable[Entry], budget: Budget, patience_s: float, tell: Callable[[Entry, Happening], None]
+    ) -> None:
+        self._entries = {entry.settings.model_id: entry for entry in entries}
+        self._budget = budget
+        self._patience_s = patience_s
+        self._tell = tell
+        self._waits: dict[str, _Wait] = {}
+        self._promised: dict[str, Memory] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def promised(self, entry: Entry) -> Memory | None:
+        """What `entry` holds, from before its load until its worker has left the machine."""
+        return self._promised.get(entry.settings.model_id)
+
+    async def reserve(self, entry: Entry, by_device: Mapping[str, int]) -> None:
+        """Wait until these bytes are promised to `entry`. Raises NotEnoughMemoryError if they never can be."""
+        loop = asyncio.get_running_loop()
+        name = entry.settings.model_id
+        self._waits[name] = wait = _Wait(entry, self._budget.need(by_device), loop.create_future())
+        self.settle()
+        try:
+            await wait.admission
+        finally:
+            if self._waits.get(name) is wait:  # given up: whoever was pressed to leave for it may stay
+                del self._waits[name]
+                loop.call_soon(self.settle)
+
+    def settle(self) -> None:
+        """Decide anew; to be called after everything that happens."""
+        while self._waits or any(entry.state.is_held for entry in self._entries.values()):
+            now_s = asyncio.get_running_loop().time()
+            budget = self._budget.limit(self._taken_bytes())
+            verdict = room.decide(self._wants(), self._residents(), budget, self._patience_s, now_s)
+            if not self._apply(verdict):
+                self._wake_at(verdict.wake_s)
+                return
+
+    def forget(self, entry: Entry) -> None:
+        """The worker of `entry` is gone, and its memory is back."""
+        self._promised.pop(entry.settings.model_id, None)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _taken_bytes(self) -> int:
+        """RAM that our own workers really hold: it is part of the budget, and not free."""
+        loaded = (self._entries[name].loaded for name in self._promised)
+        return sum(anonymous_bytes(each.worker.pid) for each in loaded if each is not None)
+
+    def _wants(self) -> list[Want]:
+        return [
+            Want(
+                model_id=name,
+                memory=wait.memory,
+                since_s=wait.entry.state.waits_since_s,
+                priority=wait.entry.settings.priority,
+            )
+            for name, wait in self._waits.items()
+        ]
+
+    def _residents(self) -> list[Resident]:
+        return [self._resident(self._entries[name], memory) for name, memory in self._promised.items()]
+
+    def _resident(self, entry: Entry, memory: Memory) -> Resident:
+        state = entry.state
+        return Resident(
+            model_id=entry.settings.model_id,
+            memory=memory,
+            stay=_STAY[state.phase],
+            n_running=len(state.running),
+            n_waiting=len(state.waiting),
+            since_s=state.loaded_s,
+            last_used_s=state.last_used_s,
+            reload_s=entry.last_load_s or 0.0,
+            priority=entry.settings.priority,
+            is_pinned=entry.settings.pinned,
+            is_held=state.is_held,
+        )
+
+    def _apply(self, verdict: Verdict) -> bool:
+        """Whether anything changed, so that it has to be decided again."""
+        for refusal in verdict.refused:
+            self._waits.pop(refusal.model_id).admission.set_exception(self._refused(refusal))
+        for name in verdict.admitted:
+            wait = self._waits.pop(name)
+            self._promised[name] = wait.memory
+            wait.admission.set_result(None)
+        for eviction in verdict.evicted:
+            self._evict(self._entries[eviction.model_id], self._entries[eviction.successor])
+        changed = [entry for name, entry in self._entries.items() if entry.state.is_held != (name in verdict.held)]
+        for entry in changed:
+            self._tell(entry, Held(entry.settings.model_id in verdict.held))
+        return bool(verdict.refused or verdict.admitted or verdict.evicted or changed)
+
+    def _evict(self, entry: Entry, successor: Entry) -> None:
+        needed = self._budget.shown(self._waits[successor.settings.model_id].memory)
+        reason = f"'{successor.settings.listed_id}' needed its memory ({needed})"
+        _log.info("evicted", extra={"model_id": entry.settings.listed_id, "reason": reason})
+        self._tell(entry, Evicted(reason))
+
+    def _refused(self, refusal: Refusal) -> NotEnoughMemoryError:
+        model_id = self._entries[refusal.model_id].settings.listed_id
+        return NotEnoughMemoryError(
+            f"model '{model_id}' needs {self._budget.shown(refusal.needed)}, and there is "
+            f"{self._budget.shown(refusal.available)} beside pinned models: lower its context_length or slots, "
+            "choose a smaller quant, unpin a model, or raise memory_budget",
+            needed_bytes=refusal.needed[0],
+            available_bytes=refusal.available[0],
+        )
+
+    def _wake_at(self, wake_s: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timer = None if math.isinf(wake_s) else loop.call_at(wake_s, self.settle)
