@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import NoReturn, Protocol
 
 from lsrv.errors import CorruptWeightsError
 
@@ -39,10 +39,16 @@ _SCALARS = {
 Value = int | float | bool | bytes | None
 
 
+class Readable(Protocol):
+    """A file read front to back, or what stands for one."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 class GgufBytes:
     """A cursor over the header of the GGUF at `path`. Every method raises CorruptWeightsError with the offset."""
 
-    def __init__(self, path: Path, file: BinaryIO, size_bytes: int) -> None:
+    def __init__(self, path: Path, file: Readable, size_bytes: int) -> None:
         self.path = path
         self.size_bytes = size_bytes
         self.offset = 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsrv.errors import CorruptWeightsError, WeightsNotFoundError
-from lsrv.frontdoor.gguf_bytes import GgufBytes, Value
+from lsrv.frontdoor.gguf_bytes import GgufBytes, Readable, Value
 from lsrv.frontdoor.tensor_types import TENSOR_TYPES
 from lsrv.quantization import FILE_TYPES
 
@@ -66,12 +66,16 @@ def read_header(path: Path) -> GgufHeader:
     """
     try:
         with path.open("rb", buffering=0) as file:
-            size_bytes = path.stat().st_size
-            return _read(GgufBytes(path, file, size_bytes))
+            return read_header_from(path, file, path.stat().st_size)
     except OSError as error:
         raise WeightsNotFoundError(
             f"{path}: can't be read ({error.strerror}); check the path and permissions"
         ) from None
+
+
+def read_header_from(path: Path, file: Readable, size_bytes: int) -> GgufHeader:
+    """The same of a file that is open at its first byte, or elsewhere; `path` is for messages."""
+    return _read(GgufBytes(path, file, size_bytes))
 
 
 def _read(data: GgufBytes) -> GgufHeader:

@@ -39,6 +39,13 @@ class Spares:
             _log.warning("a spare worker had died", extra={"pid": worker.pid, "reason": worker.dead.result().message})
         return await self._spawn()
 
+    async def give_back(self, worker: WorkerProcess) -> None:
+        """Keep a worker that was taken and still holds no model; one too many is stopped."""
+        if self._is_closed or len(self) >= self._n_spares:
+            await worker.stop()
+        else:
+            self._workers.insert(0, worker)
+
     def fill(self) -> None:
         """Start what is missing, in the background."""
         self.hold_off()
