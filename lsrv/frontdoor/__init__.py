@@ -1,6 +1,7 @@
 """model_id + quantization -> one local GGUF, checked before any worker opens it."""
 
+from lsrv.frontdoor.adapter import find_adapter
 from lsrv.frontdoor.gguf_header import GgufHeader, read_header
 from lsrv.frontdoor.resolve import Weights, resolve
 
-__all__ = ["GgufHeader", "Weights", "read_header", "resolve"]
+__all__ = ["GgufHeader", "Weights", "find_adapter", "read_header", "resolve"]
