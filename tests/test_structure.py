@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "units": set(),
     "protocol": {"errors"},
     "config": {"errors", "demo", "quantization", "units"},
-    "frontdoor": {"errors", "log", "demo", "quantization", "survival"},
+    "frontdoor": {"errors", "log", "demo", "quantization", "survival", "units"},
     "engine": {"errors", "log", "protocol", "quantization"},
     "chat": {"errors", "log", "protocol"},
     "worker": {"engine", "chat", *LEAVES},
