@@ -99,6 +99,10 @@ class Engine:
         self._cache.clear()
         return failed
 
+    def save_cache(self, until_s: float) -> int:
+        """Keep cached prompts on disk for the next load; returns how many. See `PrefixCache.save`."""
+        return self._cache.save(until_s)
+
     def _admit(self, now: float) -> None:
         while self._waiting and self._cache.can_take():
             sequence = self._waiting.popleft()

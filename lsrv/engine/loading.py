@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.model import Model
 from lsrv.engine.memory import memory_use
 from lsrv.engine.prefix.cache import PrefixCache
+from lsrv.engine.prefix.fingerprint import fingerprint
+from lsrv.engine.prefix.folder import SequenceFolder
 from lsrv.engine.prefix.store import SequenceStore
 from lsrv.engine.sampling import model_defaults
 from lsrv.errors import LoadFailedError
@@ -58,6 +61,7 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) ->
     except LoadFailedError as error:
         raise LoadFailedError(error.message, log=backend.log.tail(_N_LOG_LINES)) from error
     log = list(backend.log.lines)
+    build = f"{backend.version} {backend.system_info}"
     on_progress("warmup", 0.0)
     _warm_up(context, model, params)
     return LoadedModel(
@@ -65,19 +69,25 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) ->
         params=params,
         info=_describe(model, context, params, log, time.perf_counter() - started),
         sampling_defaults=model_defaults(model.meta),
-        generation=None if params.is_embedding else _engine(context, model, params),
+        generation=None if params.is_embedding else _engine(context, model, params, build),
         embedding=EmbeddingEngine(context, params, model.n_embd) if params.is_embedding else None,
     )
 
 
-def _engine(context: Context, model: Model, params: LoadParams) -> Engine:
+def _engine(context: Context, model: Model, params: LoadParams, build: str) -> Engine:
+    is_filing = bool(params.cache_folder) and params.cache_disk_bytes > 0
     cache = PrefixCache(
         context.memory,
         params.n_slots,
         n_worth_waiting=params.n_ubatch // _LEADS_PER_UBATCH,
         store=SequenceStore(params.cache_ram_bytes),
+        folder=_sequence_folder(params, build) if is_filing else None,
     )
     return Engine(context, model.vocab, params, cache)
+
+
+def _sequence_folder(params: LoadParams, build: str) -> SequenceFolder:
+    return SequenceFolder(Path(params.cache_folder), fingerprint(params, build), params.cache_disk_bytes)
 
 
 def _warm_up(context: Context, model: Model, params: LoadParams) -> None:

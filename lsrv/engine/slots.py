@@ -35,6 +35,10 @@ class Slot:
         """How many tokens have cells, generated ones included."""
         return len(self.tokens) if self.sequence is None else self.sequence.n_past
 
+    def all_tokens(self) -> Tokens:
+        """Those that have cells, generated ones included: int32 (n_past,)."""
+        return self.tokens if self.sequence is None else self.sequence.tokens_in_cache()
+
 
 class Slots:
     """The slots of one context, free and busy."""
@@ -79,7 +83,7 @@ class Slots:
     def release(self, slot: Slot) -> None:
         """Free a slot; its tokens are those that its sequence leaves in memory."""
         assert slot.sequence is not None
-        slot.tokens = slot.sequence.tokens_in_cache()
+        slot.tokens = slot.all_tokens()
         slot.sequence = None
         self.n_busy -= 1
         self._mark(slot)

@@ -27,6 +27,8 @@ class LoadParams(msgspec.Struct, frozen=True, kw_only=True):
     n_ubatch: int = 512
     kv: KvMode = "split"
     cache_ram_bytes: int = -1  # host memory for sequences that lost their slot; 0: none, -1: chosen
+    cache_folder: str = ""  # where sequences go when the model is unloaded, and come from; empty: nowhere
+    cache_disk_bytes: int = 0  # what that folder may hold, of all models together
     cache_type_k: str = "f16"
     cache_type_v: str = "f16"
     flash_attention: FlashAttention = "auto"

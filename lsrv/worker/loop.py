@@ -82,6 +82,7 @@ class Worker:
                 beat_at = now + _HEARTBEAT_S
             for command in self._channel.receive(0 if service.has_work else beat_at - now):
                 if isinstance(command, Stop):
+                    service.close()
                     return
                 self._handle(service, command)
             if service.has_work:

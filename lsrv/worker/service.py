@@ -30,6 +30,7 @@ from lsrv.worker.reply import Reply
 # A small model writes thousands of tokens per second; sending each alone costs more than computing it. Real models
 # take longer than this for one step, so each of their tokens still goes out at once.
 _MIN_DELTA_INTERVAL_S = 0.004
+_SAVE_S = 2.5  # for cached prompts at the end; the parent waits 5 s before it uses force
 
 
 class Service(Protocol):
@@ -45,6 +46,10 @@ class Service(Protocol):
         ...
 
     def heartbeat(self) -> Heartbeat: ...
+
+    def close(self) -> None:
+        """The last call: keep what the next load can use."""
+        ...
 
 
 class GenerationService:
@@ -111,6 +116,9 @@ class GenerationService:
                 deltas.append(delta)
         return [Step(deltas, finished)] if deltas or finished else []
 
+    def close(self) -> None:
+        self._engine.save_cache(time.monotonic() + _SAVE_S)
+
     def _fail_all(self, error: DecodeError) -> list[Event]:
         failed = self._engine.fail_all()
         self._replies.clear()
@@ -156,6 +164,9 @@ class EmbeddingService:
             return [_embedded(request) for request in self._engine.step()]
         except DecodeError as error:
             return [Failed(request.request_id, error.info()) for request in self._engine.fail_all()]
+
+    def close(self) -> None:
+        """Vectors are sent and forgotten: nothing to keep."""
 
 
 def _handle_common(command: Command, intake: Intake, vocab: Vocab) -> list[Event]:

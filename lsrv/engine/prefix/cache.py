@@ -2,7 +2,8 @@
 
 Decisions are in `choice` and `slots`, this is where they meet the memory. Its words:
 
-- A *holder* has the cells or the state of some tokens: a slot, busy or free, or a saved sequence. All are in one tree.
+- A *holder* has the cells or the state of some tokens: a slot, busy or free, or a sequence saved in the host's memory
+  or on disk. All are in one tree.
 - A *source* is the holder that a prompt's beginning is taken from.
 - A *leader* is a sequence that is still reading what another one shares with it; the *follower* has a slot, but reads
   nothing until the leader is that far.
@@ -12,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 
 from lsrv.engine.llama.memory import Memory, State
 from lsrv.engine.llama.vocab import Tokens
@@ -24,12 +27,14 @@ from lsrv.engine.prefix.choice import (
     is_worth_copying,
     is_worth_keeping,
 )
+from lsrv.engine.prefix.filing import Fileable, file_sequences
+from lsrv.engine.prefix.folder import FiledSequence, SequenceFolder
 from lsrv.engine.prefix.store import SavedSequence, SequenceStore
 from lsrv.engine.prefix.tree import PrefixTree
 from lsrv.engine.sequence import Sequence, SequenceState
 from lsrv.engine.slots import Slot, Slots
 
-Holder = Slot | SavedSequence
+Holder = Slot | SavedSequence | FiledSequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +52,22 @@ class _Following:
 class PrefixCache:
     """Slots, saved sequences and the tree over both. Every method belongs to the engine thread."""
 
-    def __init__(self, memory: Memory, n_slots: int, n_worth_waiting: int, store: SequenceStore) -> None:
-        """`n_worth_waiting`: tokens that a follower must save by waiting for a leader."""
+    def __init__(
+        self,
+        memory: Memory,
+        n_slots: int,
+        n_worth_waiting: int,
+        store: SequenceStore,
+        folder: SequenceFolder | None,
+    ) -> None:
+        """`n_worth_waiting`: tokens that a follower must save by waiting for a leader. `folder`: None for no files."""
         self._memory = memory
         self._n_worth_waiting = n_worth_waiting
         self._store = store
+        self._folder = folder
+        self._filed = folder.list() if folder is not None else []
         self._slots = Slots(n_slots)
-        self._tree: PrefixTree[Holder] = PrefixTree()
+        self._tree = self._tree_of_saved()
         self._following: dict[Sequence, _Following] = {}
         self._read_states: dict[Slot, State] = {}  # within one `join_leaders`: all followers of a leader need the same
 
@@ -110,9 +124,27 @@ class PrefixCache:
         self._memory.clear()
         self._slots = Slots(len(self._slots))
         self._following.clear()
-        self._tree = PrefixTree()
-        for saved in self._store:
-            self._tree.insert(saved.tokens, saved)
+        self._tree = self._tree_of_saved()
+
+    def save(self, until_s: float) -> int:
+        """Keep what is worth it on disk until `until_s` (time.monotonic); returns how many files that made.
+
+        For the end: call nothing afterwards.
+        """
+        if self._folder is None:
+            return 0
+        slots = (
+            Fileable(slot.all_tokens(), self._n_shortest(slot), partial(self._memory.read_state, slot.seq_id))
+            for slot in self._slots.by_last_use()
+        )
+        saved = (Fileable(each.tokens, each.n_shortest, lambda each=each: each.state) for each in self._store)
+        return file_sequences(chain(slots, saved), self._filed, self._folder, until_s)
+
+    def _tree_of_saved(self) -> PrefixTree[Holder]:
+        tree: PrefixTree[Holder] = PrefixTree()
+        for each in (*self._store, *self._filed):
+            tree.insert(each.tokens, each)
+        return tree
 
     # -- finding -----------------------------------------------------------------------------------
 
@@ -131,11 +163,11 @@ class PrefixCache:
 
     def _candidates(self, matches: list[tuple[int, Holder]]) -> Iterator[Candidate[Holder]]:
         for n_shared, holder in matches:
-            if isinstance(holder, SavedSequence):
-                yield Candidate(holder, n_shared, len(holder.tokens), holder.n_shortest)
-            else:
+            if isinstance(holder, Slot):
                 is_free_of_charge = self._memory.shares_cells or not holder.is_busy
                 yield Candidate(holder, n_shared, holder.n_held, self._n_shortest(holder), is_free_of_charge)
+            else:
+                yield Candidate(holder, n_shared, len(holder.tokens), holder.n_shortest)
 
     def _n_shortest(self, slot: Slot) -> int:
         return self._memory.shortest_prefix(slot.seq_id, slot.n_past)
@@ -171,14 +203,29 @@ class PrefixCache:
             return self._memory.keep_prefix(slot.seq_id, 0)
         if source.holder is slot:
             return self._memory.keep_prefix(slot.seq_id, source.n_tokens)
-        if isinstance(source.holder, SavedSequence):
-            self._store.touch(source.holder)
-            return self._memory.write_state(slot.seq_id, source.holder.state, source.n_tokens)
-        if self._memory.shares_cells:
+        if isinstance(source.holder, Slot) and self._memory.shares_cells:
             return self._memory.share_prefix(source.holder.seq_id, slot.seq_id, source.n_tokens)
-        if not is_worth_copying(source.n_tokens, source.holder.n_past):
+        state = self._state_of(source.holder, source.n_tokens)
+        if state is None:
             return self._memory.keep_prefix(slot.seq_id, 0)
-        return self._memory.write_state(slot.seq_id, self._read_state(source.holder), source.n_tokens)
+        return self._memory.write_state(slot.seq_id, state, source.n_tokens)
+
+    def _state_of(self, holder: Holder, n_tokens: int) -> State | None:
+        """The state of a holder whose first `n_tokens` are wanted; None if it can't be had, or not worth the while."""
+        if isinstance(holder, SavedSequence):
+            self._store.touch(holder)
+            return holder.state
+        if isinstance(holder, FiledSequence):
+            return self._read_file(holder)
+        return self._read_state(holder) if is_worth_copying(n_tokens, holder.n_past) else None
+
+    def _read_file(self, filed: FiledSequence) -> State | None:
+        assert self._folder is not None
+        state = self._folder.read(filed)
+        if state is None:
+            self._filed.remove(filed)
+            self._tree.remove(filed.tokens, filed)
+        return state
 
     def _read_state(self, slot: Slot) -> State:
         if slot not in self._read_states:

@@ -1,0 +1,57 @@
+"""What a saved state depends on: the weights, the settings of the context, the build. Reads one MiB of the weights."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import msgspec
+
+from lsrv.protocol.commands import LoadParams
+
+_N_HEAD_BYTES = 1024 * 1024  # a GGUF's metadata and the shapes of its tensors; of large vocabularies the beginning
+_SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
+
+# Where a model is, who asks, and how much is computed at once change no cell beyond the rounding that batches bring.
+# The number of slots does: a state of split KV names it (llama_kv_cache::state_read: "n_stream mismatch").
+_WITHOUT_EFFECT = {
+    "model_path",
+    "n_batch",
+    "n_ubatch",
+    "n_threads",
+    "n_threads_batch",
+    "chat_template",
+    "cache_ram_bytes",
+    "cache_disk_bytes",
+    "cache_folder",
+}
+
+
+def fingerprint(params: LoadParams, build: str) -> str:
+    """A name for all loads whose states can be exchanged. Raises OSError if the weights can't be read.
+
+    Weights are known by their beginning, sizes and times: to hash gigabytes would take longer than most prompts. An
+    edited or replaced file has another time.
+    """
+    settings = {
+        name: value
+        for name, value in msgspec.to_builtins(params).items()
+        if name not in _WITHOUT_EFFECT and not name.startswith("adapter")
+    }
+    digest = hashlib.sha256(msgspec.json.encode([build, settings], order="sorted"))
+    for path in shards(Path(params.model_path)):
+        stat = path.stat()
+        digest.update(f"{stat.st_size} {stat.st_mtime_ns}\n".encode())
+    with Path(params.model_path).open("rb") as file:
+        digest.update(file.read(_N_HEAD_BYTES))
+    return digest.hexdigest()[:32]
+
+
+def shards(path: Path) -> list[Path]:
+    """All files of a model, by the name of its first one."""
+    match = _SHARD.search(path.name)
+    if match is None:
+        return [path]
+    stem = path.name[: match.start()]
+    return [path.with_name(f"{stem}-{number:05d}-of-{match[2]}.gguf") for number in range(1, int(match[2]) + 1)]

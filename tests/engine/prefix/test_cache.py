@@ -1,0 +1,211 @@
+"""The cache against fresh contexts: whatever was reused, copied, saved or awaited, the text is the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lsrv.engine.engine import Engine
+from lsrv.engine.loading import LoadedModel
+from lsrv.engine.sequence import Sequence
+from tests.engine.conftest import LoadStories, make_sequence, run_all
+
+SYSTEM = "Once upon a time there was a little girl named Lily. She loved to play in the park with her mom and her dog. "
+ENDS = ["One day she saw a big red ball", "Her friend Tom came and", "The dog was sad and", "Then it began to rain"]
+BOTH_KV = pytest.mark.parametrize("kv", ["split", "shared"])
+
+
+def engine_of(stories: LoadedModel) -> Engine:
+    assert stories.generation is not None
+    return stories.generation
+
+
+@pytest.fixture(scope="module")
+def fresh_text(load_stories: LoadStories) -> Callable[[str], str]:
+    """What the model says to a prompt when nothing is cached."""
+    stories = load_stories()
+    known: dict[str, str] = {}
+
+    def text(prompt: str) -> str:
+        if prompt not in known:
+            engine_of(stories).fail_all()
+            known[prompt] = run_all(engine_of(stories), make_sequence(stories, 0, prompt))[0]
+        return known[prompt]
+
+    return text
+
+
+def n_prefilled(engine: Engine, *sequences: Sequence) -> int:
+    before = engine.counts.n_prefill_tokens
+    run_all(engine, *sequences)
+    return engine.counts.n_prefill_tokens - before
+
+
+@BOTH_KV
+def test_requests_that_arrive_together_read_their_common_beginning_once(
+    load_stories: LoadStories, fresh_text: Callable[[str], str], kv: str
+) -> None:
+    stories = load_stories(kv=kv, n_ubatch=64)
+    sequences = [make_sequence(stories, i, SYSTEM + end) for i, end in enumerate(ENDS)]
+    n_common = len(make_sequence(stories, 0, SYSTEM).prompt) - 1  # the last piece may join with what follows
+    engine = engine_of(stories)
+    for sequence in sequences:
+        engine.submit(sequence)
+    texts = run_all(engine)
+    assert [texts[i] for i in range(4)] == [fresh_text(SYSTEM + end) for end in ENDS]
+    assert [sequence.n_cached >= n_common for sequence in sequences] == [False, True, True, True]
+    assert engine.counts.n_prefill_tokens <= n_common + sum(len(s.prompt) - n_common for s in sequences)
+
+
+@BOTH_KV
+def test_a_follower_goes_on_alone_when_its_leader_is_aborted(
+    load_stories: LoadStories, fresh_text: Callable[[str], str], kv: str
+) -> None:
+    stories = load_stories(kv=kv, n_batch=32, n_ubatch=32)
+    engine = engine_of(stories)
+    leader, *followers = [make_sequence(stories, i, SYSTEM + end) for i, end in enumerate(ENDS)]
+    for sequence in (leader, *followers):
+        engine.submit(sequence)
+    engine.step()
+    assert 0 < leader.n_past < len(leader.prompt)
+    engine.abort(leader.request_id)
+    texts = run_all(engine)
+    assert [texts[each.request_id] for each in followers] == [fresh_text(SYSTEM + end) for end in ENDS[1:]]
+    assert all(each.n_cached for each in followers)
+
+
+@BOTH_KV
+def test_a_prompt_is_found_in_a_slot_that_is_still_writing(
+    load_stories: LoadStories, fresh_text: Callable[[str], str], kv: str
+) -> None:
+    stories = load_stories(kv=kv)
+    engine = engine_of(stories)
+    writer = make_sequence(stories, 1, SYSTEM, n_max_tokens=100)
+    engine.submit(writer)
+    engine.step()
+    second = make_sequence(stories, 2, SYSTEM + ENDS[0])
+    assert run_all(engine, second)[2] == fresh_text(SYSTEM + ENDS[0])
+    assert second.n_cached >= len(writer.prompt) - 1
+    assert second.seq_id != writer.seq_id
+
+
+@BOTH_KV
+def test_a_prompt_that_lost_its_slot_comes_back_from_the_host_memory(
+    load_stories: LoadStories, fresh_text: Callable[[str], str], kv: str
+) -> None:
+    stories = load_stories(kv=kv, n_slots=1, cache_ram_bytes=10_000_000)
+    engine = engine_of(stories)
+    run_all(engine, make_sequence(stories, 1, SYSTEM))
+    run_all(engine, make_sequence(stories, 2, " ".join(ENDS)))
+    again = make_sequence(stories, 3, SYSTEM + ENDS[1])
+    assert run_all(engine, again)[3] == fresh_text(SYSTEM + ENDS[1])
+    assert again.n_cached >= len(make_sequence(stories, 0, SYSTEM).prompt) - 1
+
+
+def test_the_host_memory_is_bounded(load_stories: LoadStories) -> None:
+    stories = load_stories(n_slots=1, cache_ram_bytes=200_000)
+    engine = engine_of(stories)
+    for number, end in enumerate(ENDS * 2):
+        run_all(engine, make_sequence(stories, number, f"{number} {end} {SYSTEM}"))
+        assert 0 <= engine._cache._store.size_bytes <= 200_000
+    assert engine._cache._store.size_bytes > 0
+
+
+def test_a_slot_is_not_saved_that_others_hold_too(load_stories: LoadStories) -> None:
+    stories = load_stories(n_slots=1, cache_ram_bytes=10_000_000)
+    engine = engine_of(stories)
+    for number in range(3):
+        run_all(engine, make_sequence(stories, number, SYSTEM))
+        run_all(engine, make_sequence(stories, number, " ".join(ENDS)))
+    assert len(list(engine._cache._store)) == 2
+
+
+@pytest.mark.parametrize("kv", ["split", "shared"])
+def test_a_prompt_survives_an_unload_on_disk(
+    load_stories: LoadStories, fresh_text: Callable[[str], str], tmp_path: Path, kv: str
+) -> None:
+    def load() -> LoadedModel:
+        return load_stories(kv=kv, cache_folder=str(tmp_path / "kept"), cache_disk_bytes=50_000_000)
+
+    stories = load()
+    run_all(engine_of(stories), make_sequence(stories, 1, SYSTEM))
+    assert engine_of(stories).save_cache(time.monotonic() + 60) == 1
+    stories = load()
+    again = make_sequence(stories, 2, SYSTEM + ENDS[2])
+    assert run_all(engine_of(stories), again)[2] == fresh_text(SYSTEM + ENDS[2])
+    assert again.n_cached >= len(make_sequence(stories, 0, SYSTEM).prompt) - 1
+    assert engine_of(stories).save_cache(time.monotonic() + 60) == 0, "nothing new is worth a file"
+
+
+def test_a_conversation_that_went_on_replaces_its_file(load_stories: LoadStories, tmp_path: Path) -> None:
+    for prompt in (SYSTEM.strip(), SYSTEM + " ".join(ENDS)):
+        stories = load_stories(cache_folder=str(tmp_path), cache_disk_bytes=50_000_000)
+        run_all(engine_of(stories), make_sequence(stories, 1, prompt, n_max_tokens=1))
+        assert engine_of(stories).save_cache(time.monotonic() + 60) == 1
+    assert len(list(tmp_path.glob("*/*.sequence"))) == 1
+
+
+def test_other_settings_see_no_files(load_stories: LoadStories, tmp_path: Path) -> None:
+    stories = load_stories(cache_folder=str(tmp_path), cache_disk_bytes=50_000_000)
+    run_all(engine_of(stories), make_sequence(stories, 1, SYSTEM))
+    engine_of(stories).save_cache(time.monotonic() + 60)
+    other = load_stories(cache_folder=str(tmp_path), cache_disk_bytes=50_000_000, cache_type_k="f32")
+    again = make_sequence(other, 2, SYSTEM)
+    run_all(engine_of(other), again)
+    assert again.n_cached == 0
+
+
+@pytest.mark.parametrize("damage", ["state", "header", "short", "empty", "alien"])
+def test_a_damaged_file_is_deleted_and_changes_no_answer(
+    load_stories: LoadStories,
+    fresh_text: Callable[[str], str],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    damage: str,
+) -> None:
+    stories = load_stories(cache_folder=str(tmp_path), cache_disk_bytes=50_000_000)
+    run_all(engine_of(stories), make_sequence(stories, 1, SYSTEM))
+    engine_of(stories).save_cache(time.monotonic() + 60)
+    (path,) = tmp_path.glob("*/*.sequence")
+    raw = bytearray(path.read_bytes())
+    match damage:
+        case "state":
+            raw[-1000] ^= 1
+        case "header":
+            raw[20] ^= 1
+        case "short":
+            del raw[-1:]
+        case "empty":
+            raw.clear()
+        case _:
+            raw = bytearray(b"GGUF" * 1000)
+    path.write_bytes(raw)
+    stories = load_stories(cache_folder=str(tmp_path), cache_disk_bytes=50_000_000)
+    again = make_sequence(stories, 2, SYSTEM)
+    assert run_all(engine_of(stories), again)[2] == fresh_text(SYSTEM)
+    assert again.n_cached == 0
+    assert not path.exists()
+    assert "of no use and is deleted" in caplog.text
+
+
+def test_the_folder_is_bounded_over_all_models(load_stories: LoadStories, tmp_path: Path) -> None:
+    old = tmp_path / "another" / "old.sequence"
+    old.parent.mkdir()
+    old.write_bytes(bytes(150_000))
+    stories = load_stories(cache_folder=str(tmp_path), cache_disk_bytes=200_000)
+    run_all(engine_of(stories), *(make_sequence(stories, i, f"{i} {SYSTEM}") for i in range(4)))
+    engine_of(stories).save_cache(time.monotonic() + 60)
+    left = list(tmp_path.glob("*/*"))
+    assert 0 < sum(path.stat().st_size for path in left) <= 200_000
+    assert old not in left
+
+
+def test_nothing_is_saved_once_the_time_is_over(load_stories: LoadStories, tmp_path: Path) -> None:
+    stories = load_stories(cache_folder=str(tmp_path), cache_disk_bytes=50_000_000)
+    run_all(engine_of(stories), make_sequence(stories, 1, SYSTEM))
+    assert engine_of(stories).save_cache(time.monotonic()) == 0
+    assert np.array_equal(list(tmp_path.iterdir()), [])
