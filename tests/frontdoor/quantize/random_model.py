@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import gguf
@@ -10,7 +11,7 @@ import numpy as np
 from tests.models import STORIES
 
 _N_HEADS = 4
-_IS_KEPT = ("tokenizer.", "llama.rope", "llama.attention.layer_norm")
+_N_CALLS = 4
 
 
 def write_random_model(path: Path, *, n_embd: int = 256, n_layers: int = 2, file_type: str = "F32") -> Path:
@@ -34,27 +35,45 @@ def write_random_model(path: Path, *, n_embd: int = 256, n_layers: int = 2, file
     n_vocab = len(stories.get_field("tokenizer.ggml.tokens").data)
     for name, shape in _shapes(n_embd, n_layers, n_vocab).items():
         _add(writer, name, shape, file_type)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    _finish(writer)
     return path
 
 
 def write_imatrix(path: Path, *, n_embd: int = 256, n_layers: int = 2) -> Path:
     """An importance matrix (GGUF) of `write_random_model`, as llama-imatrix writes it."""
-    rng = np.random.default_rng(7)
     writer = gguf.GGUFWriter(path, arch="")
-    writer.add_type(gguf.GGUFType.IMATRIX)
-    for name, shape in _shapes(n_embd, n_layers, n_vocab=512).items():
-        if len(shape) == 2 and name != "token_embd.weight":
-            writer.add_tensor(f"{name}.in_sum2", rng.random((1, shape[1]), np.float32) * 40)
-            writer.add_tensor(f"{name}.counts", np.full((1, 1), 4, np.float32))
+    writer.add_type("imatrix")
+    for name, means in _importance(n_embd, n_layers).items():
+        writer.add_tensor(f"{name}.in_sum2", (means * _N_CALLS).reshape(1, -1))
+        writer.add_tensor(f"{name}.counts", np.full((1, 1), _N_CALLS, np.float32))
+    _finish(writer)
+    return path
+
+
+def write_legacy_imatrix(path: Path, *, prefix: str = "") -> Path:
+    """The same in the format before GGUF; `prefix` to every name makes it that of another model."""
+    importance = _importance(256, 2)
+    data = struct.pack("<i", len(importance))
+    for name, means in importance.items():
+        raw = (prefix + name).encode()
+        data += struct.pack("<i", len(raw)) + raw + struct.pack("<ii", _N_CALLS, means.size)
+        data += (means * _N_CALLS).tobytes()
+    path.write_bytes(data)
+    return path
+
+
+def _importance(n_embd: int, n_layers: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(7)
+    shapes = _shapes(n_embd, n_layers, n_vocab=512)
+    matrices = {name: shape for name, shape in shapes.items() if len(shape) == 2 and name != "token_embd.weight"}
+    return {name: rng.random(shape[1], np.float32) * 10 for name, shape in matrices.items()}
+
+
+def _finish(writer: gguf.GGUFWriter) -> None:
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return path
 
 
 def _shapes(n_embd: int, n_layers: int, n_vocab: int) -> dict[str, tuple[int, ...]]:
