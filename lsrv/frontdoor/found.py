@@ -16,6 +16,7 @@ from lsrv.frontdoor.gguf_header import read_header, require_model
 from lsrv.frontdoor.hub_cache import default_cache
 from lsrv.frontdoor.plan import group_shards
 
+OLLAMA_SERVICE = Path("/usr/share/ollama/.ollama/models")  # of the Linux package
 _OLLAMA_MODEL = "application/vnd.ollama.image.model"
 _OLLAMA_LIBRARY = ("registry.ollama.ai", "library")
 _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
@@ -79,7 +80,7 @@ def ollama_folders(home: Path) -> list[Path]:
     """Where Ollama keeps models: OLLAMA_MODELS, else the user's and (Linux) the service's. Source: Ollama's faq.mdx."""
     if named := os.environ.get("OLLAMA_MODELS"):
         return [Path(named).expanduser()]
-    return [home / ".ollama" / "models", Path("/usr/share/ollama/.ollama/models")]
+    return [home / ".ollama" / "models", OLLAMA_SERVICE]
 
 
 def in_ollama(models: Path) -> Iterator[_Place]:

@@ -16,6 +16,7 @@ _N_CALLS = 4
 
 def write_random_model(path: Path, *, n_embd: int = 256, n_layers: int = 2, file_type: str = "F32") -> Path:
     """A llama of `n_layers` with the vocabulary of stories260K and weights from a seeded generator, in F32 or Q8_0."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     stories = gguf.GGUFReader(STORIES)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("random")
