@@ -166,7 +166,8 @@ _FP8_METHODS = {"fp8", "fbgemm_fp8"}
 
 def check_convertible(config: Json, file_names: Iterable[str]) -> Architecture:
     """The architecture of a repository with that config.json and those files. Raises ConvertError that names it."""
-    names = Config(config).texts("architectures") or []
+    outer = {name: value for name, value in config.items() if name != "text_config"}
+    names = Config(outer).texts("architectures") or []
     name = names[0] if names else "(none named)"
     found = ARCHITECTURES.get(_SAME_AS.get(name, name))
     if found is None:

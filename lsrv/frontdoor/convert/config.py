@@ -16,9 +16,7 @@ class Config:
     """Values by name; `text_config` of a multimodal model lies on top, `defaults` below. All raise ConvertError."""
 
     def __init__(self, values: Json, defaults: Json | None = None) -> None:
-        given = {**values, **as_object(values.get("text_config"))}
-        known = {name: value for name, value in given.items() if value is not None}
-        self.values: Json = {**(defaults or {}), **known}
+        self.values: Json = {**(defaults or {}), **_said(values), **_said(as_object(values.get("text_config")))}
 
     def integer(self, *names: str, at_least: int = 1) -> int:
         """The first of `names` that is there; one of them must be."""
@@ -73,6 +71,10 @@ class Config:
 
     def integers(self, name: str) -> list[int] | None:
         return _list_of(int, self.values.get(name))
+
+
+def _said(values: Json) -> Json:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def as_object(value: object) -> Json:

@@ -15,6 +15,7 @@ HANGUL_AND_KANA, DEVANAGARI, COMBINING = 5, 7, 8
 
 # Where llama.cpp itself differs; docs/conversion.md says why. Listed by text, so that both directions are noticed.
 KNOWN: dict[str, set[int]] = {
+    "qwen2": {COMBINING},  # it has no NFC
     "tekken": {DEVANAGARI, COMBINING},  # its expression does not count combining marks as letters
     "gpt-4o": {DEVANAGARI, COMBINING},
     "bert": {HANGUL_AND_KANA, DEVANAGARI},  # decomposes to the first code point, strips spacing marks, too

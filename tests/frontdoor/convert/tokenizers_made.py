@@ -65,6 +65,7 @@ def _byte_level(name: str) -> Tokenizer:
         steps = [split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     tokenizer.pre_tokenizer = steps[0] if len(steps) == 1 else pre_tokenizers.Sequence(steps)
     tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.normalizer = normalizers.NFC() if name == "qwen2" else None
     control = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"] if name == "roberta-bpe" else _CONTROL
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=_N_TOKENS, special_tokens=control, initial_alphabet=alphabet)
