@@ -25,11 +25,11 @@ _FOUND_HEADER = ["MODEL", "QUANT", "SIZE", "IN", "PATH"]
 def list_weights(found: bool, as_json: bool) -> None:
     """List the weights that lsrv made: where they come from, their size and quantization."""
     from lsrv.cli.table import columns
-    from lsrv.frontdoor.found import find_weights
+    from lsrv.frontdoor.found import find_on_disk
     from lsrv.frontdoor.store import Store
 
     made = Store().entries()
-    others = find_weights() if found else []
+    others = find_on_disk() if found else []
     if as_json:
         answer = {"made": [_made_json(each) for each in made]}
         click.echo(json.dumps(answer | ({"found": [_found_json(each) for each in others]} if found else {}), indent=2))
@@ -75,17 +75,16 @@ def _made_row(stored: StoredWeights) -> list[str]:
     from lsrv.frontdoor.quantize import fallback_share
     from lsrv.units import size
 
-    made = stored.made
-    share = fallback_share(made.quantization, made.tensor_bytes)
-    quantization = f"{made.quantization} ({100 * (1 - share):.0f} %)" if share >= 0.005 else made.quantization
-    day = time.strftime("%Y-%m-%d", time.localtime(made.created))
-    return [stored.key, stored.path.name, quantization, size(made.size_bytes), day, made.origin]
+    share = fallback_share(stored.quantization, stored.tensor_bytes)
+    quantization = f"{stored.quantization} ({100 * (1 - share):.0f} %)" if share >= 0.005 else stored.quantization
+    day = time.strftime("%Y-%m-%d", time.localtime(stored.created))
+    return [stored.key, stored.path.name, quantization, size(stored.size_bytes), day, stored.origin]
 
 
 def _made_json(stored: StoredWeights) -> dict[str, object]:
     import msgspec
 
-    return {"key": stored.key, "path": str(stored.path), **msgspec.to_builtins(stored.made)}
+    return msgspec.to_builtins(stored, enc_hook=str)  # of the path
 
 
 def _found_row(found: FoundWeights) -> list[str]:

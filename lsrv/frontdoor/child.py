@@ -168,7 +168,10 @@ class Report:
         self._send(_Failed(error.info()))
 
     def _send(self, report: _Progress | _Failed) -> None:
-        os.write(self._descriptor, msgspec.json.encode(report) + b"\n")
+        try:
+            os.write(self._descriptor, msgspec.json.encode(report) + b"\n")
+        except BrokenPipeError:  # the parent is gone, where the kernel does not see to that by itself (macOS)
+            os._exit(1)
 
 
 def child_main(order_type: type[Order], work: Callable[[Order, Report], None]) -> None:

@@ -44,7 +44,7 @@ class _Place:
     shards: tuple[Path, ...]
 
 
-def find_weights(model_id: str | None = None) -> list[FoundWeights]:
+def find_on_disk(model_id: str | None = None) -> list[FoundWeights]:
     """Every model of the programs known here, or those called `model_id` only; each file once.
 
     Blocking: reads the header of each, some 10 ms.

@@ -36,26 +36,32 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     converter: int | None = None  # version of lsrv's converter; None: the source was a GGUF
 
 
-class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """`made.json`."""
+class _Note(msgspec.Struct, frozen=True, kw_only=True):
+    """`made.json`. Fields as in `StoredWeights`."""
 
     file: str
+    origin: str
+    source_key: str
+    recipe: Recipe
+    size_bytes: int
+    quantization: str
+    tensor_bytes: dict[str, int]
+    created: int
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """A GGUF that lsrv made."""
+
+    key: str  # its name for people and programs
+    path: Path
     origin: str  # for people: "owner/name@main (safetensors)", "file /models/a.gguf"
     source_key: str
     recipe: Recipe
     size_bytes: int
     quantization: str  # read back from the file
-    tensor_bytes: dict[str, int]  # bytes by type of tensor: what it really is made of
+    tensor_bytes: dict[str, int]  # bytes by type of tensor, as GgufHeader.tensor_bytes: what it really is made of
     created: int  # Unix time
-
-
-@dataclass(frozen=True)
-class StoredWeights:
-    """A GGUF that lsrv made. `key` names it for people and programs."""
-
-    key: str
-    path: Path
-    made: Made
 
 
 class Store:
@@ -93,15 +99,15 @@ class Store:
             self.sweep()
             with partial_folder(place) as folder:
                 write(folder / file)
-                made = _note(file, origin, source_key, recipe, read_header(folder / file))
-                (folder / _NOTE).write_bytes(msgspec.json.format(msgspec.json.encode(made)))
-        return StoredWeights(place.name, place / file, made)
+                note = _note(file, origin, source_key, recipe, read_header(folder / file))
+                (folder / _NOTE).write_bytes(msgspec.json.format(msgspec.json.encode(note)))
+        return _stored(place, note)
 
     def entries(self) -> list[StoredWeights]:
         """Everything made, newest first."""
         places = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
         found = [stored for place in places if (stored := self._read(place)) is not None]
-        return sorted(found, key=lambda stored: -stored.made.created)
+        return sorted(found, key=lambda stored: -stored.created)
 
     def find(self, name: str) -> list[StoredWeights]:
         """Those that `name` means: a key or the beginning of one, a path, a file name, or the name without `.gguf`."""
@@ -125,7 +131,7 @@ class Store:
             shutil.rmtree(leaving, ignore_errors=True)
             place.rename(leaving)
             shutil.rmtree(leaving)
-        return stored.made.size_bytes
+        return stored.size_bytes
 
     def sweep(self) -> int:
         """Delete what killed processes left unfinished, and nothing that is being made; returns the bytes freed."""
@@ -145,15 +151,15 @@ class Store:
         if place.name.endswith(SUFFIX):
             return None
         try:
-            made = msgspec.json.decode((place / _NOTE).read_bytes(), type=Made)
+            note = msgspec.json.decode((place / _NOTE).read_bytes(), type=_Note)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except msgspec.MsgspecError as error:
             _log.warning("unreadable note; the weights are made anew", extra={"path": str(place), "reason": str(error)})
             return None
-        path = place / Path(made.file).name
-        is_whole = path.is_file() and path.stat().st_size == made.size_bytes
-        return StoredWeights(place.name, path, made) if is_whole else None
+        stored = _stored(place, note)
+        is_whole = stored.path.is_file() and stored.path.stat().st_size == stored.size_bytes
+        return stored if is_whole else None
 
 
 def only_one(found: list[StoredWeights], name: str) -> StoredWeights:
@@ -166,8 +172,22 @@ def only_one(found: list[StoredWeights], name: str) -> StoredWeights:
     return found[0]
 
 
-def _note(file: str, origin: str, source_key: str, recipe: Recipe, header: GgufHeader) -> Made:
-    return Made(
+def _stored(place: Path, note: _Note) -> StoredWeights:
+    return StoredWeights(
+        key=place.name,
+        path=place / Path(note.file).name,
+        origin=note.origin,
+        source_key=note.source_key,
+        recipe=note.recipe,
+        size_bytes=note.size_bytes,
+        quantization=note.quantization,
+        tensor_bytes=note.tensor_bytes,
+        created=note.created,
+    )
+
+
+def _note(file: str, origin: str, source_key: str, recipe: Recipe, header: GgufHeader) -> _Note:
+    return _Note(
         file=file,
         origin=origin,
         source_key=source_key,

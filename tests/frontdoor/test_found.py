@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub import constants
 
 from lsrv.frontdoor import found
-from lsrv.frontdoor.found import FoundWeights, find_weights
+from lsrv.frontdoor.found import FoundWeights, find_on_disk
 from tests.frontdoor.gguf_file import gguf, string, write_model, write_shards
 
 Q4, Q8 = 15, 7  # llama_ftype
@@ -25,7 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found_at(path: Path) -> FoundWeights:
-    (weights,) = [each for each in find_weights() if each.path == path]
+    (weights,) = [each for each in find_on_disk() if each.path == path]
     return weights
 
 
@@ -41,7 +41,7 @@ def write_blob(models: Path, digit: str, file_type: int = Q4) -> Path:
 
 
 def test_an_empty_home_has_none() -> None:
-    assert find_weights() == []
+    assert find_on_disk() == []
 
 
 def test_the_hub_cache_by_repository_and_each_blob_once(home: Path) -> None:
@@ -53,7 +53,7 @@ def test_the_hub_cache_by_repository_and_each_blob_once(home: Path) -> None:
         (snapshot / "model.gguf").symlink_to(blob)
     (repo / "refs").mkdir()
     (repo / "refs" / "main").write_text("bbb")
-    (weights,) = find_weights()
+    (weights,) = find_on_disk()
     assert weights.model_id == "owner/name-with--dashes"
     assert weights.program == "Hugging Face cache"
     assert weights.path == repo / "snapshots" / "bbb" / "model.gguf", "the commit of main comes first"
@@ -70,7 +70,7 @@ def test_ollama_by_manifest(home: Path) -> None:
     )
     write_manifest(models, "registry.ollama.ai/someone/tuned/latest", [("model", f"sha256:{'2' * 64}")])
     write_manifest(models, "hf.co/bartowski/Qwen-GGUF/Q4_K_M", [("model", f"sha256:{'3' * 64}")])
-    names = {each.path: (each.model_id, each.program) for each in find_weights()}
+    names = {each.path: (each.model_id, each.program) for each in find_on_disk()}
     assert names == {
         blobs[0]: ("llama3.2:3b", "Ollama"),
         blobs[1]: ("someone/tuned:latest", "Ollama"),
@@ -83,7 +83,7 @@ def test_ollama_by_manifest(home: Path) -> None:
 )
 def test_a_manifest_that_names_no_blob_of_its_own_finds_nothing(digest: str, home: Path) -> None:
     write_manifest(home / ".ollama" / "models", "registry.ollama.ai/library/a/b", [("model", digest)])
-    assert find_weights() == []
+    assert find_on_disk() == []
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"layers": 1}', '{"layers": [{"mediaType": 1, "digest": 2}]}', "\x00\xff"])
@@ -92,7 +92,7 @@ def test_a_broken_manifest_is_passed_over(text: str, home: Path) -> None:
     blob = write_blob(models, "1")
     write_manifest(models, "registry.ollama.ai/library/good/1", [("model", f"sha256:{'1' * 64}")])
     (models / "manifests" / "registry.ollama.ai" / "library" / "good" / "2").write_text(text)
-    assert [each.path for each in find_weights()] == [blob]
+    assert [each.path for each in find_on_disk()] == [blob]
 
 
 def test_ollama_models_names_another_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,14 +115,14 @@ def test_lm_studio_where_its_pointer_and_its_settings_say(home: Path) -> None:
     assert found_at(pointed).model_id == "a/b"
     (home / "pointed" / "settings.json").write_text(json.dumps({"downloadsFolder": str(home / "large disk")}))
     moved = write_model(home / "large disk" / "c" / "d" / "2.gguf")
-    assert [each.path for each in find_weights()] == [moved]
+    assert [each.path for each in find_on_disk()] == [moved]
 
 
 def test_llama_cpp_by_its_flat_names(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_model(home / ".cache" / "llama.cpp" / "ggml-org_gemma-3-4b-it-GGUF_gemma-3-4b-it-Q4_K_M.gguf", Q4)
     assert (found_at(path).model_id, found_at(path).program) == ("ggml-org/gemma-3-4b-it-GGUF", "llama.cpp")
     monkeypatch.setenv("LLAMA_CACHE", str(home / "other"))
-    assert find_weights() == []
+    assert find_on_disk() == []
     assert found_at(write_model(home / "other" / "plain.gguf")).model_id == "plain"
 
 
@@ -130,7 +130,7 @@ def test_split_models_are_one_and_only_if_whole(home: Path) -> None:
     folder = home / ".lmstudio" / "models" / "a" / "b"
     write_shards(folder, "whole", 3)
     write_shards(folder, "part", 3, missing=(2,))
-    (weights,) = find_weights()
+    (weights,) = find_on_disk()
     assert [shard.name for shard in weights.shards] == [f"whole-0000{number}-of-00003.gguf" for number in (1, 2, 3)]
     assert weights.size_bytes == sum(shard.stat().st_size for shard in weights.shards)
 
@@ -144,11 +144,11 @@ def test_what_is_no_model_or_broken_is_passed_over(home: Path) -> None:
     (folder / "broken.gguf").write_bytes(b"GGUF")
     (folder / "nowhere.gguf").symlink_to(folder / "missing")
     model = write_model(folder / "model.gguf")
-    assert [each.path for each in find_weights()] == [model]
+    assert [each.path for each in find_on_disk()] == [model]
 
 
 def test_one_name_can_be_asked_for(home: Path) -> None:
     models = home / ".lmstudio" / "models"
     wanted = write_model(models / "a" / "b" / "1.gguf")
     write_model(models / "a" / "c" / "1.gguf")
-    assert [each.path for each in find_weights("a/b")] == [wanted]
+    assert [each.path for each in find_on_disk("a/b")] == [wanted]

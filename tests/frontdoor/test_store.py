@@ -57,7 +57,7 @@ def test_another_source_or_recipe_is_another_file(store: Store) -> None:
 
 
 def test_an_entry_says_where_it_came_from_and_what_it_really_is(store: Store) -> None:
-    made = make(store).made
+    made = make(store)
     assert (made.origin, made.source_key, made.recipe) == ("a test", "source", Q4)
     assert made.quantization == "F32", "read back from the file, not believed"
     assert list(made.tensor_bytes) == ["F32"]
@@ -84,7 +84,7 @@ def test_a_name_of_nothing_or_of_several_is_refused(store: Store) -> None:
 
 def test_removing_frees_the_bytes_and_forgets_the_entry(store: Store) -> None:
     made = make(store)
-    assert store.remove(made) == made.made.size_bytes
+    assert store.remove(made) == made.size_bytes
     assert store.get("source", Q4) is None
     assert list(store.folder.iterdir()) == []
     with pytest.raises(WeightsNotFoundError, match="gone already"):
@@ -161,7 +161,7 @@ def test_a_second_process_waits_and_finds_what_the_first_made(store: Store) -> N
         process.stdin.flush()
 
     found = store.make("source", Q4, never, name="ours", origin="", on_progress=let_it_end)
-    assert found.made.origin == "another process"
+    assert found.origin == "another process"
     assert process.wait() == 0
     process.communicate()
 
