@@ -9,6 +9,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+from filelock import FileLock
 
 from lsrv.errors import BuildCancelledError, FetchError, WeightsNotFoundError
 from lsrv.frontdoor.building import BuildProgress, Cancel
@@ -253,11 +254,50 @@ def test_a_cancel_ends_at_once_and_keeps_what_arrived(hub: Hub, hub_server: HubS
     with pytest.raises(BuildCancelledError, match="kept"):
         fetch(hub, tmp_path, cancel=cancel)
     thread.join()
+    assert not [each for each in threading.enumerate() if each.name == "lsrv-fetch"]
     hub_server.requests.clear()
 
     (path,) = fetch(hub, tmp_path)
     assert path.read_bytes() == WEIGHTS
     assert hub_server.n_bytes_sent() == len(WEIGHTS) - 300_000
+
+
+class CountingCancel(Cancel):
+    """Counts how often it was asked."""
+
+    n_checks = 0
+
+    def check(self) -> None:
+        self.n_checks += 1
+        super().check()
+
+
+def test_a_file_that_huggingface_hub_is_fetching_is_waited_for(hub: Hub, hub_server: HubServer, tmp_path: Path) -> None:
+    sha256 = hub_server.repos["o/m"].files[NAME].sha256
+    lock = tmp_path / ".locks" / "models--o--m" / f"{sha256}.lock"  # where huggingface_hub has it
+    lock.parent.mkdir(parents=True)
+    cancel = CountingCancel()
+    found: list[Path] = []
+    thread = threading.Thread(target=lambda: found.extend(fetch(hub, tmp_path, cancel=cancel)))
+
+    with FileLock(lock):
+        thread.start()
+        wait_until(lambda: cancel.n_checks >= 3)
+        (tmp_path / "models--o--m" / "blobs" / sha256).write_bytes(WEIGHTS)
+    thread.join()
+
+    assert found and found[0].read_bytes() == WEIGHTS
+    assert not hub_server.asked("/resolve/")
+
+
+def test_a_revision_with_slashes_is_kept_as_a_reference(hub: Hub, hub_server: HubServer, tmp_path: Path) -> None:
+    repo = hub_server.repos["o/m"]
+    repo.revisions["refs/pr/1"] = repo.commit
+
+    fetch_files(hub, hub.list_repo("o/m", "refs/pr/1"), ["config.json"], tmp_path)
+
+    found = huggingface_hub.try_to_load_from_cache("o/m", "config.json", cache_dir=tmp_path, revision="refs/pr/1")
+    assert isinstance(found, str)
 
 
 def test_progress_counts_all_files_and_what_was_there_before(hub: Hub, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lsrv.frontdoor.building import Cancel
+from lsrv.frontdoor.fetch.checksum import Checksum
 from lsrv.frontdoor.fetch.part import Part, n_bytes_held
 from lsrv.frontdoor.fetch.spans import merged, missing, n_bytes, n_leading, segments
 from lsrv.frontdoor.hub import HubFile
@@ -101,3 +103,18 @@ def test_threads_that_come_late_write_nothing(tmp_path: Path) -> None:
     part.rewind(segment)
     part.note_validator('"x"')
     assert n_bytes_held(tmp_path / "blob", file) == 0
+
+
+def test_a_checksum_starts_again_with_a_file_that_starts_again(tmp_path: Path) -> None:
+    data = bytes(range(SIZE))
+    part = Part(tmp_path / "blob", file_of(data))
+    checksum = Checksum(part)
+    segment = part.begin((0, SIZE))
+    part.append(segment, b"wrong")
+    assert checksum.advance()
+
+    part.rewind(segment)
+    part.append(segment, data)
+
+    assert checksum.matches(Cancel())
+    part.close()

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,8 +50,8 @@ class CacheRepo:
             folder.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
-    def lock(self, file: HubFile, cancel: Cancel) -> Generator[None]:
-        """Wait until no other process or thread fetches this blob, then hold it."""
+    def lock(self, file: HubFile, cancel: Cancel, on_wait: Callable[[], None]) -> Generator[None]:
+        """Wait until no other process or thread fetches this blob, then hold it; `on_wait` runs twice a second."""
         lock = FileLock(self._locks / f"{file.etag}.lock")
         while True:
             cancel.check()
@@ -59,7 +59,7 @@ class CacheRepo:
                 lock.acquire(timeout=_LOCK_CHECK_S)
                 break
             except Timeout:
-                continue
+                on_wait()
         try:
             yield
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from lsrv.errors import FetchError, WeightsNotFoundError
@@ -56,49 +57,39 @@ def _file(repo: HubRepo, name: str) -> HubFile:
         raise WeightsNotFoundError(f'{repo.repo_id} at "{repo.revision}" has no file "{name}"') from None
 
 
+@dataclass
 class _Run:
     """One call of `fetch_files`."""
 
-    def __init__(
-        self,
-        hub: Hub,
-        repo: HubRepo,
-        place: CacheRepo,
-        limits: TransferLimits,
-        cancel: Cancel,
-        on_progress: OnProgress,
-        files: list[HubFile],
-    ) -> None:
-        self._hub = hub
-        self._repo = repo
-        self._place = place
-        self._limits = limits
-        self._cancel = cancel
-        self._on_progress = on_progress
-        self._files = files
-        self._n_bytes_total = sum(file.size_bytes for file in files)
-        self._n_bytes_before = 0  # of files that are done
+    hub: Hub
+    repo: HubRepo
+    place: CacheRepo
+    limits: TransferLimits
+    cancel: Cancel
+    on_progress: OnProgress
+    files: list[HubFile]
+    n_bytes_before: int = 0  # of files that are done
 
     def require_space(self) -> None:
-        missing = {file.etag: file for file in self._files if not self._place.is_fetched(file)}.values()
-        needed = sum(file.size_bytes - n_bytes_held(self._place.blob(file), file) for file in missing)
-        require_space(self._place.folder, needed, self._repo.repo_id)
+        missing = {file.etag: file for file in self.files if not self.place.is_fetched(file)}.values()
+        needed = sum(file.size_bytes - n_bytes_held(self.place.blob(file), file) for file in missing)
+        require_space(self.place.folder, needed, self.repo.repo_id)
 
     def ensure(self, file: HubFile) -> Path:
         """The file's path, fetched if need be."""
         self._report(file, 0)
-        if not self._place.is_fetched(file):
-            self._place.make_folders()
-            with self._place.lock(file, self._cancel):
-                if not self._place.is_fetched(file):  # who held the lock before may have fetched it
+        if not self.place.is_fetched(file):
+            self.place.make_folders()
+            with self.place.lock(file, self.cancel, lambda: self._report_rival(file)):
+                if not self.place.is_fetched(file):  # who held the lock before may have fetched it
                     self._fetch(file)
-        path = self._place.link(file)
+        path = self.place.link(file)
         self._report(file, file.size_bytes)
-        self._n_bytes_before += file.size_bytes
+        self.n_bytes_before += file.size_bytes
         return path
 
     def _fetch(self, file: HubFile) -> None:
-        part = Part(self._place.blob(file), file)
+        part = Part(self.place.blob(file), file)
         try:
             is_right = self._fill(part)
             if not is_right and part.n_resumed:
@@ -108,22 +99,28 @@ class _Run:
             if not is_right:
                 part.discard()
                 raise FetchError(
-                    f"{file.name} of {self._repo.repo_id} arrived with other bytes than the Hub promises (its hash is "
+                    f"{file.name} of {self.repo.repo_id} arrived with other bytes than the Hub promises (its hash is "
                     f"not {file.etag}) and was removed; a proxy or mirror is wrong, or it changed just now: ask again"
                 )
             part.become_blob()
         except OSError as error:
-            raise disk_error(error, self._place.folder, file.name, part.n_held, file.size_bytes) from error
+            raise disk_error(error, self.place.folder, file.name, part.n_held, file.size_bytes) from error
         finally:
             part.close()
 
     def _fill(self, part: Part) -> bool:
         """Fetch what is missing; whether the file is then what the Hub promised."""
         checksum = Checksum(part)
-        transfer = Transfer(self._hub, self._repo, part, self._limits)
-        transfer.run(checksum, lambda n_held: self._report(part.file, n_held), self._cancel)
-        return checksum.matches(self._cancel)
+        transfer = Transfer(self.hub, self.repo, part, self.limits)
+        transfer.run(checksum, lambda n_held: self._report(part.file, n_held), self.cancel)
+        return checksum.matches(self.cancel)
+
+    def _report_rival(self, file: HubFile) -> None:
+        """What another process has fetched while we wait for it."""
+        self._report(file, n_bytes_held(self.place.blob(file), file))
 
     def _report(self, file: HubFile, n_bytes: int) -> None:
-        what = f"{self._repo.repo_id}/{file.name}"
-        self._on_progress(BuildProgress("fetch", what, self._n_bytes_before + n_bytes, self._n_bytes_total))
+        what = f"{self.repo.repo_id}/{file.name}"
+        self.on_progress(
+            BuildProgress("fetch", what, self.n_bytes_before + n_bytes, sum(each.size_bytes for each in self.files))
+        )

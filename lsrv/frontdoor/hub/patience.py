@@ -21,11 +21,11 @@ class PassingError(FetchError):
 class Patience:
     """`n_retries` in a row without a single new byte is the end; each wait doubles up to `longest_wait_s`."""
 
-    n_retries: int = 4
+    n_retries: int = 3
     first_wait_s: float = 0.5
     longest_wait_s: float = 20.0
     longest_retry_after_s: float = 300.0  # a server that wants more than that is told about, not waited for
-    connect_timeout_s: float = 10.0
+    connect_timeout_s: float = 6.0
     stall_timeout_s: float = 30.0  # without a single byte
 
 
