@@ -1,25 +1,22 @@
-"""How much memory models may use, and the numbers in which it is counted: RAM, and places."""
+"""How much memory models may use: by device, "CPU" being RAM, and in places."""
 
 from __future__ import annotations
 
-import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import psutil
 
 from lsrv.config import ServerSettings
+from lsrv.protocol.events import DeviceMemory
+from lsrv.registry.machine_memory import machine_memory
 from lsrv.registry.room import Memory
 from lsrv.units import parse_size, size
 
+RAM = "CPU"
 WORKER_BYTES = 40 * 1024 * 1024  # what a worker takes beside the model: interpreter, llama.cpp, vocabulary
-_RESERVE_BYTES = 512 * 1024 * 1024  # for this process and everybody else: never promised to models
-_UNLIMITED = sys.maxsize
-
-
-def machine_memory() -> tuple[int, int]:
-    """(total, available) bytes of RAM."""
-    memory = psutil.virtual_memory()
-    return memory.total, memory.available
+_PLACES = "models"
+_RESERVE_BYTES = 512 * 1024 * 1024  # of RAM, for this process and everybody else: never promised to models
 
 
 def anonymous_bytes(pid: int) -> int:
@@ -35,30 +32,48 @@ class Budget:
     """The limits of [server]. `read` gives (total, available) bytes of RAM, of this machine or its control group."""
 
     def __init__(self, server: ServerSettings, read: Callable[[], tuple[int, int]] = machine_memory) -> None:
-        self._spec = server.memory_budget
-        self._n_places = server.max_loaded_models or _UNLIMITED
+        self._server = server
         self._read = read
+        self._gpu_bytes: dict[str, int] = {}
+
+    def note_devices(self, devices: Mapping[str, DeviceMemory], promised: Memory) -> None:
+        """What GPUs have free now, `promised` being what our own models hold of it."""
+        for name, device in devices.items():
+            self._gpu_bytes[name] = min(device.total_bytes, device.free_bytes + promised.get(name, 0))
 
     def limit(self, taken_bytes: int) -> Memory:
-        """All that may be promised now, where our own workers hold `taken_bytes` that are not in files.
+        """All that may be promised now, where our own workers hold `taken_bytes` of RAM that are not in files.
 
-        Whatever the setting says, no more than others leave: a budget that another program has eaten is none.
+        Whatever the settings say, no more than other programs leave: a budget that they have eaten is none.
         """
         total, available = self._read()
         left = max(0, available + taken_bytes - _RESERVE_BYTES)
-        return (min(left, self._wanted(total)), self._n_places)
+        limits = {RAM: min(left, _share(self._server.memory_budget, total))}
+        for name, n_bytes in self._gpu_bytes.items():
+            limits[name] = min(n_bytes, _share(self._server.gpu_budget.get(name, "auto"), n_bytes))
+        if self._server.max_loaded_models:
+            limits[_PLACES] = self._server.max_loaded_models
+        return limits
 
     def need(self, by_device: Mapping[str, int]) -> Memory:
         """What a model takes whose buffers are `by_device`, in bytes."""
-        return (WORKER_BYTES + sum(by_device.values()), 1)
+        need = Counter({RAM: WORKER_BYTES} | ({_PLACES: 1} if self._server.max_loaded_models else {}))
+        need.update(by_device)
+        return need
 
-    def shown(self, memory: Memory) -> str:
-        """For people: "3.1 GiB of RAM"."""
-        return f"{size(memory[0])} of RAM"
 
-    def _wanted(self, total: int) -> int:
-        if self._spec == "auto":
-            return total
-        if self._spec.endswith("%"):
-            return int(total * float(self._spec[:-1]) / 100)
-        return parse_size(self._spec)
+def shown(memory: Memory) -> str:
+    """For people: "3.1 GiB of RAM and 7.9 GiB of CUDA0"."""
+    parts = [
+        f"{size(n_bytes)} of {'RAM' if device == RAM else device}"
+        for device, n_bytes in memory.items()
+        if device != _PLACES and n_bytes
+    ]
+    return " and ".join(parts) or "no memory"
+
+
+def _share(setting: str, whole: int) -> int:
+    """Bytes of "auto" (all), "12GiB" or "75%"."""
+    if setting == "auto":
+        return whole
+    return int(whole * float(setting[:-1]) / 100) if setting.endswith("%") else parse_size(setting)

@@ -6,14 +6,14 @@ import asyncio
 import functools
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 import msgspec
 
 from lsrv.config import ModelSettings
 from lsrv.errors import ErrorInfo, LsrvError, from_info
-from lsrv.protocol.events import Progress
+from lsrv.protocol.events import ContextPlan, Planned, Progress
 from lsrv.registry.loader import LoadedModel, Loader, LoadLostError
 from lsrv.registry.state import EntryLimits, EntryState, Phase
 from lsrv.registry.view import EntryView, WeightsView, endpoint_status, status
@@ -54,7 +54,7 @@ class Entry:
         loader: Loader,
         post: Callable[[Entry, Happening], None],
         on_event: Callable[[RegistryEvent], None],
-        reserve: Callable[[Entry, Mapping[str, int]], Awaitable[None]],
+        reserve: Callable[[Entry, Planned], Awaitable[ContextPlan]],
     ) -> None:
         limits = EntryLimits(
             max_concurrency=settings.max_concurrency,
@@ -119,6 +119,8 @@ class Entry:
             n_loads=self._n_loads,
             n_crashes=state.n_crashes,
             last_load_s=self.last_load_s,
+            unload_reason=state.stop_reason,
+            is_held=state.is_held,
             progress=self._progress,
             last_used_s_ago=now_s - last_used_s if math.isfinite(last_used_s) else None,
             retry_in_s=max(0.0, state.retry_at_s - now_s) if is_error else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,17 +20,20 @@ from lsrv.errors import (
 )
 from lsrv.frontdoor import Weights
 from lsrv.protocol.commands import LoadParams
-from lsrv.protocol.events import ModelInfo, Progress
+from lsrv.protocol.events import ContextPlan, ModelInfo, Planned, Progress
 from lsrv.registry import healing
 from lsrv.registry.death import is_cpu_fault
 from lsrv.registry.load_params import load_params
+from lsrv.registry.planner import Planner
 from lsrv.registry.spares import Spares
 from lsrv.registry.words import Failure, Fingerprint
 from lsrv.registry.worker_process import WorkerProcess
 
 _Outcome = TypeVar("_Outcome")
 Resolve = Callable[[ModelSettings], Weights]
-Reserve = Callable[[Mapping[str, int]], Awaitable[None]]  # bytes by device; waits until they are promised
+Reserve = Callable[[Planned], Awaitable[ContextPlan]]  # waits until the memory of one context is promised
+
+_SHORTER_CONTEXTS = (2048, 1024, 512)  # tried where a context left open does not fit
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +57,9 @@ class LoadLostError(Exception):
 class Loader:
     """Loads models into workers from `spares`. `resolve` may block: it runs in a thread."""
 
-    def __init__(self, spares: Spares, resolve: Resolve, verdicts_path: Path | None = None) -> None:
+    def __init__(self, spares: Spares, planner: Planner, resolve: Resolve, verdicts_path: Path | None = None) -> None:
         self._spares = spares
+        self._planner = planner
         self._resolve = resolve
         self._verdicts_path = verdicts_path
         self._n_loading = 0
@@ -76,8 +80,7 @@ class Loader:
             if known_bad is not None and known_bad.weights == fingerprint:
                 raise LoadLostError(known_bad)
             params = load_params(model, weights, chat_template)
-            await reserve({})
-            worker, info = await self._load_or_heal(params, model.listed_id, on_progress)
+            worker, info = await self._load_or_heal(params, model.listed_id, on_progress, reserve)
             return LoadedModel(worker, info, weights)
         except LsrvError as error:
             raise LoadLostError(_failure(error, fingerprint)) from error
@@ -97,15 +100,16 @@ class Loader:
         return weights, _fingerprint(model, [*paths, path] if path else paths), read_template(template)
 
     async def _load_or_heal(
-        self, params: LoadParams, listed_id: str, on_progress: Callable[[Progress], None]
+        self, params: LoadParams, listed_id: str, on_progress: Callable[[Progress], None], reserve: Reserve
     ) -> tuple[WorkerProcess, ModelInfo]:
-        """Load; after a death that a processor's false promise explains, once more without extra buffer types."""
+        """Plan, wait for room, load; after a death that a processor's false promise explains, without extra buffers."""
         label = f"the worker of model '{listed_id}'"
         worker = await self._take(label)
         version = worker.llama_cpp_version
         verdict = asyncio.to_thread(healing.is_condemned, version, self._verdicts_path)
         if await _or_stop(worker, verdict):
             params = msgspec.structs.replace(params, use_extra_bufts=False)
+        params = await _or_stop(worker, self._admitted(params, worker, reserve))
         try:
             return worker, await _or_stop(worker, worker.load(params, on_progress))
         except CrashedError as error:
@@ -113,6 +117,17 @@ class Loader:
                 raise
             crash = error
         return await self._heal(params, label, crash, on_progress)
+
+    async def _admitted(self, params: LoadParams, worker: WorkerProcess, reserve: Reserve) -> LoadParams:
+        """`params` once there is room for them; a context that was left open may have become shorter."""
+        if params.n_ctx_seq:
+            await reserve(await self._planner.plan(params, worker=worker))
+            return params
+        planned = await self._planner.plan(params, [0, *_SHORTER_CONTEXTS], worker=worker)
+        longest, *others = planned.contexts
+        shorter = [context for context in others if context.n_ctx_seq < longest.n_ctx_seq]
+        chosen = await reserve(msgspec.structs.replace(planned, contexts=[longest, *shorter]))
+        return msgspec.structs.replace(params, n_ctx_seq=chosen.n_ctx_seq)
 
     async def _heal(
         self, params: LoadParams, label: str, crash: CrashedError, on_progress: Callable[[Progress], None]

@@ -14,16 +14,18 @@ import logging
 import math
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 from lsrv.config import Settings
 from lsrv.errors import DrainingError, LsrvError, from_info
+from lsrv.protocol.events import ContextPlan, Planned
 from lsrv.registry.budget import Budget
 from lsrv.registry.entry import Entry, RegistryEvent
 from lsrv.registry.lease import Lease
 from lsrv.registry.loader import LoadedModel, Loader, Resolve
 from lsrv.registry.names import Names
+from lsrv.registry.planner import Planner
 from lsrv.registry.rooms import Rooms
 from lsrv.registry.spares import Spares
 from lsrv.registry.view import EntryView
@@ -76,7 +78,8 @@ class Registry:
         spawn = functools.partial(WorkerProcess.spawn, worker_command, deadlines or Deadlines())
         self._names = Names(settings)
         self._spares = Spares(settings.server.spare_workers, spawn)
-        loader = Loader(self._spares, resolve, verdicts_path)
+        self.planner = Planner(self._spares, verdicts_path)
+        loader = Loader(self._spares, self.planner, resolve, verdicts_path)
         drain_timeout_s = settings.server.drain_timeout_s
         self._entries = {
             model.model_id: Entry(model, drain_timeout_s, loader, self._post, on_event, self._reserve)
@@ -256,8 +259,8 @@ class Registry:
             self._perform(entry, effect)
         self._set_timer(entry)
 
-    async def _reserve(self, entry: Entry, by_device: Mapping[str, int]) -> None:
-        await self._rooms.reserve(entry, by_device)
+    async def _reserve(self, entry: Entry, planned: Planned) -> ContextPlan:
+        return await self._rooms.reserve(entry, planned)
 
     def _perform(self, entry: Entry, effect: Effect) -> None:
         match effect:

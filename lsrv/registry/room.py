@@ -9,11 +9,12 @@ that nobody waits longer than patience times the number of models that wait befo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import reduce
 
-Memory = tuple[int, ...]  # bytes of RAM, then of each GPU; and a place, where the number of models is limited
+Memory = Mapping[str, int]  # bytes by device ("CPU" is RAM); and places, where the number of models is limited
 
 
 class Stay(Enum):
@@ -94,7 +95,7 @@ class Verdict:
 def decide(
     wants: Sequence[Want], residents: Sequence[Resident], budget: Memory, patience_s: float, now_s: float
 ) -> Verdict:
-    """The verdict over everything that waits. Every `Memory` has the length of `budget`."""
+    """The verdict over everything that waits. A device that `budget` does not name has nothing to give."""
     return _Decision(residents, budget, patience_s, now_s).over(wants)
 
 
@@ -103,11 +104,10 @@ class _Decision:
 
     def __init__(self, residents: Sequence[Resident], budget: Memory, patience_s: float, now_s: float) -> None:
         self._residents, self._budget, self._patience_s, self._now_s = residents, budget, patience_s, now_s
-        zero = (0,) * len(budget)
-        self._used = _sum((each.memory for each in residents), zero)
-        self._leaving = _sum((each.memory for each in residents if each.stay is Stay.LEAVING), zero)
-        self._pinned = _sum((each.memory for each in residents if each.is_pinned), zero)
-        self._reserved = zero  # by wants that later ones must not overtake
+        self._used = total(each.memory for each in residents)
+        self._leaving = total(each.memory for each in residents if each.stay is Stay.LEAVING)
+        self._pinned = total(each.memory for each in residents if each.is_pinned)
+        self._reserved: Memory = {}  # by wants that later ones must not overtake
         self._verdict = Verdict()
 
     def over(self, wants: Sequence[Want]) -> Verdict:
@@ -117,13 +117,13 @@ class _Decision:
         return self._verdict
 
     def _consider(self, want: Want) -> None:
-        available = _minus(self._budget, self._pinned)
-        if not _fits(want.memory, available):
+        available = minus(self._budget, self._pinned)
+        if not fits(want.memory, available):
             self._verdict.refused.append(Refusal(want.model_id, want.memory, available))
-        elif _fits(want.memory, _minus(self._budget, self._used, self._reserved)):
+        elif fits(want.memory, minus(self._budget, self._used, self._reserved)):
             self._used = _plus(self._used, want.memory)
             self._verdict.admitted.append(want.model_id)
-        elif _fits(want.memory, self._soon()):
+        elif fits(want.memory, self._soon()):
             self._reserve(want)
         elif (idle := self._choose(want, [each for each in self._stayers() if each.may_leave_now])) is not None:
             self._evict(idle, want)
@@ -154,24 +154,24 @@ class _Decision:
 
     def _choose(self, want: Want, candidates: list[Resident]) -> list[Resident] | None:
         """The cheapest residents whose leaving makes room for `want`; None: even all of them would not do."""
-        missing = _minus(want.memory, self._soon())
+        missing = minus(want.memory, self._soon())
         chosen: list[Resident] = []
         for each in sorted(candidates, key=self._worth):
-            if any(lack > 0 < freed for lack, freed in zip(missing, each.memory, strict=True)):
+            if any(lack > 0 < each.memory.get(device, 0) for device, lack in missing.items()):
                 chosen.append(each)
-                missing = _minus(missing, each.memory)
-        if any(lack > 0 for lack in missing):
+                missing = minus(missing, each.memory)
+        if not fits(missing, {}):
             return None
         for each in reversed(chosen.copy()):  # the most valuable first: is it needed at all?
-            if all(lack + freed <= 0 for lack, freed in zip(missing, each.memory, strict=True)):
+            if fits(without := _plus(missing, each.memory), {}):
                 chosen.remove(each)
-                missing = _plus(missing, each.memory)
+                missing = without
         return chosen
 
     def _worth(self, each: Resident) -> tuple[object, ...]:
         """What it costs to lose a resident; of models idle for about as long the one soonest back goes first."""
         idle_s = max(self._now_s - each.last_used_s, 0.001)
-        cost = each.reload_s / max(sum(each.memory), 1)
+        cost = each.reload_s / max(sum(each.memory.values()), 1)
         return (
             each.may_leave_later,
             not each.is_held,
@@ -187,23 +187,27 @@ class _Decision:
 
     def _soon(self) -> Memory:
         """What is free once those have left who are leaving, and is promised to nobody."""
-        return _plus(_minus(self._budget, self._used, self._reserved), self._leaving)
+        return _plus(minus(self._budget, self._used, self._reserved), self._leaving)
 
     def _reserve(self, want: Want) -> None:
         self._reserved = _plus(self._reserved, want.memory)
 
 
-def _fits(memory: Memory, room: Memory) -> bool:
-    return all(needed <= free for needed, free in zip(memory, room, strict=True))
+def fits(memory: Memory, room: Memory) -> bool:
+    """Whether every device has what is needed of it."""
+    return all(needed <= room.get(device, 0) for device, needed in memory.items())
 
 
 def _plus(one: Memory, other: Memory) -> Memory:
-    return tuple(a + b for a, b in zip(one, other, strict=True))
+    return {device: one.get(device, 0) + other.get(device, 0) for device in (*one, *other)}
 
 
-def _minus(one: Memory, *others: Memory) -> Memory:
-    return tuple(values[0] - sum(values[1:]) for values in zip(one, *others, strict=True))
+def minus(one: Memory, *others: Memory) -> Memory:
+    """What is left of `one`; below zero where there was too little."""
+    devices = dict.fromkeys(device for memory in (one, *others) for device in memory)
+    return {device: one.get(device, 0) - sum(each.get(device, 0) for each in others) for device in devices}
 
 
-def _sum(memories: Iterable[Memory], zero: Memory) -> Memory:
-    return tuple(map(sum, zip(zero, *memories, strict=True)))
+def total(memories: Iterable[Memory]) -> Memory:
+    """All of them together."""
+    return reduce(_plus, memories, {})

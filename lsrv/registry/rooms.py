@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from lsrv.errors import NotEnoughMemoryError
+from lsrv.protocol.events import ContextPlan, Planned
 from lsrv.registry import room
-from lsrv.registry.budget import Budget, anonymous_bytes
+from lsrv.registry.budget import Budget, anonymous_bytes, shown
 from lsrv.registry.entry import Entry
 from lsrv.registry.room import Memory, Refusal, Resident, Stay, Verdict, Want
 from lsrv.registry.state import Phase
@@ -53,18 +54,31 @@ class Rooms:
         """What `entry` holds, from before its load until its worker has left the machine."""
         return self._promised.get(entry.settings.model_id)
 
-    async def reserve(self, entry: Entry, by_device: Mapping[str, int]) -> None:
-        """Wait until these bytes are promised to `entry`. Raises NotEnoughMemoryError if they never can be."""
+    async def reserve(self, entry: Entry, planned: Planned) -> ContextPlan:
+        """Wait until the memory of one of the planned contexts is promised to `entry`: the first that can ever fit.
+
+        Raises NotEnoughMemoryError if none can.
+        """
         loop = asyncio.get_running_loop()
         name = entry.settings.model_id
-        self._waits[name] = wait = _Wait(entry, self._budget.need(by_device), loop.create_future())
+        self._budget.note_devices(planned.devices, self._held())
+        plan, memory = self._first_that_fits(planned)
+        self._waits[name] = wait = _Wait(entry, memory, loop.create_future())
         self.settle()
         try:
             await wait.admission
+            return plan
         finally:
             if self._waits.get(name) is wait:  # given up: whoever was pressed to leave for it may stay
                 del self._waits[name]
                 loop.call_soon(self.settle)
+
+    def _first_that_fits(self, planned: Planned) -> tuple[ContextPlan, Memory]:
+        """The first context that fits beside pinned models alone, else the last, which will be refused."""
+        pinned = room.total(self._promised[name] for name in self._promised if self._entries[name].settings.pinned)
+        available = room.minus(self._budget.limit(self._taken_bytes()), pinned)
+        options = [(plan, self._budget.need(plan.memory.by_device)) for plan in planned.contexts]
+        return next((option for option in options if room.fits(option[1], available)), options[-1])
 
     def settle(self) -> None:
         """Decide anew; to be called after everything that happens."""
@@ -83,6 +97,10 @@ class Rooms:
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+
+    def _held(self) -> Memory:
+        """What models that are loaded hold by their plans."""
+        return room.total(memory for name, memory in self._promised.items() if self._entries[name].loaded is not None)
 
     def _taken_bytes(self) -> int:
         """RAM that our own workers really hold: it is part of the budget, and not free."""
@@ -135,7 +153,7 @@ class Rooms:
         return bool(verdict.refused or verdict.admitted or verdict.evicted or changed)
 
     def _evict(self, entry: Entry, successor: Entry) -> None:
-        needed = self._budget.shown(self._waits[successor.settings.model_id].memory)
+        needed = shown(self._waits[successor.settings.model_id].memory)
         reason = f"'{successor.settings.listed_id}' needed its memory ({needed})"
         _log.info("evicted", extra={"model_id": entry.settings.listed_id, "reason": reason})
         self._tell(entry, Evicted(reason))
@@ -143,11 +161,10 @@ class Rooms:
     def _refused(self, refusal: Refusal) -> NotEnoughMemoryError:
         model_id = self._entries[refusal.model_id].settings.listed_id
         return NotEnoughMemoryError(
-            f"model '{model_id}' needs {self._budget.shown(refusal.needed)}, and there is "
-            f"{self._budget.shown(refusal.available)} beside pinned models: lower its context_length or slots, "
-            "choose a smaller quant, unpin a model, or raise memory_budget",
-            needed_bytes=refusal.needed[0],
-            available_bytes=refusal.available[0],
+            f"model '{model_id}' needs {shown(refusal.needed)}, and there is {shown(refusal.available)} beside pinned "
+            "models: lower its context_length or slots, choose a smaller quant, unpin a model, or raise memory_budget",
+            needed_bytes=sum(refusal.needed.values()),
+            available_bytes=sum(refusal.available.get(device, 0) for device in refusal.needed),
         )
 
     def _wake_at(self, wake_s: float) -> None:

@@ -61,6 +61,8 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     n_loads: int = 0
     n_crashes: int = 0
     last_load_s: float | None = None
+    unload_reason: str = ""  # of the last unload, for people
+    is_held: bool = False  # takes no new requests: others wait for its memory
     progress: Progress | None = None
     last_used_s_ago: float | None = None
     retry_in_s: float | None = None  # in "error": when the next request tries again

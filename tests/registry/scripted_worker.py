@@ -14,9 +14,10 @@ import time
 from pathlib import Path
 
 from lsrv.errors import CorruptWeightsError, LoadFailedError, RequestError
-from lsrv.protocol.commands import Abort, Detokenize, Embed, Generate, Load, LoadParams, Stop, Tokenize
+from lsrv.protocol.commands import Abort, Detokenize, Embed, Generate, Load, LoadParams, Plan, Stop, Tokenize
 from lsrv.protocol.events import (
     Accepted,
+    ContextPlan,
     Delta,
     Detokenized,
     Embedded,
@@ -28,6 +29,7 @@ from lsrv.protocol.events import (
     LoadFailed,
     MemoryUse,
     ModelInfo,
+    Planned,
     Progress,
     Ready,
     Step,
@@ -74,8 +76,10 @@ class ScriptedWorker:
     def send(self, event: Event) -> None:
         self.sock.sendall(encode_event(event))
 
-    def obey(self, command: object) -> None:
+    def obey(self, command: object) -> None:  # noqa: C901  # one case per command
         match command:
+            case Plan(params, n_ctx_seqs):
+                self.send(planned(Path(params.model_path).stem.split("+"), n_ctx_seqs or [params.n_ctx_seq]))
             case Load(params):
                 self.load(params)
             case Generate():
@@ -157,6 +161,17 @@ def first_time(mark: str) -> bool:
     return True
 
 
+def planned(script: list[str], n_ctx_seqs: list[int]) -> Planned:
+    """A word like "60mib" says what the model takes with a context of 4096, and in proportion with others."""
+    n_mib = next((int(word[:-3]) for word in script if word.endswith("mib")), 0)
+    contexts = [ContextPlan(n or 4096, 2, memory_use(n_mib * 1024 * 256 * (n or 4096) // 1024)) for n in n_ctx_seqs]
+    return Planned(arch="scripted", quantization="F16", n_params=1, n_ctx_train=4096, contexts=contexts)
+
+
+def memory_use(n_bytes: int) -> MemoryUse:
+    return MemoryUse(weights_bytes=0, kv_bytes=n_bytes, compute_bytes=0, output_bytes=0, by_device={"CPU": n_bytes})
+
+
 def heartbeat(n_busy: int) -> Heartbeat:
     return Heartbeat(
         n_slots_busy=n_busy,
@@ -179,7 +194,7 @@ def model_info(params: LoadParams) -> ModelInfo:
         size_bytes=1,
         n_vocab=1,
         n_ctx_train=1,
-        n_ctx_seq=64,
+        n_ctx_seq=params.n_ctx_seq or 64,
         n_slots=params.n_slots or 4,
         n_embd=2,
         kv="split",

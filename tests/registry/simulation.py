@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -148,8 +149,8 @@ class Machine:
         if verdict.wake_s != self._wake_s and verdict.wake_s != float("inf"):
             self._at(verdict.wake_s, lambda: None)
         self._wake_s = verdict.wake_s
-        promised = (sum(kind) for kind in zip(*(each.memory for each in self._residents()), strict=True))
-        assert all(sum_ <= whole for sum_, whole in zip(promised, self._budget, strict=False)), "promised twice"
+        promised = sum((Counter(each.memory) for each in self._residents()), Counter[str]())
+        assert room.fits(promised, self._budget), "promised twice"
         return bool(verdict.admitted or verdict.evicted or changed)
 
     def _admit(self, name: str) -> None:

@@ -1,0 +1,94 @@
+"""Loads that wait for room, in a real registry over scripted workers. A worker takes 40 MiB beside its model."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from lsrv.errors import NotEnoughMemoryError
+from lsrv.protocol.commands import Generate
+from lsrv.registry import Registry
+from tests.registry.conftest import House, until
+
+pytestmark = pytest.mark.anyio
+
+ONE = {"max_loaded_models": 1}
+HUNDRED = {"memory_budget": "120MiB"}  # room for one model of 60mib
+
+
+async def ask(registry: Registry, model: str, *, n_tokens: int = 3) -> str:
+    command = Generate(request_id=0, prompt="p", max_tokens=n_tokens)
+    async with registry.acquire(model) as lease, lease.generate(command) as stream:
+        return "".join([event.text async for event in stream if hasattr(event, "text")])
+
+
+def loaded(registry: Registry) -> list[str]:
+    return [view.model_id for view in registry.views() if view.status == "loaded"]
+
+
+@pytest.mark.parametrize("server", [ONE, HUNDRED], ids=["places", "bytes"])
+async def test_an_idle_model_makes_room_and_the_reason_can_be_read(house: House, server: dict[str, object]) -> None:
+    async with house.registry("a+60mib", "b+60mib", server=server) as registry:
+        for model in ("a+60mib", "b+60mib", "a+60mib"):
+            assert await ask(registry, model) == "xxx"
+            assert loaded(registry) == [model]
+        reason = registry.view("b+60mib").unload_reason
+        assert reason == "'a+60mib' needed its memory (100.0 MiB of RAM)", reason
+
+
+async def test_what_fits_together_stays_together(house: House) -> None:
+    async with house.registry("a+10mib", "b+10mib", server=HUNDRED) as registry:
+        await ask(registry, "a+10mib")
+        await ask(registry, "b+10mib")
+        assert loaded(registry) == ["a+10mib", "b+10mib"]
+
+
+async def test_what_can_never_fit_is_refused_with_the_numbers_and_evicts_nobody(house: House) -> None:
+    async with house.registry("a+60mib", "b+1000mib", server=HUNDRED, context={"context_length": 4096}) as registry:
+        await ask(registry, "a+60mib")
+        with pytest.raises(NotEnoughMemoryError, match=r"needs 1.0 GiB of RAM, and there is 120.0 MiB") as caught:
+            await ask(registry, "b+1000mib")
+        assert caught.value.fields["needed_bytes"] == 1040 * 1024 * 1024
+        assert loaded(registry) == ["a+60mib"]
+
+
+async def test_a_context_left_open_is_shortened_until_it_fits(house: House) -> None:
+    async with house.registry("a+160mib", server=HUNDRED) as registry:
+        await ask(registry, "a+160mib")
+        info = registry.view("a+160mib").info
+        assert info is not None and info.n_ctx_seq == 2048
+
+
+async def test_pinned_models_stay(house: House) -> None:
+    async with house.registry("a+60mib", "b+60mib", server=HUNDRED, pinned=True) as registry:
+        await ask(registry, "a+60mib")
+        with pytest.raises(NotEnoughMemoryError, match="beside pinned models"):
+            await ask(registry, "b+60mib")
+        assert loaded(registry) == ["a+60mib"]
+
+
+async def test_a_busy_model_is_swapped_after_the_patience_and_everybody_is_answered(house: House) -> None:
+    server = ONE | {"swap_patience": 0.3}
+    async with house.registry("a", "b", server=server) as registry:
+        first = asyncio.create_task(ask(registry, "a", n_tokens=100))
+        await until(lambda: registry.view("a").n_running == 1)
+        second = asyncio.create_task(ask(registry, "b"))
+        await until(lambda: registry.view("b").n_waiting == 1 and registry.view("a").is_held)
+        third = asyncio.create_task(ask(registry, "a"))
+        assert await second == "xxx"
+        assert first.done() and not third.done(), "what ran is finished first; what came after the patience waits"
+        assert await third == "xxx"
+
+
+async def test_nobody_is_pressed_for_a_waiter_who_has_left(house: House) -> None:
+    async with house.registry("a", "b", server=ONE | {"swap_patience": 0.05}) as registry:
+        first = asyncio.create_task(ask(registry, "a", n_tokens=80))
+        await until(lambda: registry.view("a").n_running == 1)
+        second = asyncio.create_task(ask(registry, "b"))
+        await until(lambda: registry.view("a").is_held)
+        second.cancel()
+        await until(lambda: not registry.view("a").is_held)
+        assert await ask(registry, "a") == "xxx"
+        await first
+        assert (loaded(registry), registry.view("b").n_loads) == (["a"], 0)
