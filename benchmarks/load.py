@@ -40,13 +40,15 @@ class Work:
     temperature: float = 0.8
     top_k: int = 40
     seed: int = 0  # of prompts and of the servers' samplers
+    models: tuple[str, ...] = ()  # asked in turns, one request each; empty: only the one that `bodies` is given
 
     def bodies(self, model: str) -> list[bytes]:
         """The JSON bodies. `ignore_eos`: every answer has exactly `max_tokens` tokens."""
-        rng = random.Random(self.seed)
+        rng, models = random.Random(self.seed), self.models or (model,)
         shared = _prompt(random.Random(7), self.n_shared_words)
         return [
-            self._body(model, shared + _prompt(rng, self.n_prompt_words), index) for index in range(self.n_requests)
+            self._body(models[index % len(models)], shared + _prompt(rng, self.n_prompt_words), index)
+            for index in range(self.n_requests)
         ]
 
     def _body(self, model: str, prompt: list[str], index: int) -> bytes:

@@ -7,7 +7,7 @@ import importlib.metadata
 import importlib.util
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.peers.params import MODEL_NAME, ServerParams
@@ -18,16 +18,24 @@ XLLAMACPP = "xllamacpp"
 
 
 def lsrv_server(
-    params: ServerParams, *, name: str = "lsrv", preload: bool = True, spare_workers: int = 1
+    params: ServerParams,
+    *,
+    name: str = "lsrv",
+    preload: bool = True,
+    spare_workers: int = 1,
+    models: Sequence[str] = (MODEL_NAME,),
+    server: Mapping[str, object] | None = None,
 ) -> ServerProcess:
-    """lsrv with one entry. `use_extra_bufts = False` is said as lsrv's own verdict over this machine would say it."""
+    """lsrv with an entry for each of `models`, all of the one file, and more `server` keys. `use_extra_bufts = False` is said as lsrv's own verdict over this machine would say it."""
 
     def make_command(port: int, folder: Path) -> list[str]:
         if not params.use_extra_bufts:
             version = importlib.metadata.version("llama_cpp_python")
             condemn(version, "none: a benchmark turns them off", folder / "state" / "lsrv" / "extra_bufts.json")
         config = folder / "models.toml"
-        config.write_text(_models_toml(params, port, preload=preload, spare_workers=spare_workers))
+        keys = {"host": HOST, "port": port, "keep_alive": "-1", "spare_workers": spare_workers} | dict(server or {})
+        entries = (_entry(params, _linked(folder, model, params), model, preload=preload) for model in models)
+        config.write_text(f"[server]\n{_toml_lines(keys)}" + "".join(entries))
         return [str(Path(sys.executable).with_name("lsrv")), "from-config", "-f", str(config)]
 
     return ServerProcess(name, make_command)
@@ -46,15 +54,17 @@ def make_peer(peer: str, params: ServerParams) -> ServerProcess:
     )
 
 
-def make_router(peer: str, params: ServerParams) -> ServerProcess:
-    """A llama-server binary that serves a folder with this one model and loads it on request (its router mode)."""
+def make_router(
+    peer: str, params: ServerParams, *, models: Sequence[str] = (MODEL_NAME,), n_loaded_max: int = 4
+) -> ServerProcess:
+    """A llama-server binary that serves a folder with `models`, all the one file, loaded on request (router mode)."""
     binary = _binary(peer)
 
     def make_command(port: int, folder: Path) -> list[str]:
-        models = folder / "models"
-        models.mkdir()
-        (models / f"{MODEL_NAME}.gguf").symlink_to(params.model_path.resolve())
-        return [str(binary), "--models-dir", str(models), "--models-max", "4", *_flags(params, port)]
+        for model in models:
+            _linked(folder / "models", model, params)
+        limits = ("--models-dir", str(folder / "models"), "--models-max", str(n_loaded_max))
+        return [str(binary), *limits, *_flags(params, port)]
 
     return ServerProcess("llama-server router", make_command)
 
@@ -65,9 +75,16 @@ def _binary(path: str) -> Path:
     return Path(path).resolve()
 
 
-def _models_toml(params: ServerParams, port: int, *, preload: bool, spare_workers: int) -> str:
-    server: dict[str, object] = {"host": HOST, "port": port, "keep_alive": "-1", "spare_workers": spare_workers}
-    model: dict[str, object] = {"model_id": str(params.model_path.resolve()), "alias": MODEL_NAME, "preload": preload}
+def _linked(folder: Path, model: str, params: ServerParams) -> Path:
+    """The file under the model's own name."""
+    folder.mkdir(exist_ok=True)
+    link = folder / f"{model}.gguf"
+    link.symlink_to(params.model_path.resolve())
+    return link
+
+
+def _entry(params: ServerParams, path: Path, alias: str, *, preload: bool) -> str:
+    model: dict[str, object] = {"model_id": str(path), "alias": alias, "preload": preload}
     device: dict[str, object] = {
         "gpu_layers": params.n_gpu_layers,
         "threads": params.n_threads,
@@ -80,7 +97,7 @@ def _models_toml(params: ServerParams, port: int, *, preload: bool, spare_worker
         "ubatch_size": params.n_ubatch,
         "kv": "shared" if params.is_kv_shared else "split",
     }
-    tables = {"[server]": server, "[[models]]": model, "[models.device]": device, "[models.context]": context}
+    tables = {"[[models]]": model, "[models.device]": device, "[models.context]": context}
     return "\n".join(f"{head}\n{_toml_lines(table)}" for head, table in tables.items())
 
 

@@ -1,0 +1,85 @@
+"""`python -m benchmarks.swap --peer LLAMA_SERVER`: two models, memory for one, clients that ask them in turns.
+
+Three servers in turns: lsrv as it is; lsrv without patience, which swaps as soon as somebody asks for the other
+model; and a llama-server binary in router mode with `--models-max 1`. The table shows requests per second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import sys
+from contextlib import ExitStack
+
+from benchmarks import machine
+from benchmarks.figures import spread
+from benchmarks.load import Work, run_load
+from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server, make_router
+from benchmarks.peers.process import HOST
+from benchmarks.workload import add_server_arguments, find_workload, server_params
+
+_MODELS = ("one", "two")
+
+
+def requests_per_s(server: ServerProcess, args: argparse.Namespace, seed: int) -> float:
+    """Raises ServerFailedError if a single request is lost."""
+    work = Work(
+        n_clients=args.clients, n_requests=args.requests, max_tokens=args.tokens, seed=seed, models=_MODELS
+    )  # fmt: skip
+    figures, _ = asyncio.run(run_load(HOST, server.port, _MODELS[0], work))
+    if figures.n_errors:
+        raise ServerFailedError(f"{server.name}: {figures.first_error}\n{server.log_tail()}")
+    return figures.n_ok / figures.wall_s
+
+
+def main() -> None:
+    args = _arguments()
+    params = server_params(args, find_workload(args.model).path, n_slots=args.clients)
+    print(f"{machine.headline(machine.describe())}\n{params}\n", flush=True)
+    one_place = {"max_loaded_models": 1}
+    try:
+        with ExitStack() as stack:
+            servers = [
+                stack.enter_context(lsrv_server(params, models=_MODELS, preload=False, server=one_place)),
+                stack.enter_context(
+                    lsrv_server(
+                        params,
+                        name="lsrv, patience 0",
+                        models=_MODELS,
+                        preload=False,
+                        server=one_place | {"swap_patience": "0s"},
+                    )
+                ),
+            ]
+            if args.peer:
+                servers.append(stack.enter_context(make_router(args.peer, params, models=_MODELS, n_loaded_max=1)))
+            _measure(servers, args)
+    except ServerFailedError as error:
+        sys.exit(f"error: {error}")
+
+
+def _measure(servers: list[ServerProcess], args: argparse.Namespace) -> None:
+    rounds = [{server: requests_per_s(server, args, seed) for server in servers} for seed in range(args.rounds)]
+    ours, *others = servers
+    print("requests per second")
+    for server in servers:
+        print(f"  {server.name:<22}{spread([speeds[server] for speeds in rounds])}")
+    for other in others:
+        ratio = spread([speeds[ours] / speeds[other] for speeds in rounds])
+        print(f"  {'lsrv / ' + other.name:<30}{ratio}")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_server_arguments(parser, model="stories")
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--requests", type=int, default=160, help="of all clients together, per round")
+    parser.add_argument("--tokens", type=int, default=32, help="length of each answer")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peer", default=shutil.which("llama-server"), help="a llama-server binary (default: PATH's)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
