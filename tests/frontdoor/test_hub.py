@@ -62,6 +62,15 @@ def test_a_repository_that_was_renamed_is_found_under_its_old_name(hub: Hub, hub
     assert hub.read_range(repo, repo.files[0], 0, 4) == WEIGHTS[:4]
 
 
+def test_the_token_follows_a_renamed_repository(hub_server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", hub_server.url)
+    hub_server.add_repo("old/m", {"m.gguf": WEIGHTS}, private=True)
+    hub_server.rename("old/m", "new/m")
+    hub_server.add_token("hf_mine", {"new/m"})
+
+    assert Hub("hf_mine", patience=QUICK).list_repo("old/m").files
+
+
 @pytest.mark.parametrize("ignore_range", [False, True])
 def test_a_range_is_read_even_from_a_server_that_ignores_ranges(
     hub: Hub, hub_server: HubServer, ignore_range: bool

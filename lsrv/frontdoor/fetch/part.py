@@ -12,6 +12,7 @@ import json
 import os
 import struct
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,9 +57,11 @@ class Part:
         self._segments: list[Segment] = []
         self.validator, self._loaded = _read_log(blob, file)
         self.n_resumed = n_bytes(self._loaded)
-        self._data = os.open(data_path(blob), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        self._log = os.open(_log_path(blob), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        self._write_log()
+        with ExitStack() as if_it_fails:
+            self._data = _open(data_path(blob), if_it_fails)
+            self._log = _open(_log_path(blob), if_it_fails)
+            self._write_log()
+            if_it_fails.pop_all()
 
     def held(self) -> list[Span]:
         """Merged spans of bytes that are here."""
@@ -181,6 +184,12 @@ def data_path(blob: Path) -> Path:
 def n_bytes_held(blob: Path, file: HubFile) -> int:
     """How much of `file` an earlier run left behind."""
     return n_bytes(_read_log(blob, file)[1])
+
+
+def _open(path: Path, if_it_fails: ExitStack) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    if_it_fails.callback(os.close, descriptor)
+    return descriptor
 
 
 def _log_path(blob: Path) -> Path:
