@@ -48,9 +48,8 @@ def write_gguf(source: Path, target: Path, name: str, on_bytes: OnBytes) -> None
     n_tokens = next(tensor.shape[0] for tensor in tensors if tensor.name == EMBEDDING)
     require_space(target.parent, sum(tensor.n_bytes for tensor in tensors), f"the GGUF of {name}", ConvertError)
     writer = GGUFWriter(target, architecture.arch)
-    writer.add_name(name)
     writer.add_file_type(_file_type(tensors))
-    add_metadata(writer, source, architecture, config, numbers, n_tokens)
+    add_metadata(writer, source, name, architecture, config, numbers, n_tokens)
     try:
         _write_header(writer, tensors)
         _write_tensors(target, tensors, on_bytes)

@@ -76,7 +76,7 @@ def _expression(step: Json) -> str:
         return _DIGIT if step.get("individual_digits") else r"\p{N}+"
     if kind == "Split":
         pattern = as_object(step.get("pattern"))
-        # Everything that is not matched would be lost ("Removed") but for expressions that match all there is.
-        if step.get("behavior") in ("Isolated", "Removed"):
+        # Inverted, what lies between matches is removed: nothing, for expressions that match all there is.
+        if (step.get("behavior"), bool(step.get("invert"))) in (("Isolated", False), ("Removed", True)):
             return str(pattern.get("Regex", pattern.get("String")))
     return json.dumps(step)

@@ -17,6 +17,7 @@ class AddedToken(msgspec.Struct, frozen=True):
     id: int
     content: str
     special: bool = False
+    rstrip: bool = False  # swallows the white space behind it
 
 
 class Bpe(msgspec.Struct, frozen=True, tag_field="type", tag="BPE"):

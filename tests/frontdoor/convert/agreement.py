@@ -84,11 +84,11 @@ class Running:
         llama_cpp.llama_free(self._context)
         llama_cpp.llama_model_free(self._model)
 
-    def tokenize(self, text: str) -> list[int]:
-        """With whatever the file says is put around a text; control tokens in the text are text."""
+    def tokenize(self, text: str, *, parse_special: bool = False) -> list[int]:
+        """With whatever the file says is put around a text; control tokens in the text are text unless parsed."""
         data = text.encode()
         ids = (ctypes.c_int32 * (4 * len(data) + 16))()
-        n = llama_cpp.llama_tokenize(self._vocab, data, len(data), ids, len(ids), True, False)
+        n = llama_cpp.llama_tokenize(self._vocab, data, len(data), ids, len(ids), True, parse_special)
         return list(ids[:n])
 
     def values(self, ids: NDArray[np.int32]) -> NDArray[np.float32]:

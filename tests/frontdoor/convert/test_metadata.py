@@ -10,7 +10,8 @@ import pytest
 from gguf import GGUFReader
 
 from lsrv.errors import ConvertError
-from tests.frontdoor.convert.agreement import converted, write_source
+from lsrv.frontdoor import read_header
+from tests.frontdoor.convert.agreement import Running, converted, write_source
 from tests.frontdoor.convert.cases import BY_NAME
 
 
@@ -62,6 +63,30 @@ def test_rows_of_a_padded_embedding_are_unused_tokens(tmp_path: Path) -> None:
     assert len(tokens) == keys["qwen3.vocab_size"] == 640
     assert tokens[-1] == "[PAD639]"
     assert types[-1] == 5  # LLAMA_TOKEN_TYPE_UNUSED
+
+
+def _stripping(source: Path, *added: str) -> None:
+    """<|im_end|> takes the white space behind it along; `added` are further control tokens."""
+    tokens = json.loads((source / "tokenizer.json").read_text())["added_tokens"]
+    tokens += [{"id": 620 + index, "content": content, "special": True} for index, content in enumerate(added)]
+    for token in tokens:
+        token["rstrip"] = token["content"] == "<|im_end|>"
+    _edit(source / "tokenizer.json", added_tokens=tokens)
+
+
+def test_control_tokens_of_phi3_swallow_the_white_space_behind_them(tmp_path: Path) -> None:
+    source = _source(tmp_path, "phi3")
+    _stripping(source, "<|endoftext|>")
+    with Running(converted(source, tmp_path / "a.gguf")) as running:
+        with_space = running.tokenize("<|im_end|> \n x", parse_special=True)
+        assert with_space == running.tokenize("<|im_end|>x", parse_special=True)
+
+
+def test_a_name_like_phi3_does_no_harm_to_another_vocabulary(tmp_path: Path) -> None:
+    source = _source(tmp_path, "phi3").rename(tmp_path / "My-Phi-3-tune")
+    path = converted(source, tmp_path / "a.gguf")
+    with Running(path):
+        assert read_header(path).name == "My-Phi 3-tune"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,9 @@ from lsrv.frontdoor.convert.vocabulary import vocabulary
 from tests.frontdoor.convert.cases import EXPECTED
 
 N_TOKENS = 640
+QWEN2 = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
 def _tokenizer(name: str, **changes: Any) -> Tokenizer:
@@ -42,6 +45,8 @@ def test_a_pre_tokenizer_is_recognised_by_what_it_does(tokenizer: str, name: str
     "step",
     [
         {"type": "Split", "pattern": {"Regex": r"\p{L}+"}, "behavior": "Isolated", "invert": False},
+        {"type": "Split", "pattern": {"Regex": QWEN2}, "behavior": "Removed", "invert": False},
+        {"type": "Split", "pattern": {"Regex": QWEN2}, "behavior": "MergedWithNext", "invert": False},
         {"type": "ByteLevel", "use_regex": False},
         {"type": "UnicodeScripts"},
         {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}, {"type": "Digits", "individual_digits": False}]},
@@ -50,6 +55,14 @@ def test_a_pre_tokenizer_is_recognised_by_what_it_does(tokenizer: str, name: str
 def test_an_unknown_pre_tokenizer_is_shown_and_refused(step: dict[str, Any]) -> None:
     with pytest.raises(ConvertError, match=r"no pre-tokenizer like \["):
         vocabulary(_tokenizer("qwen2", pre_tokenizer=step), N_TOKENS)
+
+
+def test_an_earlier_merge_wins_over_one_further_left() -> None:
+    model = {"type": "BPE", "byte_fallback": True, "vocab": {"a": 0, "b": 1, "c": 2, "bc": 3, "ab": 4}}
+    tokenizer = msgspec.convert({"model": model | {"merges": ["b c", ["a", "b"]]}}, Tokenizer)
+    scores = vocabulary(tokenizer, 5).scores
+    assert scores is not None
+    assert scores[3] > scores[4] > max(scores[:3])
 
 
 def test_tokens_that_look_like_control_tokens_are_some() -> None:
