@@ -32,17 +32,11 @@ def _if(*refused: object) -> Callable[[object], bool]:
 
 NOT_YET: tuple[NotYet, ...] = (
     NotYet("command", _if("run"), 'the chat in the terminal comes later; write command = "serve"'),
-    NotYet("server.memory_budget", _unless("auto"), "nothing is evicted for room; remove it"),
-    NotYet("server.gpu_budget", _unless({}), "nothing is evicted for room; remove it"),
-    NotYet("server.max_loaded_models", _unless(0), "nothing is evicted for room; remove it"),
-    NotYet("server.swap_patience", _always, "nothing is evicted for room; remove it"),
     NotYet("models.kind", _if("rerank"), 'write "embedding" for vectors, or remove the entry'),
     NotYet("models.kind", _if("multimodal"), 'images and audio come later; write "text" for the text part alone'),
     NotYet("models.kind", _if("speech", "handler"), "only GGUF text and embedding models; remove the entry"),
     NotYet("models.kind", _if("upstream"), "only models on this machine; remove the entry"),
     NotYet("models.chat_template_name", _always, "name a file with chat_template instead, or remove it"),
-    NotYet("models.pinned", _unless(False), 'remove it; keep_alive = "-1" keeps a model loaded'),
-    NotYet("models.priority", _unless(0), "remove it"),
     NotYet("models.format.format", _if("plain"), "only GGUF files are read; remove it, or name a GGUF"),
     NotYet("models.format.mmproj", _always, "images and audio come later; remove it for the text part alone"),
     NotYet("models.quantization.quant", _if("auto"), 'write a width such as "4"'),

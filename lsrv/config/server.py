@@ -9,9 +9,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from lsrv.config.table import Seconds, Strings, Table, checked, shown
+from lsrv.units import parse_size
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+")
+_PERCENT = re.compile(r"\d+(\.\d+)?%")
 _TOKEN_SOURCE = re.compile(r"cache|none|(env|path|literal):.+", re.DOTALL)
 
 
@@ -55,6 +57,17 @@ def _token_source_problem(source: str) -> str | None:
     )
 
 
+def _budget_problem(budget: str) -> str | None:
+    if budget == "auto" or (_PERCENT.fullmatch(budget) and 0 < float(budget[:-1]) <= 100):
+        return None
+    try:
+        parse_size(budget)
+    except ValueError:
+        return f'{shown(budget)} is no amount of memory; write "auto", a size such as "12GiB" or a share such as "75%"'
+    return None
+
+
+BudgetText = Annotated[str, AfterValidator(checked(_budget_problem))]
 Keys = Annotated[Strings, AfterValidator(checked(_keys_problem))]
 
 
@@ -80,8 +93,13 @@ class ServerSettings(Table):
     max_body_bytes: int = Field(
         default=10 * 1024 * 1024, ge=1024, le=1024**3, description="Longest request body, in bytes; above it: 413."
     )
-    memory_budget: str = Field(default="auto", description='RAM for models: "auto", "12GiB" or "75%".')
-    gpu_budget: dict[str, str] = Field(default={}, description="The same per GPU.")
+    memory_budget: BudgetText = Field(
+        default="auto",
+        description='RAM for models: "auto" (what others leave), "12GiB" or "75%"; idle ones are unloaded for it.',
+    )
+    gpu_budget: dict[str, BudgetText] = Field(
+        default={}, description='The same per GPU, by the names of `lsrv doctor`: { CUDA0 = "20GiB" }.'
+    )
     max_loaded_models: int = Field(default=0, ge=0, description="Models in memory at once; 0: only the budget decides.")
     keep_alive_s: Seconds = Field(
         default=600.0, alias="keep_alive", description='Idle time before a model is unloaded; "-1" never, "0" at once.'

@@ -19,7 +19,7 @@ def test_the_message_names_file_line_key_and_mend(error_of, text, message):
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_their_lines(error_of):
-    message = error_of('[server]\nport = "x"\nprot = 1\n[[models]]\nmodel_id = ""\npriority = 3\n')
+    message = error_of('[server]\nport = "x"\nprot = 1\n[[models]]\nmodel_id = ""\nqueue = -1\n')
     assert [line.split(": ")[0] for line in message.split("\n")] == [f"models.toml:{line}" for line in (2, 3, 5, 6)]
 
 
