@@ -26,7 +26,10 @@ def lsrv_server(
     models: Sequence[str] = (MODEL_NAME,),
     server: Mapping[str, object] | None = None,
 ) -> ServerProcess:
-    """lsrv with an entry for each of `models`, all of the one file, and more `server` keys. `use_extra_bufts = False` is said as lsrv's own verdict over this machine would say it."""
+    """lsrv with an entry for each of `models`, all of the one file, and more `server` keys.
+
+    `use_extra_bufts = False` is said as lsrv's own verdict over this machine would say it.
+    """
 
     def make_command(port: int, folder: Path) -> list[str]:
         if not params.use_extra_bufts:
