@@ -46,7 +46,7 @@ def _all_layers_attend_fully(config: Config) -> str:
 def _gemma_scale(config: Config) -> str:
     """llama.cpp takes sqrt(head_dim), and sqrt(n_embd / n_head) for the two 27B models, which it knows by n_layer."""
     n_layer, n_embd = config.integer("num_hidden_layers"), config.integer("hidden_size")
-    is_27b = n_layer == (46 if config.text("model_type") in ("gemma2",) else 62)
+    is_27b = n_layer == (46 if config.text("model_type") == "gemma2" else 62)
     divisor = n_embd / config.integer("num_attention_heads") if is_27b else config.integer("head_dim")
     scalar = config.number("query_pre_attn_scalar")
     if not math.isclose(scalar, divisor):
@@ -62,7 +62,7 @@ def _every_fourth_layer_without_rope(config: Config) -> str:
     return _all_layers_attend_fully(config)
 
 
-def _phi_window(config: Config) -> str:
+def _phi_heads(config: Config) -> str:
     n_head, n_embd = config.integer("num_attention_heads"), config.integer("hidden_size")
     head_dim = config.optional_integer("head_dim")
     return f"head_dim = {head_dim} instead of {n_embd // n_head}" if head_dim and head_dim * n_head != n_embd else ""
@@ -120,7 +120,7 @@ _ARCHITECTURES = (
         defaults=_GEMMA3,
         check=_gemma_scale,
     ),
-    Architecture("Phi3ForCausalLM", "phi3", check=_phi_window),
+    Architecture("Phi3ForCausalLM", "phi3", check=_phi_heads),
     Architecture(
         "SmolLM3ForCausalLM",
         "smollm3",

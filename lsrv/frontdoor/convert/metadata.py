@@ -40,8 +40,9 @@ def add_metadata(
     if architecture.kind == "encoder":
         writer.add_token_type_count(config.integer("type_vocab_size"))
     writer.add_vocab_size(n_tokens)
-    _add_vocabulary(writer, vocabulary(tokenizer, n_tokens))
-    _add_special_tokens(writer, source, tokenizer, n_tokens)
+    made = vocabulary(tokenizer, n_tokens)
+    _add_vocabulary(writer, made)
+    _add_special_tokens(writer, source, made, n_tokens)
 
 
 def name_in_file(name: str, tokenizer: Tokenizer) -> str:
@@ -82,13 +83,12 @@ def _add_vocabulary(writer: GGUFWriter, made: Vocabulary) -> None:
             writer.add_bool(f"tokenizer.ggml.{key}", value)
 
 
-def _add_special_tokens(writer: GGUFWriter, source: Path, tokenizer: Tokenizer, n_tokens: int) -> None:
+def _add_special_tokens(writer: GGUFWriter, source: Path, made: Vocabulary, n_tokens: int) -> None:
     """Ids, what is added around a text, merges and the chat template, as gguf-py reads them."""
     for name in (TOKENIZER_CONFIG, "chat_template.json"):
         read_optional(source / name)  # gguf-py reads them, too, and believes them
-    is_byte_level = not getattr(tokenizer.model, "byte_fallback", True)
     try:
-        special = SpecialVocab(source, load_merges=is_byte_level, n_vocab=n_tokens)
+        special = SpecialVocab(source, load_merges=made.has_merges, n_vocab=n_tokens)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise ConvertError(f"{source}: its tokenizer files contradict each other ({error})") from None
     special.special_token_ids.pop("cls", None)  # llama.cpp calls it bos
