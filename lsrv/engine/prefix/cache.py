@@ -158,6 +158,8 @@ class PrefixCache:
         n_wanted = len(sequence.prompt) - 1
         matches = [match for match in self._tree.matches(sequence.prompt) if match[1] is not own_slot]
         source = choose_source(self._candidates(matches), n_wanted)
+        if source is not None and isinstance(source.holder, SavedSequence):
+            self._store.touch(source.holder)  # now: what the slot holds may take its place before it is fetched
         leaders = [match for match in matches if _can_lead(match[1], own_slot)]
         return source, choose_leader(self._candidates(leaders), n_wanted, source, self._n_worth_waiting)
 
@@ -213,7 +215,6 @@ class PrefixCache:
     def _state_of(self, holder: Holder, n_tokens: int) -> State | None:
         """The state of a holder whose first `n_tokens` are wanted; None if it can't be had, or not worth the while."""
         if isinstance(holder, SavedSequence):
-            self._store.touch(holder)
             return holder.state
         if isinstance(holder, FiledSequence):
             return self._read_file(holder)

@@ -106,6 +106,20 @@ def test_a_prompt_that_lost_its_slot_comes_back_from_the_host_memory(
     assert again.n_cached >= len(make_sequence(stories, 0, SYSTEM).prompt) - 1
 
 
+def test_a_saved_prompt_is_used_even_if_it_has_to_give_way_at_that_moment(
+    load_stories: LoadStories, fresh_text: Callable[[str], str]
+) -> None:
+    stories = load_stories(n_slots=1, cache_ram_bytes=60_000)
+    engine = engine_of(stories)
+    run_all(engine, make_sequence(stories, 1, SYSTEM))
+    run_all(engine, make_sequence(stories, 2, " ".join(ENDS)))
+    (saved,) = engine._cache._store
+    again = make_sequence(stories, 3, SYSTEM)
+    assert run_all(engine, again)[3] == fresh_text(SYSTEM)
+    assert again.n_cached
+    assert saved not in list(engine._cache._store), "make the store smaller: both fit"
+
+
 def test_the_host_memory_is_bounded(load_stories: LoadStories) -> None:
     stories = load_stories(n_slots=1, cache_ram_bytes=200_000)
     engine = engine_of(stories)
