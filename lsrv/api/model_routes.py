@@ -13,6 +13,7 @@ from lsrv.api.handlers import ApiRequest, body_of, json_response
 from lsrv.api.models import (
     DEFAULT_ID,
     STRICT_STATUS,
+    TuneBody,
     VerbAnswer,
     VerbBody,
     listing,
@@ -28,6 +29,7 @@ from lsrv.errors import LsrvError
 from lsrv.registry import EntryView
 
 _decoder = msgspec.json.Decoder(VerbBody)
+_tune_decoder = msgspec.json.Decoder(TuneBody)
 _encode = msgspec.json.Encoder().encode
 
 Act = Callable[[str, VerbBody], Awaitable[EntryView]]
@@ -74,6 +76,15 @@ async def model_status(request: ApiRequest, server: ServerState) -> Response[byt
     return await _verb(request, server, view)
 
 
+@post(with_alias("/v1/models/tune"), status_code=200)
+async def tune_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    body = decode_body(_tune_decoder, await body_of(request, server))
+    asked = body.model_id if body.model_id is not None else body.model
+    model_id = note_of(request.scope).model_id = server.registry.resolve(asked)
+    tuning = server.registry.tune(model_id, body.context_lengths)
+    return json_response(_encode(await until_disconnect(request.receive, tuning)))
+
+
 async def _verb(request: ApiRequest, server: ServerState, act: Act) -> Response[bytes]:
     body = decode_body(_decoder, await body_of(request, server))
     asked = body.model_id if body.model_id is not None else body.model
@@ -92,4 +103,4 @@ async def _answer(request: ApiRequest, server: ServerState, asked: str | None, b
         return verb_failure(asked or DEFAULT_ID, error)
 
 
-MODEL_HANDLERS = [list_models, get_model, load_model, unload_model, reload_model, model_status]
+MODEL_HANDLERS = [list_models, get_model, load_model, unload_model, reload_model, model_status, tune_model]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -19,6 +19,12 @@ class VerbBody(msgspec.Struct, kw_only=True):
     model_id: str | None = None
     model: str | None = None
     force: bool = False
+
+
+class TuneBody(msgspec.Struct, kw_only=True):
+    model_id: str | None = None
+    model: str | None = None
+    context_lengths: Annotated[list[Annotated[int, msgspec.Meta(ge=1)]], msgspec.Meta(max_length=32)] = []
 
 
 class VerbAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -8,7 +8,7 @@ import msgspec
 
 from lsrv import __version__
 from lsrv.api.llamacpp import ApplyTemplateBody, DetokenizeBody, TokenizeBody
-from lsrv.api.models import VerbBody
+from lsrv.api.models import TuneBody, VerbBody
 from lsrv.api.openai.chat import ChatBody
 from lsrv.api.openai.completion import CompletionBody
 from lsrv.api.openai.embedding import EmbeddingBody
@@ -34,6 +34,7 @@ _ROUTES = (
     _Route("post", "/v1/models/unload", "Unload a model after its running requests", VerbBody),
     _Route("post", "/v1/models/reload", "Load an unloaded model", VerbBody),
     _Route("post", "/v1/models/status", "State of a model", VerbBody),
+    _Route("post", "/v1/models/tune", "Which weights of a model fit this machine, with which context", TuneBody),
     _Route("post", "/tokenize", "Text to token ids", TokenizeBody),
     _Route("post", "/detokenize", "Token ids to text", DetokenizeBody),
     _Route("post", "/apply-template", "The prompt a chat becomes", ApplyTemplateBody),

@@ -5,7 +5,7 @@ from __future__ import annotations
 HEALTH = ("/health", "/healthz", "/readyz")
 
 GENERATING = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
-VERBS = ("/v1/models/load", "/v1/models/unload", "/v1/models/reload", "/v1/models/status")
+VERBS = ("/v1/models/load", "/v1/models/unload", "/v1/models/reload", "/v1/models/status", "/v1/models/tune")
 LLAMA_CPP = ("/tokenize", "/detokenize", "/apply-template")
 
 _KNOWN = {

@@ -15,6 +15,7 @@ from lsrv.cli.from_config import from_config, multi_model
 from lsrv.cli.ps import ps
 from lsrv.cli.quantize import quantize
 from lsrv.cli.serve import serve
+from lsrv.cli.tune import tune
 from lsrv.cli.verbs import load, reload, status, unload
 from lsrv.cli.weights import list_weights, rm
 from lsrv.errors import ConfigError, LsrvError
@@ -37,6 +38,7 @@ _COMMANDS = (
     reload,
     status,
     quantize,
+    tune,
     list_weights,
     rm,
     config,
@@ -48,7 +50,7 @@ _COMMANDS = (
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "color": _COLOR})
 @click.command_panel("Serve", commands=["from-config", "serve"])
 @click.command_panel("A running server", commands=["ps", "load", "unload", "reload", "status"])
-@click.command_panel("Weights", commands=["quantize", "list", "rm"])
+@click.command_panel("Weights", commands=["tune", "quantize", "list", "rm"])
 @click.command_panel("This machine", commands=["config", "doctor", "completions"])
 @click.version_option(lsrv.__version__, prog_name="lsrv")
 def cli() -> None:

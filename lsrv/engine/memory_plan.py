@@ -21,6 +21,7 @@ from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, DeviceMemory, MemoryUse, Planned
 
 _N_LOG_LINES = 12
+_N_CELLS_MAX = 1 << 25  # llama.cpp keeps some 50 bytes of books per cell, also while it only plans
 _LOG_STEP_BYTES = 1024 * 1024 // 100  # llama.cpp's log has two decimals of a MiB
 
 
@@ -43,6 +44,11 @@ def plan_memory(backend: Backend, params: LoadParams, n_ctx_seqs: Sequence[int])
 
 def _plan_context(backend: Backend, model: Model, params: LoadParams, n_ctx_seq: int) -> ContextPlan:
     params = fit_params(msgspec.structs.replace(params, n_ctx_seq=n_ctx_seq), model)
+    if params.n_ctx_seq * params.n_slots > _N_CELLS_MAX:
+        raise LoadFailedError(
+            f"{params.model_path}: a context of {params.n_slots} x {params.n_ctx_seq} tokens is beyond all machines; "
+            "lower context_length or slots"
+        )
     backend.log.lines.clear()
     context = Context(model, params)
     try:

@@ -25,7 +25,7 @@ class Fit:
         return all(n_bytes <= self.budget.get(device, 0) for device, n_bytes in self.needed.items())
 
     def __str__(self) -> str:
-        return f"needs {_shown(self.needed)}, and there is {_shown(self.budget)}"
+        return f"needs {shown(self.needed)}, and there is {shown(self.budget)}"
 
 
 def choose_auto(
@@ -59,7 +59,7 @@ def _up_to_full_precision(candidates: Iterable[Candidate]) -> Sequence[Candidate
     return modest or whole
 
 
-def _shown(n_bytes: Mapping[str, int]) -> str:
+def shown(n_bytes: Mapping[str, int]) -> str:
     """For people: "3.1 GiB of RAM and 7.9 GiB of CUDA0"."""
     parts = [f"{size(each)} of {'RAM' if device == _RAM else device}" for device, each in n_bytes.items() if each]
-    return " and ".join(parts) or "nothing"
+    return " and ".join(parts) or "no memory"

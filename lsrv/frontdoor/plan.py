@@ -60,6 +60,11 @@ def is_shard(name: str) -> bool:
     return _SHARD.fullmatch(name) is not None
 
 
+def is_model(candidate: Candidate) -> bool:
+    """Whether it is a model of its own, by its name: no projector, draft, importance matrix or adapter."""
+    return _NO_MODEL.search(PurePosixPath(candidate.name).name) is None
+
+
 def choose(candidates: Sequence[Candidate], quant: Quant | None, files: tuple[str, ...]) -> Choice:
     """The one candidate that is meant. Raises NoChoiceError.
 
@@ -68,7 +73,7 @@ def choose(candidates: Sequence[Candidate], quant: Quant | None, files: tuple[st
     """
     if files:
         return _complete(_named(candidates, files), "named by quantized_file")
-    models = [candidate for candidate in candidates if not _NO_MODEL.search(PurePosixPath(candidate.name).name)]
+    models = [candidate for candidate in candidates if is_model(candidate)]
     if not models:
         raise NoChoiceError("there is no model among the GGUF files" if candidates else "there is no GGUF file")
     if quant is None:

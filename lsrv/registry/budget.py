@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 import psutil
 
 from lsrv.config import ServerSettings
+from lsrv.frontdoor import fit
 from lsrv.protocol.events import DeviceMemory
 from lsrv.registry.machine_memory import machine_memory
 from lsrv.registry.room import Memory
-from lsrv.units import parse_size, size
+from lsrv.units import parse_size
 
 RAM = "CPU"
 WORKER_BYTES = 40 * 1024 * 1024  # what a worker takes beside the model: interpreter, llama.cpp, vocabulary
@@ -64,12 +65,7 @@ class Budget:
 
 def shown(memory: Memory) -> str:
     """For people: "3.1 GiB of RAM and 7.9 GiB of CUDA0"."""
-    parts = [
-        f"{size(n_bytes)} of {'RAM' if device == RAM else device}"
-        for device, n_bytes in memory.items()
-        if device != _PLACES and n_bytes
-    ]
-    return " and ".join(parts) or "no memory"
+    return fit.shown({device: n_bytes for device, n_bytes in memory.items() if device != _PLACES})
 
 
 def _share(setting: str, whole: int) -> int:

@@ -28,6 +28,7 @@ from lsrv.registry.names import Names
 from lsrv.registry.planner import Planner
 from lsrv.registry.rooms import Rooms
 from lsrv.registry.spares import Spares
+from lsrv.registry.tuning import Tuning, tune
 from lsrv.registry.view import EntryView
 from lsrv.registry.watchdog import Deadlines
 from lsrv.registry.weights import find_weights
@@ -76,6 +77,7 @@ class Registry:
         verdicts_path: Path | None = None,
     ) -> None:
         spawn = functools.partial(WorkerProcess.spawn, worker_command, deadlines or Deadlines())
+        self._settings = settings
         self._names = Names(settings)
         self._spares = Spares(settings.server.spare_workers, spawn)
         self.planner = Planner(self._spares, verdicts_path)
@@ -198,6 +200,10 @@ class Registry:
         entry = self._entry(model)
         await self._ask(entry, UnloadAsked(next(self._numbers), force))
         return entry.view(self._created)
+
+    async def tune(self, model: str | None, n_ctx_seqs: Sequence[int] = ()) -> Tuning:
+        """Which weights of a model fit with which context. Loads nothing; raises what looking for them raises."""
+        return await tune(self.planner, self._settings, self._entry(model).settings, n_ctx_seqs, self._rooms.taken())
 
     async def enable(self, model: str | None) -> EntryView:
         """Let a disabled entry serve again."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lsrv.errors import NotEnoughMemoryError
 from lsrv.protocol.events import ContextPlan, Planned
 from lsrv.registry import room
-from lsrv.registry.budget import Budget, anonymous_bytes, shown
+from lsrv.registry.budget import RAM, Budget, anonymous_bytes, shown
 from lsrv.registry.entry import Entry
 from lsrv.registry.room import Memory, Refusal, Resident, Stay, Verdict, Want
 from lsrv.registry.state import Phase
@@ -97,6 +97,10 @@ class Rooms:
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+
+    def taken(self) -> Memory:
+        """What our own workers hold now: RAM as it is measured, GPUs by their plans."""
+        return {**self._held(), RAM: self._taken_bytes()}
 
     def _held(self) -> Memory:
         """What models that are loaded hold by their plans."""

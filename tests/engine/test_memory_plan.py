@@ -130,6 +130,11 @@ def test_a_file_with_holes_for_tensors_is_planned_like_the_whole(backend: Backen
     assert plan_memory(backend, params(sparse), []) == plan_memory(backend, params(whole), [])
 
 
+def test_a_context_beyond_all_machines_is_refused_before_it_costs_memory(backend: Backend) -> None:
+    with pytest.raises(LoadFailedError, match="64 x 16777216 tokens.*lower context_length"):
+        plan_memory(backend, params(n_slots=64), [1 << 24])
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [({"cache_type_k": "q8_0"}, "can't make a context"), ({"is_embedding": True, "pooling": "rank"}, "no vector")],

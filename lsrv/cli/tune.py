@@ -1,0 +1,76 @@
+"""`lsrv tune MODEL`: which of its weights fit this machine, with how much context. Downloads heads only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from lsrv.cli.options import json_option
+
+if TYPE_CHECKING:
+    from lsrv.registry.tuning import TunedWeights, Tuning
+
+
+@click.command()
+@click.argument("model")
+@click.option("-c", "--context", "contexts", multiple=True, type=click.IntRange(min=1), help="Context length; repeat.")
+@click.option("--slots", type=click.IntRange(min=1), help="Requests served at once; each has that context.")
+@json_option
+def tune(model: str, contexts: tuple[int, ...], slots: int | None, as_json: bool) -> None:
+    """Show what of MODEL (a file, a folder or OWNER/NAME) fits this machine: quantization by context, to the byte.
+
+    Loads no weights, and of files on the Hub it fetches the first megabytes only.
+    """
+    import asyncio
+
+    import msgspec
+
+    tuning = asyncio.run(_tune(model, contexts, slots))
+    click.echo(msgspec.json.format(msgspec.json.encode(tuning)).decode() if as_json else _shown(tuning))
+
+
+async def _tune(model_id: str, contexts: tuple[int, ...], slots: int | None) -> Tuning:
+    from lsrv.config import settings_for_models
+    from lsrv.registry import WORKER_COMMAND
+    from lsrv.registry.planner import lone_planner
+    from lsrv.registry.tuning import tune as tune_model
+
+    settings = settings_for_models([{"model_id": model_id, "context": {"slots": slots}}]).settings
+    async with lone_planner(WORKER_COMMAND) as planner:
+        return await tune_model(planner, settings, settings.models[0], contexts)
+
+
+def _shown(tuning: Tuning) -> str:
+    """A row per file, a column per context; what does not fit stands in brackets."""
+    from lsrv.cli.table import columns
+    from lsrv.registry.budget import shown
+
+    n_ctx_seqs = sorted({context.n_ctx_seq for row in tuning.weights for context in row.contexts})
+    header = ["QUANT", "FILE", "SIZE", *(f"{n_ctx_seq} TOKENS" for n_ctx_seq in n_ctx_seqs), "WHERE"]
+    lines = [columns(header, [_cells(row, n_ctx_seqs) for row in tuning.weights]), ""]
+    lines += [f"{row.name}: {row.problem}" for row in tuning.weights if row.problem]
+    n_slots = {context.n_slots for row in tuning.weights for context in row.contexts}
+    lines.append(
+        f"Memory with that context for each of {'/'.join(map(str, sorted(n_slots)))} slots; "
+        f"(in brackets): more than the {shown(tuning.available_bytes)} there is."
+    )
+    best = tuning.best
+    lines.append(
+        f"Best: {best.name} ({best.quantization}) with context_length = {best.n_ctx_seq}"
+        if best is not None
+        else "Nothing fits: try fewer --slots, a smaller --context, or a smaller model."
+    )
+    return "\n".join(lines)
+
+
+def _cells(row: TunedWeights, n_ctx_seqs: list[int]) -> list[str]:
+    from lsrv.units import size
+
+    by_context = {context.n_ctx_seq: context for context in row.contexts}
+    cells = [row.quantization, row.name, size(row.size_bytes)]
+    for n_ctx_seq in n_ctx_seqs:
+        context = by_context.get(n_ctx_seq)
+        text = size(sum(context.needed_bytes.values())) if context is not None else ""
+        cells.append(text if context is None or context.is_fitting else f"({text})")
+    return [*cells, row.origin]

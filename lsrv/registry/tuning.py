@@ -1,0 +1,170 @@
+"""`tune`: which weights of a model fit this machine with which context, from exact plans. Loads nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
+
+from lsrv.config import ModelSettings, Settings
+from lsrv.errors import LsrvError
+from lsrv.frontdoor import GgufHeader, Weights, read_header
+from lsrv.frontdoor.fit import Fit
+from lsrv.frontdoor.hub import Hub, find_token
+from lsrv.frontdoor.offers import Offer, find_offers
+from lsrv.protocol.events import ContextPlan, Planned
+from lsrv.registry.budget import RAM, Budget
+from lsrv.registry.load_params import load_params
+from lsrv.registry.planner import Planner
+from lsrv.registry.room import Memory
+
+_CONTEXTS = (2048, 4096, 8192, 16384, 32768, 65536, 131072)
+_NOTHING: Mapping[str, int] = MappingProxyType({})
+_ENOUGH_CONTEXT = 4096  # a chat; more of it counts only after more precision
+
+
+class TunedContext(msgspec.Struct, frozen=True, kw_only=True):
+    """One cell of the table. `needed_bytes` by device; "CPU" is RAM."""
+
+    n_ctx_seq: int
+    n_slots: int
+    weights_bytes: int
+    kv_bytes: int
+    compute_bytes: int
+    needed_bytes: dict[str, int]
+    is_fitting: bool
+
+
+class TunedWeights(msgspec.Struct, frozen=True, kw_only=True):
+    """One row. `problem`: why there is no plan of it."""
+
+    name: str
+    quantization: str
+    size_bytes: int
+    origin: str
+    is_here: bool
+    n_ctx_train: int = 0
+    contexts: list[TunedContext] = []
+    problem: str | None = None
+
+
+class Best(msgspec.Struct, frozen=True, kw_only=True):
+    """The row and context that the table speaks for."""
+
+    name: str
+    quantization: str
+    n_ctx_seq: int
+
+
+class Tuning(msgspec.Struct, frozen=True, kw_only=True):
+    """The table. `best`: the largest weights that fit with a context for a chat, and then as much of it as fits."""
+
+    model_id: str
+    available_bytes: dict[str, int]
+    weights: list[TunedWeights]
+    best: Best | None
+
+
+async def tune(
+    planner: Planner,
+    settings: Settings,
+    model: ModelSettings,
+    n_ctx_seqs: Sequence[int] = (),
+    taken: Mapping[str, int] = _NOTHING,
+) -> Tuning:
+    """Plan whatever `model` may mean, with its settings, for each of `n_ctx_seqs` (none: usual ones).
+
+    Compared with all that models may use, `taken` (what our own hold now) included. Weights that can't be planned keep
+    their row and say why. Raises WeightsNotFoundError or FetchError if nothing is found.
+    """
+    hub = Hub(find_token(settings.global_.token_source), settings.global_.offline)
+    offers = await asyncio.to_thread(find_offers, model.model_id, hub, folder=model.folder, revision=model.revision)
+    budget = Budget(settings.server)
+    limit = budget.limit(taken.get(RAM, 0))
+    rows: list[TunedWeights] = []
+    for offer in offers:
+        try:
+            header, planned = await _plan(planner, model, offer, n_ctx_seqs)
+        except LsrvError as error:
+            rows.append(_row(offer, problem=error.message))
+            continue
+        budget.note_devices(planned.devices, taken)
+        limit = budget.limit(taken.get(RAM, 0))
+        contexts = [_context(context, budget, limit) for context in planned.contexts]
+        rows.append(_row(offer, quantization=planned.quantization, n_ctx_train=header.n_ctx_train, contexts=contexts))
+    return Tuning(model_id=model.model_id, available_bytes=dict(limit), weights=rows, best=choose_best(rows))
+
+
+def choose_best(rows: Sequence[TunedWeights]) -> Best | None:
+    """Of the largest weights that fit with enough context, those with the most; else of whatever fits, the most."""
+    fitting = [(row, context) for row in rows for context in row.contexts if context.is_fitting]
+    if not fitting:
+        return None
+    row, context = max(fitting, key=lambda pair: (_is_enough(*pair), pair[0].size_bytes, pair[1].n_ctx_seq))
+    return Best(name=row.name, quantization=row.quantization, n_ctx_seq=context.n_ctx_seq)
+
+
+def _is_enough(row: TunedWeights, context: TunedContext) -> bool:
+    return context.n_ctx_seq >= min(_ENOUGH_CONTEXT, row.n_ctx_train or _ENOUGH_CONTEXT)
+
+
+async def _plan(
+    planner: Planner, model: ModelSettings, offer: Offer, n_ctx_seqs: Sequence[int]
+) -> tuple[GgufHeader, Planned]:
+    head = await asyncio.to_thread(offer.head)
+    header = await asyncio.to_thread(read_header, head)
+    params = load_params(model, _weights(offer, head, header), None)
+    return header, await planner.plan(params, list(n_ctx_seqs) or _contexts_for(header.n_ctx_train))
+
+
+def _contexts_for(n_ctx_train: int) -> list[int]:
+    known = n_ctx_train or _ENOUGH_CONTEXT
+    return [n for n in _CONTEXTS if n <= known] or [known]
+
+
+def _weights(offer: Offer, head: Path, header: GgufHeader) -> Weights:
+    return Weights(
+        path=head,
+        shards=(head,),
+        size_bytes=offer.size_bytes,
+        quantization=offer.candidate.quantization or header.quantization,
+        origin=offer.origin,
+        chosen_because="to be planned",
+        header=header,
+    )
+
+
+def _row(
+    offer: Offer,
+    *,
+    quantization: str = "",
+    n_ctx_train: int = 0,
+    contexts: list[TunedContext] | None = None,
+    problem: str | None = None,
+) -> TunedWeights:
+    return TunedWeights(
+        name=offer.candidate.name,
+        quantization=offer.candidate.quantization or quantization,
+        size_bytes=offer.size_bytes,
+        origin=offer.origin,
+        is_here=offer.is_here,
+        n_ctx_train=n_ctx_train,
+        contexts=contexts or [],
+        problem=problem,
+    )
+
+
+def _context(plan: ContextPlan, budget: Budget, limit: Memory) -> TunedContext:
+    needed = dict(budget.need(plan.memory.by_device))
+    return TunedContext(
+        n_ctx_seq=plan.n_ctx_seq,
+        n_slots=plan.n_slots,
+        weights_bytes=plan.memory.weights_bytes,
+        kv_bytes=plan.memory.kv_bytes,
+        compute_bytes=plan.memory.compute_bytes,
+        needed_bytes=needed,
+        is_fitting=bool(Fit(needed, limit)),
+    )
