@@ -5,9 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_validator
 
-from lsrv.config.table import Seconds, Strings, Table, as_strings, as_tuple, checked, shown
+from lsrv.config.table import (
+    BYTES_SCHEMA,
+    Seconds,
+    Strings,
+    Table,
+    as_strings,
+    as_tuple,
+    checked,
+    parse_bytes,
+    shown,
+)
 from lsrv.quantization import parse_quant
 
 RESERVED_ID = "default"
@@ -66,6 +76,10 @@ def _number_or(*words: str) -> BeforeValidator:
         raise ValueError(f"{shown(value)} is neither {choices} nor a whole number from 0 up")
 
     return BeforeValidator(validate)
+
+
+def _auto_or_bytes(value: object) -> object:
+    return value if value == "auto" else parse_bytes(value)
 
 
 Name = Annotated[str, AfterValidator(checked(_name_problem))]
@@ -129,6 +143,9 @@ class ContextSettings(Table):
     cache_type_v: CacheType = Field(default="f16", description="Type of the V cache.")
     kv: Literal["auto", "shared", "split"] = Field(
         default="auto", description="One KV cache for all slots, or one each."
+    )
+    cache_ram: Annotated[Literal["auto"] | int, BeforeValidator(_auto_or_bytes), WithJsonSchema(BYTES_SCHEMA)] = Field(
+        default="auto", description='RAM for prompts that lost their slot, such as "2GiB"; 0: they are forgotten.'
     )
     flash_attention: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_off)] = Field(
         default="auto", description="Flash attention."

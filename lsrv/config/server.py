@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from lsrv.config.table import Seconds, Strings, Table, checked, shown
+from lsrv.config.table import Bytes, Seconds, Strings, Table, checked, shown
 from lsrv.units import parse_size
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -99,6 +99,11 @@ class ServerSettings(Table):
     )
     gpu_budget: dict[str, BudgetText] = Field(
         default={}, description='The same per GPU, by the names of `lsrv doctor`: { CUDA0 = "20GiB" }.'
+    )
+    cache_disk_bytes: Bytes = Field(
+        default=4 * 1024**3,
+        alias="cache_disk",
+        description='Disk for prompts of unloaded models, such as "4GiB", all models together; 0: they are forgotten.',
     )
     max_loaded_models: int = Field(default=0, ge=0, description="Models in memory at once; 0: only the budget decides.")
     keep_alive_s: Seconds = Field(

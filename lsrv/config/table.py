@@ -9,6 +9,8 @@ from typing import Annotated, TypeVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
+from lsrv.units import parse_size
+
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _LONGEST_S = 100 * 365 * 86400.0
@@ -39,6 +41,15 @@ def parse_duration(value: object) -> float:
     raise ValueError(
         f'{shown(value)} is not a duration; write seconds (30) or text such as "10m", "1h30m", "-1" (never)'
     )
+
+
+def parse_bytes(value: object) -> int:
+    """Bytes of "2GiB", "800 MB" or a number of them. Raises ValueError with what to write instead."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, str):
+        return parse_size(value)
+    raise ValueError(f'{shown(value)} is no size; write it like "12GiB" or "800MiB"')
 
 
 def _bounded(seconds: float, value: object) -> float:
@@ -85,7 +96,9 @@ def checked(check: Callable[[T], str | None]) -> Callable[[T], T]:
 _DURATION_SCHEMA = {
     "anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^\s*(-?\d+(\.\d+)?|(\d+(\.\d+)?(ms|s|m|h|d))+)\s*$"}]
 }
+BYTES_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}
 _STRINGS_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
 Seconds = Annotated[float, BeforeValidator(parse_duration), WithJsonSchema(_DURATION_SCHEMA)]
+Bytes = Annotated[int, BeforeValidator(parse_bytes), WithJsonSchema(BYTES_SCHEMA)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(as_strings), WithJsonSchema(_STRINGS_SCHEMA)]

@@ -25,6 +25,7 @@ def load_params(model: ModelSettings, weights: Weights, chat_template: str | Non
         n_batch=context.batch_size,
         n_ubatch=min(context.ubatch_size, context.batch_size),
         kv="split" if context.kv == "auto" else context.kv,
+        cache_ram_bytes=-1 if context.cache_ram == "auto" else context.cache_ram,
         cache_type_k=context.cache_type_k,
         cache_type_v=context.cache_type_v,
         flash_attention=context.flash_attention,

@@ -19,6 +19,7 @@ from lsrv.errors import (
     WeightsNotFoundError,
 )
 from lsrv.frontdoor import Weights
+from lsrv.frontdoor.own_cache import own_cache
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, ModelInfo, Planned, Progress
 from lsrv.registry import healing
@@ -34,6 +35,8 @@ Resolve = Callable[[ModelSettings], Weights]
 Reserve = Callable[[Planned], Awaitable[ContextPlan]]  # waits until the memory of one context is promised
 
 _SHORTER_CONTEXTS = (2048, 1024, 512)  # tried where a context left open does not fit
+
+_PROMPTS = "prompts"  # in our own cache: what workers keep of a model's prompts when it is unloaded
 
 _log = logging.getLogger(__name__)
 
@@ -57,10 +60,18 @@ class LoadLostError(Exception):
 class Loader:
     """Loads models into workers from `spares`. `resolve` may block: it runs in a thread."""
 
-    def __init__(self, spares: Spares, planner: Planner, resolve: Resolve, verdicts_path: Path | None = None) -> None:
+    def __init__(
+        self,
+        spares: Spares,
+        planner: Planner,
+        resolve: Resolve,
+        cache_disk_bytes: int,
+        verdicts_path: Path | None = None,
+    ) -> None:
         self._spares = spares
         self._planner = planner
         self._resolve = resolve
+        self._cache_disk_bytes = cache_disk_bytes
         self._verdicts_path = verdicts_path
         self._n_loading = 0
 
@@ -104,6 +115,8 @@ class Loader:
     ) -> tuple[WorkerProcess, ModelInfo]:
         """Plan, wait for room, load; after a death that a processor's false promise explains, without extra buffers."""
         label = f"the worker of model '{listed_id}'"
+        prompts = str(own_cache() / _PROMPTS)
+        params = msgspec.structs.replace(params, cache_folder=prompts, cache_disk_bytes=self._cache_disk_bytes)
         worker = await self._take(label)
         version = worker.llama_cpp_version
         verdict = asyncio.to_thread(healing.is_condemned, version, self._verdicts_path)

@@ -41,6 +41,8 @@ def _default(key: Key) -> str:
     value = key.field.get_default()
     if value is None or value in ((), {}):
         return ""
+    if key.field.alias == "cache_disk":
+        return f'`"{value / 1024**3:g}GiB"`'
     if key.field.alias in ("keep_alive", "drain_timeout", "swap_patience"):
         return f'`"{value / 60:g}m"`' if value % 60 == 0 and value < math.inf else f'`"{value:g}s"`'
     return f"`{str(value).lower()}`" if isinstance(value, (bool, int, float)) else f'`"{value}"`'
