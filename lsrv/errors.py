@@ -4,6 +4,7 @@
     ├── ConfigError                 models.toml or a flag is wrong (CLI exit 2)
     ├── ModelNotFoundError          no entry, alias or adapter of that name
     ├── ModelDisabledError          the entry exists, and is switched off
+    ├── AdapterConflictError        an adapter is not the one that a change was meant for
     ├── RequestError                what the client sent can't be served
     │   ├── UnsupportedParameterError
     │   ├── UnsupportedCapabilityError
@@ -79,6 +80,10 @@ class ModelNotFoundError(LsrvError):
 
 class ModelDisabledError(LsrvError):
     code = "model_disabled"
+
+
+class AdapterConflictError(LsrvError):
+    code = "adapter_conflict"
 
 
 class RequestError(LsrvError):

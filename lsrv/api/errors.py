@@ -13,6 +13,7 @@ import msgspec
 
 from lsrv.errors import (
     AbortedError,
+    AdapterConflictError,
     CapacityError,
     FieldValue,
     LsrvError,
@@ -77,6 +78,7 @@ _STATUS: dict[type[LsrvError], int] = {
     MethodNotAllowedError: 405,
     RequestTimeoutError: 408,
     ModelDisabledError: 409,
+    AdapterConflictError: 409,
     BodyTooLargeError: 413,
     MediaTypeError: 415,
     QueueFullError: 429,

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from lsrv.engine.adapters import Adapters, Turns
 from lsrv.engine.llama.batch import Batch
 from lsrv.engine.llama.candidates import Candidates, FloatRow
 from lsrv.engine.llama.context import Context
@@ -37,7 +38,11 @@ class EngineCounts:
 class Engine:
     """Continuous batching over the slots of one context. Every method belongs to one thread."""
 
-    def __init__(self, context: Context, vocab: Vocab, params: LoadParams, cache: PrefixCache) -> None:
+    def __init__(
+        self, context: Context, vocab: Vocab, params: LoadParams, cache: PrefixCache, adapters: Adapters
+    ) -> None:
+        self.adapters = adapters
+        self._turns = Turns()
         self._context = context
         self._vocab = vocab
         self._cache = cache
@@ -74,13 +79,13 @@ class Engine:
         return None
 
     def step(self) -> list[Output]:
-        """One llama_decode for all slots: what it produced, in no particular order.
+        """One llama_decode for all slots with the same adapters: what it produced, in no particular order.
 
         Raises DecodeError; nothing can go on then: `fail_all`.
         """
         started = time.perf_counter()
         self._admit(started)
-        sampled = self._fill_batch()
+        sampled = self._fill_batch(self._next_turn(started))
         computed = time.perf_counter()
         self._context.decode(self._batch)
         decoded = time.perf_counter()
@@ -97,7 +102,19 @@ class Engine:
         self._running.clear()
         self._waiting.clear()
         self._cache.clear()
+        self.free_retired_adapters()
         return failed
+
+    def free_retired_adapters(self) -> None:
+        """Free adapters that are no longer offered, once no sequence uses them."""
+        if not self.adapters.has_retired:
+            return
+        in_use = [sequence.adapters for sequence in (*self._running, *self._waiting)]
+        retired = self.adapters.take_retired(in_use)
+        if retired:
+            self._context.use_adapters([])  # llama.cpp knows them by their address, which may be another's tomorrow
+        for adapter in retired:
+            adapter.free()
 
     def save_cache(self, until_s: float) -> int:
         """Keep cached prompts on disk for the next load; returns how many. See `PrefixCache.save`."""
@@ -112,16 +129,22 @@ class Engine:
             self._running.append(sequence)
         self._cache.join_leaders()
 
-    def _fill_batch(self) -> list[Sequence]:
+    def _next_turn(self, now: float) -> list[Sequence]:
+        """The sequences that this step computes: llama.cpp applies adapters to a whole batch."""
+        adapters = self._turns.next([sequence.adapters for sequence in self._running], now)
+        self._context.use_adapters(self.adapters.weighted(adapters))
+        return [sequence for sequence in self._running if sequence.adapters == adapters]
+
+    def _fill_batch(self, turn: list[Sequence]) -> list[Sequence]:
         """Write the next batch; returns the sequences that get a token from it, in the order of its output rows.
 
         Rising seq_ids: a split KV cache computes only neighbouring streams in one ubatch, in just this order; any other
         costs a pass over the weights for every break (llama_batch_allocr::split_equal with `sequential`).
         """
         self._batch.clear()
-        n_prefill = self._plan_prefill()
+        n_prefill = self._plan_prefill(turn)
         sampled: list[Sequence] = []
-        for sequence in sorted(self._running, key=_by_seq_id):
+        for sequence in sorted(turn, key=_by_seq_id):
             if sequence.state is SequenceState.DECODE:
                 self._batch.add_decode(sequence.generated[-1], sequence.n_past, sequence.seq_id)
                 sequence.n_past += 1
@@ -131,13 +154,15 @@ class Engine:
                 sampled.append(sequence)
         return sampled
 
-    def _plan_prefill(self) -> dict[int, int]:
+    def _plan_prefill(self, turn: list[Sequence]) -> dict[int, int]:
         """How many prompt tokens of which seq_id this step reads; who came first is served first."""
-        prefilling = [each for each in self._running if each.state is SequenceState.PREFILL]
-        n_decoding = len(self._running) - len(prefilling)
+        prefilling = [each for each in turn if each.state is SequenceState.PREFILL]
+        n_decoding = len(turn) - len(prefilling)
         prefilling = [each for each in prefilling if not self._cache.is_following(each)]
         n_remaining = [self._cache.n_readable(sequence) - sequence.n_past for sequence in prefilling]
-        chunks = plan_prefill(n_remaining, n_decoding, self._n_batch, self._n_ubatch)
+        is_delaying = any(each.state is SequenceState.DECODE for each in self._running)  # be it in another turn
+        n_batch = min(self._n_batch, self._n_ubatch) if is_delaying else self._n_batch
+        chunks = plan_prefill(n_remaining, n_decoding, n_batch, self._n_ubatch)
         return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}
 
     def _add_chunk(self, sequence: Sequence, n_tokens: int) -> bool:
@@ -197,3 +222,4 @@ class Engine:
             self._running.remove(sequence)
             self._cache.release(sequence)
         sequence.state = SequenceState.FINISHED
+        self.free_retired_adapters()

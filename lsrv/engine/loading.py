@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lsrv.engine.adapters import Adapters
 from lsrv.engine.embedding import EmbeddingEngine
 from lsrv.engine.engine import Engine
 from lsrv.engine.fit import fit_params
@@ -41,6 +42,7 @@ class LoadedModel:
     params: LoadParams  # as fitted
     info: ModelInfo
     sampling_defaults: dict[str, float]
+    adapters: Adapters
     generation: Engine | None
     embedding: EmbeddingEngine | None
 
@@ -56,6 +58,7 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) ->
     try:
         model = Model(params, lambda fraction: on_progress("weights", fraction))
         params = fit_params(params, model)
+        adapters = _load_adapters(backend, model, params)
         on_progress("context", 0.0)
         context = Context(model, params)
     except LoadFailedError as error:
@@ -69,12 +72,24 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) ->
         params=params,
         info=_describe(model, context, params, log, time.perf_counter() - started),
         sampling_defaults=model_defaults(model.meta),
-        generation=None if params.is_embedding else _engine(context, model, params, build),
+        adapters=adapters,
+        generation=None if params.is_embedding else _engine(context, model, params, build, adapters),
         embedding=EmbeddingEngine(context, params, model.n_embd) if params.is_embedding else None,
     )
 
 
-def _engine(context: Context, model: Model, params: LoadParams, build: str) -> Engine:
+def _load_adapters(backend: Backend, model: Model, params: LoadParams) -> Adapters:
+    if params.adapters and params.is_embedding:
+        raise LoadFailedError(
+            f"{params.model_path} makes embeddings, and adapters change what a model writes; remove them"
+        )
+    adapters = Adapters(model, backend.log)
+    for file in params.adapters:
+        adapters.load(file.name, file.path)
+    return adapters
+
+
+def _engine(context: Context, model: Model, params: LoadParams, build: str, adapters: Adapters) -> Engine:
     is_filing = bool(params.cache_folder) and params.cache_disk_bytes > 0
     cache = PrefixCache(
         context.memory,
@@ -83,7 +98,7 @@ def _engine(context: Context, model: Model, params: LoadParams, build: str) -> E
         store=SequenceStore(params.cache_ram_bytes),
         folder=_sequence_folder(params, build) if is_filing else None,
     )
-    return Engine(context, model.vocab, params, cache)
+    return Engine(context, model.vocab, params, cache, adapters)
 
 
 def _sequence_folder(params: LoadParams, build: str) -> SequenceFolder:

@@ -9,11 +9,12 @@ from lsrv.protocol.events import MemoryUse
 
 # "load_tensors:   CPU_Mapped model buffer size =   462.96 MiB", "llama_kv_cache:   CPU KV buffer size = …"
 _LINE = re.compile(
-    r"\s*(?P<device>\S+)\s+(?P<what>model|KV|RS|compute|output) buffer size\s*=\s*(?P<mib>[\d.]+) MiB",
+    r"\s*(?P<device>\S+)\s+(?P<what>model|LoRA|KV|RS|compute|output) buffer size\s*=\s*(?P<mib>[\d.]+) MiB",
 )
 _MIB = 1024 * 1024
 _FIELDS = {
     "model": "weights_bytes",
+    "LoRA": "weights_bytes",
     "KV": "kv_bytes",
     "RS": "kv_bytes",  # recurrent state takes the place of the KV cache
     "compute": "compute_bytes",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lsrv.engine.adapters import NO_ADAPTERS, AdapterSet
 from lsrv.engine.detokenize import TextAssembler
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
@@ -33,6 +34,7 @@ class Sequence:
     n_top_logprobs: int | None = None
     is_ignoring_eos: bool = False
     can_reuse_cache: bool = True
+    adapters: AdapterSet = NO_ADAPTERS
 
     state: SequenceState = SequenceState.WAITING
     seq_id: int = -1

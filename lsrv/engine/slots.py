@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lsrv.engine.adapters import NO_ADAPTERS, AdapterSet
 from lsrv.engine.llama.vocab import Tokens
 from lsrv.engine.sequence import Sequence
 
@@ -18,6 +19,7 @@ class Slot:
 
     seq_id: int
     tokens: Tokens = field(default_factory=lambda: _EMPTY)
+    adapters: AdapterSet = NO_ADAPTERS  # that its cells were computed with
     sequence: Sequence | None = None
     turn: int = 0  # rises with every slot taken or released
 
@@ -75,7 +77,7 @@ class Slots:
 
     def take(self, slot: Slot, sequence: Sequence) -> None:
         """Give a free slot to a sequence."""
-        slot.sequence, slot.tokens = sequence, sequence.prompt
+        slot.sequence, slot.tokens, slot.adapters = sequence, sequence.prompt, sequence.adapters
         sequence.seq_id = slot.seq_id
         self.n_busy += 1
         self._mark(slot)

@@ -38,16 +38,14 @@ def _in_cache(source: str, revision: str, path: Path, cache: Path) -> Path:
     snapshot = find_snapshot(cache, repo, revision)
     if snapshot is None:
         raise WeightsNotFoundError(
-            f'adapter "{source}": there is no {path.absolute()}, and {repo}@{revision} is not in the Hugging Face cache '
+            f'adapter "{source}": there is no {path.absolute()}, and {repo}@{revision} is not in the cache '
             f"{cache}; run `hf download {repo} --revision {revision}`"
         )
     if not file:
         return _only_adapter(snapshot)
     found = snapshot / file
     if ".." in Path(file).parts or not found.is_file():
-        raise WeightsNotFoundError(
-            f'adapter "{source}": {repo}@{revision} has no {file} in {snapshot}; name one it has'
-        )
+        raise WeightsNotFoundError(f'adapter "{source}": {repo}@{revision} has no {file}; name one of {snapshot}')
     return found
 
 

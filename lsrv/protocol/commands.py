@@ -11,6 +11,20 @@ FlashAttention = Literal["auto", "on", "off"]
 Pooling = Literal["auto", "none", "mean", "cls", "last", "rank"]
 
 
+class AdapterFile(msgspec.Struct, frozen=True):
+    """A GGUF with LoRA weights, and what requests call it."""
+
+    name: str
+    path: str
+
+
+class AdapterChoice(msgspec.Struct, frozen=True):
+    """An adapter that one request uses, and how strongly: its change of the weights is multiplied by `weight`."""
+
+    name: str
+    weight: float
+
+
 class LoadParams(msgspec.Struct, frozen=True, kw_only=True):
     """How to put one GGUF into memory. Zero or "auto" lets the engine choose; it reports what it chose in `Loaded`."""
 
@@ -39,6 +53,7 @@ class LoadParams(msgspec.Struct, frozen=True, kw_only=True):
     rope_freq_base: float = 0.0
     rope_freq_scale: float = 0.0
     chat_template: str | None = None  # Jinja source that replaces the GGUF's own
+    adapters: list[AdapterFile] = []
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -96,6 +111,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
     prompt: str | list[int] | None = None
     template_kwargs: dict[str, object] = {}
     sampling: Sampling = Sampling()
+    adapters: list[AdapterChoice] = []
     max_tokens: int | None = None  # None: until the context is full
     stop: list[str] = []
     n_top_logprobs: int | None = None  # None: no logprobs; 0: those of the chosen tokens only
@@ -111,6 +127,20 @@ class Embed(msgspec.Struct, frozen=True, kw_only=True, tag="embed"):
     request_id: int
     inputs: list[str | list[int]]
     is_normalized: bool = True
+
+
+class LoadAdapter(msgspec.Struct, frozen=True, tag="load_adapter"):
+    """Offer one more adapter, in place of one of that name; answered by `AdaptersChanged` or `Failed`."""
+
+    request_id: int
+    file: AdapterFile
+
+
+class UnloadAdapter(msgspec.Struct, frozen=True, tag="unload_adapter"):
+    """Offer an adapter no longer; answered by `AdaptersChanged` or `Failed`. Requests that use it finish with it."""
+
+    request_id: int
+    name: str
 
 
 class Tokenize(msgspec.Struct, frozen=True, kw_only=True, tag="tokenize"):
@@ -141,4 +171,4 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """Free the model and exit; requests still running end with `Failed`."""
 
 
-Command = Load | Plan | Generate | Embed | Tokenize | Detokenize | Abort | Stop
+Command = Load | Plan | Generate | Embed | LoadAdapter | UnloadAdapter | Tokenize | Detokenize | Abort | Stop

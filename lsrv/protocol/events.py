@@ -187,6 +187,13 @@ class Detokenized(msgspec.Struct, frozen=True, tag="detokenized"):
     text: str
 
 
+class AdaptersChanged(msgspec.Struct, frozen=True, tag="adapters_changed"):
+    """What the model offers now, after a `LoadAdapter` or an `UnloadAdapter`."""
+
+    request_id: int
+    names: list[str]
+
+
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
     """Sent about once a second by the engine thread itself, so that its silence means a hang."""
 
@@ -213,5 +220,6 @@ Event = (
     | Embedded
     | Tokenized
     | Detokenized
+    | AdaptersChanged
     | Heartbeat
 )

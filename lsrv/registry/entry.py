@@ -14,6 +14,7 @@ import msgspec
 from lsrv.config import ModelSettings
 from lsrv.errors import ErrorInfo, LsrvError, from_info
 from lsrv.protocol.events import ContextPlan, Planned, Progress
+from lsrv.registry.adapters import OfferedAdapters
 from lsrv.registry.loader import LoadedModel, Loader, LoadLostError
 from lsrv.registry.state import EntryLimits, EntryState, Phase
 from lsrv.registry.view import EntryView, WeightsView, endpoint_status, status
@@ -65,6 +66,7 @@ class Entry:
         self.settings = settings
         self.state = EntryState(settings.model_id, limits, n_slots=settings.context.slots or 1)
         self.loaded: LoadedModel | None = None
+        self.adapters = OfferedAdapters(settings)
         self._loader = loader
         self._post = post
         self._on_event = on_event
@@ -104,6 +106,7 @@ class Entry:
             listed_id=self.settings.listed_id,
             aliases=self.settings.alias,
             kind=self._kind(),
+            adapters=tuple(self.adapters),
             status=word,
             endpoint_status=endpoint_status(word),
             error=state.failure.error if is_error and state.failure is not None else None,
@@ -142,7 +145,9 @@ class Entry:
         self._announce("loading")
         try:
             reserve = functools.partial(self._reserve, self)
-            loaded = await self._loader.load(self.settings, known_bad, self._note_progress, reserve)
+            loaded = await self._loader.load(
+                self.settings, tuple(self.adapters), known_bad, self._note_progress, reserve
+            )
         except LoadLostError as lost:
             self._lose(attempt, lost.failure)
         except asyncio.CancelledError:

@@ -8,6 +8,7 @@ from typing import Protocol
 from lsrv.errors import LsrvError, from_info
 from lsrv.protocol.events import (
     Accepted,
+    AdaptersChanged,
     Delta,
     Detokenized,
     Embedded,
@@ -18,7 +19,7 @@ from lsrv.protocol.events import (
     Tokenized,
 )
 
-RequestEvent = Accepted | Delta | Finished | Embedded | Tokenized | Detokenized
+RequestEvent = Accepted | Delta | Finished | Embedded | Tokenized | Detokenized | AdaptersChanged
 
 
 class Receiver(Protocol):
@@ -63,7 +64,7 @@ class InFlight:
             receiver = self._receivers.get(event.request_id)
             if receiver is not None:
                 receiver.push(event)
-        elif isinstance(event, Embedded | Tokenized | Detokenized):
+        elif isinstance(event, Embedded | Tokenized | Detokenized | AdaptersChanged):
             self._end(event)
         elif isinstance(event, Failed):
             receiver = self._receivers.pop(event.request_id, None)
@@ -77,7 +78,7 @@ class InFlight:
         for receiver in receivers:
             receiver.fail(error)
 
-    def _end(self, event: Finished | Embedded | Tokenized | Detokenized) -> None:
+    def _end(self, event: Finished | Embedded | Tokenized | Detokenized | AdaptersChanged) -> None:
         receiver = self._receivers.pop(event.request_id, None)
         if receiver is not None:
             receiver.push(event)

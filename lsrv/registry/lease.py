@@ -7,12 +7,15 @@ from collections.abc import Awaitable, Callable
 
 from lsrv.config import ModelSettings
 from lsrv.errors import CrashedError
-from lsrv.protocol.commands import Detokenize, Embed, Generate, Tokenize
+from lsrv.protocol.commands import AdapterFile, Detokenize, Embed, Generate, LoadAdapter, Tokenize, UnloadAdapter
 from lsrv.protocol.events import Detokenized, Embedded, ModelInfo, Tokenized
+from lsrv.registry.adapters import Adapter
 from lsrv.registry.loader import LoadedModel
 from lsrv.registry.request_stream import Answer, Reply, RequestStream
+from lsrv.registry.weights import find_adapter_file
 from lsrv.registry.worker_process import WorkerProcess
 
+Question = Embed | Tokenize | Detokenize | LoadAdapter | UnloadAdapter
 Regain = Callable[[], Awaitable[LoadedModel]]  # another place, on a worker that lives
 
 
@@ -50,6 +53,14 @@ class Lease:
         assert isinstance(answer, Embedded)
         return answer
 
+    async def load_adapter(self, adapter: Adapter) -> None:
+        """Have the worker offer an adapter. Raises BuildError, LoadFailedError.
+
+        Not tried on another worker if this one dies: the adapter may be what it died of.
+        """
+        path = await asyncio.to_thread(find_adapter_file, adapter, self._loaded.weights)
+        await answer_of(self._loaded.worker, LoadAdapter(0, AdapterFile(adapter.name, str(path))))
+
     async def tokenize(self, command: Tokenize) -> Tokenized:
         """Tokens of a text or of a rendered chat; `request_id` is overwritten."""
         answer = await self._ask(command)
@@ -72,9 +83,9 @@ class Lease:
     async def _ask(self, command: Embed | Tokenize | Detokenize) -> Answer:
         worker = self._loaded.worker
         try:
-            return await _answer(worker, command)
+            return await answer_of(worker, command)
         except CrashedError:
-            return await _answer(await self._renew(worker), command)
+            return await answer_of(await self._renew(worker), command)
 
     async def _renew(self, dead: WorkerProcess) -> WorkerProcess:
         """A worker to replace `dead`; streams of one lease that lost the same worker share the wait."""
@@ -92,7 +103,8 @@ class Lease:
             self._regaining = None
 
 
-async def _answer(worker: WorkerProcess, command: Embed | Tokenize | Detokenize) -> Answer:
+async def answer_of(worker: WorkerProcess, command: Question) -> Answer:
+    """The single answer to `command`. Raises what the worker says against it, or how it died."""
     reply = Reply()
     request_id = worker.submit(command, reply)
     try:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lsrv.config import ModelSettings
 from lsrv.frontdoor import Weights
-from lsrv.protocol.commands import LoadParams
+from lsrv.protocol.commands import AdapterFile, LoadParams
 
 _EMBEDDING_KINDS = ("embedding", "rerank")
 
 
-def load_params(model: ModelSettings, weights: Weights, chat_template: str | None) -> LoadParams:
+def load_params(
+    model: ModelSettings, weights: Weights, chat_template: str | None, adapters: Iterable[AdapterFile] = ()
+) -> LoadParams:
     """`model`'s settings in the engine's words. `chat_template` is Jinja source; None: the weights' own."""
     device, context = model.device, model.context
     is_ranking = model.kind == "rerank" and context.pooling == "auto"
@@ -36,6 +40,7 @@ def load_params(model: ModelSettings, weights: Weights, chat_template: str | Non
         rope_freq_base=context.rope_freq_base,
         rope_freq_scale=context.rope_freq_scale,
         chat_template=chat_template,
+        adapters=list(adapters),
     )
 
 

@@ -20,13 +20,15 @@ from lsrv.errors import (
 )
 from lsrv.frontdoor import Weights
 from lsrv.frontdoor.own_cache import own_cache
-from lsrv.protocol.commands import LoadParams
+from lsrv.protocol.commands import AdapterFile, LoadParams
 from lsrv.protocol.events import ContextPlan, ModelInfo, Planned, Progress
 from lsrv.registry import healing
+from lsrv.registry.adapters import Adapter
 from lsrv.registry.death import is_cpu_fault
 from lsrv.registry.load_params import load_params
 from lsrv.registry.planner import Planner
 from lsrv.registry.spares import Spares
+from lsrv.registry.weights import find_adapter_file
 from lsrv.registry.words import Failure, Fingerprint
 from lsrv.registry.worker_process import WorkerProcess
 
@@ -78,6 +80,7 @@ class Loader:
     async def load(
         self,
         model: ModelSettings,
+        adapters: Sequence[Adapter],
         known_bad: Failure | None,
         on_progress: Callable[[Progress], None],
         reserve: Reserve,
@@ -87,10 +90,9 @@ class Loader:
         self._spares.hold_off()
         fingerprint: Fingerprint | None = None
         try:
-            weights, fingerprint, chat_template = await asyncio.to_thread(self._find, model)
+            weights, fingerprint, params = await asyncio.to_thread(self._find, model, adapters)
             if known_bad is not None and known_bad.weights == fingerprint:
                 raise LoadLostError(known_bad)
-            params = load_params(model, weights, chat_template)
             worker, info = await self._load_or_heal(params, model.listed_id, on_progress, reserve)
             return LoadedModel(worker, info, weights)
         except LsrvError as error:
@@ -100,15 +102,16 @@ class Loader:
             if self._n_loading == 0:
                 self._spares.fill_soon()
 
-    def _find(self, model: ModelSettings) -> tuple[Weights, Fingerprint, str | None]:
+    def _find(self, model: ModelSettings, adapters: Sequence[Adapter]) -> tuple[Weights, Fingerprint, LoadParams]:
         """All that is read from disk before a worker is needed."""
         weights = self._resolve(model)
-        paths = list(weights.shards or (weights.path,))
+        files = [AdapterFile(adapter.name, str(find_adapter_file(adapter, weights))) for adapter in adapters]
+        paths = [*(weights.shards or (weights.path,)), *(Path(file.path) for file in files)]
         template = model.jinja_explicit or model.chat_template
-        if template is None:
-            return weights, _fingerprint(model, paths), None
-        path = template_path(template)
-        return weights, _fingerprint(model, [*paths, path] if path else paths), read_template(template)
+        if template is not None and (path := template_path(template)) is not None:
+            paths.append(path)
+        chat_template = None if template is None else read_template(template)
+        return weights, _fingerprint(model, paths), load_params(model, weights, chat_template, files)
 
     async def _load_or_heal(
         self, params: LoadParams, listed_id: str, on_progress: Callable[[Progress], None], reserve: Reserve

@@ -1,37 +1,89 @@
-"""What clients call models: canonical ids, aliases and the default. Pure."""
+"""What clients call models: canonical ids, aliases, the default, and any of them with an adapter. Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 
 from lsrv.config import Settings
 from lsrv.errors import ModelNotFoundError
 
 _DEFAULT = "default"
 
+AdaptersOf = Callable[[str], Collection[str]]  # canonical model_id -> names of the adapters it offers now
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a name means: an entry by its canonical id, and the adapter that was named with it."""
+
+    model_id: str
+    adapter: str | None = None
+
 
 class Names:
     """Resolves what a request calls a model. The default is fixed here: unloading it moves nothing."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, adapters_of: AdaptersOf) -> None:
         self._ids = {name: model.model_id for model in settings.models for name in (*model.alias, model.model_id)}
-        self._listed = [model.listed_id for model in settings.models]
+        self._listed = {model.model_id: model.listed_id for model in settings.models}
+        self._adapters_of = adapters_of
         first = settings.models[0].model_id if settings.models and not settings.require_default else None
         named = settings.default_model_id
         self.default_model_id = first if named is None else self._ids[named]
 
-    def resolve(self, model: str | None) -> str:
-        """The canonical model_id of an id, an alias, or the default. Raises ModelNotFoundError with the known ids."""
-        if model is not None and model in self._ids:
-            return self._ids[model]
-        if model not in (None, "", _DEFAULT):
-            known = ", ".join(self._listed) or "none"
-            raise ModelNotFoundError(
-                f"model '{model}' not found; known models: {known}", param="model", known=self._listed
-            )
-        if self.default_model_id is None:
-            reason = (
-                "no models are currently available" if not self._ids else "no model is named and there is no default"
-            )
-            raise ModelNotFoundError(
-                f"{reason}; name one in `model` or set default_model_id", param="model", known=self._listed
-            )
-        return self.default_model_id
+    def resolve(self, model: str | None) -> Target:
+        """What `model` means: an id, an alias, the default, or one of these, one or two colons and an adapter.
+
+        Raises ModelNotFoundError with the known ids.
+        """
+        if model in (None, "", _DEFAULT):
+            return Target(self._default())
+        if model in self._ids:
+            return Target(self._ids[model])
+        parted = list(self._partings(model))
+        for target in parted:
+            if target.adapter in self._adapters_of(target.model_id):
+                return target
+        raise self._no_adapter(parted[0]) if parted else self._not_found(model)
+
+    def _partings(self, model: str) -> Iterator[Target]:
+        """Every way to read `model` as a known name and an adapter, the shortest name first."""
+        for at, char in enumerate(model):
+            base, adapter = model[:at], model[at + 1 :].removeprefix(":")
+            if char != ":" or not adapter:
+                continue
+            if base == _DEFAULT and self.default_model_id is not None:
+                yield Target(self.default_model_id, adapter)
+            elif base in self._ids:
+                yield Target(self._ids[base], adapter)
+
+    def _default(self) -> str:
+        if self.default_model_id is not None:
+            return self.default_model_id
+        reason = "no models are currently available" if not self._ids else "no model is named and there is no default"
+        raise ModelNotFoundError(
+            f"{reason}; name one in `model` or set default_model_id", param="model", known=self._known()
+        )
+
+    def _not_found(self, model: str) -> ModelNotFoundError:
+        known = self._known()
+        return ModelNotFoundError(
+            f"model '{model}' not found; known models: {', '.join(known) or 'none'}", param="model", known=known
+        )
+
+    def _no_adapter(self, target: Target) -> ModelNotFoundError:
+        base = self._listed[target.model_id]
+        offered = [f"{base}:{name}" for name in self._adapters_of(target.model_id)]
+        return ModelNotFoundError(
+            f"model '{base}' has no adapter '{target.adapter}'; it has {', '.join(offered) or 'none'}",
+            param="model",
+            known=offered,
+        )
+
+    def _known(self) -> list[str]:
+        """Every id that a client may use, as listed."""
+        known: list[str] = []
+        for model_id, listed_id in self._listed.items():
+            known += [listed_id, *(f"{listed_id}:{name}" for name in self._adapters_of(model_id))]
+        return known

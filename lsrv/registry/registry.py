@@ -22,9 +22,10 @@ from lsrv.errors import DrainingError, LsrvError, from_info
 from lsrv.protocol.events import ContextPlan, Planned
 from lsrv.registry.budget import Budget
 from lsrv.registry.entry import Entry, RegistryEvent
+from lsrv.registry.hot_adapters import HotAdapters
 from lsrv.registry.lease import Lease
 from lsrv.registry.loader import LoadedModel, Loader, Resolve
-from lsrv.registry.names import Names
+from lsrv.registry.names import Names, Target
 from lsrv.registry.planner import Planner
 from lsrv.registry.rooms import Rooms
 from lsrv.registry.spares import Spares
@@ -78,7 +79,7 @@ class Registry:
     ) -> None:
         spawn = functools.partial(WorkerProcess.spawn, worker_command, deadlines or Deadlines())
         self._settings = settings
-        self._names = Names(settings)
+        self._names = Names(settings, lambda model_id: self._entries[model_id].adapters.names())
         self._spares = Spares(settings.server.spare_workers, spawn)
         self.planner = Planner(self._spares, verdicts_path)
         loader = Loader(self._spares, self.planner, resolve, verdicts_path)
@@ -90,6 +91,7 @@ class Registry:
         self._rooms = Rooms(
             self._entries.values(), Budget(settings.server), settings.server.swap_patience_s, self._tell
         )
+        self.adapters = HotAdapters(self._entry, self.acquire)
         self._inbox: asyncio.Queue[tuple[Entry, Happening]] = asyncio.Queue()
         self._tickets: dict[int, asyncio.Future[LoadedModel | None]] = {}
         self._numbers = itertools.count(1)
@@ -144,6 +146,10 @@ class Registry:
 
     def resolve(self, model: str | None) -> str:
         """The canonical model_id; None, "" and "default" mean the default. Raises ModelNotFoundError."""
+        return self._names.resolve(model).model_id
+
+    def target(self, model: str | None) -> Target:
+        """The same with the adapter that is named with it ("base:adapter"). Raises ModelNotFoundError."""
         return self._names.resolve(model)
 
     def views(self) -> list[EntryView]:

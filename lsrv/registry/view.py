@@ -8,6 +8,7 @@ import msgspec
 
 from lsrv.errors import ErrorInfo
 from lsrv.protocol.events import Heartbeat, ModelInfo, Progress
+from lsrv.registry.adapters import Adapter
 from lsrv.registry.state import EntryState, Phase
 
 Status = Literal["loaded", "unloaded", "reloading", "error", "disabled"]
@@ -48,6 +49,7 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     listed_id: str
     aliases: tuple[str, ...]
     kind: str
+    adapters: tuple[Adapter, ...] = ()
     status: Status
     endpoint_status: EndpointStatus
     error: ErrorInfo | None = None  # set when status is "error"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from lsrv.config import ModelSettings
-from lsrv.frontdoor import Weights, resolve
+from lsrv.frontdoor import Weights, find_adapter, resolve
+from lsrv.registry.adapters import Adapter
 
 
 def find_weights(model: ModelSettings) -> Weights:
@@ -15,3 +18,8 @@ def find_weights(model: ModelSettings) -> Weights:
         revision=model.revision,
         folder=model.folder,
     )
+
+
+def find_adapter_file(adapter: Adapter, weights: Weights) -> Path:
+    """The GGUF on this machine of an adapter for a model with these weights. Blocks. Raises BuildError."""
+    return find_adapter(adapter.source, weights.header.arch, revision=adapter.revision, folder=adapter.folder)

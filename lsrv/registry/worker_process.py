@@ -18,7 +18,19 @@ import msgspec
 import psutil
 
 from lsrv.errors import AbortedError, LsrvError, RequestError, StartFailedError, UnresponsiveError, from_info
-from lsrv.protocol.commands import Abort, Detokenize, Embed, Generate, Load, LoadParams, Plan, Stop, Tokenize
+from lsrv.protocol.commands import (
+    Abort,
+    Detokenize,
+    Embed,
+    Generate,
+    Load,
+    LoadAdapter,
+    LoadParams,
+    Plan,
+    Stop,
+    Tokenize,
+    UnloadAdapter,
+)
 from lsrv.protocol.events import Event, Heartbeat, Loaded, LoadFailed, ModelInfo, PlanFailed, Planned, Progress, Ready
 from lsrv.registry.death import death_error, last_words
 from lsrv.registry.environment import worker_environment
@@ -32,7 +44,7 @@ _RSS_AGE_S = 1.0
 _log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
-Request = Generate | Embed | Tokenize | Detokenize
+Request = Generate | Embed | Tokenize | Detokenize | LoadAdapter | UnloadAdapter
 
 
 class WorkerProcess:

@@ -11,9 +11,22 @@ from lsrv.engine.llama.context import DecodeError
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.loading import LoadedModel
 from lsrv.errors import LsrvError, UnsupportedCapabilityError
-from lsrv.protocol.commands import Abort, Command, Detokenize, Embed, Generate, Load, Plan, Stop, Tokenize
+from lsrv.protocol.commands import (
+    Abort,
+    Command,
+    Detokenize,
+    Embed,
+    Generate,
+    Load,
+    LoadAdapter,
+    Plan,
+    Stop,
+    Tokenize,
+    UnloadAdapter,
+)
 from lsrv.protocol.events import (
     Accepted,
+    AdaptersChanged,
     Delta,
     Detokenized,
     Embedded,
@@ -31,6 +44,9 @@ from lsrv.worker.reply import Reply
 # take longer than this for one step, so each of their tokens still goes out at once.
 _MIN_DELTA_INTERVAL_S = 0.004
 _SAVE_S = 2.5  # for cached prompts at the end; the parent waits 5 s before it uses force
+
+
+Question = Generate | Embed | LoadAdapter | UnloadAdapter | Tokenize | Detokenize
 
 
 class Service(Protocol):
@@ -77,8 +93,22 @@ class GenerationService:
                 return self._generate(command)
             case Abort():
                 return self._abort(command.request_id)
+            case LoadAdapter() | UnloadAdapter():
+                return self._change_adapters(command)
             case _:
                 return _handle_common(command, self._intake, self._vocab)
+
+    def _change_adapters(self, command: LoadAdapter | UnloadAdapter) -> list[Event]:
+        adapters = self._engine.adapters
+        try:
+            if isinstance(command, LoadAdapter):
+                adapters.load(command.file.name, command.file.path)
+            else:
+                adapters.unload(command.name)
+        except LsrvError as error:
+            return [Failed(command.request_id, error.info())]
+        self._engine.free_retired_adapters()
+        return [AdaptersChanged(command.request_id, adapters.names)]
 
     def _generate(self, command: Generate) -> list[Event]:
         try:
@@ -179,7 +209,7 @@ def _handle_common(command: Command, intake: Intake, vocab: Vocab) -> list[Event
         return [Failed(command.request_id, error.info())]
 
 
-def _answer(command: Generate | Embed | Tokenize | Detokenize, intake: Intake, vocab: Vocab) -> Event:
+def _answer(command: Question, intake: Intake, vocab: Vocab) -> Event:
     match command:
         case Tokenize():
             tokens, prompt = intake.tokenized(command)
@@ -188,6 +218,11 @@ def _answer(command: Generate | Embed | Tokenize | Detokenize, intake: Intake, v
         case Detokenize():
             intake.check_tokens(command.tokens, "tokens")
             return Detokenized(command.request_id, vocab.detokenize(command.tokens))
+        case LoadAdapter() | UnloadAdapter():
+            raise UnsupportedCapabilityError(
+                "this model makes embeddings, and adapters change what a model writes; name another model",
+                param="model",
+            )
         case Generate():
             raise UnsupportedCapabilityError(
                 "this model makes embeddings, it writes no text; ask another model", param="model"

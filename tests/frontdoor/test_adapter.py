@@ -45,7 +45,7 @@ def test_several_adapters_in_a_folder_are_named(tmp_path):
 
 def test_a_folder_of_safetensors_says_how_to_convert(tmp_path):
     (tmp_path / "adapter_model.safetensors").touch()
-    with pytest.raises(WeightsNotFoundError, match="convert_lora_to_gguf.py"):
+    with pytest.raises(WeightsNotFoundError, match=r"convert_lora_to_gguf\.py"):
         find_adapter(str(tmp_path), "llama")
 
 

@@ -94,6 +94,7 @@ class Context:
                 f"for {params.model_path}; lower context_length or slots"
             )
         self.memory = Memory(self.handle, model, is_shared=params.kv == "shared")
+        self._adapters: list[tuple[Adapter, float]] = []
         self._n_vocab = model.vocab.n_tokens
         self._logits_at: tuple[int, int] = (0, 0)
         self._logits: FloatRows = np.empty((0, self._n_vocab), np.float32)
@@ -110,9 +111,12 @@ class Context:
 
         Without effect if they are in use already; else the next decode reserves its buffers anew, which takes time.
         """
+        if adapters == self._adapters:
+            return
         handles = (lib.llama_adapter_lora_p_ctypes * len(adapters))(*(adapter.handle for adapter, _ in adapters))
         weights = (ctypes.c_float * len(adapters))(*(weight for _, weight in adapters))
         lib.llama_set_adapters_lora(self.handle, handles, len(adapters), weights)
+        self._adapters = list(adapters)
 
     def decode(self, batch: Batch) -> None:
         """Run `batch` and wait for it. Raises DecodeError. Source: llama_decode. Releases the GIL."""

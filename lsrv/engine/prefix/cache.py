@@ -3,7 +3,8 @@
 Decisions are in `choice` and `slots`, this is where they meet the memory. Its words:
 
 - A *holder* has the cells or the state of some tokens: a slot, busy or free, or a sequence saved in the host's memory
-  or on disk. All are in one tree.
+  or on disk. All are in one tree, which keeps those with other adapters apart. Files are of sequences without any: the
+  numbers of adapters mean nothing to the next load.
 - A *source* is the holder that a prompt's beginning is taken from.
 - A *leader* is a sequence that is still reading what another one shares with it; the *follower* has a slot, but reads
   nothing until the leader is that far.
@@ -16,8 +17,8 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
+from lsrv.engine.adapters import NO_ADAPTERS
 from lsrv.engine.llama.memory import Memory, State
-from lsrv.engine.llama.vocab import Tokens
 from lsrv.engine.prefix.choice import (
     N_WORTH_KEEPING,
     Beginning,
@@ -83,7 +84,7 @@ class PrefixCache:
         is_in_place = leader is None and source is not None and source.holder is slot
         self._vacate(slot, source.n_tokens if source is not None and is_in_place else 0)
         self._slots.take(slot, sequence)
-        self._tree.insert(slot.tokens, slot)
+        self._tree.insert(slot.tokens, slot, slot.adapters)
         self._begin(slot, sequence, source, leader)
 
     def join_leaders(self) -> None:
@@ -114,10 +115,10 @@ class PrefixCache:
         """Take the slot back; its cells stay and can be found."""
         slot = self._slots[sequence.seq_id]
         self._following.pop(sequence, None)
-        self._tree.remove(slot.tokens, slot)
+        self._tree.remove(slot.tokens, slot, slot.adapters)
         self._slots.release(slot)
         if len(slot.tokens):
-            self._tree.insert(slot.tokens, slot)
+            self._tree.insert(slot.tokens, slot, slot.adapters)
 
     def clear(self) -> None:
         """Empty all slots and the memory. Saved sequences stay: they were copied while all was well."""
@@ -136,14 +137,19 @@ class PrefixCache:
         slots = (
             Fileable(slot.all_tokens(), self._n_shortest(slot), partial(self._memory.read_state, slot.seq_id))
             for slot in self._slots.by_last_use()
+            if slot.adapters == NO_ADAPTERS
         )
-        saved = (Fileable(each.tokens, each.n_shortest, lambda each=each: each.state) for each in self._store)
+        saved = (
+            Fileable(each.tokens, each.n_shortest, lambda each=each: each.state)
+            for each in self._store
+            if each.adapters == NO_ADAPTERS
+        )
         return file_sequences(chain(slots, saved), self._filed, self._folder, until_s)
 
     def _tree_of_saved(self) -> PrefixTree[Holder]:
         tree: PrefixTree[Holder] = PrefixTree()
         for each in (*self._store, *self._filed):
-            tree.insert(each.tokens, each)
+            tree.insert(each.tokens, each, each.adapters)
         return tree
 
     # -- finding -----------------------------------------------------------------------------------
@@ -156,7 +162,9 @@ class PrefixCache:
             return None, None
         # The last prompt token is always computed: its logits choose the first new token.
         n_wanted = len(sequence.prompt) - 1
-        matches = [match for match in self._tree.matches(sequence.prompt) if match[1] is not own_slot]
+        matches = [
+            match for match in self._tree.matches(sequence.prompt, sequence.adapters) if match[1] is not own_slot
+        ]
         source = choose_source(self._candidates(matches), n_wanted)
         if source is not None and isinstance(source.holder, SavedSequence):
             self._store.touch(source.holder)  # now: what the slot holds may take its place before it is fetched
@@ -225,7 +233,7 @@ class PrefixCache:
         state = self._folder.read(filed)
         if state is None:
             self._filed.remove(filed)
-            self._tree.remove(filed.tokens, filed)
+            self._tree.remove(filed.tokens, filed, filed.adapters)
         return state
 
     def _read_state(self, slot: Slot) -> State:
@@ -237,8 +245,8 @@ class PrefixCache:
         """Forget what a free slot holds, save for its first tokens; what is worth it is kept in the store."""
         if not len(slot.tokens):
             return
-        self._tree.remove(slot.tokens, slot)
-        others = [*self._candidates(list(self._tree.matches(slot.tokens)))]
+        self._tree.remove(slot.tokens, slot, slot.adapters)
+        others = [*self._candidates(list(self._tree.matches(slot.tokens, slot.adapters)))]
         if n_staying:
             others.append(Candidate(slot, n_staying, n_staying))
         if is_worth_keeping(len(slot.tokens), others):
@@ -248,18 +256,18 @@ class PrefixCache:
         n_bytes = self._memory.state_bytes(slot.seq_id) + slot.tokens.nbytes
         if not self._store.has_room_for(n_bytes):
             return
-        saved = SavedSequence(slot.tokens, self._n_shortest(slot), self._memory.read_state(slot.seq_id))
-        for gone in [*self._covered(saved.tokens, saved.n_shortest)]:
+        saved = SavedSequence(slot.tokens, slot.adapters, self._n_shortest(slot), self._memory.read_state(slot.seq_id))
+        for gone in [*self._covered(saved)]:
             self._store.remove(gone)
-            self._tree.remove(gone.tokens, gone)
+            self._tree.remove(gone.tokens, gone, gone.adapters)
         for gone in self._store.add(saved):
-            self._tree.remove(gone.tokens, gone)
-        self._tree.insert(saved.tokens, saved)
+            self._tree.remove(gone.tokens, gone, gone.adapters)
+        self._tree.insert(saved.tokens, saved, saved.adapters)
 
-    def _covered(self, tokens: Tokens, n_shortest: int) -> Iterator[SavedSequence]:
-        """Saved sequences that a holder of `tokens` makes needless."""
-        for n_shared, holder in self._tree.matches(tokens):
-            if isinstance(holder, SavedSequence) and n_shared == len(holder.tokens) >= n_shortest:
+    def _covered(self, by: SavedSequence) -> Iterator[SavedSequence]:
+        """Saved sequences that this one makes needless."""
+        for n_shared, holder in self._tree.matches(by.tokens, by.adapters):
+            if isinstance(holder, SavedSequence) and n_shared == len(holder.tokens) >= by.n_shortest:
                 yield holder
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from lsrv.engine.adapters import NO_ADAPTERS, AdapterSet
 from lsrv.engine.llama.memory import State
 from lsrv.engine.llama.vocab import Tokens
 
@@ -48,6 +49,11 @@ class FiledSequence:
     n_shortest: int
     n_state_bytes: int
     state_crc32: int
+
+    @property
+    def adapters(self) -> AdapterSet:
+        """None: a sequence with adapters never gets here."""
+        return NO_ADAPTERS
 
 
 class DamagedFileError(Exception):

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lsrv.engine.adapters import AdapterSet
 from lsrv.engine.llama.memory import State
 from lsrv.engine.llama.vocab import Tokens
 
@@ -15,6 +16,7 @@ class SavedSequence:
     """A sequence outside of any slot."""
 
     tokens: Tokens
+    adapters: AdapterSet  # that its state was computed with
     n_shortest: int  # the fewest leading tokens it can be cut back to
     state: State
 

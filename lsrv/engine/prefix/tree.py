@@ -11,6 +11,8 @@ from lsrv.engine.llama.vocab import Tokens
 
 H = TypeVar("H", bound=Hashable)
 
+_NO_TOKENS: Tokens = np.empty(0, np.int32)
+
 
 def n_common_prefix(a: Tokens, b: Tokens) -> int:
     """How many leading tokens `a` and `b` share."""
@@ -32,42 +34,52 @@ class _Node(Generic[H]):
 
 
 class PrefixTree(Generic[H]):
-    """Holders by the tokens they hold. The same tokens may have many holders; a holder is in it once."""
+    """Holders by the tokens they hold. The same tokens may have many holders; a holder is in it once.
+
+    Each `namespace` has a root of its own: what is held in one is not found in another.
+    """
 
     def __init__(self) -> None:
-        self._root: _Node[H] = _Node(np.empty(0, np.int32), None)
+        self._roots: dict[Hashable, _Node[H]] = {}
 
-    def insert(self, tokens: Tokens, holder: H) -> None:
+    def insert(self, tokens: Tokens, holder: H, namespace: Hashable = None) -> None:
         """Add a holder of `tokens`, int32 (n,), which must not change any more."""
-        node, n_shared = self._deepest(tokens)
+        root = self._roots.setdefault(namespace, _Node(_NO_TOKENS, None))
+        node, n_shared = self._deepest(root, tokens)
         if n_shared < len(tokens):
             node = self._add_child(node, tokens[n_shared:])
         node.holders[holder] = None
 
-    def remove(self, tokens: Tokens, holder: H) -> None:
+    def remove(self, tokens: Tokens, holder: H, namespace: Hashable = None) -> None:
         """Forget a holder. Raises KeyError if it does not hold `tokens`."""
-        node, n_shared = self._deepest(tokens)
+        root = self._roots[namespace]
+        node, n_shared = self._deepest(root, tokens)
         if n_shared < len(tokens):
             raise KeyError(holder)
         del node.holders[holder]
         self._tidy(node)
+        if not (root.children or root.holders):
+            del self._roots[namespace]
 
-    def matches(self, tokens: Tokens) -> Iterator[tuple[int, H]]:
+    def matches(self, tokens: Tokens, namespace: Hashable = None) -> Iterator[tuple[int, H]]:
         """Every holder that shares a beginning with `tokens`, and how many tokens; the longest first.
 
         The tree must not change while this is being read.
         """
+        root = self._roots.get(namespace)
+        if root is None:
+            return
         below: _Node[H] | None = None
-        for node, n_shared in reversed(list(self._descend(tokens))):
+        for node, n_shared in reversed(list(self._descend(root, tokens))):
             if n_shared == 0:
                 return
             for holder in _holders(node, below):
                 yield n_shared, holder
             below = node
 
-    def _descend(self, tokens: Tokens) -> Iterator[tuple[_Node[H], int]]:
+    def _descend(self, root: _Node[H], tokens: Tokens) -> Iterator[tuple[_Node[H], int]]:
         """Nodes from the root towards `tokens`, and how many tokens each shares; of the last edge maybe only a part."""
-        node, n_shared = self._root, 0
+        node, n_shared = root, 0
         yield node, n_shared
         while n_shared < len(tokens):
             child = node.children.get(int(tokens[n_shared]))
@@ -80,10 +92,10 @@ class PrefixTree(Generic[H]):
                 return
             node = child
 
-    def _deepest(self, tokens: Tokens) -> tuple[_Node[H], int]:
+    def _deepest(self, root: _Node[H], tokens: Tokens) -> tuple[_Node[H], int]:
         """The node at the end of all that is shared with `tokens`; an edge that parts midway is split there."""
-        node, n_shared, n_before = self._root, 0, 0
-        for child, n in self._descend(tokens):
+        node, n_shared, n_before = root, 0, 0
+        for child, n in self._descend(root, tokens):
             node, n_before, n_shared = child, n_shared, n
         n_edge = n_shared - n_before
         return (node if n_edge == len(node.edge) else _split(node, n_edge)), n_shared

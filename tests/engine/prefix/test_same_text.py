@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lsrv.engine.adapters import Adapters
 from lsrv.engine.detokenize import TextAssembler
 from lsrv.engine.engine import Engine
 from lsrv.engine.llama.backend import Backend
@@ -41,6 +42,7 @@ class Case:
 
     model: Model
     params: LoadParams
+    adapters: Adapters
     context: Context
     alone: Engine
     known: dict[bytes, list[tuple[int, float]]]
@@ -50,7 +52,7 @@ class Case:
         self.context.memory.clear()
         files = SequenceFolder(folder, "fingerprint", 1 << 30) if folder else None
         cache = PrefixCache(self.context.memory, N_SLOTS, 8, SequenceStore(store_bytes), files)
-        return Engine(self.context, self.model.vocab, self.params, cache)
+        return Engine(self.context, self.model.vocab, self.params, cache, self.adapters)
 
     def expected(self, prompt: Tokens) -> list[tuple[int, float]]:
         key = prompt.tobytes()
@@ -82,7 +84,8 @@ def case(backend: Backend, tmp_path_factory: pytest.TempPathFactory, request: py
     model = Model(params, lambda fraction: None)
     context, fresh = Context(model, params), Context(model, params)
     cache = PrefixCache(fresh.memory, N_SLOTS, 8, SequenceStore(0), None)
-    return Case(model, params, context, Engine(fresh, model.vocab, params, cache), {})
+    adapters = Adapters(model, backend.log)
+    return Case(model, params, adapters, context, Engine(fresh, model.vocab, params, cache, adapters), {})
 
 
 def make(request_id: int, prompt: Tokens) -> Sequence:

@@ -49,8 +49,20 @@ def test_a_tree_whose_holders_are_all_gone_is_empty(held: list[list[int]]) -> No
         tree.insert(tokens(*word), number)
     for number, word in enumerate(held):
         tree.remove(tokens(*word), number)
-    assert not tree._root.children
-    assert not tree._root.holders
+    assert not tree._roots
+
+
+def test_what_is_held_in_one_namespace_is_not_found_in_another() -> None:
+    tree: PrefixTree[str] = PrefixTree()
+    tree.insert(tokens(1, 2, 3), "a", "x")
+    tree.insert(tokens(1, 2), "b", "y")
+    assert list(tree.matches(tokens(1, 2, 3), "x")) == [(3, "a")]
+    assert list(tree.matches(tokens(1, 2, 3), "y")) == [(2, "b")]
+    assert list(tree.matches(tokens(1, 2, 3))) == []
+    with pytest.raises(KeyError):
+        tree.remove(tokens(1, 2), "b", "x")
+    tree.remove(tokens(1, 2, 3), "a", "x")
+    assert list(tree.matches(tokens(1, 2, 3), "y")) == [(2, "b")]
 
 
 def test_removing_what_is_not_held_says_so() -> None:

@@ -1,0 +1,73 @@
+"""Adapters while models serve: which there are, loading and unloading them, what applies by default."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from lsrv.errors import LsrvError
+from lsrv.protocol.commands import UnloadAdapter
+from lsrv.registry.adapters import Adapter
+from lsrv.registry.entry import Entry
+from lsrv.registry.lease import Lease, answer_of
+from lsrv.registry.state import Phase
+
+
+class HotAdapters:
+    """The adapters of all entries. The model of an entry is never touched for them."""
+
+    def __init__(
+        self, entry_of: Callable[[str | None], Entry], acquire: Callable[[str], AbstractAsyncContextManager[Lease]]
+    ) -> None:
+        self._entry_of = entry_of
+        self._acquire = acquire
+
+    def of(self, model: str | None) -> tuple[Adapter, ...]:
+        """What requests to `model` may choose, in the order it came. Raises ModelNotFoundError."""
+        return tuple(self._entry_of(model).adapters)
+
+    def set_defaults(self, model: str | None, weights: Mapping[int, float]) -> None:
+        """What applies to requests that choose none: weights by number. Raises RequestError for an unknown one."""
+        self._entry_of(model).adapters.set_defaults(weights)
+
+    async def load(
+        self,
+        model: str | None,
+        name: str,
+        source: str,
+        folder: Path,
+        *,
+        is_replacing: bool = False,
+        expected_generation: str | None = None,
+    ) -> Adapter:
+        """Offer one more adapter; its model, loaded first if it has to be, goes on serving meanwhile.
+
+        Raises AdapterConflictError, BuildError and LoadFailedError (of `source`), and whatever `acquire` does.
+        """
+        entry = self._entry_of(model)
+        async with entry.adapters.changing:
+            entry.adapters.check_free(name, expected_generation, is_replacing=is_replacing)
+            adapter = entry.adapters.make(name, source, folder)
+            async with self._acquire(entry.settings.model_id) as lease:
+                await lease.load_adapter(adapter)
+                entry.adapters.add(adapter)
+        return adapter
+
+    async def unload(self, model: str | None, name: str, *, expected_generation: str | None = None) -> Adapter:
+        """Offer an adapter no longer; requests that use it finish with it.
+
+        Raises ModelNotFoundError, AdapterConflictError.
+        """
+        entry = self._entry_of(model)
+        async with entry.adapters.changing:
+            adapter = entry.adapters.remove(name, expected_generation)
+            # A model that is being loaded comes with the adapter; whatever ends its worker ends the adapter, too.
+            with contextlib.suppress(LsrvError):
+                if entry.state.phase is Phase.LOADING:
+                    async with self._acquire(entry.settings.model_id):
+                        pass
+                if entry.loaded is not None:
+                    await answer_of(entry.loaded.worker, UnloadAdapter(0, name))
+        return adapter
