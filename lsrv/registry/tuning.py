@@ -15,6 +15,7 @@ from lsrv.frontdoor import GgufHeader, Weights, read_header
 from lsrv.frontdoor.fit import Fit
 from lsrv.frontdoor.hub import Hub, find_token
 from lsrv.frontdoor.offers import Offer, find_offers
+from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, Planned
 from lsrv.registry.budget import RAM, Budget
 from lsrv.registry.load_params import load_params
@@ -114,10 +115,15 @@ def _is_enough(row: TunedWeights, context: TunedContext) -> bool:
 async def _plan(
     planner: Planner, model: ModelSettings, offer: Offer, n_ctx_seqs: Sequence[int]
 ) -> tuple[GgufHeader, Planned]:
-    head = await asyncio.to_thread(offer.head)
-    header = await asyncio.to_thread(read_header, head)
-    params = load_params(model, _weights(offer, head, header), None)
+    header, params = await asyncio.to_thread(params_to_plan, model, offer)
     return header, await planner.plan(params, list(n_ctx_seqs) or _contexts_for(header.n_ctx_train))
+
+
+def params_to_plan(model: ModelSettings, offer: Offer) -> tuple[GgufHeader, LoadParams]:
+    """What loading `offer` with `model`'s settings would be asked for. Blocking: fetches the head of a remote file."""
+    head = offer.head()
+    header = read_header(head)
+    return header, load_params(model, _weights(offer, head, header), None)
 
 
 def _contexts_for(n_ctx_train: int) -> list[int]:
