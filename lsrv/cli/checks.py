@@ -19,6 +19,7 @@ from lsrv.errors import ConfigError, LsrvError
 from lsrv.frontdoor.hub_cache import default_cache
 from lsrv.protocol.events import Ready
 from lsrv.registry import is_condemned, verdicts_path
+from lsrv.registry.machine_memory import memory_limit_bytes
 from lsrv.units import size
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -122,7 +123,7 @@ def _check_cores() -> Check:
 
 def _check_memory() -> Check:
     total, available = machine.memory_bytes()
-    limit = machine.memory_limit_bytes()
+    limit = memory_limit_bytes()
     found = f"{size(total)} RAM, {size(available)} available"
     if limit is not None:
         found += f", limited to {size(limit)} by the control group"

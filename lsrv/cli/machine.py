@@ -12,8 +12,6 @@ from pathlib import Path
 
 import psutil
 
-_CGROUP = Path("/sys/fs/cgroup")
-
 
 def cpu_name() -> str:
     """The processor as its maker calls it, else the architecture."""
@@ -39,13 +37,6 @@ def memory_bytes() -> tuple[int, int]:
     """(total, available) bytes of RAM on the host."""
     memory = psutil.virtual_memory()
     return memory.total, memory.available
-
-
-def memory_limit_bytes() -> int | None:
-    """The memory limit of this process's control group (v2, else v1); None without one."""
-    limits = [_limit(path) for path in (*_cgroup_v2_files(), _CGROUP / "memory" / "memory.limit_in_bytes")]
-    total = psutil.virtual_memory().total
-    return min((limit for limit in limits if limit is not None and limit < total), default=None)
 
 
 def free_disk_bytes(folder: Path) -> int:
@@ -89,24 +80,3 @@ def _cpuinfo(key: str) -> str:
 def _sysctl(name: str) -> str:
     found = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, check=False, timeout=5)
     return found.stdout.strip()
-
-
-def _cgroup_v2_files() -> list[Path]:
-    """memory.max of this process's group and of every group above it; the smallest one binds."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    own = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), None)
-    if own is None:
-        return []
-    group = _CGROUP / own
-    return [folder / "memory.max" for folder in (group, *group.parents) if folder.is_relative_to(_CGROUP)]
-
-
-def _limit(path: Path) -> int | None:
-    try:
-        text = path.read_text(encoding="ascii").strip()
-    except OSError:
-        return None
-    return int(text) if text.isdecimal() else None
