@@ -82,7 +82,7 @@ class Registry:
         self._names = Names(settings, lambda model_id: self._entries[model_id].adapters.names())
         self._spares = Spares(settings.server.spare_workers, spawn)
         self.planner = Planner(self._spares, verdicts_path)
-        loader = Loader(self._spares, self.planner, resolve, verdicts_path)
+        loader = Loader(self._spares, self.planner, resolve, settings.server.cache_disk_bytes, verdicts_path)
         drain_timeout_s = settings.server.drain_timeout_s
         self._entries = {
             model.model_id: Entry(model, drain_timeout_s, loader, self._post, on_event, self._reserve)
