@@ -22,15 +22,18 @@ FILE_TYPES: dict[int, str] = {
 _FILE_NAME_ONLY = ("Q2_K_L", "Q3_K", "Q4_K", "Q4_K_L", "Q5_K", "Q5_K_L", "Q6_K_L", "Q8_K", "MXFP4")
 NAMES: tuple[str, ...] = (*FILE_TYPES.values(), *_FILE_NAME_ONLY)
 
+_UD = "UD-"  # Unsloth's mixes: any of the width, at this place
+
 # The order in which a number or a family ("q4k") is satisfied; the rest of the same width follows.
 _PREFERRED: dict[int, tuple[str, ...]] = {
-    2: ("Q2_K", "Q2_K_L", "Q2_K_S"),
-    3: ("Q3_K_M", "Q3_K_S", "Q3_K_L", "Q3_K"),
-    4: ("Q4_K_M", "Q4_K_S", "Q4_K_L", "Q4_1", "Q4_0", "Q4_K"),
-    5: ("Q5_K_M", "Q5_K_S", "Q5_K_L", "Q5_1", "Q5_0", "Q5_K"),
-    6: ("Q6_K", "Q6_K_L"),
-    8: ("Q8_0", "Q8_K"),
+    2: ("Q2_K", "Q2_K_L", "Q2_K_S", _UD, "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS"),
+    3: ("Q3_K_M", "Q3_K_S", "Q3_K_L", "Q3_K", _UD, "IQ3_M", "IQ3_S", "IQ3_XS", "IQ3_XXS"),
+    4: ("Q4_K_M", "Q4_K_S", "Q4_K_L", "Q4_K", _UD, "IQ4_XS", "IQ4_NL", "Q4_1", "Q4_0"),
+    5: ("Q5_K_M", "Q5_K_S", "Q5_K_L", "Q5_K", _UD, "Q5_1", "Q5_0"),
+    6: ("Q6_K", "Q6_K_L", _UD),
+    8: ("Q8_0", _UD, "Q8_K"),
 }
+_STEP = 100  # between two places of an order: more than an order has
 _NAME = re.compile(r"(?:UD-)?(?:(?:I?Q|TQ)\d(?:_[A-Z0-9]+)+|B?F16|F32|MXFP4(?:_MOE)?|NVFP4)", re.IGNORECASE)
 _FAMILY = re.compile(r"Q(\d)_?K", re.IGNORECASE)
 _FOREIGN = re.compile(r"(?:HQQ|AFQ|FP|F8Q)\d+", re.IGNORECASE)
@@ -47,14 +50,19 @@ class Quant:
     def rank(self, quantization: str) -> int | None:
         """0 is the best match; None: `quantization` (a name as in a file name, "UD-" allowed) isn't what was asked."""
         name = quantization.upper()
-        plain = name.removeprefix("UD-")
         if name in self.names:
-            return self.names.index(name)
-        if plain in self.names:
-            return len(self.names) + self.names.index(plain)
-        if self.bits is not None and bits(plain) == self.bits:
-            return 2 * len(self.names)
-        return None
+            return self.names.index(name) * _STEP
+        if name.startswith(_UD):
+            return self._rank_of_mix(name.removeprefix(_UD))
+        return len(self.names) * _STEP if self.bits is not None and bits(name) == self.bits else None
+
+    def _rank_of_mix(self, plain: str) -> int | None:
+        """Where mixes stand, in the order of the plain names; behind everything if nothing says where."""
+        is_of_width = self.bits is not None and bits(plain) == self.bits
+        if plain not in self.names and not is_of_width:
+            return None
+        place = self.names.index(_UD) if _UD in self.names else len(self.names)
+        return place * _STEP + 1 + (self.names.index(plain) if plain in self.names else len(self.names))
 
 
 def parse_quant(text: str) -> Quant:

@@ -2,6 +2,7 @@
 
 from lsrv.frontdoor.adapter import find_adapter
 from lsrv.frontdoor.gguf_header import GgufHeader, read_header
-from lsrv.frontdoor.resolve import Weights, resolve
+from lsrv.frontdoor.resolve import resolve
+from lsrv.frontdoor.weights import Weights
 
 __all__ = ["GgufHeader", "Weights", "find_adapter", "read_header", "resolve"]

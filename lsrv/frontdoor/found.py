@@ -49,13 +49,24 @@ def find_on_disk(model_id: str | None = None) -> list[FoundWeights]:
 
     Blocking: reads the header of each, some 10 ms.
     """
+    return _opened_once([*in_hub_cache(default_cache()), *_of_programs()], model_id)
+
+
+def find_in_programs(model_id: str) -> list[FoundWeights]:
+    """The same without the Hub cache, whose repositories and revisions `resolve` knows better."""
+    return _opened_once(_of_programs(), model_id)
+
+
+def _of_programs() -> list[_Place]:
     home = Path.home()
-    places = [
-        *in_hub_cache(default_cache()),
+    return [
         *(place for folder in ollama_folders(home) for place in in_ollama(folder)),
         *(place for folder in lm_studio_folders(home) for place in in_lm_studio(folder)),
         *in_llama_cpp(llama_cpp_folder(home)),
     ]
+
+
+def _opened_once(places: list[_Place], model_id: str | None) -> list[FoundWeights]:
     found: dict[Path, FoundWeights] = {}
     for place in places:
         if model_id not in (None, place.model_id):

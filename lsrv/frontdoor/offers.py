@@ -11,7 +11,7 @@ from lsrv.errors import WeightsNotFoundError
 from lsrv.frontdoor.building import Cancel
 from lsrv.frontdoor.hub import Hub, HubRepo
 from lsrv.frontdoor.hub_cache import default_cache, find_snapshot, is_hub_id
-from lsrv.frontdoor.plan import Candidate, group_shards, is_model, sibling_repos
+from lsrv.frontdoor.plan import Candidate, by_owner, group_shards, is_model, is_trusted, sibling_repos
 from lsrv.frontdoor.remote_header import sparse_copy
 
 
@@ -22,19 +22,29 @@ class Offer:
     candidate: Candidate
     size_bytes: int
     origin: str  # for people
-    is_here: bool
+    place: Path | HubRepo  # the folder, or the repository, that holds its files
     head: Callable[[], Path]
+
+    @property
+    def is_here(self) -> bool:
+        return isinstance(self.place, Path)
 
 
 def find_offers(
-    model_id: str, hub: Hub, *, folder: Path | None = None, revision: str = "main", cancel: Cancel | None = None
+    model_id: str,
+    hub: Hub,
+    *,
+    folder: Path | None = None,
+    revision: str = "main",
+    cache: Path | None = None,
+    cancel: Cancel | None = None,
 ) -> list[Offer]:
     """What `model_id` (built-in name, path, folder or Hub id) offers, largest first.
 
-    Blocking. For a Hub id: its own repository, else the first GGUF repository made from it. `hub` is not asked when it
-    is offline. Raises WeightsNotFoundError, FetchError, BuildCancelledError.
+    Blocking. For a Hub id: its own repository, else the first GGUF repository made from it by its owner or a well-known
+    one; and what is in `cache` (None: the usual place). `hub` is not asked when it is offline. Raises WeightsNotFoundError, FetchError, BuildCancelledError.
     """
-    found = {offer.candidate.name: offer for offer in _all(model_id, hub, folder, revision, cancel)}
+    found = {offer.candidate.name: offer for offer in _all(model_id, hub, folder, revision, cache, cancel)}
     if not found:
         raise WeightsNotFoundError(
             f'"{model_id}": no GGUF of it, neither here nor on the Hub; name a file, a folder, or OWNER/NAME'
@@ -42,7 +52,9 @@ def find_offers(
     return sorted(found.values(), key=lambda offer: (-offer.size_bytes, offer.candidate.name))
 
 
-def _all(model_id: str, hub: Hub, folder: Path | None, revision: str, cancel: Cancel | None) -> Iterator[Offer]:
+def _all(
+    model_id: str, hub: Hub, folder: Path | None, revision: str, cache: Path | None, cancel: Cancel | None
+) -> Iterator[Offer]:
     """Later ones are preferred to earlier ones of the same name."""
     path = demo.MODEL_PATH if model_id == demo.MODEL_ID else (folder or Path()) / Path(model_id).expanduser()
     if path.is_file():
@@ -54,7 +66,7 @@ def _all(model_id: str, hub: Hub, folder: Path | None, revision: str, cancel: Ca
             yield from _on_hub(model_id, hub, revision, cancel)
         for repo_id in (*sibling_repos(model_id), model_id):
             at = revision if repo_id == model_id else "main"
-            if (snapshot := find_snapshot(default_cache(), repo_id, at)) is not None:
+            if (snapshot := find_snapshot(cache or default_cache(), repo_id, at)) is not None:
                 yield from _in_folder(snapshot, f"Hugging Face cache, {repo_id}")
 
 
@@ -64,7 +76,7 @@ def _in_folder(folder: Path, origin: str, only: str | None = None) -> Iterator[O
         if only in (None, *candidate.files):
             first = folder / candidate.name
             size_bytes = sum((folder / name).stat().st_size for name in candidate.files)
-            yield Offer(candidate, size_bytes, origin, is_here=True, head=lambda first=first: first)
+            yield Offer(candidate, size_bytes, origin, folder, head=lambda first=first: first)
 
 
 def _on_hub(model_id: str, hub: Hub, revision: str, cancel: Cancel | None) -> Iterator[Offer]:
@@ -82,15 +94,15 @@ def _in_repo(hub: Hub, repo: HubRepo, cancel: Cancel | None) -> Iterator[Offer]:
             candidate,
             sum(sizes[name] for name in candidate.files),
             f"Hub, {repo.repo_id}",
-            is_here=False,
+            repo,
             head=lambda files=candidate.files: sparse_copy(hub, repo, files, cancel),
         )
 
 
 def _made_from(model_id: str, hub: Hub, cancel: Cancel | None) -> HubRepo | None:
     hits = [hit.repo_id for hit in hub.quantized_repos(model_id, cancel)]
-    known = [repo_id for repo_id in sibling_repos(model_id) if repo_id in hits]
-    return hub.list_repo((known or hits)[0], cancel=cancel) if hits else None
+    trusted = [repo_id for repo_id, _ in by_owner(model_id, hits) if is_trusted(model_id, repo_id)]
+    return hub.list_repo(trusted[0], cancel=cancel) if trusted else None
 
 
 def _models(names: Iterable[str]) -> list[Candidate]:

@@ -12,6 +12,8 @@ from lsrv.quantization import Quant, bits, find_name
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<no>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
 # Files that lie beside models and are none: projectors, draft heads, importance matrices, adapters.
 _NO_MODEL = re.compile(r"(?:^|[-_.])(?:mmproj|imatrix|lora|draft)(?:[-_.]|$)|^(?:mmproj|mtp-|dflash-)", re.IGNORECASE)
+_SOURCES = ("BF16", "F16", "F32", "Q8_0")
+_PROJECTORS = {"BF16": 0, "F16": 1, "F32": 2}
 _GGUF_OWNERS = ("ggml-org", "unsloth", "lmstudio-community", "bartowski")
 
 
@@ -97,13 +99,46 @@ def sibling_repos(model_id: str) -> list[str]:
     return list(dict.fromkeys([*repos, f"bartowski/{owner}_{name}-GGUF"]))
 
 
-def download_command(model_id: str, quant: Quant | None, files: tuple[str, ...], revision: str) -> str:
-    """The command line that puts fitting weights into the Hugging Face cache."""
-    siblings = sibling_repos(model_id)
-    repo = f"unsloth/{model_id.partition('/')[2]}-GGUF" if siblings else model_id
-    what = " ".join(files) if files else f'--include "*{quant.names[0] if quant else "Q4_K_M"}*.gguf"'
-    at = "" if revision == "main" or siblings else f" --revision {revision}"
-    return f"hf download {repo} {what}{at}"
+def by_owner(model_id: str, repo_ids: Iterable[str]) -> list[tuple[str, str]]:
+    """(repository, why) of GGUF repositories made from `model_id`: its owner's, those of well-known owners, the rest
+    in the order given."""
+    owner = model_id.partition("/")[0]
+    known = (owner, *_GGUF_OWNERS)
+    ranked = sorted(repo_ids, key=lambda repo: known.index(_owner(repo)) if _owner(repo) in known else len(known))
+    return [(repo, _why(_owner(repo), owner)) for repo in ranked]
+
+
+def is_trusted(model_id: str, repo_id: str) -> bool:
+    """Whether `repo_id` belongs to the model's own owner or a well-known maker of GGUFs."""
+    return _owner(repo_id) in (model_id.partition("/")[0], *_GGUF_OWNERS)
+
+
+def choose_projector(names: Iterable[str]) -> str | None:
+    """The file that turns images or sound into embeddings: BF16 before F16, F32, and quantized ones."""
+    found = [name for name in names if name.endswith(".gguf") and "mmproj" in PurePosixPath(name).name.lower()]
+    return min(found, key=lambda name: (_PROJECTORS.get(_quantization(name) or "", 3), name), default=None)
+
+
+def best_source(candidates: Iterable[Candidate]) -> Candidate | None:
+    """The one to quantize from: 16 bits, then 32 (twice the size, the same answers), then Q8_0."""
+    found = [each for each in candidates if is_model(each) and not each.n_missing and each.quantization in _SOURCES]
+    return min(found, key=lambda each: (_SOURCES.index(each.quantization or ""), each.name), default=None)
+
+
+def pull_command(model_id: str, quant: Quant | None, files: tuple[str, ...], revision: str) -> str:
+    """The command line that gets what an entry asks for."""
+    options = f" --quant {quant.text}" if quant else "".join(f" --file {name}" for name in files)
+    return f"lsrv pull {model_id}{options}" + ("" if revision == "main" else f" --revision {revision}")
+
+
+def _owner(repo_id: str) -> str:
+    return repo_id.partition("/")[0]
+
+
+def _why(owner: str, official: str) -> str:
+    if owner == official:
+        return f"made by {owner}, the model's owner"
+    return f"made by {owner}, a well-known owner" if owner in _GGUF_OWNERS else f"made by {owner}, the most downloaded"
 
 
 def with_quantization(candidate: Candidate, quantization: str) -> Candidate:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from lsrv.frontdoor.building import Cancel, OnProgress, ignore_progress
 from lsrv.frontdoor.quantize import makeable, quantize
-from lsrv.frontdoor.resolve import Weights
 from lsrv.frontdoor.source_key import source_key
 from lsrv.frontdoor.store import Recipe, Store, StoredWeights
+from lsrv.frontdoor.weights import Weights
 from lsrv.quantization import find_name
 
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")

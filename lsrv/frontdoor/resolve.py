@@ -8,35 +8,29 @@ from pathlib import Path
 
 from lsrv import demo
 from lsrv.errors import CorruptWeightsError, WeightsNotFoundError
-from lsrv.frontdoor.gguf_header import GgufHeader, read_header, require_model
+from lsrv.frontdoor.found import find_in_programs
+from lsrv.frontdoor.gguf_header import read_header
 from lsrv.frontdoor.hub_cache import default_cache, find_snapshot, is_hub_id
 from lsrv.frontdoor.plan import (
     Candidate,
     Choice,
     NoChoiceError,
     choose,
-    download_command,
     group_shards,
     is_shard,
+    pull_command,
     sibling_repos,
     with_quantization,
 )
-from lsrv.quantization import Quant, bits, parse_quant
+from lsrv.frontdoor.weights import Weights, open_weights
+from lsrv.quantization import Quant, parse_quant
 
 _BUILT_IN = {demo.MODEL_ID: demo.MODEL_PATH}
 
 
-@dataclass(frozen=True)
-class Weights:
-    """A checked GGUF: `path` is what llama.cpp opens (the first shard), `shards` all its files in order."""
-
-    path: Path
-    shards: tuple[Path, ...]
-    size_bytes: int
-    quantization: str
-    origin: str  # where it was found, for people
-    chosen_because: str
-    header: GgufHeader
+def built_in(model_id: str) -> Path | None:
+    """The GGUF inside the package that goes by this name."""
+    return _BUILT_IN.get(model_id)
 
 
 def resolve(
@@ -51,7 +45,8 @@ def resolve(
     """The weights that an entry means, with every header checked. Blocking: up to a second of disk reads.
 
     Looked for in this order: a built-in name; a path (a relative one starts at `folder`, None: the current one); the
-    Hugging Face cache (None: its usual place), in the repository itself and then in GGUF repositories named after it.
+    models of other programs; the Hugging Face cache (None: its usual place), in the repository itself and then in GGUF
+    repositories named after it.
     Raises WeightsNotFoundError (with where it looked and what to do) or CorruptWeightsError.
     """
     wanted = _Wanted(model_id, _parsed(quant), quantized_file, revision)
@@ -62,6 +57,8 @@ def resolve(
         return wanted.from_file(path, f"file {path}")
     if path.is_dir():
         return wanted.from_folder(path)
+    if (found := wanted.from_programs()) is not None:
+        return found
     if is_hub_id(model_id):
         return wanted.from_cache(hub_cache or default_cache(), path)
     raise WeightsNotFoundError(
@@ -92,13 +89,11 @@ class _Wanted:
         return self._checked(path.parent, Choice(candidate, "named by model_id"), origin)
 
     def from_folder(self, folder: Path) -> Weights:
-        names = _gguf_names(folder)
+        names = gguf_names(folder)
         try:
             return self._checked(folder, self._choice(folder, names), f"folder {folder}")
         except NoChoiceError as error:
-            is_source = any(folder.glob("*.safetensors"))
-            hint = "safetensors can't be read in this version; put a GGUF there" if is_source else "mend the entry"
-            raise WeightsNotFoundError(f"{folder}: {error}; {hint}") from None
+            raise WeightsNotFoundError(f"{folder}: {error}; mend the entry") from None
 
     def from_cache(self, cache: Path, path: Path) -> Weights:
         """From the repository itself, else from one named after it, in the Hugging Face cache."""
@@ -109,36 +104,36 @@ class _Wanted:
             if snapshot is None:
                 continue
             try:
-                choice = self._choice(snapshot, _gguf_names(snapshot))
+                choice = self._choice(snapshot, gguf_names(snapshot))
             except NoChoiceError as error:
                 looked.append(f"{repo}@{revision} in the cache: {error}")
                 continue
             return self._checked(snapshot, choice, f"Hugging Face cache, {repo}@{revision}")
         if len(looked) == 1:
             looked.append(f"none of {', '.join(repo for repo, _ in repos)} in the Hugging Face cache {cache}")
-        command = download_command(self.model_id, self.quant, self.files, self.revision)
+        command = pull_command(self.model_id, self.quant, self.files, self.revision)
         raise WeightsNotFoundError(
-            f'"{self.model_id}": no weights here ({"; ".join(looked)}). This version does not download by itself; run '
-            f"`{command}`, or any download of a GGUF, and ask again."
+            f'"{self.model_id}": no weights here ({"; ".join(looked)}); `{command}` fetches or makes them'
         )
+
+    def from_programs(self) -> Weights | None:
+        """From another program's models, by its own name for it."""
+        for found in find_in_programs(self.model_id):
+            if self.files or (self.quant is not None and self.quant.rank(found.quantization) is None):
+                continue
+            names = tuple(shard.name for shard in found.shards)
+            choice = Choice(Candidate(names, quantization=found.quantization), f"{found.program} has it already")
+            return self._checked(found.path.parent, choice, f"{found.program}, {found.model_id}")
+        return None
 
     def _choice(self, folder: Path, names: Iterable[str]) -> Choice:
         """Raises NoChoiceError."""
-        return choose(_labelled(folder, group_shards(names)), self.quant, self.files)
+        return choose(labelled(folder, group_shards(names)), self.quant, self.files)
 
     def _checked(self, folder: Path, choice: Choice, origin: str) -> Weights:
-        shards = tuple(folder / name for name in choice.candidate.files)
-        headers = [read_header(shard) for shard in shards]
-        first = headers[0]
-        require_model(shards[0], first)
-        if first.n_shards != len(shards):
-            raise CorruptWeightsError(f"{shards[0]}: says it has {first.n_shards} parts, but {len(shards)} are there")
-        if not any(header.n_tensors for header in headers):
-            raise CorruptWeightsError(f"{shards[0]}: holds a vocabulary and no tensors; name the model's own GGUF")
-        quantization = _true_quantization(choice.candidate, first)
-        self._refuse_other(shards[0], quantization)
-        size_bytes = sum(header.size_bytes for header in headers)
-        return Weights(shards[0], shards, size_bytes, quantization, origin, choice.because, first)
+        weights = open_weights(folder, choice, origin)
+        self._refuse_other(weights.path, weights.quantization)
+        return weights
 
     def _refuse_other(self, path: Path, quantization: str) -> None:
         """Never silently another quantization than the one asked for."""
@@ -156,13 +151,13 @@ def _parsed(quant: str | None) -> Quant | None:
         raise WeightsNotFoundError(f"quant: {error}") from None
 
 
-def _gguf_names(folder: Path) -> list[str]:
-    """GGUF files in `folder` and one folder deeper, where split files live; links into nothing are left out."""
+def gguf_names(folder: Path) -> list[str]:
+    """Names of the GGUFs in `folder` and one folder deeper, where split files live; links into nothing are left out."""
     found = [path for pattern in ("*.gguf", "*/*.gguf") for path in folder.glob(pattern) if path.is_file()]
     return [path.relative_to(folder).as_posix() for path in found]
 
 
-def _labelled(folder: Path, candidates: list[Candidate]) -> list[Candidate]:
+def labelled(folder: Path, candidates: list[Candidate]) -> list[Candidate]:
     """Candidates whose names say no quantization get the one in their header; unreadable ones stay without."""
     return [
         candidate
@@ -177,9 +172,3 @@ def _header_quantization(path: Path) -> str:
         return read_header(path).quantization
     except CorruptWeightsError:
         return "unreadable"  # it is named as such if it is what was asked for
-
-
-def _true_quantization(candidate: Candidate, header: GgufHeader) -> str:
-    """The name's, which is finer ("UD-Q4_K_XL"), unless the header says another width."""
-    label, written = candidate.quantization, header.quantization
-    return label if label and (bits(label) == bits(written) or not bits(written)) else written

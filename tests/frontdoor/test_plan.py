@@ -2,7 +2,16 @@
 
 import pytest
 
-from lsrv.frontdoor.plan import NoChoiceError, choose, download_command, group_shards, sibling_repos
+from lsrv.frontdoor.plan import (
+    NoChoiceError,
+    best_source,
+    by_owner,
+    choose,
+    choose_projector,
+    group_shards,
+    pull_command,
+    sibling_repos,
+)
 from lsrv.quantization import NAMES, bits, find_name, parse_quant
 
 
@@ -118,7 +127,38 @@ def test_a_gguf_repository_has_no_siblings():
     assert sibling_repos("unsloth/Qwen3-4B-GGUF") == []
 
 
-def test_the_download_command_fits_what_was_asked():
-    command = download_command("o/m-GGUF", parse_quant("8"), (), "v2")
-    assert command == 'hf download o/m-GGUF --include "*Q8_0*.gguf" --revision v2'
-    assert download_command("o/m-GGUF", None, ("a.gguf", "b.gguf"), "main") == "hf download o/m-GGUF a.gguf b.gguf"
+def test_the_pull_command_fits_what_was_asked():
+    assert pull_command("o/m-GGUF", parse_quant("8"), (), "v2") == "lsrv pull o/m-GGUF --quant 8 --revision v2"
+    assert (
+        pull_command("o/m-GGUF", None, ("a.gguf", "b.gguf"), "main") == "lsrv pull o/m-GGUF --file a.gguf --file b.gguf"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "order"),
+    [("4", ["Q4_K_M", "Q4_K_S", "Q4_K_L", "UD-Q4_K_XL", "IQ4_XS", "IQ4_NL", "Q4_1", "Q4_0", "MXFP4"]),
+     ("8", ["Q8_0", "UD-Q8_K_XL"]), ("2", ["Q2_K", "UD-IQ2_M", "IQ2_M", "TQ2_0"]),
+     ("3", ["Q3_K_M", "UD-Q3_K_XL", "IQ3_XXS"])],
+)  # fmt: skip
+def test_a_width_takes_the_best_there_is_in_this_order(text, order):
+    quant = parse_quant(text)
+    ranks = [quant.rank(name) for name in order]
+    assert None not in ranks
+    assert ranks == sorted(ranks) and len(set(ranks)) == len(ranks)
+
+
+def test_the_projector_is_the_one_of_highest_use():
+    assert choose_projector(["m.gguf", "mmproj-Q8_0.gguf", "mmproj-F32.gguf", "mmproj-BF16.gguf"]) == "mmproj-BF16.gguf"
+    assert choose_projector(["m.gguf"]) is None
+
+
+def test_the_best_source_is_16_bits_then_32_then_8():
+    names = ["m-Q8_0.gguf", "m-F32.gguf", "m-Q4_K_M.gguf", "mmproj-BF16.gguf"]
+    assert best_source(group_shards(names)).name == "m-F32.gguf"
+    assert best_source(group_shards([*names, "m-BF16.gguf"])).name == "m-BF16.gguf"
+    assert best_source(group_shards(["m-Q4_K_M.gguf"])) is None
+
+
+def test_owners_come_before_well_known_ones_and_those_before_the_rest():
+    ranked = by_owner("own/m", ["many/m-GGUF", "unsloth/m-GGUF", "own/m-gguf"])
+    assert [repo for repo, _ in ranked] == ["own/m-gguf", "unsloth/m-GGUF", "many/m-GGUF"]

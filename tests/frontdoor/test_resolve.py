@@ -114,12 +114,6 @@ def test_a_gguf_that_is_no_model_is_refused(tmp_path, data, what):
         resolve("m.gguf", folder=tmp_path)
 
 
-def test_a_folder_of_safetensors_is_told_as_such(tmp_path):
-    (tmp_path / "model.safetensors").touch()
-    with pytest.raises(WeightsNotFoundError, match="safetensors can't be read in this version"):
-        resolve(str(tmp_path))
-
-
 def test_a_path_that_is_nowhere_is_named_in_full(tmp_path):
     with pytest.raises(WeightsNotFoundError, match=f"there is no {tmp_path}/nope.gguf, and it is no Hub id"):
         resolve("nope.gguf", folder=tmp_path)
@@ -169,8 +163,7 @@ def test_what_is_not_in_the_cache_is_told_with_the_command_that_gets_it(cache, t
         resolve("o/m-GGUF", quant="4", folder=tmp_path, hub_cache=cache)
     assert caught.value.message == (
         f'"o/m-GGUF": no weights here (no file or folder {tmp_path}/o/m-GGUF; '
-        f"none of o/m-GGUF in the Hugging Face cache {cache}). This version does not download by itself; run "
-        '`hf download o/m-GGUF --include "*Q4_K_M*.gguf"`, or any download of a GGUF, and ask again.'
+        f"none of o/m-GGUF in the Hugging Face cache {cache}); `lsrv pull o/m-GGUF --quant 4` fetches or makes them"
     )
 
 

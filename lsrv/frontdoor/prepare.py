@@ -1,0 +1,277 @@
+"""From what an entry asks for to weights on this disk: found, fetched, or made. The order of it all.
+
+1. What is here and fits: a path, another program's model, the Hub cache, what was made before. No network.
+2. The Hub: a fitting GGUF in the model's own repository, then in one that was made from it.
+3. Made here: the best GGUF or safetensors source, converted and quantized.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lsrv.errors import ConvertError, FetchError, WeightsNotFoundError
+from lsrv.frontdoor.building import BuildProgress, Cancel, OnProgress, ignore_progress
+from lsrv.frontdoor.convert import check_convertible, files_needed
+from lsrv.frontdoor.fetch import fetch_files
+from lsrv.frontdoor.hub import Hub, HubHit, HubRepo
+from lsrv.frontdoor.hub_cache import default_cache, find_snapshot, is_hub_id
+from lsrv.frontdoor.making import GgufSource, Maker, SafetensorsSource, Source
+from lsrv.frontdoor.offers import Offer, find_offers
+from lsrv.frontdoor.plan import (
+    Candidate,
+    Choice,
+    NoChoiceError,
+    best_source,
+    by_owner,
+    choose,
+    choose_projector,
+    group_shards,
+    is_trusted,
+)
+from lsrv.frontdoor.quantize import can_be_source
+from lsrv.frontdoor.resolve import built_in, gguf_names, labelled, resolve
+from lsrv.frontdoor.store import Store
+from lsrv.frontdoor.weights import Weights, open_weights
+from lsrv.quantization import Quant, parse_quant
+
+AUTO = "auto"
+AutoChoice = Callable[[Sequence[Offer]], tuple[Offer, str]]  # which of them fits this machine best, and why
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What an entry, or a person, asks for."""
+
+    model_id: str
+    quant: str | None = None  # of a ready file if there is one: a width, a name, or "auto"
+    isq: str | None = None  # made here in any case
+    quantized_file: tuple[str, ...] = ()
+    revision: str = "main"
+    folder: Path | None = None  # where relative paths start; None: the current one
+    imatrix: Path | None = None
+    needs_projector: bool = False
+
+    @property
+    def asked(self) -> Quant | None:
+        """The quantization in words of its own. Raises WeightsNotFoundError."""
+        text = self.isq or self.quant
+        try:
+            return parse_quant(text) if text is not None and text != AUTO else None
+        except ValueError as error:
+            raise WeightsNotFoundError(f"quant: {error}") from None
+
+    @property
+    def path(self) -> Path:
+        return (self.folder or Path()) / Path(self.model_id).expanduser()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it can only be on this disk."""
+        return built_in(self.model_id) is not None or self.path.exists() or not is_hub_id(self.model_id)
+
+
+@dataclass(frozen=True)
+class FrontDoor:
+    """What the way through needs. `has_consent`: GGUFs of owners that nobody knows may be fetched, too."""
+
+    hub: Hub
+    store: Store = field(default_factory=Store)
+    cache: Path = field(default_factory=default_cache)
+    choose_auto: AutoChoice | None = None
+    has_consent: bool = False
+
+    def prepare(self, wish: Wish, on_progress: OnProgress = ignore_progress, cancel: Cancel | None = None) -> Weights:
+        """The weights that `wish` means. Blocking: seconds, or as long as downloading and quantizing take.
+
+        Raises WeightsNotFoundError, CorruptWeightsError, FetchError, ConvertError, QuantizeError, BuildCancelledError.
+        """
+        return _Way(self, wish, on_progress, cancel or Cancel()).go()
+
+
+class _Way:
+    """One wish on its way."""
+
+    def __init__(self, door: FrontDoor, wish: Wish, on_progress: OnProgress, cancel: Cancel) -> None:
+        self._door, self._wish, self._on_progress, self._cancel = door, wish, on_progress, cancel
+        self._asked = wish.asked
+        self._maker = Maker(door.store, wish.imatrix, on_progress, cancel)
+
+    def go(self) -> Weights:
+        if self._wish.quant == AUTO:
+            return self._fitting()
+        try:
+            return self._here()
+        except WeightsNotFoundError as missing:
+            if self._wish.is_local:
+                raise
+            return self._from_hub(missing)
+
+    # -- on this disk ------------------------------------------------------------------------------
+
+    def _here(self) -> Weights:
+        """What is on this disk, made into what was asked for if need be. Raises WeightsNotFoundError."""
+        missing: WeightsNotFoundError | None = None
+        if self._wish.isq is None:
+            try:
+                return self._resolve(self._wish.quant)
+            except WeightsNotFoundError as error:
+                missing = error
+        source = self._source_here()
+        if source is not None and not self._wish.quantized_file:
+            return self._maker.make(source, self._asked)
+        if not self._wish.is_local and (made := self._maker.made_before(self._origin, self._asked)) is not None:
+            return made
+        raise missing or WeightsNotFoundError(
+            f'"{self._wish.model_id}": there is nothing to quantize from; a source is F32, F16, BF16 or Q8_0'
+        )
+
+    def _resolve(self, quant: str | None) -> Weights:
+        wish = self._wish
+        return resolve(
+            wish.model_id,
+            quant=quant,
+            quantized_file=wish.quantized_file,
+            revision=wish.revision,
+            folder=wish.folder,
+            hub_cache=self._door.cache,
+        )
+
+    def _source_here(self) -> Source | None:
+        wish = self._wish
+        if built_in(wish.model_id) is not None or wish.path.is_file():
+            weights = self._resolve(None)
+            return GgufSource(weights, weights.origin) if can_be_source(weights.quantization) else None
+        if wish.path.is_dir():
+            return _source_in(wish.path, f"folder {wish.path}", wish.path.resolve().name)
+        snapshot = find_snapshot(self._door.cache, wish.model_id, wish.revision) if is_hub_id(wish.model_id) else None
+        return _source_in(snapshot, self._origin, self._name) if snapshot is not None else None
+
+    @property
+    def _origin(self) -> str:
+        return f"{self._wish.model_id}@{self._wish.revision}"
+
+    @property
+    def _name(self) -> str:
+        return self._wish.model_id.rpartition("/")[2]
+
+    # -- from the Hub ------------------------------------------------------------------------------
+
+    def _from_hub(self, missing: WeightsNotFoundError) -> Weights:
+        if self._door.hub.offline:
+            raise WeightsNotFoundError(f"{missing.message}; offline, so nothing is downloaded") from missing
+        self._on_progress(BuildProgress("look", self._wish.model_id))
+        own = self._door.hub.list_repo(self._wish.model_id, self._wish.revision, self._cancel)
+        candidates = group_shards(file.name for file in own.files if file.name.endswith(".gguf"))
+        if self._wish.isq is None:
+            if (ready := self._ready(own, candidates)) is not None:
+                return ready
+            if self._asked is not None and (derived := self._derived()) is not None:
+                return derived
+        return self._make_from(own, candidates)
+
+    def _ready(self, own: HubRepo, candidates: list[Candidate]) -> Weights | None:
+        """The GGUF in the model's own repository that is what was asked for."""
+        wish = self._wish
+        try:
+            choice = choose(candidates, self._asked, wish.quantized_file)
+        except NoChoiceError as error:
+            if wish.quantized_file:
+                raise WeightsNotFoundError(f'"{wish.model_id}" on the Hub: {error}') from None
+            return None
+        return self._fetched(own, choice)
+
+    def _derived(self) -> Weights | None:
+        """The best GGUF in repositories that were made from this model."""
+        for repo_id, why, choice in self._offers(self._door.has_consent):
+            repo = self._door.hub.list_repo(repo_id, cancel=self._cancel)
+            return self._fetched(repo, replace(choice, because=f"{choice.because}, {why}"))
+        return None
+
+    def _offers(self, takes_anybodys: bool) -> list[tuple[str, str, Choice]]:
+        """(repository, why it, which file), the best first."""
+        hits = {hit.repo_id: hit for hit in self._door.hub.quantized_repos(self._wish.model_id, self._cancel)}
+        found: list[tuple[str, str, Choice]] = []
+        for repo_id, why in by_owner(self._wish.model_id, hits):
+            choice = self._choice_in(hits[repo_id])
+            if choice is not None and (takes_anybodys or is_trusted(self._wish.model_id, repo_id)):
+                found.append((repo_id, why, choice))
+        return found
+
+    def _choice_in(self, hit: HubHit) -> Choice | None:
+        try:
+            return choose(group_shards(name for name in hit.file_names if name.endswith(".gguf")), self._asked, ())
+        except NoChoiceError:
+            return None
+
+    def _fetched(self, repo: HubRepo, choice: Choice) -> Weights:
+        names = list(choice.candidate.files)
+        projector = choose_projector(file.name for file in repo.files) if self._wish.needs_projector else None
+        self._fetch(repo, [*names, projector] if projector else names)
+        return open_weights(self._snapshot(repo), choice, f"Hub, {repo.repo_id}@{repo.revision}")
+
+    def _make_from(self, own: HubRepo, candidates: list[Candidate]) -> Weights:
+        """Convert or quantize what the repository holds."""
+        source = best_source(candidates)
+        if source is not None and self._asked is not None:
+            self._fetch(own, source.files)
+            weights = open_weights(self._snapshot(own), Choice(source, "the best source"), self._origin)
+            return self._maker.make(GgufSource(weights, self._origin), self._asked)
+        names = [file.name for file in own.files]
+        if "config.json" not in names:
+            raise WeightsNotFoundError(self._no_source(own, "it has neither a source GGUF nor a config.json"))
+        (config,) = self._fetch(own, ["config.json"])
+        try:
+            check_convertible(json.loads(config.read_bytes()), names)
+        except (ConvertError, ValueError) as error:
+            raise ConvertError(self._no_source(own, str(error))) from None
+        self._fetch(own, files_needed(names))
+        return self._maker.make(SafetensorsSource(self._snapshot(own), self._origin, self._name), self._asked)
+
+    def _no_source(self, own: HubRepo, why: str) -> str:
+        others = [repo_id for repo_id, _, _ in self._offers(takes_anybodys=True)]
+        hint = f"GGUF repositories of it: {', '.join(others[:6])}" if others else "and nobody published a GGUF of it"
+        return f'"{own.repo_id}" can\'t be made into what was asked for: {why}; {hint}; name one as model_id'
+
+    def _fetch(self, repo: HubRepo, names: Sequence[str]) -> list[Path]:
+        return fetch_files(
+            self._door.hub, repo, names, self._door.cache, on_progress=self._on_progress, cancel=self._cancel
+        )
+
+    def _snapshot(self, repo: HubRepo) -> Path:
+        snapshot = find_snapshot(self._door.cache, repo.repo_id, repo.commit)
+        if snapshot is None:
+            raise FetchError(f"{repo.repo_id}: its files vanished from {self._door.cache} while they were used")
+        return snapshot
+
+    # -- what fits ---------------------------------------------------------------------------------
+
+    def _fitting(self) -> Weights:
+        """`quant = "auto"`: the largest that fits, of all that the name may mean."""
+        if self._door.choose_auto is None:
+            raise WeightsNotFoundError('quant = "auto" needs a running server to plan with; write a width such as "4"')
+        wish = self._wish
+        offers = find_offers(
+            wish.model_id,
+            self._door.hub,
+            folder=wish.folder,
+            revision=wish.revision,
+            cache=self._door.cache,
+            cancel=self._cancel,
+        )
+        offer, because = self._door.choose_auto(offers)
+        choice = Choice(offer.candidate, because)
+        if isinstance(offer.place, Path):
+            return open_weights(offer.place, choice, offer.origin)
+        return self._fetched(offer.place, choice)
+
+
+def _source_in(folder: Path, origin: str, name: str) -> Source | None:
+    """The best source in a folder: a GGUF of full precision, else safetensors."""
+    found = best_source(labelled(folder, group_shards(gguf_names(folder))))
+    if found is not None:
+        return GgufSource(open_weights(folder, Choice(found, "the best source"), origin), origin)
+    is_whole = (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+    return SafetensorsSource(folder, origin, name) if is_whole else None
