@@ -32,8 +32,9 @@ N_MAX_TOKENS = 6
 _RNG = np.random.default_rng(3)
 # Prompts are made of these: shared beginnings of all lengths, from one token to more than a window.
 BLOCKS = [_RNG.integers(260, 500, size).astype(np.int32) for size in (1, 3, 9, 20, 40, 60)]
-# Batches of other shapes round differently: 1e-6 in the logits, and a cell in F16 may fall to its neighbour.
-LOGPROB_TOLERANCE = 0.01
+# What was read in batches of other shapes is rounded otherwise: flash attention computes one token apart from many.
+# Seen: 1.5e-3 in the logits, with cells in F32. What is wrong differs by whole units.
+LOGPROB_TOLERANCE = 5e-3
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ def case(backend: Backend, tmp_path_factory: pytest.TempPathFactory, request: py
         n_batch=48,
         n_ubatch=32,
         kv=kv,
+        cache_type_k="f32",
+        cache_type_v="f32",
     )
     model = Model(params, lambda fraction: None)
     context, fresh = Context(model, params), Context(model, params)
@@ -114,8 +117,12 @@ def written(engine: Engine, n_steps: int = 1 << 20) -> dict[int, list[tuple[int,
 
 
 def assert_same(found: list[tuple[int, float]], expected: list[tuple[int, float]]) -> None:
-    assert [token for token, _ in found] == [token for token, _ in expected]
-    np.testing.assert_allclose([p for _, p in found], [p for _, p in expected], atol=LOGPROB_TOLERANCE)
+    """Equal tokens of equal probability; where two are equally probable, the one is as good as the other."""
+    assert len(found) == len(expected) == N_MAX_TOKENS
+    for (token, logprob), (expected_token, expected_logprob) in zip(found, expected, strict=True):
+        assert abs(logprob - expected_logprob) < LOGPROB_TOLERANCE
+        if token != expected_token:
+            return
 
 
 prompts = st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=5).map(np.concatenate)
