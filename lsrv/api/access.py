@@ -11,13 +11,14 @@ import msgspec
 from litestar.types import Scope
 
 from lsrv.api.errors import ForbiddenError, UnauthorizedError
-from lsrv.api.routes import VERBS
+from lsrv.api.routes import ADAPTER_VERBS, DEFAULT_ADAPTERS, VERBS, with_alias
 from lsrv.errors import RequestError
 
 Headers = dict[bytes, bytes]
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-_ADMIN_PATHS = frozenset(path for verb in VERBS for path in (verb, verb.removeprefix("/v1")))
+_ADMIN_PATHS = frozenset(path for verb in (*VERBS, *ADAPTER_VERBS) for path in with_alias(verb))
+_ADMIN_POSTS = frozenset(with_alias(DEFAULT_ADAPTERS))
 
 
 class AccessSettings(Protocol):
@@ -126,9 +127,9 @@ class Access:
             (b"access-control-max-age", b"600"),
         ]
 
-    def check_key(self, headers: Headers, path: str) -> None:
+    def check_key(self, headers: Headers, method: str, path: str) -> None:
         """Raises UnauthorizedError without a valid key, ForbiddenError for a valid one that may not do this."""
-        is_admin_path = path in _ADMIN_PATHS
+        is_admin_path = path in _ADMIN_PATHS or (method == "POST" and path in _ADMIN_POSTS)
         if not self._api_keys and not (is_admin_path and self._admin_keys):
             return
         key = _key_of(headers)
@@ -138,7 +139,7 @@ class Access:
         if is_admin or (_is_one_of(key, self._api_keys) and not (is_admin_path and self._admin_keys)):
             return
         if is_admin_path and _is_one_of(key, self._api_keys):
-            raise ForbiddenError("Loading and unloading models needs one of the admin_keys.")
+            raise ForbiddenError("Changing models and adapters needs one of the admin_keys.")
         raise UnauthorizedError("The key is not one of this server's.")
 
 

@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
+from lsrv.api.adapter_routes import ADAPTER_HANDLERS
 from lsrv.api.docs import DOCS_HANDLERS
 from lsrv.api.errors import (
     MethodNotAllowedError,
@@ -47,7 +48,7 @@ def _create_routes(state: ServerState) -> Litestar:
         return state
 
     return Litestar(
-        route_handlers=[*GENERATING_HANDLERS, *MODEL_HANDLERS, *HEALTH_HANDLERS, *DOCS_HANDLERS],
+        route_handlers=[*GENERATING_HANDLERS, *MODEL_HANDLERS, *ADAPTER_HANDLERS, *HEALTH_HANDLERS, *DOCS_HANDLERS],
         dependencies={"server": Provide(server, sync_to_thread=False)},
         exception_handlers={Exception: _answer_error},
         openapi_config=None,  # the reference comes from `openapi`: bodies are decoded by us, not by Litestar

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from lsrv.api.adapters import AdapterStack
 from lsrv.protocol.commands import Generate
 from lsrv.protocol.events import Delta, Finished
 
@@ -32,6 +33,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     commands: list[Generate]
     n_choices: int  # per prompt; commands[i] is choice i % n_choices of prompt i // n_choices
     is_streaming: bool
+    adapters: AdapterStack = AdapterStack()
     make_reply: Callable[[str, int], Reply]  # (model id to echo, unix time) -> Reply
 
 

@@ -61,7 +61,7 @@ class Gate:
         if method not in ("GET", "HEAD"):
             self._check_admission()
         if scope["path"] not in HEALTH:
-            self._access.check_key(exchange.headers, scope["path"])
+            self._access.check_key(exchange.headers, method, scope["path"])
         if method == "HEAD":
             scope = _with_method(scope, "GET")  # uvicorn drops the body, for its own scope still says HEAD
         elif method != "GET":

@@ -13,7 +13,9 @@ import logging
 import time
 
 from litestar.types import Receive, Scope, Send
+from msgspec.structs import replace
 
+from lsrv.api.adapters import choices
 from lsrv.api.choices import ChoiceEvent, Choices
 from lsrv.api.defaults import fill_defaults
 from lsrv.api.dialect import GenerationRequest, Reply
@@ -25,7 +27,7 @@ from lsrv.api.respond import send_json
 from lsrv.api.sse import EventStream
 from lsrv.api.state import ServerState
 from lsrv.errors import LsrvError
-from lsrv.protocol.commands import Generate
+from lsrv.protocol.commands import AdapterChoice, Generate
 from lsrv.protocol.events import Delta, Finished
 from lsrv.registry import Lease
 
@@ -38,14 +40,24 @@ class Generation:
     def __init__(self, state: ServerState, request: GenerationRequest) -> None:
         self._state = state
         self._request = request
+        self._adapter: str | None = None  # named with the model
+        self._adapters: list[AdapterChoice] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         note = note_of(scope)
-        note.model_id = self._state.registry.resolve(self._request.model)
+        self._choose(note)
         if self._request.is_streaming:
             await self._stream_until_disconnect(note, receive, EventStream(send))
         else:
             await send_json(send, await until_disconnect(receive, self._body(note)))
+
+    def _choose(self, note: RequestNote) -> None:
+        """Which entry answers, and with which adapters: a name that is not there is told before any wait."""
+        registry = self._state.registry
+        target = registry.target(self._request.model)
+        note.model_id = target.model_id
+        self._adapter = target.adapter
+        self._adapters = choices(self._request.adapters, target.adapter, registry.adapters.of(target.model_id))
 
     async def _body(self, note: RequestNote) -> bytes:
         progress = self._progress(note)
@@ -110,12 +122,13 @@ class Generation:
         defaults, seed = lease.settings.defaults, self._state.settings.global_.seed
         n_choices = self._request.n_choices
         return [
-            fill_defaults(command, defaults, seed=seed, choice=i % n_choices)
+            replace(fill_defaults(command, defaults, seed=seed, choice=i % n_choices), adapters=self._adapters)
             for i, command in enumerate(self._request.commands)
         ]
 
     def _reply(self, lease: Lease) -> Reply:
-        return self._request.make_reply(lease.listed_id, int(time.time()))
+        model_id = lease.listed_id if self._adapter is None else f"{lease.listed_id}:{self._adapter}"
+        return self._request.make_reply(model_id, int(time.time()))
 
     def _comment(self, model_id: str) -> str:
         progress = self._state.registry.view(model_id).progress

@@ -16,6 +16,7 @@ from lsrv.api.models import (
     TuneBody,
     VerbAnswer,
     VerbBody,
+    adapter_objects,
     listing,
     model_object,
     verb_answer,
@@ -25,7 +26,7 @@ from lsrv.api.note import note_of
 from lsrv.api.receive import until_disconnect
 from lsrv.api.routes import with_alias
 from lsrv.api.state import ServerState
-from lsrv.errors import LsrvError
+from lsrv.errors import LsrvError, RequestError
 from lsrv.registry import EntryView
 
 _decoder = msgspec.json.Decoder(VerbBody)
@@ -48,7 +49,11 @@ async def list_models(request: ApiRequest, server: ServerState) -> Response[byte
 @get([f"{path}/{{model_id:path}}" for path in with_alias("/v1/models")])
 async def get_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
     _, _, wanted = unquote(request.scope["raw_path"].decode()).partition("/models/")  # elsewhere `//` has become `/`
-    view = server.registry.view(server.registry.resolve(wanted))
+    target = server.registry.target(wanted)
+    view = server.registry.view(target.model_id)
+    if target.adapter is not None:
+        names = [adapter.name for adapter in view.adapters]
+        return json_response(_encode(adapter_objects(view)[names.index(target.adapter)]))
     body = model_object(view)
     return json_response(_encode(body | {"id": DEFAULT_ID} if wanted == DEFAULT_ID else body))
 
@@ -60,7 +65,16 @@ async def load_model(request: ApiRequest, server: ServerState) -> Response[bytes
 
 @post(with_alias("/v1/models/unload"), status_code=200)
 async def unload_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    return await _verb(request, server, lambda model_id, body: server.registry.unload(model_id, force=body.force))
+    async def unload(model_id: str, body: VerbBody) -> EntryView:
+        adapter = server.registry.target(_asked(body)).adapter
+        if adapter is not None:
+            raise RequestError(
+                f"'{adapter}' is an adapter; POST /v1/unload_lora_adapter unloads it, and its model stays.",
+                param="model_id",
+            )
+        return await server.registry.unload(model_id, force=body.force)
+
+    return await _verb(request, server, unload)
 
 
 @post(with_alias("/v1/models/reload"), status_code=200)
@@ -87,11 +101,15 @@ async def tune_model(request: ApiRequest, server: ServerState) -> Response[bytes
 
 async def _verb(request: ApiRequest, server: ServerState, act: Act) -> Response[bytes]:
     body = decode_body(_decoder, await body_of(request, server))
-    asked = body.model_id if body.model_id is not None else body.model
+    asked = _asked(body)
     answer = await until_disconnect(request.receive, _answer(request, server, asked, body, act))
     is_strict = request.query_params.get("strict") == "true"
     status = STRICT_STATUS.get(answer.status, 200) if is_strict else 200
     return json_response(_encode(answer), status)
+
+
+def _asked(body: VerbBody) -> str | None:
+    return body.model_id if body.model_id is not None else body.model
 
 
 async def _answer(request: ApiRequest, server: ServerState, asked: str | None, body: VerbBody, act: Act) -> VerbAnswer:

@@ -35,12 +35,28 @@ class VerbAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def listing(views: Iterable[EntryView], *, is_only_available: bool) -> list[dict[str, object]]:
-    """`data` of `GET /v1/models`: `default` first, then every entry in config order."""
+    """`data` of `GET /v1/models`: `default` first, then every entry in config order, each with its adapters."""
     views = list(views)
     shown = [view for view in views if not is_only_available or view.endpoint_status == "ready"]
     created = min((view.created for view in views), default=0)
     default: dict[str, object] = {"id": DEFAULT_ID, "object": "model", "created": created, "owned_by": "local"}
-    return [default, *(model_object(view) for view in shown)]
+    return [default, *(each for view in shown for each in (model_object(view), *adapter_objects(view)))]
+
+
+def adapter_objects(view: EntryView) -> list[dict[str, object]]:
+    """The adapters of an entry, each as a model with that entry for its parent."""
+    base = model_object(view)
+    return [
+        base
+        | {
+            "id": f"{view.listed_id}:{adapter.name}",
+            "root": adapter.source,
+            "parent": view.listed_id,
+            "adapter_generation": adapter.generation,
+            "aliases": [f"{alias}:{adapter.name}" for alias in view.aliases],
+        }
+        for adapter in view.adapters
+    ]
 
 
 def model_object(view: EntryView) -> dict[str, object]:

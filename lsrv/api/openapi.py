@@ -7,6 +7,7 @@ from functools import cache
 import msgspec
 
 from lsrv import __version__
+from lsrv.api.adapters import LoadAdapterBody, UnloadAdapterBody
 from lsrv.api.llamacpp import ApplyTemplateBody, DetokenizeBody, TokenizeBody
 from lsrv.api.models import TuneBody, VerbBody
 from lsrv.api.openai.chat import ChatBody
@@ -35,6 +36,11 @@ _ROUTES = (
     _Route("post", "/v1/models/reload", "Load an unloaded model", VerbBody),
     _Route("post", "/v1/models/status", "State of a model", VerbBody),
     _Route("post", "/v1/models/tune", "Which weights of a model fit this machine, with which context", TuneBody),
+    _Route("get", "/v1/lora_adapters", "List adapters; `?model=` those of one model"),
+    _Route("post", "/v1/load_lora_adapter", "Load an adapter; its model goes on serving", LoadAdapterBody),
+    _Route("post", "/v1/unload_lora_adapter", "Unload an adapter; its model goes on serving", UnloadAdapterBody),
+    _Route("get", "/lora-adapters", "llama.cpp's list of adapters; `scale` applies by default"),
+    _Route("post", "/lora-adapters", "Set what applies to requests that choose no adapter: [{id, scale}]"),
     _Route("post", "/tokenize", "Text to token ids", TokenizeBody),
     _Route("post", "/detokenize", "Token ids to text", DetokenizeBody),
     _Route("post", "/apply-template", "The prompt a chat becomes", ApplyTemplateBody),

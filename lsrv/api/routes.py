@@ -6,11 +6,15 @@ HEALTH = ("/health", "/healthz", "/readyz")
 
 GENERATING = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
 VERBS = ("/v1/models/load", "/v1/models/unload", "/v1/models/reload", "/v1/models/status", "/v1/models/tune")
+ADAPTER_VERBS = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter")
+DEFAULT_ADAPTERS = "/v1/lora-adapters"  # llama.cpp's: GET lists, POST sets what applies by default
 LLAMA_CPP = ("/tokenize", "/detokenize", "/apply-template")
+
+ADAPTERS = (*ADAPTER_VERBS, "/v1/lora_adapters", DEFAULT_ADAPTERS)
 
 _KNOWN = {
     path
-    for versioned in (*GENERATING, *VERBS, "/v1/models", *(f"/v1{path}" for path in LLAMA_CPP))
+    for versioned in (*GENERATING, *VERBS, *ADAPTERS, "/v1/models", *(f"/v1{path}" for path in LLAMA_CPP))
     for path in (versioned, versioned.removeprefix("/v1"))
 } | {*HEALTH, "/", "/metrics", "/docs", "/openapi.json"}
 

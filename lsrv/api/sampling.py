@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from lsrv.api.adapters import AdapterItem, AdapterName, AdapterStack, LoraItem, stack_of
 from lsrv.errors import RequestError, UnsupportedParameterError
 from lsrv.protocol.commands import Sampling
 
@@ -69,11 +70,14 @@ class GenerationBody(msgspec.Struct, kw_only=True):
     logit_bias: dict[Token, Bias] | list[tuple[Token, Bias | bool]] | None = None
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
 
+    adapters: list[str | AdapterItem] | None = None
+    adapter: AdapterName | None = None
+    lora: list[LoraItem] | None = None
+    normalize_adapters: bool | None = None
+
     # Known, and not in this version: refused by name instead of ignored.
     grammar: Later = None
     json_schema: Later = None
-    adapters: Later = None
-    lora: Later = None
 
 
 def refuse(param: str, value: object) -> None:
@@ -83,11 +87,14 @@ def refuse(param: str, value: object) -> None:
 
 
 def refuse_later_fields(body: GenerationBody) -> None:
-    """Raises UnsupportedParameterError for constraints and adapters: ignoring them would give a wrong answer."""
+    """Raises UnsupportedParameterError for constraints: ignoring them would give a wrong answer."""
     refuse("grammar", body.grammar)
     refuse("json_schema", body.json_schema)
-    refuse("adapters", body.adapters)
-    refuse("lora", body.lora)
+
+
+def adapters_of(body: GenerationBody) -> AdapterStack:
+    """The adapters `body` asks for."""
+    return stack_of(body.adapters, body.adapter, body.lora, is_normalized=bool(body.normalize_adapters))
 
 
 def sampling_of(body: GenerationBody) -> Sampling:

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lsrv.config.layer import KeyPath, Layer, as_table, names_of
+from lsrv.config.layer import KeyPath, Layer, as_table, as_tables, names_of
 from lsrv.config.problems import Problem, key_text, problem
 
 
 def find_contradictions(layer: Layer) -> list[Problem]:
     """Everything that is wrong between keys and entries of `layer`."""
-    return [*_no_models(layer), *_taken_names(layer), *_default_names_nothing(layer), *_mixed_cpu(layer)]
+    return [
+        *_no_models(layer),
+        *_taken_names(layer),
+        *_taken_adapter_names(layer),
+        *_default_names_nothing(layer),
+        *_mixed_cpu(layer),
+    ]
 
 
 def known_names(layer: Layer) -> list[str]:
@@ -39,6 +45,23 @@ def _taken_names(layer: Layer) -> Iterator[Problem]:
             first = owners[name]
             where = "the same entry" if first[:2] == path else f"{key_text(layer, first)} ({layer.place(first)})"
             yield problem(layer, key, f'"{name}" is taken by {where}; choose another name')
+
+
+def _taken_adapter_names(layer: Layer) -> Iterator[Problem]:
+    """Adapters of one entry that share a name, or whose id is the name of another entry, which would win."""
+    entries = set(known_names(layer))
+    for index, model in enumerate(layer.models()):
+        seen: set[str] = set()
+        for position, adapter in enumerate(as_tables(model.get("adapters"))):
+            name = adapter.get("name")
+            if not isinstance(name, str):
+                continue
+            path: KeyPath = ("models", index, "adapters", position, "name")
+            if name in seen:
+                yield problem(layer, path, f'"{name}" is taken by another adapter of this entry; choose another name')
+            seen.add(name)
+            for hidden in sorted({f"{base}:{name}" for base in names_of(model)} & entries):
+                yield problem(layer, path, f'"{hidden}" is the name of another entry; choose another name')
 
 
 def _default_names_nothing(layer: Layer) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from lsrv.config.layer import KeyPath, Layer, Place, RawTable, as_table
+from lsrv.config.layer import KeyPath, Layer, Place, RawTable, as_table, as_tables
 from lsrv.config.not_yet import find
 from lsrv.config.problems import Problem, key_text, problem
 
@@ -19,6 +19,7 @@ _IN_THE_GGUF = "the GGUF carries its own"
 _ONE_PURPOSE = "lsrv serves models and runs no tools"
 _NO_MCP = "lsrv has no MCP client or server"
 _BATCHES = "see [models.context] batch_size, ubatch_size and slots"
+_ADAPTERS = "adapters may be as many and as large as memory allows"
 _GGUF_ONLY = "lsrv loads GGUF files; see [models.quantization] quant"
 
 # Dotted key (a whole table where it names one) -> what lsrv does instead.
@@ -60,6 +61,10 @@ IGNORED: dict[str, str] = {
     "models.dtype": f"{_IN_THE_GGUF} types; see [models.quantization] quant",
     "models.matformer_config_path": _GGUF_ONLY,
     "models.matformer_slice_name": _GGUF_ONLY,
+    "models.adapter.enable_lora": "adapters can always be loaded",
+    "models.adapter.lora_max_adapters": _ADAPTERS,
+    "models.adapter.lora_max_rank": _ADAPTERS,
+    "models.adapter.lora_max_bytes": _ADAPTERS,
     "models.multimodal": "images come later",
     "models.format.tok_model_id": f"{_IN_THE_GGUF} tokenizer",
     "models.format.gqa": f"{_IN_THE_GGUF} attention shape",
@@ -89,8 +94,7 @@ def adapt(layer: Layer) -> Adapted:
         adapted.move_in_model(("models", index), model)
     for key, instead in IGNORED.items():
         adapted.ignore(key, instead)
-    if adapted.layer.raw.get("runtime") == {}:
-        del adapted.layer.raw["runtime"]
+    adapted.tidy()
     return Adapted(adapted.layer, adapted.warnings, adapted.problems)
 
 
@@ -106,6 +110,12 @@ class _Adaptation:
         for path, _ in list(find(self.layer, key)):
             self._warn(path, f"ignored: {instead}")
             _table_at(self.layer, path[:-1]).pop(str(path[-1]))
+
+    def tidy(self) -> None:
+        """Tables of mistral.rs's alone, now empty."""
+        for table, key in [(self.layer.raw, "runtime"), *((model, "adapter") for model in self.layer.models())]:
+            if table.get(key) == {}:
+                del table[key]
 
     def move_runtime(self) -> None:
         """[runtime] speaks for all models: what a model does not say itself it takes from there."""
@@ -130,6 +140,15 @@ class _Adaptation:
     def move_max_seq_len(self, root: KeyPath, model: RawTable, value: object, path: KeyPath) -> None:
         self._warn(path, "used as context.context_length, where that is not set")
         self._put(root, model, ("context", "context_length"), value, self.layer.place(path))
+
+    def move_lora(self, root: KeyPath, model: RawTable, value: object, path: KeyPath) -> None:
+        """[{alias, source, revision}]: our adapters, where the alias is the name."""
+        adapters = [{"name" if key == "alias" else key: each[key] for key in each} for each in as_tables(value)]
+        self._put(root, model, ("adapters",), adapters if isinstance(value, list) else value, self.layer.place(path))
+
+    def refuse_mixture(self, root: KeyPath, model: RawTable, value: object, path: KeyPath) -> None:
+        text = "llama.cpp has no X-LoRA and no merged order of adapters; name each LoRA in [[models.adapters]] instead"
+        self.problems.append(problem(self.layer, path, text))
 
     def move_device_layers(self, root: KeyPath, model: RawTable, value: object, path: KeyPath) -> None:
         """["0:10", "1:22"]: 32 layers on GPUs, shared 10 to 22."""
@@ -167,6 +186,11 @@ _IN_MODEL: dict[tuple[str, str], _Move] = {
     ("quantization", "in_situ_quant"): _Adaptation.rename_isq,
     ("device", "max_seq_len"): _Adaptation.move_max_seq_len,
     ("device", "device_layers"): _Adaptation.move_device_layers,
+    ("adapter", "lora"): _Adaptation.move_lora,
+    **{
+        ("adapter", key): _Adaptation.refuse_mixture
+        for key in ("legacy_lora", "legacy_lora_order", "xlora", "xlora_order", "tgt_non_granular_index")
+    },
 }
 
 

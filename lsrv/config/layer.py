@@ -36,14 +36,17 @@ class Layer:
 
     def models(self) -> list[RawTable]:
         """The entries; empty where `models` is missing or is no list of tables."""
-        found = self.raw.get("models")
-        tables = cast("list[object]", found) if isinstance(found, list) else []
-        return [as_table(table) for table in tables]
+        return as_tables(self.raw.get("models"))
 
 
 def as_table(value: object) -> RawTable:
     """`value` if it is a table, else an empty one (the type check reports it)."""
     return cast("RawTable", value) if isinstance(value, dict) else {}
+
+
+def as_tables(value: object) -> list[RawTable]:
+    """`value` if it is a list of tables; what is none becomes an empty one (the type check reports it)."""
+    return [as_table(each) for each in cast("list[object]", value)] if isinstance(value, list) else []
 
 
 def names_of(model: RawTable) -> list[str]:

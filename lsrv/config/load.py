@@ -81,6 +81,7 @@ class _Loading:
         self._add_keys_of_variable(merged)
         self._problems += find_not_yet(merged) + find_contradictions(merged)
         _place_templates(merged)
+        _place_adapter_folder(merged)
         self._check_templates(merged)
         settings = self._validated(merged)
         if self._problems or settings is None:
@@ -208,11 +209,21 @@ def _place_templates(layer: Layer) -> None:
         layer.models()[cast("int", path[1])][str(path[2])] = absolute(template, folder)
 
 
+def _place_adapter_folder(layer: Layer) -> None:
+    server, key = as_table(layer.raw.get("server")), "adapter_folder"
+    folder = server.get(key)
+    if isinstance(folder, str):
+        server[key] = str((layer.place(("server", key)).folder or Path.cwd()) / Path(folder).expanduser())
+
+
 def _resolved(settings: Settings, layer: Layer) -> Settings:
     """`settings` whose entries know their folder, and take what they do not say from the server."""
     models: list[ModelSettings] = []
     for index, model in enumerate(settings.models):
         placed = model.placed_in(layer.place(("models", index, "model_id")).folder or Path.cwd())
+        if model.adapters:
+            folder = layer.place(("models", index, "adapters")).folder or Path.cwd()
+            placed = placed.model_copy(update={"adapters": tuple(each.placed_in(folder) for each in model.adapters)})
         if "keep_alive_s" not in model.model_fields_set:
             placed = placed.model_copy(update={"keep_alive_s": settings.server.keep_alive_s})
         models.append(placed)

@@ -21,6 +21,7 @@ from lsrv.config.table import (
 from lsrv.quantization import parse_quant
 
 RESERVED_ID = "default"
+ADAPTER_WEIGHT_MAX = 100.0
 _N_THREADS_MAX = 512  # GGML_MAX_N_THREADS
 _N_SLOTS_MAX = 256  # LLAMA_MAX_SEQ
 _SEED_MAX = 2**32 - 1
@@ -36,6 +37,10 @@ def _name_problem(name: str) -> str | None:
     if name == RESERVED_ID:
         return f'"{RESERVED_ID}" is reserved for the default model; choose another name'
     return None
+
+
+def _adapter_name_problem(name: str) -> str | None:
+    return f'{shown(name)} begins with ":", which parts it from its entry; leave that out' if name[:1] == ":" else None
 
 
 def _names_problem(names: tuple[str, ...]) -> str | None:
@@ -201,9 +206,30 @@ class DefaultSettings(Table):
 class AdapterSettings(Table):
     """LoRA weights over this entry."""
 
-    name: Name
-    source: str = Field(description="Path or Hub id.")
-    weight: float = Field(default=1.0, description="How strongly it applies.")
+    name: Annotated[Name, AfterValidator(checked(_adapter_name_problem))] = Field(
+        description='What requests call it; its id is "ENTRY:NAME".'
+    )
+    source: str = Field(
+        min_length=1, description="A GGUF, a folder with one, or a Hub id, with a file of it behind a slash if need be."
+    )
+    revision: str = Field(default="main", min_length=1, description="Branch, tag or commit on the Hub.")
+    weight: float = Field(
+        default=1.0, ge=-ADAPTER_WEIGHT_MAX, le=ADAPTER_WEIGHT_MAX, description="How strongly it applies."
+    )
+    default: bool = Field(default=False, description="Applies to requests that choose no adapter.")
+
+    _folder: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @property
+    def folder(self) -> Path:
+        """Where a relative path in `source` starts: beside the file that names it."""
+        return self._folder
+
+    def placed_in(self, folder: Path) -> AdapterSettings:
+        """The same adapter, written in `folder`."""
+        placed = self.model_copy()
+        placed._folder = folder
+        return placed
 
 
 class UpstreamSettings(Table):
@@ -256,6 +282,8 @@ class ModelSettings(Table):
             raise ValueError("quantization.quant takes a ready file, isq makes one; keep one of them")
         if self.quantization.quant and self.format.quantized_file:
             raise ValueError("quantization.quant and format.quantized_file both choose the file; keep one of them")
+        if self.adapters and self.kind not in ("auto", "text", "multimodal"):
+            raise ValueError(f'adapters change what a model writes, and kind = "{self.kind}" does not; remove them')
         return self
 
     @property

@@ -47,8 +47,6 @@ NOT_YET: tuple[NotYet, ...] = (
     NotYet("models.speculative.mode", _unless("off"), 'remove it, or write "off"'),
     NotYet("models.speculative.draft", _always, "remove it"),
     NotYet("models.speculative.max_tokens", _always, "remove it"),
-    NotYet("models.adapters", _unless([]), "LoRA comes later; remove it"),
-    NotYet("models.adapter", _always, "LoRA comes later; remove it"),  # mistral.rs's own form of adapters
     NotYet("models.upstream", _always, "only models on this machine; remove the entry"),
     NotYet("routes", _unless([]), "remove it, and let clients name the model"),
 )

@@ -93,17 +93,17 @@ class ServerSettings(Table):
     max_body_bytes: int = Field(
         default=10 * 1024 * 1024, ge=1024, le=1024**3, description="Longest request body, in bytes; above it: 413."
     )
+    cache_disk_bytes: Bytes = Field(
+        default=4 * 1024**3,
+        alias="cache_disk",
+        description='Disk for prompts of unloaded models, such as "4GiB", all models together; 0: they are forgotten.',
+    )
     memory_budget: BudgetText = Field(
         default="auto",
         description='RAM for models: "auto" (what others leave), "12GiB" or "75%"; idle ones are unloaded for it.',
     )
     gpu_budget: dict[str, BudgetText] = Field(
         default={}, description='The same per GPU, by the names of `lsrv doctor`: { CUDA0 = "20GiB" }.'
-    )
-    cache_disk_bytes: Bytes = Field(
-        default=4 * 1024**3,
-        alias="cache_disk",
-        description='Disk for prompts of unloaded models, such as "4GiB", all models together; 0: they are forgotten.',
     )
     max_loaded_models: int = Field(default=0, ge=0, description="Models in memory at once; 0: only the budget decides.")
     keep_alive_s: Seconds = Field(
@@ -114,6 +114,10 @@ class ServerSettings(Table):
     )
     drain_timeout_s: Seconds = Field(
         default=30.0, alias="drain_timeout", description="How long running requests may go on at unload and shutdown."
+    )
+    adapter_folder: str | None = Field(
+        default=None,
+        description="Folder of GGUFs that may be loaded as adapters over HTTP; without it none may.",
     )
     spare_workers: int = Field(
         default=1, ge=0, le=16, description="Processes kept warm without a model, so that a load starts at once."

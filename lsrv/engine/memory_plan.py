@@ -7,6 +7,7 @@ recurrent state (Mamba and hybrids) is really allocated meanwhile: a few MB per 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -56,7 +57,19 @@ def _plan_context(backend: Backend, model: Model, params: LoadParams, n_ctx_seq:
         memory = _memory(memory_breakdown(context), logged)
     finally:
         context.free()
+    memory = _with_adapters(memory, params)
     return ContextPlan(n_ctx_seq=params.n_ctx_seq, n_slots=params.n_slots, memory=memory)
+
+
+def _with_adapters(memory: MemoryUse, params: LoadParams) -> MemoryUse:
+    """`memory` and the adapters' files, which are little more than the matrices in them.
+
+    They lie where the model's matrices do; of several devices the fullest is charged.
+    """
+    n_bytes = sum(Path(file.path).stat().st_size for file in params.adapters)
+    fullest = max(memory.by_device, key=lambda device: memory.by_device[device])
+    by_device = memory.by_device | {fullest: memory.by_device[fullest] + n_bytes}
+    return msgspec.structs.replace(memory, weights_bytes=memory.weights_bytes + n_bytes, by_device=by_device)
 
 
 def _memory(parts: Sequence[DeviceBytes], logged: MemoryUse) -> MemoryUse:

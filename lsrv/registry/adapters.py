@@ -65,9 +65,9 @@ class OfferedAdapters:
             )
         self._check_generation(name, expected_generation)
 
-    def make(self, name: str, source: str, folder: Path) -> Adapter:
-        """An adapter that is not offered yet."""
-        return Adapter(name=name, number=next(self._numbers), source=source, revision="main", folder=folder)
+    def make(self, name: str, source: str) -> Adapter:
+        """An adapter that is not offered yet; `source` is absolute."""
+        return Adapter(name=name, number=next(self._numbers), source=source, revision="main", folder=Path.cwd())
 
     def add(self, adapter: Adapter) -> None:
         """Offer an adapter, in place of one that has its name."""

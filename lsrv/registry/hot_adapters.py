@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 
-from lsrv.errors import LsrvError
+from lsrv.errors import BuildError, LoadFailedError, LsrvError, RequestError
 from lsrv.protocol.commands import UnloadAdapter
 from lsrv.registry.adapters import Adapter
 from lsrv.registry.entry import Entry
@@ -37,21 +36,23 @@ class HotAdapters:
         model: str | None,
         name: str,
         source: str,
-        folder: Path,
         *,
         is_replacing: bool = False,
         expected_generation: str | None = None,
     ) -> Adapter:
         """Offer one more adapter; its model, loaded first if it has to be, goes on serving meanwhile.
 
-        Raises AdapterConflictError, BuildError and LoadFailedError (of `source`), and whatever `acquire` does.
+        Raises AdapterConflictError, RequestError for a `source` that is no adapter of it, and whatever `acquire` does.
         """
         entry = self._entry_of(model)
         async with entry.adapters.changing:
             entry.adapters.check_free(name, expected_generation, is_replacing=is_replacing)
-            adapter = entry.adapters.make(name, source, folder)
+            adapter = entry.adapters.make(name, source)
             async with self._acquire(entry.settings.model_id) as lease:
-                await lease.load_adapter(adapter)
+                try:
+                    await lease.load_adapter(adapter)
+                except (BuildError, LoadFailedError) as error:
+                    raise RequestError(error.message, param="lora_path") from error
                 entry.adapters.add(adapter)
         return adapter
 

@@ -142,6 +142,17 @@ def test_model_verbs_need_an_admin_key(locked: RunningServer) -> None:
         assert [status(path, key) for key in ("key", "admin", "wrong")] == [403, 200, 401]
 
 
+def test_changing_adapters_needs_an_admin_key_and_listing_them_does_not(locked: RunningServer) -> None:
+    def status(path: str, key: str, body: object) -> int:
+        return locked.http.post(path, json=body, headers={"x-api-key": key}).status_code
+
+    for path in ("/lora-adapters", "/v1/lora-adapters"):
+        assert [status(path, key, []) for key in ("key", "admin")] == [403, 200]
+        assert get(locked, path, x_api_key="key").status_code == 200
+    for path in ("/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/unload_lora_adapter"):
+        assert [status(path, key, {"lora_name": "a"}) for key in ("key", "wrong")] == [403, 401]
+
+
 def test_an_admin_key_serves_for_everything_else(locked: RunningServer) -> None:
     assert get(locked, x_api_key="admin").status_code == 200
 

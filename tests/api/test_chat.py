@@ -196,7 +196,6 @@ def test_the_unversioned_route_answers_too(server: RunningServer) -> None:
         ("response_format", {"type": "json_object"}),
         ("grammar", 'root ::= "a"'),
         ("json_schema", {"type": "object"}),
-        ("adapters", [{"name": "x"}]),
     ],
 )
 def test_what_a_later_version_brings_is_refused_by_name(server: RunningServer, field: str, value: object) -> None:

@@ -167,3 +167,23 @@ def test_isq_is_known_by_both_names(error_of):
 
 def test_an_unknown_key_of_runtime_is_an_error(error_of):
     assert "runtime: unknown key" in error_of("[runtime]\nnope = 1\n" + MODEL)
+
+
+def test_loras_become_adapters(load):
+    head = MODEL + "[models.adapter]\nenable_lora = true\n"
+    loaded = load(head + "lora = [{alias = 'p', source = 'o/n', revision = 'v1'}, {alias = 'q', source = 'q.gguf'}]\n")
+    adapters = loaded.settings.models[0].adapters
+    assert [(each.name, each.source, each.revision) for each in adapters] == [
+        ("p", "o/n", "v1"),
+        ("q", "q.gguf", "main"),
+    ]
+
+
+def test_an_error_in_a_lora_has_the_line_it_was_written_on(error_of):
+    message = error_of(MODEL + "[models.adapter]\nlora = [{alias = 'p', source = 3}]\n")
+    assert message.startswith('models.toml:4: models["a"].adapters[0].source: not a string')
+
+
+def test_x_lora_is_refused(error_of):
+    message = error_of(MODEL + "[models.adapter]\nxlora = 'o/n'\n")
+    assert 'models.toml:4: models["a"].adapter.xlora: llama.cpp has no X-LoRA' in message

@@ -206,3 +206,13 @@ def test_merging_changes_neither_layer():
     merge(below, above)
     assert below.models() == [{"model_id": "a", "context": {"slots": 1}}]
     assert above.models() == [{"model_id": "a", "context": {"slots": 2}}]
+
+
+def test_adapters_lie_beside_the_file_that_names_them(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "models.toml").write_text(
+        "[server]\nadapter_folder = 'hot'\n[[models]]\nmodel_id = 'm'\nadapters = [{name = 'p', source = 'p.gguf'}]\n"
+    )
+    settings = load_settings(tmp_path / "a" / "models.toml", environ={}).settings
+    assert settings.models[0].adapters[0].folder == tmp_path / "a"
+    assert settings.server.adapter_folder == str(tmp_path / "a" / "hot")

@@ -80,7 +80,7 @@ def test_flash_attention_may_be_written_as_a_boolean(load):
 
 @pytest.mark.parametrize("entry", NOT_YET, ids=lambda entry: entry.key)
 def test_every_key_that_is_not_there_yet_is_a_key_of_the_schema(entry):
-    assert tuple(entry.key.split(".")) in known_keys() or entry.key == "models.adapter"
+    assert tuple(entry.key.split(".")) in known_keys()
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from lsrv.engine.adapters import NO_ADAPTERS, AdapterSet, Turns
 from lsrv.engine.engine import Engine
+from lsrv.engine.llama.backend import Backend
 from lsrv.engine.loading import LoadedModel
+from lsrv.engine.memory_plan import plan_memory
 from lsrv.errors import LoadFailedError, ModelNotFoundError, RequestError
-from lsrv.protocol.commands import AdapterChoice, AdapterFile
+from lsrv.protocol.commands import AdapterChoice, AdapterFile, LoadParams
 from tests.engine.conftest import LoadStories, make_sequence, run_all
+from tests.models import STORIES
 from tests.models.lora import write_lora
 
 PROMPT = "Once upon a time there was a little girl named Lily. She loved to play in the park with her mom and"
@@ -161,12 +164,18 @@ def test_an_embedding_model_takes_no_adapters(load_stories: LoadStories, files: 
         load_stories(adapters=files, is_embedding=True)
 
 
-def test_the_memory_of_adapters_is_counted(
-    load: LoadWithAdapters, stories: LoadedModel, files: list[AdapterFile]
+def test_the_memory_of_adapters_is_planned_and_counted(
+    load: LoadWithAdapters, stories: LoadedModel, files: list[AdapterFile], backend: Backend
 ) -> None:
     n_more = load().info.memory.weights_bytes - stories.info.memory.weights_bytes
     n_bytes = sum(Path(file.path).stat().st_size for file in files[:2])
     assert 0.8 * n_bytes < n_more <= n_bytes
+    without, with_them = (
+        plan_memory(backend, LoadParams(model_path=str(STORIES), adapters=adapters), []).contexts[0]
+        for adapters in ([], files[:2])
+    )
+    assert with_them.total_bytes - without.total_bytes == n_bytes
+    assert with_them.memory.weights_bytes - without.memory.weights_bytes == n_bytes
 
 
 # -- whose turn it is ------------------------------------------------------------------------------

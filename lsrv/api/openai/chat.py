@@ -20,6 +20,7 @@ from lsrv.api.sampling import (
     Count,
     GenerationBody,
     Later,
+    adapters_of,
     refuse,
     refuse_later_fields,
     sampling_of,
@@ -79,6 +80,7 @@ def parse_chat(raw: bytes) -> GenerationRequest:
         commands=[command] * n_choices,
         n_choices=n_choices,
         is_streaming=is_streaming,
+        adapters=adapters_of(body),
         make_reply=partial(ChatReply, n_choices=n_choices, has_usage=has_usage),
     )
 

@@ -22,6 +22,7 @@ from lsrv.api.sampling import (
     GenerationBody,
     Later,
     Token,
+    adapters_of,
     refuse,
     refuse_later_fields,
     sampling_of,
@@ -80,6 +81,7 @@ def parse_completion(raw: bytes) -> GenerationRequest:
         commands=commands,
         n_choices=n_choices,
         is_streaming=is_streaming,
+        adapters=adapters_of(body),
         make_reply=partial(CompletionReply, n_choices=n_choices, has_usage=has_usage),
     )
 
