@@ -1,0 +1,60 @@
+"""What clients call models, with and without adapters."""
+
+from __future__ import annotations
+
+import pytest
+
+from lsrv.config import ModelSettings, Settings
+from lsrv.errors import ModelNotFoundError
+from lsrv.registry.names import Names, Target
+
+ADAPTERS = {"m": ["p", "b:c", "q"], "m:4b": ["p"], "plain": []}
+
+
+@pytest.fixture
+def names() -> Names:
+    models = (
+        ModelSettings(model_id="m", alias=("n",)),
+        ModelSettings(model_id="m:4b"),
+        ModelSettings(model_id="plain"),
+    )
+    return Names(Settings(models=models), lambda model_id: ADAPTERS[model_id])
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        ("m", Target("m")),
+        ("n", Target("m")),
+        (None, Target("m")),
+        ("", Target("m")),
+        ("default", Target("m")),
+        ("m:p", Target("m", "p")),
+        ("m::p", Target("m", "p")),
+        ("n:p", Target("m", "p")),
+        ("default:p", Target("m", "p")),
+        ("m:b:c", Target("m", "b:c")),
+        ("m:4b", Target("m:4b")),  # an entry of that name wins
+        ("m:4b:p", Target("m:4b", "p")),  # the first colon leaves an entry without such an adapter
+    ],
+)
+def test_a_name_means(names: Names, name: str | None, target: Target) -> None:
+    assert names.resolve(name) == target
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("x", "model 'x' not found; known models: n, n:p, n:b:c, n:q, m:4b, m:4b:p, plain"),
+        ("x:p", "model 'x:p' not found"),
+        (":p", "model ':p' not found"),
+        ("m:", "model 'm:' not found"),
+        ("n:x", "model 'n' has no adapter 'x'; it has n:p, n:b:c, n:q"),
+        ("plain:p", "model 'plain' has no adapter 'p'; it has none"),
+    ],
+)
+def test_an_unknown_name_is_told_with_those_there_are(names: Names, name: str, message: str) -> None:
+    with pytest.raises(ModelNotFoundError) as caught:
+        names.resolve(name)
+    assert caught.value.message.startswith(message)
+    assert caught.value.param == "model"
