@@ -11,10 +11,10 @@ import lsrv
 from lsrv.cli.table import columns
 from lsrv.config import LoadedSettings, ModelSettings, ServerSettings
 from lsrv.errors import LsrvError
-from lsrv.frontdoor import Weights
+from lsrv.frontdoor import Pending, Weights
 from lsrv.units import size
 
-Finding = Weights | LsrvError  # an entry's weights on this machine, or why it can't be served
+Finding = Weights | Pending | LsrvError  # an entry's weights, how it will get them, or why it can't be served
 Findings = Mapping[str, Finding]  # by model_id
 
 _ANY_ADDRESS = ("0.0.0.0", "::")
@@ -72,6 +72,9 @@ def _row(model: ModelSettings, finding: Finding, is_default: bool) -> list[str]:
     names = ["*" if is_default else " ", model.listed_id, others]
     if isinstance(finding, LsrvError):
         return [*names, "", "", "can't be served yet"]
+    if isinstance(finding, Pending):
+        quantization = model.quantization
+        return [*names, quantization.isq or quantization.quant or "", "", finding.how]
     state = "loads now" if model.preload else "loads on first use"
     return [*names, finding.quantization, size(finding.size_bytes), state]
 
@@ -104,6 +107,6 @@ def _example(
     """The entry to try: the default if it can be served, else the first that can."""
     for model in sorted(models, key=lambda model: model.model_id != default_model_id):
         finding = findings[model.model_id]
-        if not isinstance(finding, LsrvError):
+        if isinstance(finding, Weights):
             return model, finding
     return None

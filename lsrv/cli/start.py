@@ -15,15 +15,17 @@ from lsrv import log
 from lsrv.api import run_server
 from lsrv.cli.banner import Finding, banner
 from lsrv.cli.load_bars import LoadBars
-from lsrv.config import LoadedSettings, ModelSettings
-from lsrv.errors import LsrvError
-from lsrv.registry import Registry, RegistryEvent, find_weights
+from lsrv.config import LoadedSettings, ModelSettings, Settings
+from lsrv.errors import ConfigError, LsrvError
+from lsrv.registry import Registry, RegistryEvent, look
 
 _log = logging.getLogger(__name__)
 
 
 def serve_until_stopped(loaded: LoadedSettings) -> NoReturn:
-    """Serve until a signal comes, then exit with the server's code. Raises ConfigError if the port can't be had."""
+    """Serve until a signal comes, then exit with the server's code. Raises ConfigError if it can't start."""
+    if loaded.settings.global_.offline:
+        _refuse_missing(loaded)
     log.configure(loaded.settings.server.access_log_format)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         sys.exit(runner.run(_serve(loaded)))
@@ -72,14 +74,22 @@ def _note_failure(greeting: asyncio.Task[None]) -> None:
 
 def _find_weights(loaded: LoadedSettings) -> dict[str, Finding]:
     """What is on this machine for each entry, by model_id."""
-    return {model.model_id: _find(model) for model in loaded.settings.models}
+    return {model.model_id: _find(loaded.settings, model) for model in loaded.settings.models}
 
 
-def _find(model: ModelSettings) -> Finding:
+def _find(settings: Settings, model: ModelSettings) -> Finding:
     try:
-        return find_weights(model)
+        return look(settings, model)
     except LsrvError as error:
         return error
+
+
+def _refuse_missing(loaded: LoadedSettings) -> None:
+    """Offline, what is missing stays missing: better told at the start. Raises ConfigError."""
+    findings = _find_weights(loaded)
+    missing = [f"  {name}: {error.message}" for name, error in findings.items() if isinstance(error, LsrvError)]
+    if missing:
+        raise ConfigError("offline, and weights are missing:\n" + "\n".join(missing))
 
 
 def _ignore(event: RegistryEvent) -> None:

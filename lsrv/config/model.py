@@ -57,6 +57,10 @@ def _quant_problem(quant: str) -> str | None:
     return None
 
 
+def _isq_problem(isq: str) -> str | None:
+    return 'isq makes one quantization; "auto" is for quant' if isq == "auto" else _quant_problem(isq)
+
+
 def _stop_problem(stop: tuple[str, ...]) -> str | None:
     if len(stop) > _N_STOP_MAX or any(not text or len(text.encode()) > _STOP_BYTES_MAX for text in stop):
         return f"up to {_N_STOP_MAX} stop strings of 1 to {_STOP_BYTES_MAX} bytes are possible; shorten the list"
@@ -104,10 +108,14 @@ class QuantizationSettings(Table):
     """Which quantization."""
 
     quant: Annotated[str, AfterValidator(checked(_quant_problem))] | None = Field(
-        default=None, description='A width ("4"), or a name ("Q5_K_M"); without it the highest precision there is.'
+        default=None, description='A width ("4"), a name ("Q5_K_M") or "auto" (what fits); without it full precision.'
     )
-    isq: str | None = Field(default=None, description="Quantize here instead of taking a ready file.")
-    imatrix: str | None = Field(default=None, description="Importance matrix for quantizing here.")
+    isq: Annotated[str, AfterValidator(checked(_isq_problem))] | None = Field(
+        default=None, description='Quantize here to this width or name, although there may be a ready file.'
+    )
+    imatrix: str | None = Field(
+        default=None, description="Importance matrix for quantizing here; one that lies beside the source is found."
+    )
 
 
 class DeviceSettings(Table):

@@ -136,4 +136,9 @@ class GlobalSettings(Table):
         repr=False,
         description="Where the Hugging Face token comes from: cache, none, env:NAME, path:FILE or literal:TOKEN.",
     )
-    offline: bool = Field(default=False, description="Never use the network for weights.")
+    offline: bool = Field(
+        default=False, description="Never use the network for weights; what is missing then fails the start."
+    )
+    any_owner: bool = Field(
+        default=False, description="Take GGUFs of anybody; else of the model's owner and of well-known ones only."
+    )

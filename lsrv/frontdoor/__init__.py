@@ -2,7 +2,8 @@
 
 from lsrv.frontdoor.adapter import find_adapter
 from lsrv.frontdoor.gguf_header import GgufHeader, read_header
+from lsrv.frontdoor.prepare import FrontDoor, Pending, Wish
 from lsrv.frontdoor.resolve import resolve
 from lsrv.frontdoor.weights import Weights
 
-__all__ = ["GgufHeader", "Weights", "find_adapter", "read_header", "resolve"]
+__all__ = ["FrontDoor", "GgufHeader", "Pending", "Weights", "Wish", "find_adapter", "read_header", "resolve"]

@@ -6,11 +6,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from lsrv.frontdoor.building import Cancel, OnProgress
 from lsrv.frontdoor.convert import VERSION, convert, files_needed
 from lsrv.frontdoor.plan import Candidate, Choice
-from lsrv.frontdoor.quantize import imatrix_beside, makeable, quantize
-from lsrv.frontdoor.quantized import keep_quantized
+from lsrv.frontdoor.quantize import imatrix_beside, quantize
+from lsrv.frontdoor.quantized import keep_quantized, recipe
 from lsrv.frontdoor.source_key import source_key
 from lsrv.frontdoor.store import Recipe, Store, StoredWeights
 from lsrv.frontdoor.weights import Weights, open_weights
@@ -58,12 +60,22 @@ class Maker:
             source.weights,
             quant.text,
             origin=source.origin,
-            imatrix=self.imatrix or imatrix_beside(source.weights.path),
+            imatrix=self._imatrix_for(source),
             store=self.store,
             on_progress=self.on_progress,
             cancel=self.cancel,
         )
         return _opened(stored, f"quantized here from {source.weights.path.name}")
+
+    def made(self, source: Source, quant: Quant | None) -> Weights | None:
+        """What `make` would find made already."""
+        if isinstance(source, SafetensorsSource):
+            stored = self.store.get(_key(source), self._recipe(quant))
+        elif quant is None:
+            return source.weights
+        else:
+            stored = self.store.get(source_key(source.weights.shards), recipe(quant.text, self._imatrix_for(source)))
+        return _opened(stored, "made here before") if stored is not None else None
 
     def made_before(self, origin: str, quant: Quant | None) -> Weights | None:
         """What was made of `origin`, although the source has left this disk."""
@@ -76,25 +88,30 @@ class Maker:
         return None
 
     def _from_safetensors(self, source: SafetensorsSource, quant: Quant | None) -> StoredWeights:
-        names = files_needed(path.relative_to(source.folder).as_posix() for path in source.folder.rglob("*"))
-        quantization = makeable(quant) if quant is not None else _AS_IT_IS
-        imatrix = source_key([self.imatrix]) if self.imatrix is not None and quant is not None else None
-
         def write(target: Path) -> None:
             if quant is None:
                 convert(source.folder, target, name=source.name, on_progress=self.on_progress, cancel=self.cancel)
             else:
-                self._convert_and_quantize(source, quantization, target)
+                self._convert_and_quantize(source, made.quantization, target)
 
+        made = self._recipe(quant)
         return self.store.make(
-            source_key(source.folder / name for name in names),
-            Recipe(quantization=quantization, imatrix=imatrix, converter=VERSION),
+            _key(source),
+            made,
             write,
-            name=f"{source.name}-{quantization}" if quant is not None else source.name,
+            name=f"{source.name}-{made.quantization}" if quant is not None else source.name,
             origin=source.origin,
             on_progress=self.on_progress,
             cancel=self.cancel,
         )
+
+    def _recipe(self, quant: Quant | None) -> Recipe:
+        if quant is None:
+            return Recipe(quantization=_AS_IT_IS, converter=VERSION)
+        return msgspec.structs.replace(recipe(quant.text, self.imatrix), converter=VERSION)
+
+    def _imatrix_for(self, source: GgufSource) -> Path | None:
+        return self.imatrix or imatrix_beside(source.weights.path)
 
     def _convert_and_quantize(self, source: SafetensorsSource, quantization: str, target: Path) -> None:
         """The converted file lies beside the target while it is needed: on the disk that was made sure to have room."""
@@ -109,6 +126,11 @@ class Maker:
             quantize(
                 whole, target, quantization, imatrix=self.imatrix, on_progress=self.on_progress, cancel=self.cancel
             )
+
+
+def _key(source: SafetensorsSource) -> str:
+    names = files_needed(path.relative_to(source.folder).as_posix() for path in source.folder.rglob("*"))
+    return source_key(source.folder / name for name in names)
 
 
 def _opened(stored: StoredWeights, because: str) -> Weights:

@@ -42,7 +42,8 @@ def find_offers(
     """What `model_id` (built-in name, path, folder or Hub id) offers, largest first.
 
     Blocking. For a Hub id: its own repository, else the first GGUF repository made from it by its owner or a well-known
-    one; and what is in `cache` (None: the usual place). `hub` is not asked when it is offline. Raises WeightsNotFoundError, FetchError, BuildCancelledError.
+    one; and what is in `cache` (None: the usual place). `hub` is not asked when it is offline.
+    Raises WeightsNotFoundError, FetchError, BuildCancelledError.
     """
     found = {offer.candidate.name: offer for offer in _all(model_id, hub, folder, revision, cache, cancel)}
     if not found:

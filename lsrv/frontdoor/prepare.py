@@ -74,6 +74,13 @@ class Wish:
 
 
 @dataclass(frozen=True)
+class Pending:
+    """Weights that are not here yet. `how`: what the first use does about it, for people."""
+
+    how: str
+
+
+@dataclass(frozen=True)
 class FrontDoor:
     """What the way through needs. `has_consent`: GGUFs of owners that nobody knows may be fetched, too."""
 
@@ -89,6 +96,13 @@ class FrontDoor:
         Raises WeightsNotFoundError, CorruptWeightsError, FetchError, ConvertError, QuantizeError, BuildCancelledError.
         """
         return _Way(self, wish, on_progress, cancel or Cancel()).go()
+
+    def look(self, wish: Wish) -> Weights | Pending:
+        """What `prepare` would begin with. Blocks on the disk for a moment; fetches and makes nothing.
+
+        Raises WeightsNotFoundError for what can't be had at all, CorruptWeightsError for what is broken.
+        """
+        return _Way(self, wish, ignore_progress, Cancel()).look()
 
 
 class _Way:
@@ -109,6 +123,24 @@ class _Way:
                 raise
             return self._from_hub(missing)
 
+    def look(self) -> Weights | Pending:
+        if self._wish.quant == AUTO:
+            return Pending("the largest that fits is chosen at first use")
+        missing: WeightsNotFoundError | None = None
+        if self._wish.isq is None:
+            try:
+                return self._resolve(self._wish.quant)
+            except WeightsNotFoundError as error:
+                missing = error
+        if (source := self._source_here()) is not None and not self._wish.quantized_file:
+            return self._maker.made(source, self._asked) or Pending("is made here at first use")
+        if not self._wish.is_local:
+            if (made := self._maker.made_before(self._origin, self._asked)) is not None:
+                return made
+            if not self._door.hub.offline:
+                return Pending("is fetched at first use")
+        raise missing or self._nothing()
+
     # -- on this disk ------------------------------------------------------------------------------
 
     def _here(self) -> Weights:
@@ -124,8 +156,11 @@ class _Way:
             return self._maker.make(source, self._asked)
         if not self._wish.is_local and (made := self._maker.made_before(self._origin, self._asked)) is not None:
             return made
-        raise missing or WeightsNotFoundError(
-            f'"{self._wish.model_id}": there is nothing to quantize from; a source is F32, F16, BF16 or Q8_0'
+        raise missing or self._nothing()
+
+    def _nothing(self) -> WeightsNotFoundError:
+        return WeightsNotFoundError(
+            f'"{self._wish.model_id}": there is nothing here to quantize from; a source is F32, F16, BF16 or Q8_0'
         )
 
     def _resolve(self, quant: str | None) -> Weights:

@@ -32,8 +32,8 @@ def keep_quantized(
     `name` (of the file, without quantization) and `origin` (for people) are those of `source` unless given. Raises as
     `quantize`.
     """
-    quantization = makeable(quant)
-    recipe = Recipe(quantization=quantization, imatrix=None if imatrix is None else source_key([imatrix]))
+    how = recipe(quant, imatrix)
+    quantization = how.quantization
 
     def write(target: Path) -> None:
         quantize(
@@ -48,13 +48,18 @@ def keep_quantized(
 
     return (store or Store()).make(
         source_key(source.shards),
-        recipe,
+        how,
         write,
         name=f"{name or _base_name(source)}-{quantization}",
         origin=origin or source.origin,
         on_progress=on_progress,
         cancel=cancel,
     )
+
+
+def recipe(quant: str, imatrix: Path | None) -> Recipe:
+    """How `keep_quantized` makes it. Raises QuantizeError for what llama.cpp can't make."""
+    return Recipe(quantization=makeable(quant), imatrix=None if imatrix is None else source_key([imatrix]))
 
 
 def _base_name(source: Weights) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from lsrv.errors import ErrorInfo
 
 FinishReason = Literal["stop", "length", "abort"]
-LoadStage = Literal["weights", "context", "warmup"]
+LoadStage = Literal["look", "fetch", "convert", "plan", "quantize", "weights", "context", "warmup"]
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
@@ -26,6 +26,7 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
 
     stage: LoadStage
     fraction: float  # 0..1 within the stage
+    what: str = ""  # for people: the file that is fetched or made
 
 
 class MemoryUse(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from lsrv.registry.registry import WORKER_COMMAND, Registry
 from lsrv.registry.request_stream import RequestStream
 from lsrv.registry.view import EntryView, WeightsView
 from lsrv.registry.watchdog import Deadlines
-from lsrv.registry.weights import find_weights
+from lsrv.registry.weights import front_door, look, wish_of
 from lsrv.registry.worker_process import WorkerProcess
 
 __all__ = [
@@ -23,8 +23,10 @@ __all__ = [
     "Verdict",
     "WeightsView",
     "WorkerProcess",
-    "find_weights",
+    "front_door",
     "is_condemned",
+    "look",
     "read_verdicts",
     "verdicts_path",
+    "wish_of",
 ]

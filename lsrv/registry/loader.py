@@ -19,11 +19,13 @@ from lsrv.errors import (
     WeightsNotFoundError,
 )
 from lsrv.frontdoor import Weights
+from lsrv.frontdoor.building import BuildProgress
 from lsrv.frontdoor.own_cache import own_cache
 from lsrv.protocol.commands import AdapterFile, LoadParams
 from lsrv.protocol.events import ContextPlan, ModelInfo, Planned, Progress
 from lsrv.registry import healing
 from lsrv.registry.adapters import Adapter
+from lsrv.registry.builds import Builds
 from lsrv.registry.death import is_cpu_fault
 from lsrv.registry.load_params import load_params
 from lsrv.registry.planner import Planner
@@ -33,7 +35,6 @@ from lsrv.registry.words import Failure, Fingerprint
 from lsrv.registry.worker_process import WorkerProcess
 
 _Outcome = TypeVar("_Outcome")
-Resolve = Callable[[ModelSettings], Weights]
 Reserve = Callable[[Planned], Awaitable[ContextPlan]]  # waits until the memory of one context is promised
 
 _SHORTER_CONTEXTS = (2048, 1024, 512)  # tried where a context left open does not fit
@@ -60,19 +61,19 @@ class LoadLostError(Exception):
 
 
 class Loader:
-    """Loads models into workers from `spares`. `resolve` may block: it runs in a thread."""
+    """Loads models into workers from `spares`, with weights from `builds`."""
 
     def __init__(
         self,
         spares: Spares,
         planner: Planner,
-        resolve: Resolve,
+        builds: Builds,
         cache_disk_bytes: int,
         verdicts_path: Path | None = None,
     ) -> None:
         self._spares = spares
         self._planner = planner
-        self._resolve = resolve
+        self._builds = builds
         self._cache_disk_bytes = cache_disk_bytes
         self._verdicts_path = verdicts_path
         self._n_loading = 0
@@ -90,7 +91,8 @@ class Loader:
         self._spares.hold_off()
         fingerprint: Fingerprint | None = None
         try:
-            weights, fingerprint, params = await asyncio.to_thread(self._find, model, adapters)
+            weights = await self._builds.get(model, lambda progress: on_progress(_as_load(progress)))
+            fingerprint, params = await asyncio.to_thread(_find_rest, model, adapters, weights)
             if known_bad is not None and known_bad.weights == fingerprint:
                 raise LoadLostError(known_bad)
             worker, info = await self._load_or_heal(params, model.listed_id, on_progress, reserve)
@@ -101,17 +103,6 @@ class Loader:
             self._n_loading -= 1
             if self._n_loading == 0:
                 self._spares.fill_soon()
-
-    def _find(self, model: ModelSettings, adapters: Sequence[Adapter]) -> tuple[Weights, Fingerprint, LoadParams]:
-        """All that is read from disk before a worker is needed."""
-        weights = self._resolve(model)
-        files = [AdapterFile(adapter.name, str(find_adapter_file(adapter, weights))) for adapter in adapters]
-        paths = [*(weights.shards or (weights.path,)), *(Path(file.path) for file in files)]
-        template = model.jinja_explicit or model.chat_template
-        if template is not None and (path := template_path(template)) is not None:
-            paths.append(path)
-        chat_template = None if template is None else read_template(template)
-        return weights, _fingerprint(model, paths), load_params(model, weights, chat_template, files)
 
     async def _load_or_heal(
         self, params: LoadParams, listed_id: str, on_progress: Callable[[Progress], None], reserve: Reserve
@@ -180,6 +171,23 @@ async def _or_stop(worker: WorkerProcess, step: Awaitable[_Outcome]) -> _Outcome
     except BaseException:
         await worker.stop()
         raise
+
+
+def _find_rest(model: ModelSettings, adapters: Sequence[Adapter], weights: Weights) -> tuple[Fingerprint, LoadParams]:
+    """All that is read from disk beside the weights before a worker is needed. Blocks."""
+    files = [AdapterFile(adapter.name, str(find_adapter_file(adapter, weights))) for adapter in adapters]
+    paths = [*(weights.shards or (weights.path,)), *(Path(file.path) for file in files)]
+    template = model.jinja_explicit or model.chat_template
+    if template is not None and (path := template_path(template)) is not None:
+        paths.append(path)
+    chat_template = None if template is None else read_template(template)
+    return _fingerprint(model, paths), load_params(model, weights, chat_template, files)
+
+
+def _as_load(progress: BuildProgress) -> Progress:
+    """A step of building as a step of the load that waits for it."""
+    fraction = progress.n_bytes / progress.n_bytes_total if progress.n_bytes_total else 0.0
+    return Progress(progress.stage, min(fraction, 1.0), progress.what)
 
 
 def _failure(error: LsrvError, weights: Fingerprint | None) -> Failure:

@@ -21,10 +21,11 @@ from lsrv.config import Settings
 from lsrv.errors import DrainingError, LsrvError, from_info
 from lsrv.protocol.events import ContextPlan, Planned
 from lsrv.registry.budget import Budget
+from lsrv.registry.builds import Builds, Prepare
 from lsrv.registry.entry import Entry, RegistryEvent
 from lsrv.registry.hot_adapters import HotAdapters
 from lsrv.registry.lease import Lease
-from lsrv.registry.loader import LoadedModel, Loader, Resolve
+from lsrv.registry.loader import LoadedModel, Loader
 from lsrv.registry.names import Names, Target
 from lsrv.registry.planner import Planner
 from lsrv.registry.rooms import Rooms
@@ -32,7 +33,7 @@ from lsrv.registry.spares import Spares
 from lsrv.registry.tuning import Tuning, tune
 from lsrv.registry.view import EntryView
 from lsrv.registry.watchdog import Deadlines
-from lsrv.registry.weights import find_weights
+from lsrv.registry.weights import Preparer
 from lsrv.registry.words import (
     Answer,
     Arrived,
@@ -64,7 +65,7 @@ def _draining() -> DrainingError:
 class Registry:
     """Entries by name. `start` it in the event loop it shall live in, and `close` it there.
 
-    `on_event` is called in that loop and must not block. `resolve` finds an entry's weights; it runs in a thread.
+    `on_event` is called in that loop and must not block. `prepare` finds, fetches or makes weights, in threads.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Registry:
         settings: Settings,
         *,
         on_event: Callable[[RegistryEvent], None] = lambda event: None,
-        resolve: Resolve = find_weights,
+        prepare: Prepare | None = None,
         worker_command: Sequence[str] = WORKER_COMMAND,
         deadlines: Deadlines | None = None,
         verdicts_path: Path | None = None,
@@ -82,7 +83,9 @@ class Registry:
         self._names = Names(settings, lambda model_id: self._entries[model_id].adapters.names())
         self._spares = Spares(settings.server.spare_workers, spawn)
         self.planner = Planner(self._spares, verdicts_path)
-        loader = Loader(self._spares, self.planner, resolve, settings.server.cache_disk_bytes, verdicts_path)
+        self._preparer = Preparer(settings, self.planner, lambda: self._rooms.taken())
+        self._builds = Builds(prepare or self._preparer)
+        loader = Loader(self._spares, self.planner, self._builds, settings.server.cache_disk_bytes, verdicts_path)
         drain_timeout_s = settings.server.drain_timeout_s
         self._entries = {
             model.model_id: Entry(model, drain_timeout_s, loader, self._post, on_event, self._reserve)
@@ -105,6 +108,7 @@ class Registry:
 
     async def start(self) -> None:
         """Start the run loop, spare workers and preloads; they go on in the background."""
+        self._preparer.loop = asyncio.get_running_loop()
         self._run_task = asyncio.create_task(self._run())
         self._run_task.add_done_callback(self._on_run_end)
         preloads = [entry for entry in self._entries.values() if entry.settings.preload]
@@ -130,6 +134,7 @@ class Registry:
             return
         if not self._run_task.done():
             await self._unload_all()
+        await self._builds.close()
         await asyncio.gather(self._spares.close(), *(entry.close() for entry in self._entries.values()))
         for timer in self._timers.values():
             timer.cancel()

@@ -2,22 +2,67 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from lsrv.config import ModelSettings
-from lsrv.frontdoor import Weights, find_adapter, resolve
+from lsrv.config import ModelSettings, Settings
+from lsrv.frontdoor import FrontDoor, Pending, Weights, Wish, find_adapter
+from lsrv.frontdoor.building import Cancel, OnProgress
+from lsrv.frontdoor.hub import Hub, find_token
+from lsrv.frontdoor.offers import Offer
 from lsrv.registry.adapters import Adapter
+from lsrv.registry.auto_quant import choose_offer
+from lsrv.registry.planner import Planner
 
 
-def find_weights(model: ModelSettings) -> Weights:
-    """The GGUF on this machine for an entry. Blocks on the disk. Raises BuildError."""
-    return resolve(
-        model.model_id,
-        quant=model.quantization.quant,
+def wish_of(model: ModelSettings) -> Wish:
+    """What an entry asks for."""
+    quantization, folder = model.quantization, model.folder
+    imatrix = quantization.imatrix
+    return Wish(
+        model_id=model.model_id,
+        quant=quantization.quant,
+        isq=quantization.isq,
         quantized_file=model.format.quantized_file,
         revision=model.revision,
-        folder=model.folder,
+        folder=folder,
+        imatrix=folder / Path(imatrix).expanduser() if imatrix is not None else None,
+        needs_projector=model.kind == "multimodal",
     )
+
+
+def front_door(settings: Settings) -> FrontDoor:
+    """The front door that [global] describes. Raises ConfigError if the token can't be had."""
+    general = settings.global_
+    hub = Hub(find_token(general.token_source), general.offline)
+    return FrontDoor(hub, has_consent=general.any_owner)
+
+
+def look(settings: Settings, model: ModelSettings) -> Weights | Pending:
+    """What a load of `model` would begin with. Blocks on the disk, not on the network. Raises BuildError."""
+    return front_door(settings).look(wish_of(model))
+
+
+class Preparer:
+    """Finds, fetches or makes the weights of entries, in threads. `quant = "auto"` plans with `planner`, in `loop`."""
+
+    def __init__(self, settings: Settings, planner: Planner, taken: Callable[[], Mapping[str, int]]) -> None:
+        self._settings = settings
+        self._planner = planner
+        self._taken = taken
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def __call__(self, model: ModelSettings, on_progress: OnProgress, cancel: Cancel) -> Weights:
+        """The weights of `model`. Blocks. Raises BuildError, NotEnoughMemoryError or ConfigError."""
+        door = replace(front_door(self._settings), choose_auto=functools.partial(self._choose, model))
+        return door.prepare(wish_of(model), on_progress, cancel)
+
+    def _choose(self, model: ModelSettings, offers: Sequence[Offer]) -> tuple[Offer, str]:
+        assert self.loop is not None
+        return choose_offer(self._planner, self.loop, self._settings, model, offers, self._taken())
 
 
 def find_adapter_file(adapter: Adapter, weights: Weights) -> Path:

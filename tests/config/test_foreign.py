@@ -159,10 +159,10 @@ def test_device_layers_of_another_form_are_refused(error_of):
     assert 'device.device_layers: not of the form ["0:10", "1:22"]; write gpu_layers' in message
 
 
-def test_isq_is_known_by_both_names(error_of):
+def test_isq_is_known_by_both_names(load, error_of):
     for name in ("isq", "in_situ_quant"):
-        message = error_of(MODEL + f'[models.quantization]\n{name} = "4"\n')
-        assert message.startswith('models.toml:4: models["a"].quantization.isq: not in this version yet')
+        assert load(MODEL + f'[models.quantization]\n{name} = "4"\n').settings.models[0].quantization.isq == "4"
+    assert "isq makes one quantization" in error_of(MODEL + '[models.quantization]\nisq = "auto"\n')
 
 
 def test_an_unknown_key_of_runtime_is_an_error(error_of):

@@ -16,6 +16,7 @@ import pytest
 from lsrv.config import ModelSettings, ServerSettings, Settings
 from lsrv.errors import WeightsNotFoundError
 from lsrv.frontdoor import Weights, read_header
+from lsrv.frontdoor.building import Cancel, OnProgress
 from lsrv.registry import Deadlines, Registry, RegistryEvent
 from tests.models import STORIES
 
@@ -44,7 +45,7 @@ class House:
         path.write_bytes(content)
         return path
 
-    def resolve(self, model: ModelSettings) -> Weights:
+    def prepare(self, model: ModelSettings, on_progress: OnProgress, cancel: Cancel) -> Weights:
         path = self.folder / f"{model.model_id}.gguf"
         if not path.exists():
             raise WeightsNotFoundError(f"no weights at {path}")
@@ -69,7 +70,7 @@ class House:
         registry = Registry(
             settings,
             on_event=self.events.append,
-            resolve=self.resolve,
+            prepare=self.prepare,
             worker_command=command,
             deadlines=deadlines,
             verdicts_path=self.verdicts_path,

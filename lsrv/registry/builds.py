@@ -1,0 +1,73 @@
+"""Weights on their way: what an entry's load waits for before it needs a worker.
+
+A load that nobody awaits is cancelled; a download or a quantization goes on, for somebody asked for it and it is paid
+for: the next load finds it done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lsrv.config import ModelSettings
+from lsrv.frontdoor import Weights
+from lsrv.frontdoor.building import BuildProgress, Cancel, OnProgress
+
+Prepare = Callable[[ModelSettings, OnProgress, Cancel], Weights]  # blocks; runs in a thread
+
+
+@dataclass
+class _Build:
+    """One entry's weights being found, fetched or made."""
+
+    cancel: Cancel = field(default_factory=Cancel)
+    watchers: list[OnProgress] = field(default_factory=list[OnProgress])
+    task: asyncio.Task[Weights] | None = None
+
+    def note(self, progress: BuildProgress) -> None:
+        for watcher in self.watchers:
+            watcher(progress)
+
+
+class Builds:
+    """At most one build of an entry at a time; everybody who asks shares it. Lives in one event loop."""
+
+    def __init__(self, prepare: Prepare) -> None:
+        self._prepare = prepare
+        self._running: dict[str, _Build] = {}
+
+    async def get(self, model: ModelSettings, on_progress: OnProgress) -> Weights:
+        """The weights of `model`. Cancelling gives up the wait, not the build. Raises BuildError."""
+        build = self._running.get(model.model_id) or self._start(model)
+        build.watchers.append(on_progress)
+        assert build.task is not None
+        try:
+            return await asyncio.shield(build.task)
+        finally:
+            build.watchers.remove(on_progress)
+
+    async def close(self) -> None:
+        """Give up every build; what was downloaded is kept."""
+        tasks = [build.task for build in self._running.values() if build.task is not None]
+        for build in self._running.values():
+            build.cancel.set()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _start(self, model: ModelSettings) -> _Build:
+        build = self._running[model.model_id] = _Build()
+        loop = asyncio.get_running_loop()
+
+        def on_progress(progress: BuildProgress) -> None:
+            loop.call_soon_threadsafe(build.note, progress)
+
+        build.task = asyncio.create_task(asyncio.to_thread(self._prepare, model, on_progress, build.cancel))
+        build.task.add_done_callback(functools.partial(self._end, model.model_id))
+        return build
+
+    def _end(self, model_id: str, task: asyncio.Task[Weights]) -> None:
+        del self._running[model_id]
+        if not task.cancelled():
+            task.exception()  # nobody may be left to hear of it; whoever asks next looks again
