@@ -35,6 +35,8 @@ class Work:
     max_tokens: int
     n_prompt_words: int = 32
     n_shared_words: int = 0  # words that all prompts begin with
+    shared_seed: int = 7  # of those
+    is_caching: bool = True  # False: the server shall read the whole prompt (cache_prompt)
     is_chat: bool = False
     is_streaming: bool = True
     temperature: float = 0.8
@@ -45,7 +47,7 @@ class Work:
     def bodies(self, model: str) -> list[bytes]:
         """The JSON bodies. `ignore_eos`: every answer has exactly `max_tokens` tokens."""
         rng, models = random.Random(self.seed), self.models or (model,)
-        shared = _prompt(random.Random(7), self.n_shared_words)
+        shared = _prompt(random.Random(self.shared_seed), self.n_shared_words)
         return [
             self._body(models[index % len(models)], shared + _prompt(rng, self.n_prompt_words), index)
             for index in range(self.n_requests)
@@ -63,6 +65,7 @@ class Work:
             "min_p": 0.05,
             "seed": self.seed * 100_000 + index,
             "stream": self.is_streaming,
+            "cache_prompt": self.is_caching,
         }
         fields |= {"messages": [{"role": "user", "content": text}]} if self.is_chat else {"prompt": text}
         if self.is_streaming:

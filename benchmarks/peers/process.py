@@ -45,7 +45,8 @@ class ServerProcess:
         self.start_s = 0.0  # from the start of the process to the first 200 of /health
         self._folder = Path(tempfile.mkdtemp(prefix="lsrv-bench-"))
         self._command = list(make_command(self.port, self._folder))
-        self._environ = {**os.environ, "XDG_STATE_HOME": str(self._folder / "state"), **environ}
+        own = {"XDG_STATE_HOME": str(self._folder / "state"), "LSRV_CACHE": str(self._folder / "cache")}
+        self._environ = {**os.environ, **own, **environ}
         self._start_timeout_s = start_timeout_s
         self._process: subprocess.Popen[bytes] | None = None
 

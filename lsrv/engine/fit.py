@@ -41,11 +41,17 @@ def _fit_generation(params: LoadParams, model: Model) -> LoadParams:
     n_slots = params.n_slots or AUTO_SLOTS
     n_ctx_seq = params.n_ctx_seq or min(model.n_ctx_train, AUTO_CTX_SEQ)
     n_batch = max(params.n_batch, n_slots)  # every slot's next token must fit one batch
+    n_ubatch = params.n_ubatch
+    if model.n_swa > 0:
+        # llama_kv_cache::prepare tries all ubatches of a batch. Where a later one takes cells that left the window, others
+        # are purged that an earlier one still sees, and stay lost (seen: other text). One ubatch is safe.
+        n_batch = n_ubatch = max(n_ubatch, n_slots)
     return msgspec.structs.replace(
         params,
         n_slots=n_slots,
         n_ctx_seq=n_ctx_seq,
         n_batch=n_batch,
+        n_ubatch=n_ubatch,
         cache_ram_bytes=_good_cache_bytes() if params.cache_ram_bytes < 0 else params.cache_ram_bytes,
     )
 

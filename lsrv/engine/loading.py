@@ -29,7 +29,7 @@ from lsrv.protocol.events import LoadStage, ModelInfo
 
 _N_WARMUP_TOKENS = 8  # more than one: the paths for matrices fault apart from those for vectors
 _N_LOG_LINES = 12
-_LEADS_PER_UBATCH = 4  # to wait is one more step for the follower: as long as reading about a quarter of a ubatch
+_LEADS_PER_UBATCH = 8  # to wait is one more step for the follower: on a CPU less than reading an eighth of a ubatch
 
 OnProgress = Callable[[LoadStage, float], None]
 
