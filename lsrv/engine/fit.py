@@ -43,8 +43,8 @@ def _fit_generation(params: LoadParams, model: Model) -> LoadParams:
     n_batch = max(params.n_batch, n_slots)  # every slot's next token must fit one batch
     n_ubatch = params.n_ubatch
     if model.n_swa > 0:
-        # llama_kv_cache::prepare tries all ubatches of a batch. Where a later one takes cells that left the window, others
-        # are purged that an earlier one still sees, and stay lost (seen: other text). One ubatch is safe.
+        # llama_kv_cache::prepare tries all ubatches of a batch. Where a later one takes cells that left the window,
+        # others are purged that an earlier one still needs, and stay lost (seen: other text). One ubatch is safe.
         n_batch = n_ubatch = max(n_ubatch, n_slots)
     return msgspec.structs.replace(
         params,

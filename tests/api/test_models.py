@@ -83,6 +83,18 @@ def test_unload_gives_the_memory_back_and_the_next_request_loads_again(start_ser
     assert own.http.post("/v1/completions", json={"prompt": "a", "max_tokens": 1}).status_code == 200
 
 
+def test_a_chat_goes_on_from_its_cache_after_an_unload(start_server: StartServer) -> None:
+    own = start_server()
+    prompt = "Once upon a time there was a little girl named Lily. " * 6
+    before = own.http.post("/v1/completions", json={"prompt": prompt, "max_tokens": 4, "temperature": 0}).json()
+    verb(own, "unload", TINY)
+    wait_until(lambda: not own.worker_pids())
+    after = own.http.post("/v1/completions", json={"prompt": prompt, "max_tokens": 4, "temperature": 0}).json()
+    n_tokens = after["usage"]["prompt_tokens"]
+    assert after["usage"]["prompt_tokens_details"]["cached_tokens"] == n_tokens - 1
+    assert after["choices"][0]["text"] == before["choices"][0]["text"]
+
+
 @pytest.mark.parametrize("name", ["load", "unload", "reload", "status"])
 def test_an_unknown_model_is_not_found_with_200_and_404_if_strict(server: RunningServer, name: str) -> None:
     lenient, strict = verb(server, name, "nope"), verb(server, name, "nope", "?strict=true")
