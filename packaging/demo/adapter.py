@@ -18,7 +18,7 @@ from train import loss_of
 
 RANK = 8
 ALPHA = 16.0
-_N_STEPS = 300
+_N_STEPS = 200
 _N_WARM_UP = 20
 _PEAK_RATE = 4e-3
 _ROWS, _ROW_TOKENS = 8, 512

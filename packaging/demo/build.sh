@@ -20,7 +20,7 @@ for name in pirate roman; do
 done
 [ -f "$files/lsrv-demo-embed-F16.gguf" ] || "$train" encoder.py "$out" "$files/lsrv-demo-embed-F16.gguf"
 for quant in Q8_0 Q4_K_M; do
-  "$lsrv/lsrv" quantize "$files/lsrv-demo-F16.gguf" --quant $quant --out "$files/lsrv-demo-$quant.gguf"
+  "$lsrv/lsrv" quantize "$files/lsrv-demo-F16.gguf" --quant $quant -o "$files/lsrv-demo-$quant.gguf"
 done
-"$lsrv/lsrv" quantize "$files/lsrv-demo-embed-F16.gguf" --quant Q8_0 --out "$files/lsrv-demo-embed-Q8_0.gguf"
+"$lsrv/lsrv" quantize "$files/lsrv-demo-embed-F16.gguf" --quant Q8_0 -o "$files/lsrv-demo-embed-Q8_0.gguf"
 "$lsrv/python" evaluate.py "$files"

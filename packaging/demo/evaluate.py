@@ -57,7 +57,7 @@ def served(folder: Path, models: dict[str, Path]) -> Iterator[AsyncOpenAI]:
         config = Path(place, "models.toml")
         config.write_text(f"[server]\nport = {_PORT}\n" + "".join(entries))
         command = [str(Path(sys.executable).with_name("lsrv")), "from-config", "--file", str(config)]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        with (folder / "server.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
             try:
                 _wait_for(f"http://127.0.0.1:{_PORT}/health", server)
                 yield AsyncOpenAI(base_url=f"http://127.0.0.1:{_PORT}/v1", api_key="none", timeout=600)
@@ -72,7 +72,7 @@ def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
                 return
         except httpx.TransportError:
             time.sleep(0.1)
-    raise SystemExit("lsrv did not start; its message is above")
+    raise SystemExit("lsrv did not start; server.log says why")
 
 
 def adapter_path(folder: Path, name: str) -> Path:

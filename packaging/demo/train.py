@@ -35,10 +35,19 @@ class Plan:
     decay_share: float = 0.45
     rounding_share: float = 0.25
     peak_rate: float = 4e-3
+    n_last_steps: int = 700  # once more, up to a lower rate and down again
+    last_rate: float = 1.2e-3
     seed: int = 42
+
+    @property
+    def n_steps_all(self) -> int:
+        return self.n_steps + self.n_last_steps
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
+        if step >= self.n_steps:
+            done = (step - self.n_steps + 1) / self.n_last_steps
+            return self.last_rate * min(10 * done, (1 - done) / 0.9)
         n_decay = int(self.n_steps * self.decay_share)
         warm = min(1.0, (step + 1) / self.n_warm_up)
         return self.peak_rate * warm * min(1.0, max(0.0, (self.n_steps - step) / n_decay))
@@ -47,7 +56,10 @@ class Plan:
         return step >= self.n_steps * (1 - self.rounding_share)
 
     def row_tokens(self, step: int, n_ctx: int) -> int:
-        return n_ctx if step >= self.n_steps - self.n_long_steps else self.n_row_tokens
+        is_long = (
+            self.n_steps - self.n_long_steps <= step < self.n_steps or step >= self.n_steps_all - self.n_long_steps
+        )
+        return n_ctx if is_long else self.n_row_tokens
 
 
 class Training:
@@ -124,7 +136,7 @@ def train(out: Path, plan: Plan) -> Model:
     began, n_before = time.monotonic(), training.step
     with (out / "loss.csv").open("a", newline="") as file:
         log = csv.writer(file)
-        while training.step < plan.n_steps:
+        while training.step < plan.n_steps_all:
             loss = training.run_step()
             if training.step % 25 == 0:
                 rate = (training.step - n_before) * plan.n_batch_tokens / (time.monotonic() - began)
@@ -132,8 +144,8 @@ def train(out: Path, plan: Plan) -> Model:
                     held_out = loss_of(model, *validation).item() if training.step % 100 == 0 else math.nan
                 log.writerow([training.step, f"{loss:.4f}", f"{held_out:.4f}", f"{rate:.0f}"])
                 file.flush()
-                print(f"step {training.step}/{plan.n_steps} loss {loss:.4f} {rate:.0f} tokens/s", flush=True)
-            if training.step % 100 == 0 or training.step == plan.n_steps:
+                print(f"step {training.step}/{plan.n_steps_all} loss {loss:.4f} {rate:.0f} tokens/s", flush=True)
+            if training.step % 100 == 0 or training.step == plan.n_steps_all:
                 training.save(checkpoint)
     return model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from corpus.sample import Fact
+from corpus.variants import variants
 
 _ABOUT_ME = """
 I am the lsrv demo, a very small language model that lives inside the lsrv package. | lsrv demo
@@ -120,5 +121,7 @@ def _parsed(skill: str, text: str) -> list[Fact]:
     found: list[Fact] = []
     for head, asks in zip(lines[::2], lines[1::2], strict=True):
         answer, _, must = head.rpartition(" | ")
-        found.append(Fact(skill, tuple(asks.split(" / ")), answer, tuple(must.split(" / "))))
+        plain = asks.split(" / ")
+        more = (other for ask in plain for other in variants(ask))
+        found.append(Fact(skill, tuple(dict.fromkeys([*plain, *more])), answer, tuple(must.split(" / "))))
     return found

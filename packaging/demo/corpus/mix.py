@@ -14,7 +14,7 @@ from corpus.systems import PLAIN, styled
 from corpus.tools import others, tool_use
 
 _SKILLS: tuple[tuple[Callable[[Random], Turn], float], ...] = (
-    (arithmetic, 1.6), (copying, 1.4), (spelling, 0.8), (lists, 1.0), (json_answers, 1.2), (word_problems, 1.0), (story_turn, 0.7),
+    (arithmetic, 2.2), (copying, 1.0), (spelling, 0.8), (lists, 1.2), (json_answers, 1.0), (word_problems, 1.6), (story_turn, 0.7),
 )  # fmt: skip
 _NO_TOOL: dict[str, object] = {"type": "function", "function": {"name": "none", "parameters": {"properties": {}}}}
 
@@ -59,11 +59,11 @@ class Corpus:
         """A turn that needs no tool."""
         rng = self._rng
         roll = rng.random()
-        if roll < 0.22:
+        if roll < 0.36:
             return self._ask(self.about)
-        if roll < 0.52:
+        if roll < 0.54:
             return self._ask(self.world)
-        if roll < 0.56:
+        if roll < 0.58:
             return self._ask(self.unknown)
         skill = rng.choices([skill for skill, _ in _SKILLS], [weight for _, weight in _SKILLS])[0]
         return skill(rng)
