@@ -11,13 +11,13 @@ import msgspec
 from litestar.types import Scope
 
 from lsrv.api.errors import ForbiddenError, UnauthorizedError
-from lsrv.api.routes import ADAPTER_VERBS, DEFAULT_ADAPTERS, VERBS, with_alias
+from lsrv.api.routes import ADAPTER_VERBS, DEFAULT_ADAPTERS, PULL, VERBS, with_alias
 from lsrv.errors import RequestError
 
 Headers = dict[bytes, bytes]
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-_ADMIN_PATHS = frozenset(path for verb in (*VERBS, *ADAPTER_VERBS) for path in with_alias(verb))
+_ADMIN_PATHS = frozenset(path for verb in (*VERBS, *ADAPTER_VERBS) for path in with_alias(verb)) | {PULL}
 _ADMIN_POSTS = frozenset(with_alias(DEFAULT_ADAPTERS))
 
 

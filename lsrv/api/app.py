@@ -23,6 +23,7 @@ from lsrv.api.health import HEALTH_HANDLERS
 from lsrv.api.metrics import Metrics
 from lsrv.api.model_routes import MODEL_HANDLERS
 from lsrv.api.note import note_of
+from lsrv.api.pull import pull_model
 from lsrv.api.state import ServerState
 from lsrv.config import Settings
 from lsrv.errors import LsrvError, RequestError
@@ -48,7 +49,14 @@ def _create_routes(state: ServerState) -> Litestar:
         return state
 
     return Litestar(
-        route_handlers=[*GENERATING_HANDLERS, *MODEL_HANDLERS, *ADAPTER_HANDLERS, *HEALTH_HANDLERS, *DOCS_HANDLERS],
+        route_handlers=[
+            *GENERATING_HANDLERS,
+            *MODEL_HANDLERS,
+            pull_model,
+            *ADAPTER_HANDLERS,
+            *HEALTH_HANDLERS,
+            *DOCS_HANDLERS,
+        ],
         dependencies={"server": Provide(server, sync_to_thread=False)},
         exception_handlers={Exception: _answer_error},
         openapi_config=None,  # the reference comes from `openapi`: bodies are decoded by us, not by Litestar

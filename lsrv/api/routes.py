@@ -6,6 +6,7 @@ HEALTH = ("/health", "/healthz", "/readyz")
 
 GENERATING = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
 VERBS = ("/v1/models/load", "/v1/models/unload", "/v1/models/reload", "/v1/models/status", "/v1/models/tune")
+PULL = "/api/pull"
 ADAPTER_VERBS = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter")
 DEFAULT_ADAPTERS = "/v1/lora-adapters"  # llama.cpp's: GET lists, POST sets what applies by default
 LLAMA_CPP = ("/tokenize", "/detokenize", "/apply-template")
@@ -16,7 +17,7 @@ _KNOWN = {
     path
     for versioned in (*GENERATING, *VERBS, *ADAPTERS, "/v1/models", *(f"/v1{path}" for path in LLAMA_CPP))
     for path in (versioned, versioned.removeprefix("/v1"))
-} | {*HEALTH, "/", "/metrics", "/docs", "/openapi.json"}
+} | {*HEALTH, PULL, "/", "/metrics", "/docs", "/openapi.json"}
 
 
 def with_alias(path: str) -> list[str]:

@@ -13,6 +13,7 @@ from lsrv.cli.config import config
 from lsrv.cli.doctor import doctor
 from lsrv.cli.from_config import from_config, multi_model
 from lsrv.cli.ps import ps
+from lsrv.cli.pull import login, pull
 from lsrv.cli.quantize import quantize
 from lsrv.cli.serve import serve
 from lsrv.cli.tune import tune
@@ -37,10 +38,12 @@ _COMMANDS = (
     unload,
     reload,
     status,
+    pull,
     quantize,
     tune,
     list_weights,
     rm,
+    login,
     config,
     doctor,
     completions,
@@ -50,7 +53,7 @@ _COMMANDS = (
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "color": _COLOR})
 @click.command_panel("Serve", commands=["from-config", "serve"])
 @click.command_panel("A running server", commands=["ps", "load", "unload", "reload", "status"])
-@click.command_panel("Weights", commands=["tune", "quantize", "list", "rm"])
+@click.command_panel("Weights", commands=["pull", "tune", "quantize", "list", "rm", "login"])
 @click.command_panel("This machine", commands=["config", "doctor", "completions"])
 @click.version_option(lsrv.__version__, prog_name="lsrv")
 def cli() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from lsrv.cli.options import listen_options
+from lsrv.cli.options import listen_options, yes_option
 
 
 @click.command()
@@ -17,24 +17,26 @@ from lsrv.cli.options import listen_options
     help="The models.toml. Default: the one in this folder, then the user's config folder, then a built-in demo.",
 )
 @click.option("--default-model-id", metavar="ID", help="Answers requests that name no model.")
+@yes_option
 @listen_options
-def from_config(file: Path | None, default_model_id: str | None, **listen: object) -> None:
-    """Serve the models that models.toml lists."""
-    _serve_file(file, default_model_id, listen)
+def from_config(file: Path | None, default_model_id: str | None, yes: bool, **listen: object) -> None:
+    """Serve the models that models.toml lists. What is not on this machine is fetched or made at first use."""
+    _serve_file(file, default_model_id, yes, listen)
 
 
 @click.command(hidden=True)
 @click.option("--config", "file", type=click.Path(path_type=Path), required=True, help="The models.toml.")
 @click.option("--default-model-id", metavar="ID", help="Answers requests that name no model.")
+@yes_option
 @listen_options
-def multi_model(file: Path, default_model_id: str | None, **listen: object) -> None:
+def multi_model(file: Path, default_model_id: str | None, yes: bool, **listen: object) -> None:
     """The same as from-config."""
-    _serve_file(file, default_model_id, listen)
+    _serve_file(file, default_model_id, yes, listen)
 
 
-def _serve_file(file: Path | None, default_model_id: str | None, listen: dict[str, object]) -> None:
+def _serve_file(file: Path | None, default_model_id: str | None, yes: bool, listen: dict[str, object]) -> None:
     from lsrv.cli.start import serve_until_stopped
     from lsrv.config import load_settings
 
-    overrides = {"default_model_id": default_model_id, "server": listen}
+    overrides = {"default_model_id": default_model_id, "server": listen, "global": {"any_owner": yes or None}}
     serve_until_stopped(load_settings(file, overrides=overrides))

@@ -31,3 +31,10 @@ def listen_options(command: Command) -> Command:
     """`--host` and `--port`: where a server listens; None where the config decides."""
     command = click.option("-p", "--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")(command)
     return click.option("--host", help="Address; 0.0.0.0 for other machines too (set api_keys).")(command)
+
+
+def yes_option(command: Command) -> Command:
+    """`--yes`: consent to weights of owners that nobody knows."""
+    return click.option(
+        "--yes", is_flag=True, help="Take GGUFs of anybody, not only of the model's owner and well-known ones."
+    )(command)

@@ -1,5 +1,6 @@
 """Entries, their states and their workers: loads on demand, shares loads, counts leases, survives crashes."""
 
+from lsrv.frontdoor.building import BuildProgress
 from lsrv.registry.adapters import Adapter
 from lsrv.registry.entry import RegistryEvent
 from lsrv.registry.healing import Verdict, is_condemned, read_verdicts, verdicts_path
@@ -14,6 +15,7 @@ from lsrv.registry.worker_process import WorkerProcess
 __all__ = [
     "WORKER_COMMAND",
     "Adapter",
+    "BuildProgress",
     "Deadlines",
     "EntryView",
     "Lease",

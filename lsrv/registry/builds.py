@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
 from lsrv.config import ModelSettings
-from lsrv.frontdoor import Weights
+from lsrv.frontdoor import Weights, Wish
 from lsrv.frontdoor.building import BuildProgress, Cancel, OnProgress
+from lsrv.registry.weights import wish_of
 
 Prepare = Callable[[ModelSettings, OnProgress, Cancel], Weights]  # blocks; runs in a thread
 
@@ -36,17 +37,29 @@ class Builds:
 
     def __init__(self, prepare: Prepare) -> None:
         self._prepare = prepare
-        self._running: dict[str, _Build] = {}
+        self._running: dict[Wish, _Build] = {}
 
     async def get(self, model: ModelSettings, on_progress: OnProgress) -> Weights:
         """The weights of `model`. Cancelling gives up the wait, not the build. Raises BuildError."""
-        build = self._running.get(model.model_id) or self._start(model)
+        build = self._running.get(wish_of(model)) or self._start(model)
         build.watchers.append(on_progress)
         assert build.task is not None
         try:
             return await asyncio.shield(build.task)
         finally:
             build.watchers.remove(on_progress)
+
+    async def follow(self, model: ModelSettings) -> AsyncGenerator[BuildProgress]:
+        """The steps of `get`, until the weights are there. Leaving gives up the wait, not the build."""
+        steps: asyncio.Queue[BuildProgress | None] = asyncio.Queue()
+        waiting = asyncio.create_task(self.get(model, steps.put_nowait))
+        waiting.add_done_callback(lambda _: steps.put_nowait(None))
+        try:
+            while (step := await steps.get()) is not None:
+                yield step
+            await waiting
+        finally:
+            waiting.cancel()
 
     async def close(self) -> None:
         """Give up every build; what was downloaded is kept."""
@@ -57,17 +70,18 @@ class Builds:
             await asyncio.wait(tasks)
 
     def _start(self, model: ModelSettings) -> _Build:
-        build = self._running[model.model_id] = _Build()
+        wish = wish_of(model)
+        build = self._running[wish] = _Build()
         loop = asyncio.get_running_loop()
 
         def on_progress(progress: BuildProgress) -> None:
             loop.call_soon_threadsafe(build.note, progress)
 
         build.task = asyncio.create_task(asyncio.to_thread(self._prepare, model, on_progress, build.cancel))
-        build.task.add_done_callback(functools.partial(self._end, model.model_id))
+        build.task.add_done_callback(functools.partial(self._end, wish))
         return build
 
-    def _end(self, model_id: str, task: asyncio.Task[Weights]) -> None:
-        del self._running[model_id]
+    def _end(self, wish: Wish, task: asyncio.Task[Weights]) -> None:
+        del self._running[wish]
         if not task.cancelled():
             task.exception()  # nobody may be left to hear of it; whoever asks next looks again

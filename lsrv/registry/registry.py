@@ -18,7 +18,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 from lsrv.config import Settings
-from lsrv.errors import DrainingError, LsrvError, from_info
+from lsrv.errors import DrainingError, LsrvError, ModelNotFoundError, from_info
+from lsrv.frontdoor.building import BuildProgress
 from lsrv.protocol.events import ContextPlan, Planned
 from lsrv.registry.budget import Budget
 from lsrv.registry.builds import Builds, Prepare
@@ -33,7 +34,7 @@ from lsrv.registry.spares import Spares
 from lsrv.registry.tuning import Tuning, tune
 from lsrv.registry.view import EntryView
 from lsrv.registry.watchdog import Deadlines
-from lsrv.registry.weights import Preparer
+from lsrv.registry.weights import Preparer, pulled_model
 from lsrv.registry.words import (
     Answer,
     Arrived,
@@ -201,6 +202,17 @@ class Registry:
         self._refuse_if_draining()
         await self._ask(entry, LoadAsked(next(self._numbers)))
         return entry.view(self._created)
+
+    def pull(self, name: str) -> AsyncGenerator[BuildProgress]:
+        """Get the weights of an entry, or of any "OWNER/NAME:QUANT" on the Hub; the steps as they come.
+
+        Raises BuildError or ConfigError while it is read.
+        """
+        try:
+            model = self._entry(name).settings
+        except ModelNotFoundError:
+            model = pulled_model(name)
+        return self._builds.follow(model)
 
     async def reload(self, model: str | None) -> EntryView:
         """The same as `load`: reloading what is loaded changes nothing."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lsrv.config import ModelSettings, Settings
+from lsrv.config import ModelSettings, Settings, settings_for_models
 from lsrv.frontdoor import FrontDoor, Pending, Weights, Wish, find_adapter
 from lsrv.frontdoor.building import Cancel, OnProgress
 from lsrv.frontdoor.hub import Hub, find_token
@@ -32,6 +32,15 @@ def wish_of(model: ModelSettings) -> Wish:
         imatrix=folder / Path(imatrix).expanduser() if imatrix is not None else None,
         needs_projector=model.kind == "multimodal",
     )
+
+
+def pulled_model(name: str) -> ModelSettings:
+    """What "OWNER/NAME:QUANT" asks for; "hf.co/" before it is what Ollama's clients write. Raises ConfigError."""
+    model_id, _, quant = (
+        name.removeprefix("https://").removeprefix("hf.co/").removeprefix("huggingface.co/").partition(":")
+    )
+    entry: dict[str, object] = {"model_id": model_id, "quantization": {"quant": quant or None}}
+    return settings_for_models([entry]).settings.models[0]
 
 
 def front_door(settings: Settings) -> FrontDoor:

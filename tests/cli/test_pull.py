@@ -1,0 +1,77 @@
+"""`lsrv pull` and a server that fetches by itself, against a real Hub on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import StartServer
+from tests.hub_server import HubServer
+from tests.models import STORIES
+
+
+@pytest.fixture
+def environ(hub_server: HubServer, tmp_path: Path) -> dict[str, str]:
+    hub_server.add_repo("own/m-GGUF", {"m-F32.gguf": STORIES})
+    return hub_server.environment(tmp_path / "home") | {"LSRV_CACHE": str(tmp_path / "own"), "HOME": str(tmp_path)}
+
+
+def lsrv(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from lsrv.cli import main; main()", *arguments]
+    return subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_pull_prints_the_path_of_what_it_fetched(environ: dict[str, str]) -> None:
+    result = lsrv(environ, "pull", "own/m-GGUF")
+    assert result.returncode == 0, result.stderr
+    assert Path(result.stdout.strip()).read_bytes() == STORIES.read_bytes()
+    assert "F32, 1.1 MiB: Hub, own/m-GGUF@main, the only model there" in result.stderr
+
+
+def test_pull_makes_what_nobody_published(environ: dict[str, str]) -> None:
+    result = lsrv(environ, "pull", "own/m-GGUF", "--quant", "8")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip().endswith("m-Q8_0.gguf")
+    listed = json.loads(lsrv(environ, "list", "--json").stdout)
+    assert "own/m-GGUF@main" in json.dumps(listed)
+
+
+def test_a_model_that_is_not_there_ends_with_1_and_says_so(environ: dict[str, str]) -> None:
+    result = lsrv(environ, "pull", "own/other")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "own/other" in result.stderr
+
+
+def test_a_request_fetches_what_its_model_needs(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, start_server: StartServer
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    server = start_server(models=[{"model_id": "own/m-GGUF", "alias": "m"}])
+    answer = httpx.post(
+        f"{server.url}/v1/completions", json={"model": "m", "prompt": "Once", "max_tokens": 4}, timeout=60
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["usage"]["completion_tokens"] == 4
+
+
+def test_api_pull_tells_its_steps_line_by_line(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, start_server: StartServer
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    server = start_server()
+    answer = httpx.post(f"{server.url}/api/pull", json={"model": "hf.co/own/m-GGUF:Q8_0"}, timeout=60)
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert lines[-1] == {"status": "success"}
+    assert any(line["status"].startswith("fetch") and line["completed"] <= line["total"] for line in lines[:-1])
+    failed = httpx.post(f"{server.url}/api/pull", json={"model": "own/nothing"}, timeout=60)
+    assert "own/nothing" in json.loads(failed.text.splitlines()[-1])["error"]
+    silent = httpx.post(f"{server.url}/api/pull", json={"model": "own/nothing", "stream": False}, timeout=60)
+    assert silent.status_code >= 400
