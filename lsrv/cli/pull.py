@@ -47,6 +47,11 @@ def login(token: str | None) -> None:
     """Keep a Hugging Face token for models that need one. It is checked first, and lies where other tools look, too."""
     from lsrv.frontdoor.hub import log_in
 
-    if token is None:
-        token = str(click.prompt("Token", hide_input=True)) if sys.stdin.isatty() else sys.stdin.readline()
-    click.echo(f"kept in {log_in(token.strip())}")
+    text = token or _asked()
+    click.echo(f"kept in {log_in(text.strip())}")
+
+
+def _asked() -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt("Token", hide_input=True))
+    return sys.stdin.readline()

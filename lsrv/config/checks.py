@@ -34,6 +34,7 @@ def _no_models(layer: Layer) -> Iterator[Problem]:
 
 
 def _taken_names(layer: Layer) -> Iterator[Problem]:
+    """Names of two entries. A model_id may stand in several, each with its own quant: the later go by their alias."""
     owners: dict[str, KeyPath] = {}
     for index, model in enumerate(layer.models()):
         path: KeyPath = ("models", index)
@@ -42,9 +43,15 @@ def _taken_names(layer: Layer) -> Iterator[Problem]:
             if name not in owners:
                 owners[name] = key
                 continue
+            if key[-1] == "model_id" and len(names_of(model)) > 1:
+                continue
             first = owners[name]
             where = "the same entry" if first[:2] == path else f"{key_text(layer, first)} ({layer.place(first)})"
-            yield problem(layer, key, f'"{name}" is taken by {where}; choose another name')
+            yield problem(layer, key, f'"{name}" is taken by {where}; choose another name{_hint(key)}')
+
+
+def _hint(key: KeyPath) -> str:
+    return ", or give this entry an alias" if key[-1] == "model_id" else ""
 
 
 def _taken_adapter_names(layer: Layer) -> Iterator[Problem]:

@@ -226,7 +226,7 @@ def _resolved(settings: Settings, layer: Layer) -> Settings:
             placed = placed.model_copy(update={"adapters": tuple(each.placed_in(folder) for each in model.adapters)})
         if "keep_alive_s" not in model.model_fields_set:
             placed = placed.model_copy(update={"keep_alive_s": settings.server.keep_alive_s})
-        models.append(placed)
+        models.append(placed.named_apart() if placed.model_id in {each.model_id for each in models} else placed)
     return settings.model_copy(update={"models": tuple(models)})
 
 

@@ -283,6 +283,7 @@ class ModelSettings(Table):
     upstream: UpstreamSettings | None = None
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
+    _weights_id: str | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -308,6 +309,17 @@ class ModelSettings(Table):
     def folder(self) -> Path:
         """Where a relative path in `model_id` starts: beside the file that names it; a flag's: the current folder."""
         return self._folder
+
+    @property
+    def weights_id(self) -> str:
+        """What the weights are called: the model_id as it was written."""
+        return self._weights_id or self.model_id
+
+    def named_apart(self) -> ModelSettings:
+        """The same entry under its alias, for another one has its model_id already."""
+        apart = self.model_copy(update={"model_id": self.alias[0], "alias": self.alias[1:]})
+        apart._weights_id = self.weights_id
+        return apart
 
     def placed_in(self, folder: Path) -> ModelSettings:
         """The same entry, written in `folder`."""

@@ -82,7 +82,7 @@ async def tune(
     their row and say why. Raises WeightsNotFoundError or FetchError if nothing is found.
     """
     hub = Hub(find_token(settings.global_.token_source), settings.global_.offline)
-    offers = await asyncio.to_thread(find_offers, model.model_id, hub, folder=model.folder, revision=model.revision)
+    offers = await asyncio.to_thread(find_offers, model.weights_id, hub, folder=model.folder, revision=model.revision)
     budget = Budget(settings.server)
     limit = budget.limit(taken.get(RAM, 0))
     rows: list[TunedWeights] = []

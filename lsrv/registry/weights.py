@@ -23,7 +23,7 @@ def wish_of(model: ModelSettings) -> Wish:
     quantization, folder = model.quantization, model.folder
     imatrix = quantization.imatrix
     return Wish(
-        model_id=model.model_id,
+        model_id=model.weights_id,
         quant=quantization.quant,
         isq=quantization.isq,
         quantized_file=model.format.quantized_file,

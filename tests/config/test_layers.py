@@ -216,3 +216,9 @@ def test_adapters_lie_beside_the_file_that_names_them(tmp_path):
     settings = load_settings(tmp_path / "a" / "models.toml", environ={}).settings
     assert settings.models[0].adapters[0].folder == tmp_path / "a"
     assert settings.server.adapter_folder == str(tmp_path / "a" / "hot")
+
+
+def test_one_model_may_stand_in_several_entries_each_with_its_quant(load):
+    entry = "[[models]]\nmodel_id = 'o/m'\nalias = '{0}'\nquantization = {{ quant = '{1}' }}\n"
+    models = load(entry.format("small", "4") + entry.format("good", "8")).settings.models
+    assert [(model.names, model.weights_id) for model in models] == [(("o/m", "small"), "o/m"), (("good",), "o/m")]
