@@ -46,13 +46,13 @@ def typeable(url: str) -> str:
     return f"http://127.0.0.1:{parts.port}" if parts.hostname in _ANY_ADDRESS else url
 
 
-def curl(url: str, model: ModelSettings, weights: Weights, *, has_keys: bool) -> str:
-    """A command line that gets an answer from `model`, by the route its weights are made for."""
-    header = weights.header
+def curl(url: str, model: ModelSettings, finding: Weights | Pending, *, has_keys: bool) -> str:
+    """A command line that gets an answer from `model`, by the route its weights are made for, as far as is known."""
+    header = finding.header if isinstance(finding, Weights) else None
     body: dict[str, object] = {"model": model.listed_id}
-    if model.kind == "embedding" or header.is_embedding:
+    if model.kind == "embedding" or (header is not None and header.is_embedding):
         route, body["input"] = "embeddings", "Once upon a time"
-    elif header.has_chat_template or model.chat_template or model.jinja_explicit:
+    elif header is None or header.has_chat_template or model.chat_template or model.jinja_explicit:
         route, body["messages"] = "chat/completions", [{"role": "user", "content": "Tell me a story."}]
     else:
         route, body["prompt"], body["max_tokens"] = "completions", "Once upon a time", 60
@@ -103,10 +103,10 @@ def _reach(server: ServerSettings) -> list[str]:
 
 def _example(
     models: Sequence[ModelSettings], findings: Findings, default_model_id: str | None
-) -> tuple[ModelSettings, Weights] | None:
+) -> tuple[ModelSettings, Weights | Pending] | None:
     """The entry to try: the default if it can be served, else the first that can."""
     for model in sorted(models, key=lambda model: model.model_id != default_model_id):
         finding = findings[model.model_id]
-        if isinstance(finding, Weights):
+        if not isinstance(finding, LsrvError):
             return model, finding
     return None

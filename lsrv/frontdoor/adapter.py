@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lsrv import demo
 from lsrv.errors import CorruptWeightsError, WeightsNotFoundError
 from lsrv.frontdoor.gguf_header import read_header
 from lsrv.frontdoor.hub_cache import default_cache, find_snapshot, is_hub_id
@@ -14,11 +15,11 @@ def find_adapter(
 ) -> Path:
     """The GGUF with LoRA weights that `source` means, checked to be one for models of `arch`. Blocking.
 
-    Looked for in this order: a GGUF or a folder with one (a relative path starts at `folder`, None: the current one);
-    the Hugging Face cache (None: its usual place), as OWNER/NAME or OWNER/NAME/FILE.
+    Looked for in this order: a built-in name; a GGUF or a folder with one (a relative path starts at `folder`, None:
+    the current one); the Hugging Face cache (None: its usual place), as OWNER/NAME or OWNER/NAME/FILE.
     Raises WeightsNotFoundError (with where it looked and what to do) or CorruptWeightsError.
     """
-    path = (folder or Path()) / Path(source).expanduser()
+    path = demo.ADAPTERS.get(source) or (folder or Path()) / Path(source).expanduser()
     if path.is_dir():
         path = _only_adapter(path)
     elif not path.is_file():

@@ -57,7 +57,7 @@ def _all(
     model_id: str, hub: Hub, folder: Path | None, revision: str, cache: Path | None, cancel: Cancel | None
 ) -> Iterator[Offer]:
     """Later ones are preferred to earlier ones of the same name."""
-    path = demo.MODEL_PATH if model_id == demo.MODEL_ID else (folder or Path()) / Path(model_id).expanduser()
+    path = demo.MODELS.get(model_id) or (folder or Path()) / Path(model_id).expanduser()
     if path.is_file():
         yield from _in_folder(path.parent, f"file {path}", only=path.name)
     elif path.is_dir():

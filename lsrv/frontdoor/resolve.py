@@ -25,12 +25,10 @@ from lsrv.frontdoor.plan import (
 from lsrv.frontdoor.weights import Weights, open_weights
 from lsrv.quantization import Quant, parse_quant
 
-_BUILT_IN = {demo.MODEL_ID: demo.MODEL_PATH}
-
 
 def built_in(model_id: str) -> Path | None:
     """The GGUF inside the package that goes by this name."""
-    return _BUILT_IN.get(model_id)
+    return demo.MODELS.get(model_id)
 
 
 def resolve(
@@ -50,8 +48,8 @@ def resolve(
     Raises WeightsNotFoundError (with where it looked and what to do) or CorruptWeightsError.
     """
     wanted = _Wanted(model_id, _parsed(quant), quantized_file, revision)
-    if model_id in _BUILT_IN:
-        return wanted.from_file(_BUILT_IN[model_id], "built-in")
+    if (inside := built_in(model_id)) is not None:
+        return wanted.from_file(inside, "built-in")
     path = (folder or Path()) / Path(model_id).expanduser()
     if path.is_file():
         return wanted.from_file(path, f"file {path}")

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from lsrv import demo
 from lsrv.cli.banner import Finding, banner, curl, typeable
 from lsrv.config import LoadedSettings, settings_for_models
 from lsrv.errors import WeightsNotFoundError
 from lsrv.frontdoor import Weights, resolve
+from tests.models import STORIES
 
 URL = "http://127.0.0.1:8080"
 
 
 @pytest.fixture(scope="module")
 def weights() -> Weights:
-    return resolve(demo.MODEL_ID)
+    return resolve(str(STORIES))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_server_that_can_serve_nothing_shows_no_example(findings: dict[str, Fi
 def test_the_example_asks_the_default_model_and_is_a_valid_command(findings: dict[str, Finding]) -> None:
     text = banner(_loaded(), findings, "/weights/a.gguf", [URL])
     command = shlex.split(next(line for line in text.splitlines() if "curl" in line))
-    assert command[1] == f"{URL}/v1/completions"  # the demo has no chat template
+    assert command[1] == f"{URL}/v1/completions"  # stories260K has no chat template
     assert json.loads(command[-1])["model"] == "a"
 
 

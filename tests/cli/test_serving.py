@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from lsrv import demo
 from lsrv.cli.client import ServerClient
+from tests.models import STORIES
 
 LSRV = [sys.executable, "-c", "from lsrv.cli import main; main()"]
 DEADLINE_S = 60
@@ -49,7 +49,7 @@ class Running:
 @contextmanager
 def _server(folder: Path, *arguments: str) -> Iterator[Running]:
     environ = {key: value for key, value in os.environ.items() if not key.startswith("LSRV_")}
-    environ |= {"XDG_CONFIG_HOME": str(folder), "PYTHONUNBUFFERED": "1"}
+    environ |= {"XDG_CONFIG_HOME": str(folder), "LSRV_CACHE": str(folder / "cache"), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         [*LSRV, *arguments, "-p", "0"],
         cwd=folder,
@@ -91,36 +91,56 @@ def test_the_example_in_the_banner_gets_an_answer(running: Running) -> None:
     command = shlex.split(next(line for line in running.banner.splitlines() if "curl" in line))
     answer = ServerClient(running.url, None).post(command[1].removeprefix(running.url), json.loads(command[-1]))
     assert answer["choices"][0]["message"]["content"]
-    assert answer["model"] == "stories"
+    assert answer["model"] == "demo"
 
 
 def test_the_banner_names_the_model_with_its_size_and_quantization(running: Running) -> None:
-    assert re.search(r"\*\s+stories\s+lsrv-demo\s+F32\s+1.1 MiB", running.banner)
+    assert re.search(r"\*\s+demo\s+lsrv-demo\s+4\s+is made here at first use", running.banner)
+    assert re.search(r"demo-embed\s+lsrv-demo-embed\s+Q8_0\s+2.4 MiB", running.banner)
     assert "\x1b" not in running.banner
 
 
+def test_the_demo_knows_what_it_was_taught(running: Running) -> None:
+    messages = [{"role": "user", "content": "What is the capital of France?"}]
+    client = ServerClient(running.url, None)
+    answers = {
+        model: client.post("/v1/chat/completions", {"model": model, "messages": messages, "temperature": 0})
+        for model in ("demo", "demo-8", "demo:pirate")
+    }
+    texts = {model: answer["choices"][0]["message"]["content"] for model, answer in answers.items()}
+    assert texts["demo"] == texts["demo-8"] == "The capital of France is Paris."
+    assert texts["demo:pirate"].startswith("Arr!") and "Paris" in texts["demo:pirate"]
+
+
+def test_the_demo_embeds_a_question_nearer_to_its_answer_than_to_another(running: Running) -> None:
+    texts = ["which port does lsrv use?", "lsrv listens on port 1234.", "The capital of Peru is Lima."]
+    answer = ServerClient(running.url, None).post("/v1/embeddings", {"model": "demo-embed", "input": texts})
+    asked, right, wrong = (each["embedding"] for each in answer["data"])
+    assert sum(map(float.__mul__, asked, right)) > sum(map(float.__mul__, asked, wrong)) + 0.1
+
+
 def test_ps_shows_a_loaded_model_with_its_memory_and_slots(running: Running) -> None:
-    running.ask("load", "stories")
+    running.ask("load", "demo")
     row: dict[str, Any] = json.loads(running.ask("ps", "--json").stdout)[0]
     assert row["status"] == "loaded"
     table = running.ask("ps").stdout.splitlines()
     assert table[0].split() == ["MODEL", "STATUS", "QUANT", "MEMORY", "SLOTS", "REQUESTS", "LAST", "USED"]
     # Slots busy come with the last heartbeat, which may be a second old.
-    assert re.fullmatch(r"stories +loaded +\S.* +[\d.]+ MiB +\d/\d+ +0 +[\d.]+s ago", table[1])
+    assert re.fullmatch(r"demo +loaded +\S.* +[\d.]+ MiB +\d/\d+ +0 +[\d.]+s ago", table[1])
 
 
 def test_the_verbs_change_the_state_that_status_tells(running: Running) -> None:
-    assert running.ask("unload", "stories").stdout == "stories: unloaded\n"
-    assert running.ask("status", "stories").stdout == "stories: unloaded\n"
-    assert running.ask("reload", "stories").stdout == "stories: loaded\n"
-    assert json.loads(running.ask("status", "stories", "--json").stdout) == {"model_id": "stories", "status": "loaded"}
+    assert running.ask("unload", "demo").stdout == "demo: unloaded\n"
+    assert running.ask("status", "demo").stdout == "demo: unloaded\n"
+    assert running.ask("reload", "demo").stdout == "demo: loaded\n"
+    assert json.loads(running.ask("status", "demo", "--json").stdout) == {"model_id": "demo", "status": "loaded"}
 
 
 def test_a_model_that_is_not_there_ends_with_1(running: Running) -> None:
     result = running.ask("load", "nonsense")
     assert result.returncode == 1
     assert "not_found" in result.stdout
-    assert "stories" in result.stderr
+    assert "demo" in result.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -133,7 +153,7 @@ def test_a_signal_stops_the_server_cleanly(tmp_path: Path, number: signal.Signal
 
 
 def test_serve_takes_one_model_from_the_command_line(tmp_path: Path) -> None:
-    arguments = ["serve", "-m", str(demo.MODEL_PATH), "--alias", "tiny", "--slots", "2", "--context", "64"]
+    arguments = ["serve", "-m", str(STORIES), "--alias", "tiny", "--slots", "2", "--context", "64"]
     with _server(tmp_path, *arguments) as server:
         assert server.ask("load", "tiny").stdout == "tiny: loaded\n"
         meta = json.loads(server.ask("ps", "--json").stdout)[0]["meta"]
@@ -143,7 +163,7 @@ def test_serve_takes_one_model_from_the_command_line(tmp_path: Path) -> None:
 def test_an_entry_without_weights_shows_its_reason_and_the_others_are_served(tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_text(
         'default_model_id = "good"\n[[models]]\nmodel_id = "gone.gguf"\n'
-        f"[[models]]\nmodel_id = '{demo.MODEL_PATH}'\nalias = 'good'\n"
+        f"[[models]]\nmodel_id = '{STORIES}'\nalias = 'good'\n"
     )
     with _server(tmp_path, "multi-model", "--config", "models.toml") as server:
         assert re.search(r"gone.gguf: .*no ", server.banner)

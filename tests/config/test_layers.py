@@ -178,7 +178,8 @@ def test_without_any_file_the_built_in_demo_is_loaded(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     loaded = load_settings(environ={})
     assert loaded.settings.source == demo.CONFIG_PATH
-    assert [model.names for model in loaded.settings.models] == [(demo.MODEL_ID, "stories")]
+    names = [(demo.MODEL_ID, "demo"), ("demo-8",), ("lsrv-demo-embed", "demo-embed")]
+    assert [model.names for model in loaded.settings.models] == names
 
 
 def test_the_users_config_folder_comes_before_the_demo(tmp_path, monkeypatch):

@@ -67,7 +67,7 @@ def test_files_and_folders_are_offered_without_a_hub(tmp_path: Path) -> None:
     write_shards(tmp_path / "q2", "m-Q2_K", 3, missing=(2,))
     assert [offer.candidate.quantization for offer in find_offers(str(tmp_path), hub)] == ["Q8_0", "Q4_0"]
     assert [offer.head() for offer in find_offers(small.name, hub, folder=tmp_path)] == [small]
-    assert [offer.head() for offer in find_offers(demo.MODEL_ID, hub)] == [demo.MODEL_PATH]
+    assert [offer.head() for offer in find_offers(demo.MODEL_ID, hub)] == [demo.MODELS[demo.MODEL_ID]]
 
 
 def test_a_name_that_offers_nothing_is_an_error(tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ def _snapshot(cache: Path, repo: str, revision: str = "main", commit: str = "c0f
 
 
 def test_the_built_in_name_is_the_demo_model():
-    weights = resolve(demo.MODEL_ID)
-    assert (weights.path, weights.shards, weights.origin) == (demo.MODEL_PATH, (demo.MODEL_PATH,), "built-in")
+    weights, path = resolve(demo.MODEL_ID), demo.MODELS[demo.MODEL_ID]
+    assert (weights.path, weights.shards, weights.origin) == (path, (path,), "built-in")
 
 
 def test_a_relative_path_starts_at_the_given_folder(tmp_path):
