@@ -96,7 +96,7 @@ def test_the_example_in_the_banner_gets_an_answer(running: Running) -> None:
 
 def test_the_banner_names_the_model_with_its_size_and_quantization(running: Running) -> None:
     assert re.search(r"\*\s+demo\s+lsrv-demo\s+\S+", running.banner)
-    assert re.search(r"demo-8\s+8\s+is made here at first use", running.banner)
+    assert re.search(r"demo-8\s+-\s+8\s+-\s+is made here at first use", running.banner)
     assert re.search(r"demo-embed\s+lsrv-demo-embed\s+Q8_0\s+2.4 MiB", running.banner)
     assert "\x1b" not in running.banner
 
