@@ -111,7 +111,7 @@ class QuantizationSettings(Table):
         default=None, description='A width ("4"), a name ("Q5_K_M") or "auto" (what fits); without it full precision.'
     )
     isq: Annotated[str, AfterValidator(checked(_isq_problem))] | None = Field(
-        default=None, description='Quantize here to this width or name, although there may be a ready file.'
+        default=None, description="Quantize here to this width or name, although there may be a ready file."
     )
     imatrix: str | None = Field(
         default=None, description="Importance matrix for quantizing here; one that lies beside the source is found."

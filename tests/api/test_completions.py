@@ -70,9 +70,7 @@ def test_logprobs_come_in_the_legacy_shape(server: RunningServer) -> None:
     assert logprobs["text_offset"][1] == len(logprobs["tokens"][0])
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("suffix", "end"), ("best_of", 2), ("grammar", "x")]
-)
+@pytest.mark.parametrize(("field", "value"), [("suffix", "end"), ("best_of", 2), ("grammar", "x")])
 def test_what_a_later_version_brings_is_refused_by_name(server: RunningServer, field: str, value: object) -> None:
     answer = post(server, **{field: value})
     assert answer.status_code == 400

@@ -33,9 +33,7 @@ def test_masked_tokens_do_not_crowd_out_the_rest() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"top_k": 5}, {"min_p": 0.2}, {"typical_p": 0.7}, {"xtc_probability": 0.5}])
-def test_a_chain_chooses_from_the_likeliest_as_from_all(
-    stories: LoadedModel, options: dict[str, float]
-) -> None:
+def test_a_chain_chooses_from_the_likeliest_as_from_all(stories: LoadedModel, options: dict[str, float]) -> None:
     rng = np.random.default_rng(5)
     candidates = Candidates(N_VOCAB)
     values = SamplingValues(seed=11, **options)

@@ -131,7 +131,7 @@ def test_a_file_with_holes_for_tensors_is_planned_like_the_whole(backend: Backen
 
 
 def test_a_context_beyond_all_machines_is_refused_before_it_costs_memory(backend: Backend) -> None:
-    with pytest.raises(LoadFailedError, match="64 x 16777216 tokens.*lower context_length"):
+    with pytest.raises(LoadFailedError, match=r"64 x 16777216 tokens.*lower context_length"):
         plan_memory(backend, params(n_slots=64), [1 << 24])
 
 
