@@ -17,7 +17,7 @@ from lsrv.units import parse_size
 RAM = "CPU"
 WORKER_BYTES = 40 * 1024 * 1024  # what a worker takes beside the model: interpreter, llama.cpp, vocabulary
 _PLACES = "models"
-_RESERVE_BYTES = 512 * 1024 * 1024  # of RAM, for this process and everybody else: never promised to models
+_RESERVE_BYTES = 512 * 1024 * 1024  # of RAM, for this process and everybody else; a tenth of small machines
 
 
 def anonymous_bytes(pid: int) -> int:
@@ -48,7 +48,7 @@ class Budget:
         Whatever the settings say, no more than other programs leave: a budget that they have eaten is none.
         """
         total, available = self._read()
-        left = max(0, available + taken_bytes - _RESERVE_BYTES)
+        left = max(0, available + taken_bytes - min(_RESERVE_BYTES, total // 10))
         limits = {RAM: min(left, _share(self._server.memory_budget, total))}
         for name, n_bytes in self._gpu_bytes.items():
             limits[name] = min(n_bytes, _share(self._server.gpu_budget.get(name, "auto"), n_bytes))

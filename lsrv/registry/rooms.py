@@ -166,7 +166,8 @@ class Rooms:
         model_id = self._entries[refusal.model_id].settings.listed_id
         return NotEnoughMemoryError(
             f"model '{model_id}' needs {shown(refusal.needed)}, and there is {shown(refusal.available)} beside pinned "
-            "models: lower its context_length or slots, choose a smaller quant, unpin a model, or raise memory_budget",
+            "models: lower its context_length or slots, choose a smaller quant, unpin a model, end other programs, or "
+            "raise memory_budget",
             needed_bytes=sum(refusal.needed.values()),
             available_bytes=sum(refusal.available.get(device, 0) for device in refusal.needed),
         )

@@ -1,0 +1,44 @@
+"""How much memory there is for models, by the settings and by what the machine says."""
+
+from __future__ import annotations
+
+import pytest
+
+from lsrv.config import ServerSettings
+from lsrv.protocol.events import DeviceMemory
+from lsrv.registry.budget import WORKER_BYTES, Budget, shown
+
+GIB = 1024**3
+
+
+def limit(total: float, available: float, taken: float = 0, **server: object) -> float:
+    budget = Budget(ServerSettings(**server), lambda: (int(total * GIB), int(available * GIB)))  # type: ignore[arg-type]
+    return budget.limit(int(taken * GIB))["CPU"] / GIB
+
+
+def test_auto_is_what_other_programs_leave_less_a_reserve() -> None:
+    assert limit(16, 10) == 9.5
+    assert limit(16, 6, taken=4) == 9.5, "what our own workers hold is ours to give again"
+    assert limit(1, 0.6) == pytest.approx(0.5), "a small machine keeps a tenth"
+    assert limit(16, 0.1) == 0
+
+
+@pytest.mark.parametrize(("budget", "expected"), [("4GiB", 4), ("25%", 4), ("12GiB", 9.5), ("100%", 9.5)])
+def test_a_setting_is_an_upper_bound_and_never_more_than_there_is(budget: str, expected: float) -> None:
+    assert limit(16, 10, memory_budget=budget) == expected
+
+
+def test_a_gpu_counts_with_what_is_free_and_what_our_models_hold_of_it() -> None:
+    budget = Budget(ServerSettings(gpu_budget={"CUDA1": "50%"}), lambda: (16 * GIB, 10 * GIB))
+    free = DeviceMemory(free_bytes=6 * GIB, total_bytes=24 * GIB)
+    budget.note_devices({"CUDA0": free, "CUDA1": free}, {"CUDA0": 10 * GIB})
+    limits = budget.limit(0)
+    assert (limits["CUDA0"], limits["CUDA1"]) == (16 * GIB, 3 * GIB)
+
+
+def test_a_model_needs_its_buffers_its_process_and_a_place_where_places_are_counted() -> None:
+    assert Budget(ServerSettings()).need({"CPU": 5, "CUDA0": 7}) == {"CPU": 5 + WORKER_BYTES, "CUDA0": 7}
+    one = Budget(ServerSettings(max_loaded_models=1))
+    assert one.need({"CPU": 5})["models"] == 1
+    assert one.limit(0)["models"] == 1
+    assert shown({"CPU": 3 * GIB, "CUDA0": GIB, "models": 1}) == "3.0 GiB of RAM and 1.0 GiB of CUDA0"
