@@ -178,3 +178,11 @@ def test_a_port_in_use_ends_with_2_before_anything_is_loaded(tmp_path: Path) -> 
     assert result.returncode == 2
     assert "in use" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_offline_missing_weights_fail_the_start(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_text("[global]\noffline = true\n[[models]]\nmodel_id = 'own/m'\n")
+    command = [*LSRV, "from-config", "-p", "0"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert result.returncode == 2
+    assert "offline, and weights are missing" in result.stderr and "own/m" in result.stderr
