@@ -97,7 +97,9 @@ Name = Annotated[str, AfterValidator(checked(_name_problem))]
 class FormatSettings(Table):
     """Which file of a repository or folder."""
 
-    format: Literal["auto", "gguf", "plain"] = Field(default="auto", description="What kind of files to look for.")
+    format: Literal["auto", "gguf", "plain"] = Field(
+        default="auto", description="gguf: GGUFs only; plain: safetensors, converted here; auto: whatever there is."
+    )
     quantized_file: Annotated[Strings, BeforeValidator(_split_files)] = Field(
         default=(), description='GGUF file names in the repository or folder; several joined with ";".'
     )

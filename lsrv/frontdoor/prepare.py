@@ -35,49 +35,9 @@ from lsrv.frontdoor.quantize import can_be_source
 from lsrv.frontdoor.resolve import built_in, gguf_names, labelled, resolve
 from lsrv.frontdoor.store import Store
 from lsrv.frontdoor.weights import Weights, open_weights
-from lsrv.quantization import Quant, parse_quant
+from lsrv.frontdoor.wish import AUTO, Pending, Wish
 
-AUTO = "auto"
 AutoChoice = Callable[[Sequence[Offer]], tuple[Offer, str]]  # which of them fits this machine best, and why
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What an entry, or a person, asks for."""
-
-    model_id: str
-    quant: str | None = None  # of a ready file if there is one: a width, a name, or "auto"
-    isq: str | None = None  # made here in any case
-    quantized_file: tuple[str, ...] = ()
-    revision: str = "main"
-    folder: Path | None = None  # where relative paths start; None: the current one
-    imatrix: Path | None = None
-    needs_projector: bool = False
-
-    @property
-    def asked(self) -> Quant | None:
-        """The quantization in words of its own. Raises WeightsNotFoundError."""
-        text = self.isq or self.quant
-        try:
-            return parse_quant(text) if text is not None and text != AUTO else None
-        except ValueError as error:
-            raise WeightsNotFoundError(f"quant: {error}") from None
-
-    @property
-    def path(self) -> Path:
-        return (self.folder or Path()) / Path(self.model_id).expanduser()
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it can only be on this disk."""
-        return built_in(self.model_id) is not None or self.path.exists() or not is_hub_id(self.model_id)
-
-
-@dataclass(frozen=True)
-class Pending:
-    """Weights that are not here yet. `how`: what the first use does about it, for people."""
-
-    how: str
 
 
 @dataclass(frozen=True)
@@ -127,7 +87,7 @@ class _Way:
         if self._wish.quant == AUTO:
             return Pending("the largest that fits is chosen at first use")
         missing: WeightsNotFoundError | None = None
-        if self._wish.isq is None:
+        if self._wish.takes_ready:
             try:
                 return self._resolve(self._wish.quant)
             except WeightsNotFoundError as error:
@@ -146,7 +106,7 @@ class _Way:
     def _here(self) -> Weights:
         """What is on this disk, made into what was asked for if need be. Raises WeightsNotFoundError."""
         missing: WeightsNotFoundError | None = None
-        if self._wish.isq is None:
+        if self._wish.takes_ready:
             try:
                 return self._resolve(self._wish.quant)
             except WeightsNotFoundError as error:
@@ -180,9 +140,9 @@ class _Way:
             weights = self._resolve(None)
             return GgufSource(weights, weights.origin) if can_be_source(weights.quantization) else None
         if wish.path.is_dir():
-            return _source_in(wish.path, f"folder {wish.path}", wish.path.resolve().name)
+            return _source_in(wish, wish.path, f"folder {wish.path}", wish.path.resolve().name)
         snapshot = find_snapshot(self._door.cache, wish.model_id, wish.revision) if is_hub_id(wish.model_id) else None
-        return _source_in(snapshot, self._origin, self._name) if snapshot is not None else None
+        return _source_in(wish, snapshot, self._origin, self._name) if snapshot is not None else None
 
     @property
     def _origin(self) -> str:
@@ -200,7 +160,7 @@ class _Way:
         self._on_progress(BuildProgress("look", self._wish.model_id))
         own = self._door.hub.list_repo(self._wish.model_id, self._wish.revision, self._cancel)
         candidates = group_shards(file.name for file in own.files if file.name.endswith(".gguf"))
-        if self._wish.isq is None:
+        if self._wish.takes_ready:
             if (ready := self._ready(own, candidates)) is not None:
                 return ready
             if self._asked is not None and (derived := self._derived()) is not None:
@@ -249,13 +209,13 @@ class _Way:
 
     def _make_from(self, own: HubRepo, candidates: list[Candidate]) -> Weights:
         """Convert or quantize what the repository holds."""
-        source = best_source(candidates)
+        source = best_source(candidates) if self._wish.format != "plain" else None
         if source is not None and self._asked is not None:
             self._fetch(own, source.files)
             weights = open_weights(self._snapshot(own), Choice(source, "the best source"), self._origin)
             return self._maker.make(GgufSource(weights, self._origin), self._asked)
         names = [file.name for file in own.files]
-        if "config.json" not in names:
+        if "config.json" not in names or self._wish.format == "gguf":
             raise WeightsNotFoundError(self._no_source(own, "it has neither a source GGUF nor a config.json"))
         (config,) = self._fetch(own, ["config.json"])
         try:
@@ -303,10 +263,10 @@ class _Way:
         return self._fetched(offer.place, choice)
 
 
-def _source_in(folder: Path, origin: str, name: str) -> Source | None:
+def _source_in(wish: Wish, folder: Path, origin: str, name: str) -> Source | None:
     """The best source in a folder: a GGUF of full precision, else safetensors."""
     found = best_source(labelled(folder, group_shards(gguf_names(folder))))
-    if found is not None:
+    if found is not None and wish.format != "plain":
         return GgufSource(open_weights(folder, Choice(found, "the best source"), origin), origin)
-    is_whole = (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+    is_whole = wish.format != "gguf" and (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
     return SafetensorsSource(folder, origin, name) if is_whole else None

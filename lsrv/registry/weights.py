@@ -27,6 +27,7 @@ def wish_of(model: ModelSettings) -> Wish:
         quant=quantization.quant,
         isq=quantization.isq,
         quantized_file=model.format.quantized_file,
+        format=model.format.format,
         revision=model.revision,
         folder=folder,
         imatrix=folder / Path(imatrix).expanduser() if imatrix is not None else None,

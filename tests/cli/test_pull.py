@@ -15,6 +15,8 @@ from tests.conftest import StartServer
 from tests.hub_server import HubServer
 from tests.models import STORIES
 
+ENTRIES = [{}, {"quantization": {"quant": "auto"}}, {"quantization": {"isq": "8"}}]
+
 
 @pytest.fixture
 def environ(hub_server: HubServer, tmp_path: Path) -> dict[str, str]:
@@ -48,17 +50,20 @@ def test_a_model_that_is_not_there_ends_with_1_and_says_so(environ: dict[str, st
     assert "own/other" in result.stderr
 
 
-def test_a_request_fetches_what_its_model_needs(
-    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, start_server: StartServer
+@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+def test_a_request_fetches_or_makes_what_its_model_needs(
+    entry: dict[str, object], environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, start_server: StartServer
 ) -> None:
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    server = start_server(models=[{"model_id": "own/m-GGUF", "alias": "m"}])
+    server = start_server(models=[{"model_id": "own/m-GGUF", "alias": "m"} | entry])
     answer = httpx.post(
         f"{server.url}/v1/completions", json={"model": "m", "prompt": "Once", "max_tokens": 4}, timeout=60
     )
     assert answer.status_code == 200, answer.text
     assert answer.json()["usage"]["completion_tokens"] == 4
+    quantization = httpx.get(f"{server.url}/v1/models/m").json()["meta"]["quantization"]
+    assert quantization == ("Q8_0" if "isq" in str(entry) else "F32")
 
 
 def test_api_pull_tells_its_steps_line_by_line(

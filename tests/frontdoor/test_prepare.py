@@ -11,8 +11,9 @@ import pytest
 from lsrv.errors import ConvertError, WeightsNotFoundError
 from lsrv.frontdoor.building import BuildProgress
 from lsrv.frontdoor.hub import Hub
-from lsrv.frontdoor.prepare import FrontDoor, Wish
+from lsrv.frontdoor.prepare import FrontDoor
 from lsrv.frontdoor.store import Store
+from lsrv.frontdoor.wish import Wish
 from tests.frontdoor.convert.agreement import write_source
 from tests.frontdoor.convert.cases import CASES
 from tests.frontdoor.gguf_file import gguf, number, string
@@ -171,6 +172,24 @@ def test_safetensors_are_converted_and_quantized_without_anybodys_code(door, hub
     assert [path.name for path in quantized.path.parent.iterdir() if path.suffix == ".gguf"] == ["m-Q8_0.gguf"]
     local = door(offline=True).prepare(Wish(model_id=str(folder), isq="8"))
     assert local.quantization == "Q8_0"
+    with pytest.raises(WeightsNotFoundError, match="no GGUF file"):
+        door(offline=True).prepare(Wish(model_id=str(folder), format="gguf"))
+
+
+def test_plain_takes_safetensors_although_there_is_a_gguf(door, tmp_path) -> None:
+    folder = write_source(next(case for case in CASES if case.name == "qwen3"), tmp_path / "both", "BF16")
+    model(tmp_path, "m-BF16.gguf", BF16).rename(folder / "m-BF16.gguf")
+    assert door(offline=True).prepare(Wish(model_id=str(folder))).path == folder / "m-BF16.gguf"
+    made = door(offline=True).prepare(Wish(model_id=str(folder), format="plain"))
+    assert (made.header.arch, made.chosen_because) == ("qwen3", f"made here from folder {folder}")
+
+
+def test_another_programs_model_is_used_in_place_by_its_name(door, tmp_path) -> None:
+    path = tmp_path / "home" / ".lmstudio" / "models" / "own" / "m-GGUF" / "m-Q4_K_M.gguf"
+    path.parent.mkdir(parents=True)
+    model(tmp_path, "m4", Q4_K_M).rename(path)
+    weights = door(offline=True).prepare(Wish(model_id="own/m-GGUF", quant="4"))
+    assert (weights.path, weights.origin) == (path, "LM Studio, own/m-GGUF")
 
 
 def test_a_wrong_word_is_told(door) -> None:
