@@ -29,7 +29,7 @@ class Workload:
 
 
 def find_workload(model: str) -> Workload:
-    """`stories` (the 1 MB model in the package), `qwen-0.6b` (written here if missing), or the path of a GGUF."""
+    """`stories` (the 1 MB model of the tests), `qwen-0.6b` (written here if missing), or the path of a GGUF."""
     if model == "stories":
         return Workload(STORIES, max_tokens=128, n_requests_per_client=16, n_requests_min=48)
     path = ensure_model() if model == "qwen-0.6b" else Path(model)
