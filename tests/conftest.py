@@ -73,9 +73,9 @@ def copies_of_stories(folder: Path) -> list[dict[str, Any]]:
 
 
 class RunningServer:
-    """A server process; `url` has no trailing slash."""
+    """A server process; `url` has no trailing slash. `settings`: models.toml as an object, or the path of one."""
 
-    def __init__(self, settings: dict[str, Any], limits: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any] | str, limits: dict[str, Any]) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # read for as long as the server is
         command = [sys.executable, "-m", "tests.serve", json.dumps({"settings": settings, "limits": limits})]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=self._log, text=True)

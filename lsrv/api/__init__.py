@@ -2,5 +2,6 @@
 
 from lsrv.api.app import create_app
 from lsrv.api.server import run_server
+from lsrv.api.state import ReadSettings
 
-__all__ = ["create_app", "run_server"]
+__all__ = ["ReadSettings", "create_app", "run_server"]

@@ -11,7 +11,7 @@ import msgspec
 from litestar.types import Scope
 
 from lsrv.api.errors import ForbiddenError, UnauthorizedError
-from lsrv.api.routes import ADAPTER_VERBS, DEFAULT_ADAPTERS, PULL, VERBS, with_alias
+from lsrv.api.routes import ADAPTER_VERBS, ADMIN, DEFAULT_ADAPTERS, PULL, VERBS, plain_path, with_alias
 from lsrv.errors import RequestError
 
 Headers = dict[bytes, bytes]
@@ -129,7 +129,8 @@ class Access:
 
     def check_key(self, headers: Headers, method: str, path: str) -> None:
         """Raises UnauthorizedError without a valid key, ForbiddenError for a valid one that may not do this."""
-        is_admin_path = path in _ADMIN_PATHS or (method == "POST" and path in _ADMIN_POSTS)
+        path = plain_path(path)  # who may do a thing must not depend on how its route is spelled
+        is_admin_path = path in _ADMIN_PATHS or path.startswith(ADMIN) or (method == "POST" and path in _ADMIN_POSTS)
         if not self._api_keys and not (is_admin_path and self._admin_keys):
             return
         key = _key_of(headers)
@@ -139,7 +140,7 @@ class Access:
         if is_admin or (_is_one_of(key, self._api_keys) and not (is_admin_path and self._admin_keys)):
             return
         if is_admin_path and _is_one_of(key, self._api_keys):
-            raise ForbiddenError("Changing models and adapters needs one of the admin_keys.")
+            raise ForbiddenError("Changing models and adapters, and /admin, need one of the admin_keys.")
         raise UnauthorizedError("The key is not one of this server's.")
 
 

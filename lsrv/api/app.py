@@ -11,6 +11,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
 from lsrv.api.adapter_routes import ADAPTER_HANDLERS
+from lsrv.api.admin_routes import ADMIN_HANDLERS
 from lsrv.api.docs import DOCS_HANDLERS
 from lsrv.api.errors import (
     MethodNotAllowedError,
@@ -54,6 +55,7 @@ def _create_routes(state: ServerState) -> Litestar:
             *MODEL_HANDLERS,
             pull_model,
             *ADAPTER_HANDLERS,
+            *ADMIN_HANDLERS,
             *HEALTH_HANDLERS,
             *DOCS_HANDLERS,
         ],

@@ -46,6 +46,12 @@ class MethodNotAllowedError(LsrvError):
     code = "method_not_allowed"
 
 
+class BadConfigError(LsrvError):
+    """The config file can't be taken in anew; nothing has changed."""
+
+    code = "config_error"
+
+
 class RequestTimeoutError(LsrvError):
     code = "request_timeout"
 
@@ -71,6 +77,7 @@ class ClientGoneError(AbortedError):
 # The nearest class in the error's own family decides; what is not listed is our fault: 500.
 _STATUS: dict[type[LsrvError], int] = {
     RequestError: 400,
+    BadConfigError: 400,
     UnauthorizedError: 401,
     ForbiddenError: 403,
     ModelNotFoundError: 404,

@@ -13,7 +13,7 @@ from collections.abc import MutableMapping
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from lsrv.api.access import Access, Caller
+from lsrv.api.access import Caller
 from lsrv.api.errors import MediaTypeError
 from lsrv.api.note import RequestNote, attach_note
 from lsrv.api.respond import send_error, send_response
@@ -33,7 +33,6 @@ class Gate:
     def __init__(self, app: ASGIApp, state: ServerState) -> None:
         self._app = app
         self._state = state
-        self._access = Access(state.settings.server)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,17 +50,17 @@ class Gate:
     async def _pass(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
         if b"host" not in exchange.headers and scope["http_version"] == "1.1":
             raise RequestError("An HTTP/1.1 request needs a Host header.")
-        caller = Caller.of(scope, exchange.headers)
-        self._access.check_caller(caller)
-        exchange.extra_headers += self._access.cors_headers(caller)
+        caller, access = Caller.of(scope, exchange.headers), self._state.access
+        access.check_caller(caller)
+        exchange.extra_headers += access.cors_headers(caller)
         method = str(scope.get("method"))
         if method == "OPTIONS":
-            await send_response(exchange.send, 204, self._access.preflight_headers(exchange.headers), b"")
+            await send_response(exchange.send, 204, access.preflight_headers(exchange.headers), b"")
             return
         if method not in ("GET", "HEAD"):
             self._check_admission()
         if scope["path"] not in HEALTH:
-            self._access.check_key(exchange.headers, method, scope["path"])
+            access.check_key(exchange.headers, method, scope["path"])
         if method == "HEAD":
             scope = _with_method(scope, "GET")  # uvicorn drops the body, for its own scope still says HEAD
         elif method != "GET":

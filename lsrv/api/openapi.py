@@ -44,6 +44,7 @@ _ROUTES = (
     _Route("post", "/tokenize", "Text to token ids", TokenizeBody),
     _Route("post", "/detokenize", "Token ids to text", DetokenizeBody),
     _Route("post", "/apply-template", "The prompt a chat becomes", ApplyTemplateBody),
+    _Route("post", "/admin/reload", "Take in the config file anew; what it changed"),
     _Route("get", "/health", "The server answers"),
     _Route("get", "/readyz", "The server takes requests: not draining, and preloads are done"),
     _Route("get", "/metrics", "Prometheus metrics"),

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+_SLASHES = re.compile("/+")
+
 HEALTH = ("/health", "/healthz", "/readyz")
 
 GENERATING = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
 VERBS = ("/v1/models/load", "/v1/models/unload", "/v1/models/reload", "/v1/models/status", "/v1/models/tune")
+ADMIN = "/admin/"  # whatever begins so needs an admin key
+ADMIN_ROUTES = ("/admin/reload",)
 PULL = "/api/pull"
 ADAPTER_VERBS = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter")
 DEFAULT_ADAPTERS = "/v1/lora-adapters"  # llama.cpp's: GET lists, POST sets what applies by default
@@ -17,12 +23,17 @@ _KNOWN = {
     path
     for versioned in (*GENERATING, *VERBS, *ADAPTERS, "/v1/models", *(f"/v1{path}" for path in LLAMA_CPP))
     for path in (versioned, versioned.removeprefix("/v1"))
-} | {*HEALTH, PULL, "/", "/metrics", "/docs", "/openapi.json"}
+} | {*HEALTH, *ADMIN_ROUTES, PULL, "/", "/metrics", "/docs", "/openapi.json"}
 
 
 def with_alias(path: str) -> list[str]:
     """A `/v1/…` path and its unversioned twin."""
     return [path, path.removeprefix("/v1")]
+
+
+def plain_path(path: str) -> str:
+    """`path` as routes are matched: repeated slashes and one at the end mean nothing."""
+    return _SLASHES.sub("/", path).rstrip("/") or "/"
 
 
 def route_label(path: str) -> str:

@@ -5,6 +5,8 @@
 3. Drain: the listener stays open, so that new requests get 503 with Retry-After instead of a refused connection;
    running ones finish, or end with an error event when `drain_timeout` is over.
 4. Close: connections, then workers. A second signal skips what is left of 3.
+
+SIGHUP takes in the config file anew, whenever it comes.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ import asyncio
 import contextlib
 import functools
 import logging
-import signal
 import socket
 from collections.abc import Callable, Generator
 
@@ -23,13 +24,12 @@ from lsrv.api.app import create_gate
 from lsrv.api.connection import GuardedProtocol, IdleConnections, Limits
 from lsrv.api.listen import bind, raise_file_limit
 from lsrv.api.metrics import Metrics
-from lsrv.api.state import ServerState
+from lsrv.api.reloading import reload_settings
+from lsrv.api.signals import StopSignals, hangups
+from lsrv.api.state import ReadSettings, ServerState
 from lsrv.config import Settings
 from lsrv.registry import Registry
 
-_log = logging.getLogger(__name__)
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _CLOSE_TIMEOUT_S = 3.0  # for the last bytes of ended requests to reach their clients
 
 Listening = Callable[[list[str]], None]
@@ -41,17 +41,20 @@ async def run_server(
     *,
     on_listening: Listening | None = None,
     limits: Limits | None = None,
+    read_settings: ReadSettings | None = None,
 ) -> int:
     """Serve until a signal comes; returns the exit code. `on_listening` gets the base URLs.
+
+    `read_settings` reads the config file again, for a reload; None: there is none.
 
     Raises ConfigError if the port can't be had; nothing was started then.
     """
     sockets = bind(settings.server.host, settings.server.port)
-    state = ServerState(registry, settings, Metrics(registry.views))
+    state = ServerState(registry, settings, Metrics(registry.views), read_settings)
     server = _Server(_uvicorn_config(state, limits or Limits(n_connections=raise_file_limit())))
     stop = StopSignals()
     try:
-        with stop.installed():
+        with stop.installed(), hangups(functools.partial(reload_settings, state), stop):
             await registry.start()
             serving = asyncio.create_task(server.serve(sockets))
             if on_listening is not None:
@@ -66,34 +69,6 @@ async def run_server(
     finally:
         await registry.close()
     return 1 if stop.second.is_set() else 0
-
-
-class StopSignals:
-    """SIGTERM and SIGINT as events: the first asks for a drain, the second for an end."""
-
-    def __init__(self) -> None:
-        self.first = asyncio.Event()
-        self.second = asyncio.Event()
-
-    @contextlib.contextmanager
-    def installed(self) -> Generator[None]:
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self._received, number)
-        try:
-            yield
-        finally:
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
-
-    def _received(self, number: int) -> None:
-        name = signal.Signals(number).name
-        if self.first.is_set():
-            _log.warning("stopping at once", extra={"signal": name})
-            self.second.set()
-        else:
-            _log.info("draining; a second signal stops at once", extra={"signal": name})
-            self.first.set()
 
 
 class _Server(uvicorn.Server):

@@ -39,4 +39,6 @@ def _serve_file(file: Path | None, default_model_id: str | None, yes: bool, list
     from lsrv.config import load_settings
 
     overrides = {"default_model_id": default_model_id, "server": listen, "global": {"any_owner": yes or None}}
-    serve_until_stopped(load_settings(file, overrides=overrides))
+    loaded = load_settings(file, overrides=overrides)
+    source = loaded.settings.source  # found once: a reload reads the same file, whatever lies in this folder then
+    serve_until_stopped(loaded, lambda: load_settings(source, overrides=overrides))

@@ -12,7 +12,7 @@ import rich_click as click
 from rich.console import Console
 
 from lsrv import log
-from lsrv.api import run_server
+from lsrv.api import ReadSettings, run_server
 from lsrv.cli.banner import Finding, banner
 from lsrv.cli.load_bars import LoadBars
 from lsrv.config import LoadedSettings, ModelSettings, Settings
@@ -22,13 +22,16 @@ from lsrv.registry import Registry, RegistryEvent, look
 _log = logging.getLogger(__name__)
 
 
-def serve_until_stopped(loaded: LoadedSettings) -> NoReturn:
-    """Serve until a signal comes, then exit with the server's code. Raises ConfigError if it can't start."""
+def serve_until_stopped(loaded: LoadedSettings, reread: ReadSettings | None = None) -> NoReturn:
+    """Serve until a signal comes, then exit with the server's code. Raises ConfigError if it can't start.
+
+    `reread` loads the settings again, for a reload; None: they came from no file.
+    """
     if loaded.settings.global_.offline:
         _refuse_missing(loaded)
     log.configure(loaded.settings.server.access_log_format)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        sys.exit(runner.run(_serve(loaded)))
+        sys.exit(runner.run(_serve(loaded, reread)))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -39,7 +42,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(loaded: LoadedSettings) -> int:
+async def _serve(loaded: LoadedSettings, reread: ReadSettings | None) -> int:
     console = Console(stderr=True)
     bars = LoadBars(console) if sys.stderr.isatty() and not console.is_dumb_terminal else None
     registry = Registry(loaded.settings, on_event=bars.handle if bars else _ignore)
@@ -51,7 +54,7 @@ async def _serve(loaded: LoadedSettings) -> int:
         greetings.append(greeting)
 
     try:
-        return await run_server(loaded.settings, registry, on_listening=greet)
+        return await run_server(loaded.settings, registry, on_listening=greet, read_settings=reread)
     finally:
         for greeting in greetings:
             greeting.cancel()

@@ -1,7 +1,9 @@
 """models.toml -> typed settings. Every error names file, line or key, and the mend. TOML is known only here."""
 
+from lsrv.config.change import ChangedModel, SettingsChange, plan_change
 from lsrv.config.load import load_settings, settings_for_models
 from lsrv.config.model import (
+    AdapterSettings,
     ContextSettings,
     DefaultSettings,
     DeviceSettings,
@@ -16,6 +18,8 @@ from lsrv.config.table import parse_duration
 from lsrv.config.template import read_template, template_path
 
 __all__ = [
+    "AdapterSettings",
+    "ChangedModel",
     "ContextSettings",
     "DefaultSettings",
     "DeviceSettings",
@@ -26,9 +30,11 @@ __all__ = [
     "QuantizationSettings",
     "ServerSettings",
     "Settings",
+    "SettingsChange",
     "json_schema",
     "load_settings",
     "parse_duration",
+    "plan_change",
     "read_template",
     "settings_for_models",
     "template_path",

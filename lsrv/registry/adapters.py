@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from lsrv.config import ModelSettings
+from lsrv.config import AdapterSettings, ModelSettings
 from lsrv.errors import AdapterConflictError, ModelNotFoundError, RequestError
 
 
@@ -37,21 +37,19 @@ class OfferedAdapters:
         self.changing = asyncio.Lock()  # held while one is loaded or unloaded
         self._listed_id = settings.listed_id
         self._numbers = itertools.count()
-        self._by_name = {
-            each.name: Adapter(
-                name=each.name,
-                number=next(self._numbers),
-                source=each.source,
-                revision=each.revision,
-                folder=each.folder,
-                weight=each.weight,
-                default_weight=each.weight if each.default else 0.0,
-            )
-            for each in settings.adapters
-        }
+        self._by_name = {each.name: self._of_settings(each) for each in settings.adapters}
 
     def __iter__(self) -> Iterator[Adapter]:
         return iter(self._by_name.values())
+
+    def configure(self, old: ModelSettings, new: ModelSettings) -> None:
+        """Offer what `new` lists instead of what `old` listed; what was loaded since stays."""
+        self._listed_id = new.listed_id
+        if old.adapters == new.adapters:
+            return
+        listed = {each.name for each in old.adapters}
+        stays = {name: adapter for name, adapter in self._by_name.items() if name not in listed}
+        self._by_name = {each.name: self._of_settings(each) for each in new.adapters} | stays
 
     def names(self) -> list[str]:
         return list(self._by_name)
@@ -93,6 +91,17 @@ class OfferedAdapters:
             adapter.name: msgspec.structs.replace(adapter, default_weight=weights.get(adapter.number, 0.0))
             for adapter in self
         }
+
+    def _of_settings(self, each: AdapterSettings) -> Adapter:
+        return Adapter(
+            name=each.name,
+            number=next(self._numbers),
+            source=each.source,
+            revision=each.revision,
+            folder=each.folder,
+            weight=each.weight,
+            default_weight=each.weight if each.default else 0.0,
+        )
 
     def _check_generation(self, name: str, expected: str | None) -> None:
         present = self._by_name.get(name)

@@ -37,6 +37,10 @@ class Budget:
         self._read = read
         self._gpu_bytes: dict[str, int] = {}
 
+    def configure(self, server: ServerSettings) -> None:
+        """Go by other limits from now on."""
+        self._server = server
+
     def note_devices(self, devices: Mapping[str, DeviceMemory], promised: Memory) -> None:
         """What GPUs have free now, `promised` being what our own models hold of it."""
         for name, device in devices.items():

@@ -16,12 +16,13 @@ from lsrv.errors import ErrorInfo, LsrvError, from_info
 from lsrv.protocol.events import ContextPlan, Planned, Progress
 from lsrv.registry.adapters import OfferedAdapters
 from lsrv.registry.loader import LoadedModel, Loader, LoadLostError
-from lsrv.registry.state import EntryLimits, EntryState, Phase
+from lsrv.registry.state import EntryState, Phase
 from lsrv.registry.view import EntryView, WeightsView, endpoint_status, status
 from lsrv.registry.words import (
     Died,
     Effect,
     EndRequests,
+    EntryLimits,
     Failure,
     Happening,
     LoadDone,
@@ -57,12 +58,7 @@ class Entry:
         on_event: Callable[[RegistryEvent], None],
         reserve: Callable[[Entry, Planned], Awaitable[ContextPlan]],
     ) -> None:
-        limits = EntryLimits(
-            max_concurrency=settings.max_concurrency,
-            queue=settings.queue,
-            keep_alive_s=settings.keep_alive_s,
-            drain_timeout_s=drain_timeout_s,
-        )
+        limits = limits_of(settings, drain_timeout_s)
         self.settings = settings
         self.state = EntryState(settings.model_id, limits, n_slots=settings.context.slots or 1)
         self.loaded: LoadedModel | None = None
@@ -74,7 +70,7 @@ class Entry:
         self._load_task: asyncio.Task[None] | None = None
         self._stop_task: asyncio.Task[None] | None = None
         self._progress: Progress | None = None
-        self._n_loads = 0
+        self.n_loads = 0
         self.last_load_s: float | None = None
 
     def handle(self, happening: Happening, now_s: float) -> list[Effect]:
@@ -82,6 +78,11 @@ class Entry:
         if isinstance(happening, Died) and self.loaded is not None and self.loaded.worker.is_dead:
             self.loaded = None
         return self.state.handle(happening, now_s)
+
+    def configure(self, settings: ModelSettings) -> None:
+        """Take new settings; the next load goes by them. The state hears of it by `Configured`."""
+        self.adapters.configure(self.settings, settings)
+        self.settings = settings
 
     def perform(self, effect: StartLoad | EndRequests | Stop) -> None:
         """Begin what `effect` asks for; returns at once."""
@@ -119,7 +120,7 @@ class Entry:
             rss_bytes=worker.rss_bytes() if worker is not None else 0,
             n_running=len(state.running),
             n_waiting=len(state.waiting),
-            n_loads=self._n_loads,
+            n_loads=self.n_loads,
             n_crashes=state.n_crashes,
             last_load_s=self.last_load_s,
             unload_reason=state.stop_reason,
@@ -164,7 +165,7 @@ class Entry:
 
     def _gain(self, attempt: int, loaded: LoadedModel, load_s: float) -> None:
         self.loaded = loaded
-        self._n_loads += 1
+        self.n_loads += 1
         self.last_load_s = load_s
         loaded.worker.dead.add_done_callback(lambda dead: self._on_death(attempt, loaded, dead.result()))
         _log.info("loaded", extra={"model_id": self.settings.listed_id, "load_s": load_s, "pid": loaded.worker.pid})
@@ -234,6 +235,16 @@ class Entry:
             self._on_event(event)
         except Exception:  # noqa: BLE001  # who watches must not be able to stop a load
             _log.exception("on_event failed", extra={"model_id": self.settings.listed_id})
+
+
+def limits_of(settings: ModelSettings, drain_timeout_s: float) -> EntryLimits:
+    """What the state of an entry needs to know of its settings."""
+    return EntryLimits(
+        max_concurrency=settings.max_concurrency,
+        queue=settings.queue,
+        keep_alive_s=settings.keep_alive_s,
+        drain_timeout_s=drain_timeout_s,
+    )
 
 
 def _weights_view(loaded: LoadedModel) -> WeightsView:

@@ -17,19 +17,19 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
-from lsrv.config import Settings
+from lsrv.config import Settings, SettingsChange
 from lsrv.errors import DrainingError, LsrvError, ModelNotFoundError, from_info
 from lsrv.frontdoor.building import BuildProgress
 from lsrv.protocol.events import ContextPlan, Planned
-from lsrv.registry.budget import Budget
 from lsrv.registry.builds import Builds, Prepare
 from lsrv.registry.entry import Entry, RegistryEvent
 from lsrv.registry.hot_adapters import HotAdapters
 from lsrv.registry.lease import Lease
 from lsrv.registry.loader import LoadedModel, Loader
-from lsrv.registry.names import Names, Target
+from lsrv.registry.names import Target
 from lsrv.registry.planner import Planner
 from lsrv.registry.rooms import Rooms
+from lsrv.registry.roster import Roster
 from lsrv.registry.spares import Spares
 from lsrv.registry.tuning import Tuning, tune
 from lsrv.registry.view import EntryView
@@ -56,6 +56,8 @@ from lsrv.registry.worker_process import WorkerProcess
 WORKER_COMMAND = (sys.executable, "-m", "lsrv.worker")
 _RETRY_AFTER_S = 10  # about the time a service manager takes to start us again
 
+_Change = tuple[SettingsChange, asyncio.Future[None]]
+
 _log = logging.getLogger(__name__)
 
 
@@ -81,22 +83,18 @@ class Registry:
     ) -> None:
         spawn = functools.partial(WorkerProcess.spawn, worker_command, deadlines or Deadlines())
         self._settings = settings
-        self._names = Names(settings, lambda model_id: self._entries[model_id].adapters.names())
         self._spares = Spares(settings.server.spare_workers, spawn)
         self.planner = Planner(self._spares, verdicts_path)
         self._preparer = Preparer(settings, self.planner, lambda: self._rooms.taken())
         self._builds = Builds(prepare or self._preparer)
         loader = Loader(self._spares, self.planner, self._builds, settings.server.cache_disk_bytes, verdicts_path)
-        drain_timeout_s = settings.server.drain_timeout_s
-        self._entries = {
-            model.model_id: Entry(model, drain_timeout_s, loader, self._post, on_event, self._reserve)
-            for model in settings.models
-        }
-        self._rooms = Rooms(
-            self._entries.values(), Budget(settings.server), settings.server.swap_patience_s, self._tell
+        self._roster = Roster(
+            settings,
+            lambda model, drain_timeout_s: Entry(model, drain_timeout_s, loader, self._post, on_event, self._reserve),
         )
-        self.adapters = HotAdapters(self._entry, self.acquire)
-        self._inbox: asyncio.Queue[tuple[Entry, Happening]] = asyncio.Queue()
+        self._rooms = Rooms(self._roster.by_id, settings.server, self._tell)
+        self.adapters = HotAdapters(self._roster.entry, self.acquire)
+        self._inbox: asyncio.Queue[tuple[Entry, Happening] | _Change] = asyncio.Queue()
         self._tickets: dict[int, asyncio.Future[LoadedModel | None]] = {}
         self._numbers = itertools.count(1)
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -112,11 +110,15 @@ class Registry:
         self._preparer.loop = asyncio.get_running_loop()
         self._run_task = asyncio.create_task(self._run())
         self._run_task.add_done_callback(self._on_run_end)
-        preloads = [entry for entry in self._entries.values() if entry.settings.preload]
+        if not self._preload():
+            self._spares.fill()
+
+    def _preload(self) -> bool:
+        """Have every entry loaded that asks for it and never was; whether there are any."""
+        preloads = [entry for entry in self._roster.served() if entry.settings.preload and not entry.n_loads]
         for entry in preloads:
             self._post(entry, LoadAsked(next(self._numbers)))
-        if not preloads:
-            self._spares.fill()
+        return bool(preloads)
 
     async def drain(self, timeout_s: float) -> None:
         """Refuse new requests, let those accepted finish, and after `timeout_s` end what is left with DrainingError."""
@@ -136,7 +138,7 @@ class Registry:
         if not self._run_task.done():
             await self._unload_all()
         await self._builds.close()
-        await asyncio.gather(self._spares.close(), *(entry.close() for entry in self._entries.values()))
+        await asyncio.gather(self._spares.close(), *(entry.close() for entry in self._roster))
         for timer in self._timers.values():
             timer.cancel()
         self._rooms.close()
@@ -148,19 +150,19 @@ class Registry:
     @property
     def default_model_id(self) -> str | None:
         """The canonical id of the entry that answers requests which name none."""
-        return self._names.default_model_id
+        return self._roster.default_model_id
 
     def resolve(self, model: str | None) -> str:
         """The canonical model_id; None, "" and "default" mean the default. Raises ModelNotFoundError."""
-        return self._names.resolve(model).model_id
+        return self._roster.target(model).model_id
 
     def target(self, model: str | None) -> Target:
         """The same with the adapter that is named with it ("base:adapter"). Raises ModelNotFoundError."""
-        return self._names.resolve(model)
+        return self._roster.target(model)
 
     def views(self) -> list[EntryView]:
         """Every entry, in config order. Loads and wakes nothing."""
-        return [entry.view(self._created) for entry in self._entries.values()]
+        return [entry.view(self._created) for entry in self._roster.served()]
 
     def view(self, model: str | None) -> EntryView:
         """One entry. Raises ModelNotFoundError."""
@@ -185,7 +187,8 @@ class Registry:
             return loaded
 
         try:
-            lease = Lease(entry.settings, await enter(), enter)
+            loaded = await enter()
+            lease = Lease(entry.settings, loaded, enter)  # not before: they may change while it waits
             try:
                 yield lease
             finally:
@@ -193,6 +196,30 @@ class Registry:
         finally:
             for ticket in tickets:
                 self._post(entry, Left(ticket))
+
+    # -- settings ----------------------------------------------------------------------------------
+
+    async def configure(self, change: SettingsChange) -> None:
+        """Go by new settings; returns once they hold for whatever is asked next. What has to unload or load goes on."""
+        self._refuse_if_draining()
+        if self._run_task is None or self._run_task.done():
+            raise _draining()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._inbox.put_nowait((change, done))
+        await asyncio.wait({done, self._run_task}, return_when=asyncio.FIRST_COMPLETED)
+        if not done.done():
+            raise _draining()
+
+    def choose_default(self, model: str) -> str:
+        """Make `model` answer requests that name none, for this run; its canonical id. Raises ModelNotFoundError."""
+        return self._roster.choose_default(model)
+
+    def _take(self, change: SettingsChange) -> None:
+        self._settings = self._preparer.settings = change.settings
+        self._rooms.configure(change.settings.server)
+        for entry, happening in self._roster.configure(change):
+            self._tell(entry, happening)
+        self._preload()
 
     # -- operators ---------------------------------------------------------------------------------
 
@@ -242,15 +269,14 @@ class Registry:
         return entry.view(self._created)
 
     async def _unload_all(self) -> None:
-        entries = self._entries.values()
         error = _draining().info()
-        unloads = (self._ask(entry, UnloadAsked(next(self._numbers), True, error)) for entry in entries)
+        unloads = (self._ask(entry, UnloadAsked(next(self._numbers), True, error)) for entry in self._roster)
         await asyncio.gather(*unloads)
 
     # -- the run loop ------------------------------------------------------------------------------
 
     def _entry(self, model: str | None) -> Entry:
-        return self._entries[self.resolve(model)]
+        return self._roster.entry(model)
 
     def _refuse_if_draining(self) -> None:
         if self._is_draining:
@@ -276,8 +302,12 @@ class Registry:
 
     async def _run(self) -> None:
         while True:
-            entry, happening = await self._inbox.get()
-            self._tell(entry, happening)
+            match await self._inbox.get():
+                case Entry() as entry, happening:
+                    self._tell(entry, happening)
+                case change, done:
+                    self._take(change)
+                    done.set_result(None)
             self._rooms.settle()
             self._note_idle()
 
@@ -287,6 +317,14 @@ class Registry:
         for effect in entry.handle(happening, asyncio.get_running_loop().time()):
             self._perform(entry, effect)
         self._set_timer(entry)
+        if entry.state.is_gone:
+            self._forget(entry)
+
+    def _forget(self, entry: Entry) -> None:
+        self._roster.forget(entry)
+        timer = self._timers.pop(entry.settings.model_id, None)
+        if timer is not None:
+            timer.cancel()
 
     async def _reserve(self, entry: Entry, planned: Planned) -> ContextPlan:
         return await self._rooms.reserve(entry, planned)
@@ -328,7 +366,7 @@ class Registry:
         """End a drain once nothing waits and nothing runs."""
         if not self._is_draining or self._tickets:
             return
-        if self._inbox.empty() and all(entry.state.is_idle for entry in self._entries.values()):
+        if self._inbox.empty() and all(entry.state.is_idle for entry in self._roster):
             self._idle.set()
 
     def _on_run_end(self, task: asyncio.Task[None]) -> None:

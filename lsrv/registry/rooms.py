@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from lsrv.config import ServerSettings
 from lsrv.errors import NotEnoughMemoryError
 from lsrv.protocol.events import ContextPlan, Planned
 from lsrv.registry import room
@@ -37,18 +38,26 @@ class _Wait:
 
 
 class Rooms:
-    """Who holds how much, and who waits for some. `tell` hands a happening to an entry and performs what follows."""
+    """Who holds how much, and who waits for some. `tell` hands a happening to an entry and performs what follows.
+
+    `entries` by their canonical ids; its owner adds and removes some.
+    """
 
     def __init__(
-        self, entries: Iterable[Entry], budget: Budget, patience_s: float, tell: Callable[[Entry, Happening], None]
+        self, entries: Mapping[str, Entry], server: ServerSettings, tell: Callable[[Entry, Happening], None]
     ) -> None:
-        self._entries = {entry.settings.model_id: entry for entry in entries}
-        self._budget = budget
-        self._patience_s = patience_s
+        self._entries = entries
+        self._budget = Budget(server)
+        self._patience_s = server.swap_patience_s
         self._tell = tell
         self._waits: dict[str, _Wait] = {}
         self._promised: dict[str, Memory] = {}
         self._timer: asyncio.TimerHandle | None = None
+
+    def configure(self, server: ServerSettings) -> None:
+        """Go by another budget and patience from now on; what was promised stays promised."""
+        self._budget.configure(server)
+        self._patience_s = server.swap_patience_s
 
     def promised(self, entry: Entry) -> Memory | None:
         """What `entry` holds, from before its load until its worker has left the machine."""

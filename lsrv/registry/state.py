@@ -15,20 +15,24 @@ from __future__ import annotations
 
 import enum
 import math
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
-import msgspec
-
-from lsrv.errors import AbortedError, ErrorInfo, ModelDisabledError, QueueFullError
-from lsrv.registry import policy
+from lsrv.errors import ErrorInfo
+from lsrv.registry import policy, refusals
 from lsrv.registry.words import (
+    ABANDONED,
+    ASKED,
+    CHANGED,
+    REMOVED,
     Answer,
     Arrived,
+    Configured,
     Died,
     Effect,
     EnableAsked,
     EndRequests,
+    EntryLimits,
     Evicted,
     Failure,
     Grant,
@@ -39,14 +43,15 @@ from lsrv.registry.words import (
     LoadDone,
     LoadLost,
     Reject,
+    Removed,
     StartLoad,
     Stop,
     Stopped,
     Ticked,
     UnloadAsked,
+    UnloadCause,
+    UnloadReason,
 )
-
-_ASKED = "its operator asked for it"
 
 
 class Phase(enum.Enum):
@@ -58,15 +63,6 @@ class Phase(enum.Enum):
     ERROR = "error"
 
 
-class EntryLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What the settings say about one entry's patience. Seconds; math.inf is never."""
-
-    max_concurrency: int = 0  # requests in the worker at once; 0: as many as it has slots
-    queue: int = 64  # requests that may wait beyond those
-    keep_alive_s: float = 600.0
-    drain_timeout_s: float = 30.0
-
-
 @dataclass(slots=True)
 class EntryState:
     """State of one entry. `running` maps the tickets that hold a place to when they got it."""
@@ -75,6 +71,7 @@ class EntryState:
     limits: EntryLimits = field(default_factory=EntryLimits)
     phase: Phase = Phase.UNLOADED
     is_enabled: bool = True
+    is_removed: bool = False  # from the settings: who came before is served, then the model goes
     is_held: bool = False  # others wait for this memory: no new request gets a place
     is_wanted: bool = False  # an operator or `preload` asked for the load: it goes on without waiters
     attempt: int = 0
@@ -83,6 +80,7 @@ class EntryState:
     n_deaths: int = 0  # in a row, while loading
     failure: Failure | None = None
     stop_reason: str = ""  # why the model was unloaded last
+    n_unloads: Counter[UnloadCause] = field(default_factory=Counter[UnloadCause])  # loads given up are counted, too
     retry_at_s: float = -math.inf
     loaded_s: float = -math.inf
     last_used_s: float = -math.inf
@@ -92,6 +90,7 @@ class EntryState:
     unloaders: list[int] = field(default_factory=list[int])
     _wanted_s: float = math.inf  # when an operator or `preload` asked last
     _drain_until_s: float = math.inf
+    _drain_reason: UnloadReason = ASKED
     _is_used: bool = False  # served a request since the load: keep_alive = 0 counts from then
     _mean_request_s: float = 0.0
     _crash_times_s: deque[float] = field(default_factory=lambda: deque[float](maxlen=policy.N_DEATHS_IN_A_ROW))
@@ -107,14 +106,21 @@ class EntryState:
         return not self.running and not self.waiting
 
     @property
+    def is_gone(self) -> bool:
+        """Whether a removed entry has served its last request and holds nothing any more."""
+        return self.is_removed and self.is_idle and self.phase in (Phase.UNLOADED, Phase.ERROR)
+
+    @property
     def waits_since_s(self) -> float:
         """When the one came who waits longest for this model; math.inf if nobody does."""
         return min(next(iter(self.waiting.values()), math.inf), self._wanted_s if self.is_wanted else math.inf)
 
     def deadline_s(self) -> float:
         """When `Ticked` is due, or math.inf."""
-        if self.phase is Phase.DRAINING:
+        if self.phase is Phase.DRAINING or (self.is_removed and not self.is_idle):
             return self._drain_until_s
+        if self.phase is Phase.LOADED and self.is_removed:
+            return self.last_used_s
         if self.phase is Phase.LOADED and self.is_idle and (self._is_used or self.limits.keep_alive_s > 0):
             return self.last_used_s + self.limits.keep_alive_s
         return math.inf
@@ -126,17 +132,14 @@ class EntryState:
                 return self._arrived(ticket, now_s)
             case Left(ticket):
                 return self._left(ticket, now_s)
-            case LoadAsked(ticket):
-                return self._load_asked(ticket, now_s)
-            case UnloadAsked():
-                return self._unload_asked(happening, now_s)
+            case LoadAsked() | UnloadAsked() | EnableAsked() | Configured() | Removed():
+                return self._obey(happening, now_s)
             case Evicted(reason):
-                return self._stop(reason) if self.phase is Phase.LOADED and not self.running else []
+                is_idle = self.phase is Phase.LOADED and not self.running
+                return self._stop(UnloadReason("evicted", reason)) if is_idle else []
             case Held(is_held):
                 self.is_held = is_held
                 return self._grant(now_s)
-            case EnableAsked(ticket, is_enabled):
-                return self._enable_asked(ticket, is_enabled, now_s)
             case Ticked():
                 return self._ticked(now_s)
             case LoadDone() | LoadLost() | Died() | Stopped():
@@ -145,8 +148,10 @@ class EntryState:
     # -- requests ----------------------------------------------------------------------------------
 
     def _arrived(self, ticket: int, now_s: float) -> list[Effect]:
+        if self.is_removed:
+            return [Reject(ticket, refusals.removed(self.model_id))]
         if not self.is_enabled:
-            return [Reject(ticket, ModelDisabledError(f"model '{self.model_id}' is disabled").info())]
+            return [Reject(ticket, refusals.disabled(self.model_id))]
         if self.phase is Phase.ERROR and now_s < self.retry_at_s:
             return [Reject(ticket, self._refusal(now_s))]
         if len(self.waiting) + len(self.running) >= self.n_places + self.limits.queue:
@@ -163,9 +168,9 @@ class EntryState:
             self.last_used_s = now_s
         self.waiting.pop(ticket, None)
         if self.phase is Phase.LOADING and not self.waiting and not self.is_wanted:
-            return self._stop("nobody waited for it any more")
+            return self._stop(ABANDONED)
         if self.phase is Phase.DRAINING and not self.running:
-            return self._stop(_ASKED)
+            return self._stop(self._drain_reason)
         return self._grant(now_s) or self._stop_if_idle(now_s)
 
     def _grant(self, now_s: float) -> list[Effect]:
@@ -181,18 +186,12 @@ class EntryState:
 
     def _queue_full(self) -> ErrorInfo:
         retry_after_s = policy.retry_after_s(len(self.waiting), self.n_places, self._mean_request_s)
-        return QueueFullError(
-            f"model '{self.model_id}' has {len(self.running)} requests running and {len(self.waiting)} waiting, "
-            f"which is all its queue takes; try again in {retry_after_s} s or raise `queue`",
-            retry_after_s=retry_after_s,
-        ).info()
+        return refusals.queue_full(self.model_id, len(self.running), len(self.waiting), retry_after_s)
 
     def _refusal(self, now_s: float) -> ErrorInfo:
         """The failure that keeps the entry in ERROR, with when it may be tried again."""
         assert self.failure is not None
-        retry_after_s = max(1, math.ceil(self.retry_at_s - now_s))
-        fields = self.failure.error.fields | {"retry_after_s": retry_after_s}
-        return msgspec.structs.replace(self.failure.error, fields=fields)
+        return refusals.not_before(self.failure.error, self.retry_at_s - now_s)
 
     def _reject_waiting(self, error: ErrorInfo) -> list[Effect]:
         tickets = list(self.waiting)
@@ -201,8 +200,21 @@ class EntryState:
 
     # -- operators ---------------------------------------------------------------------------------
 
+    def _obey(self, order: LoadAsked | UnloadAsked | EnableAsked | Configured | Removed, now_s: float) -> list[Effect]:
+        match order:
+            case LoadAsked(ticket):
+                return self._load_asked(ticket, now_s)
+            case UnloadAsked():
+                return self._unload_asked(order, now_s)
+            case EnableAsked(ticket, is_enabled):
+                return self._enable_asked(ticket, is_enabled, now_s)
+            case Configured(limits, needs_load):
+                return self._configured(limits, needs_load, now_s)
+            case Removed():
+                return self._removed(now_s)
+
     def _load_asked(self, ticket: int, now_s: float) -> list[Effect]:
-        if not self.is_enabled or self.phase is Phase.LOADED:
+        if not self.is_enabled or self.is_removed or self.phase is Phase.LOADED:
             return [Answer(ticket)]
         self.is_wanted, self._wanted_s = True, now_s
         self.loaders.append(ticket)
@@ -224,20 +236,44 @@ class EntryState:
         if self.phase is Phase.STOPPING:
             return effects
         if self.running and asked.is_forced:
-            return [*effects, *self._end_running(asked.error), *self._stop(_ASKED)]
-        if self.running:
-            if self.phase is Phase.LOADED:
-                self.phase = Phase.DRAINING
-                self._drain_until_s = now_s + self.limits.drain_timeout_s
-            return effects
-        return effects + self._stop(_ASKED)
+            return [*effects, *self._end_running(asked.error), *self._stop(ASKED)]
+        return effects + self._drain(ASKED, now_s)
+
+    def _drain(self, reason: UnloadReason, now_s: float) -> list[Effect]:
+        """Stop the load or the worker, once running requests have ended."""
+        if not self.running:
+            return self._stop(reason)
+        if self.phase is Phase.LOADED:
+            self.phase = Phase.DRAINING
+            self._drain_until_s, self._drain_reason = now_s + self.limits.drain_timeout_s, reason
+        return []
 
     def _enable_asked(self, ticket: int, is_enabled: bool, now_s: float) -> list[Effect]:
         self.is_enabled = is_enabled
         if is_enabled:
             return [Answer(ticket)]
-        refusal = ModelDisabledError(f"model '{self.model_id}' is disabled").info()
-        return self._reject_waiting(refusal) + self._unload_asked(UnloadAsked(ticket), now_s)
+        return self._reject_waiting(refusals.disabled(self.model_id)) + self._unload_asked(UnloadAsked(ticket), now_s)
+
+    def _configured(self, limits: EntryLimits, needs_load: bool, now_s: float) -> list[Effect]:
+        self.limits, self.is_removed = limits, False
+        if not needs_load:
+            return self._grant(now_s) or self._stop_if_idle(now_s)
+        self._forgive()
+        if self.phase is Phase.ERROR:
+            self.phase = Phase.UNLOADED
+        if self.phase in (Phase.UNLOADED, Phase.STOPPING):
+            return []
+        if self.phase is Phase.LOADED and not self.is_held:
+            self.is_wanted, self._wanted_s = True, now_s
+        return self._drain(CHANGED, now_s)
+
+    def _removed(self, now_s: float) -> list[Effect]:
+        self.is_removed, self.is_wanted = True, False
+        self._drain_until_s = now_s + self.limits.drain_timeout_s
+        effects = self._answer(self.loaders)
+        if self.is_idle and self.phase in (Phase.LOADING, Phase.LOADED):
+            return effects + self._stop(REMOVED)
+        return effects
 
     def _answer(self, tickets: list[int]) -> list[Effect]:
         answers: list[Effect] = [Answer(ticket) for ticket in tickets]
@@ -304,10 +340,11 @@ class EntryState:
         self.running.clear()
         return [EndRequests(self.attempt, error)]
 
-    def _stop(self, reason: str) -> list[Effect]:
+    def _stop(self, reason: UnloadReason) -> list[Effect]:
         self.phase = Phase.STOPPING
-        self.stop_reason = reason
-        return [Stop(self.attempt, reason)]
+        self.stop_reason = reason.text
+        self.n_unloads[reason.cause] += 1
+        return [Stop(self.attempt, reason.text)]
 
     def _stopped(self) -> list[Effect]:
         self.phase = Phase.UNLOADED
@@ -317,15 +354,28 @@ class EntryState:
         return self._start_load() if self.waiting or self.is_wanted else []
 
     def _ticked(self, now_s: float) -> list[Effect]:
-        if self.phase is Phase.DRAINING and now_s >= self._drain_until_s:
-            error = AbortedError("the model was unloaded, and this request outlasted drain_timeout").info()
-            return self._end_running(error) + self._stop(_ASKED)
+        if now_s < self.deadline_s():
+            return []
+        if self.phase is Phase.DRAINING:
+            return self._end_running(refusals.outlasted("unloaded")) + self._stop(self._drain_reason)
+        if self.is_removed and not self.is_idle:
+            return self._end_removed()
         return self._stop_if_idle(now_s)
+
+    def _end_removed(self) -> list[Effect]:
+        """Whoever came before the removal has had drain_timeout."""
+        error = refusals.outlasted("removed from the settings")
+        effects = self._reject_waiting(error)
+        if self.running:
+            effects += self._end_running(error)
+        return effects + (self._stop(REMOVED) if self.phase in (Phase.LOADING, Phase.LOADED) else [])
 
     def _stop_if_idle(self, now_s: float) -> list[Effect]:
         if self.phase is not Phase.LOADED or now_s < self.deadline_s():
             return []
-        return self._stop(f"idle for {self.limits.keep_alive_s:g} s (keep_alive)")
+        if self.is_removed:
+            return self._stop(REMOVED)
+        return self._stop(UnloadReason("idle", f"idle for {self.limits.keep_alive_s:g} s (keep_alive)"))
 
     def _forgive(self) -> None:
         self.failure = None

@@ -60,19 +60,19 @@ class Preparer:
     """Finds, fetches or makes the weights of entries, in threads. `quant = "auto"` plans with `planner`, in `loop`."""
 
     def __init__(self, settings: Settings, planner: Planner, taken: Callable[[], Mapping[str, int]]) -> None:
-        self._settings = settings
+        self.settings = settings
         self._planner = planner
         self._taken = taken
         self.loop: asyncio.AbstractEventLoop | None = None
 
     def __call__(self, model: ModelSettings, on_progress: OnProgress, cancel: Cancel) -> Weights:
         """The weights of `model`. Blocks. Raises BuildError, NotEnoughMemoryError or ConfigError."""
-        door = replace(front_door(self._settings), choose_auto=functools.partial(self._choose, model))
+        door = replace(front_door(self.settings), choose_auto=functools.partial(self._choose, model))
         return door.prepare(wish_of(model), on_progress, cancel)
 
     def _choose(self, model: ModelSettings, offers: Sequence[Offer]) -> tuple[Offer, str]:
         assert self.loop is not None
-        return choose_offer(self._planner, self.loop, self._settings, model, offers, self._taken())
+        return choose_offer(self._planner, self.loop, self.settings, model, offers, self._taken())
 
 
 def find_adapter_file(adapter: Adapter, weights: Weights) -> Path:

@@ -7,12 +7,16 @@ that news about a worker that was given up can be told from news about the prese
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from lsrv.errors import AbortedError, ErrorInfo
 
 _UNLOADED = AbortedError("the model was unloaded by its operator").info()
+
+UnloadCause = Literal["asked", "idle", "evicted", "abandoned", "changed", "removed"]
+UNLOAD_CAUSES: tuple[UnloadCause, ...] = ("asked", "idle", "evicted", "abandoned", "changed", "removed")
 
 Fingerprint = tuple[tuple[str, int, int], ...]  # (path, size_bytes, mtime_ns) of every file a load depends on
 
@@ -25,6 +29,28 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     is_death: bool = False  # the process died, hung or never started: chance may be involved
     is_retryable: bool = False  # the same load may work later although nothing changed on disk
     weights: Fingerprint | None = None  # the files that failed, where they were found at all
+
+
+class EntryLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What the settings say about one entry's patience. Seconds; math.inf is never."""
+
+    max_concurrency: int = 0  # requests in the worker at once; 0: as many as it has slots
+    queue: int = 64  # requests that may wait beyond those
+    keep_alive_s: float = 600.0
+    drain_timeout_s: float = 30.0
+
+
+class UnloadReason(NamedTuple):
+    """Why a model leaves: for metrics, and for people."""
+
+    cause: UnloadCause
+    text: str
+
+
+ASKED = UnloadReason("asked", "its operator asked for it")
+ABANDONED = UnloadReason("abandoned", "nobody waited for it any more")
+CHANGED = UnloadReason("changed", "its settings changed")
+REMOVED = UnloadReason("removed", "it was removed from the settings")
 
 
 # -- happenings ------------------------------------------------------------------------------------
@@ -81,6 +107,19 @@ class EnableAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Configured:
+    """The entry has new settings. `needs_load`: its worker drains, and a load with the new ones takes its place."""
+
+    limits: EntryLimits
+    needs_load: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The entry is in the settings no longer: whoever came before is served, within drain_timeout, and nobody else."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoadDone:
     attempt: int
     n_slots: int
@@ -120,6 +159,8 @@ Happening = (
     | Evicted
     | Held
     | EnableAsked
+    | Configured
+    | Removed
     | LoadDone
     | LoadLost
     | Died

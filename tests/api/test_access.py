@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import socket
 from typing import Any
@@ -132,6 +134,18 @@ def test_a_key_opens(locked: RunningServer, headers: dict[str, str]) -> None:
 @pytest.mark.parametrize("key", ["ke", "key2", "KEY", "kéy", ""])
 def test_a_wrong_key_does_not(locked: RunningServer, key: str) -> None:
     assert locked.http.get("/v1/models", headers=[(b"x-api-key", key.encode())]).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/admin/reload", "//admin/reload", "/admin/reload/", "/v1/models/unload/", "/v1//models/unload", "//models/load"],
+)
+def test_no_spelling_of_an_admin_route_gets_by_with_an_api_key(locked: RunningServer, path: str) -> None:
+    with contextlib.closing(
+        http.client.HTTPConnection(locked.host, locked.port)
+    ) as connection:  # httpx would tidy the path
+        connection.request("POST", path, b"{}", {"x-api-key": "key", "content-type": "application/json"})
+        assert connection.getresponse().status == 403
 
 
 def test_model_verbs_need_an_admin_key(locked: RunningServer) -> None:

@@ -11,10 +11,11 @@ from random import Random
 
 from lsrv.registry import room
 from lsrv.registry.room import Memory, Resident, Stay, Verdict, Want
-from lsrv.registry.state import EntryLimits, EntryState, Phase
+from lsrv.registry.state import EntryState, Phase
 from lsrv.registry.words import (
     Arrived,
     Effect,
+    EntryLimits,
     Evicted,
     Grant,
     Happening,

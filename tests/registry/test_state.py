@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from lsrv.errors import AbortedError, ErrorInfo, LoadFailedError, ModelDisabledError, QueueFullError
-from lsrv.registry.state import EntryLimits, EntryState, Phase
+from lsrv.registry.state import EntryState, Phase
 from lsrv.registry.words import (
     Answer,
     Arrived,
+    Configured,
     Died,
     Effect,
     EnableAsked,
     EndRequests,
+    EntryLimits,
     Evicted,
     Failure,
     Grant,
@@ -28,6 +30,7 @@ from lsrv.registry.words import (
     LoadDone,
     LoadLost,
     Reject,
+    Removed,
     StartLoad,
     Stop,
     Stopped,
@@ -270,6 +273,103 @@ def test_who_waits_when_a_held_model_is_evicted_has_it_loaded_again() -> None:
     assert state.handle(Stopped(1), 2.0) == [StartLoad(2)]
 
 
+def configured(needs_load: bool, **limits: float) -> Configured:
+    return Configured(EntryLimits(**limits), needs_load)  # type: ignore[arg-type]
+
+
+def test_light_settings_hold_at_once_and_leave_the_model_alone() -> None:
+    state = loaded(n_slots=4, max_concurrency=1)
+    state.handle(Arrived(1), 0.0)
+    state.handle(Arrived(2), 0.0)
+    assert state.handle(configured(False, max_concurrency=2), 1.0) == [Grant(2)]
+    assert state.phase is Phase.LOADED
+
+
+def test_a_shorter_keep_alive_counts_from_the_last_use() -> None:
+    state = loaded(keep_alive_s=600.0)
+    assert state.handle(configured(False, keep_alive_s=5.0), 6.0) == [Stop(1, "idle for 5 s (keep_alive)")]
+
+
+def test_settings_that_need_a_load_let_running_requests_finish_and_later_ones_wait() -> None:
+    state = loaded(n_slots=4)
+    state.handle(Arrived(1), 0.0)
+    assert state.handle(configured(True), 1.0) == []
+    assert state.handle(Arrived(2), 2.0) == []
+    assert state.handle(Left(1), 3.0) == [Stop(1, "its settings changed")]
+    assert state.handle(Stopped(1), 4.0) == [StartLoad(2)]
+    assert state.handle(LoadDone(2, 4), 5.0) == [Grant(2)]
+
+
+def test_an_idle_model_is_loaded_again_with_its_new_settings() -> None:
+    state = loaded()
+    assert state.handle(configured(True), 1.0) == [Stop(1, "its settings changed")]
+    assert state.handle(Stopped(1), 2.0) == [StartLoad(2)]
+
+
+def test_a_model_that_others_wait_for_is_not_loaded_again_for_its_settings() -> None:
+    state = loaded()
+    state.handle(Held(True), 0.0)
+    state.handle(configured(True), 1.0)
+    assert state.handle(Stopped(1), 2.0) == []
+
+
+def test_a_load_under_way_starts_anew_with_the_new_settings() -> None:
+    state = entry()
+    state.handle(Arrived(1), 0.0)
+    assert state.handle(configured(True), 1.0) == [Stop(1, "its settings changed")]
+    assert state.handle(Stopped(1), 2.0) == [StartLoad(2)]
+    assert state.handle(LoadDone(2, 1), 3.0) == [Grant(1)]
+
+
+def test_new_settings_end_a_back_off() -> None:
+    state = entry()
+    state.handle(Arrived(1), 0.0)
+    state.handle(LoadLost(1, BROKEN), 0.0)
+    state.handle(configured(True), 0.1)
+    assert state.handle(Arrived(2), 0.2) == [StartLoad(2)]
+
+
+def test_a_removed_model_serves_who_came_before_and_nobody_else() -> None:
+    state = loaded(n_slots=1)
+    state.handle(Arrived(1), 0.0)
+    state.handle(Arrived(2), 0.0)
+    assert state.handle(Removed(), 1.0) == []
+    assert rejected(state.handle(Arrived(3), 1.0)) == [(3, "model_not_found")]
+    assert state.handle(Left(1), 2.0) == [Grant(2)]
+    assert state.handle(Left(2), 3.0) == [Stop(1, "it was removed from the settings")]
+    assert not state.is_gone
+    state.handle(Stopped(1), 4.0)
+    assert state.is_gone
+
+
+def test_an_idle_removed_model_goes_at_once() -> None:
+    assert loaded().handle(Removed(), 1.0) == [Stop(1, "it was removed from the settings")]
+    unloaded = entry()
+    assert unloaded.handle(Removed(), 1.0) == []
+    assert unloaded.is_gone
+
+
+def test_requests_of_a_removed_model_that_outlast_the_drain_are_ended() -> None:
+    state = loaded(n_slots=1, drain_timeout_s=10.0)
+    state.handle(Arrived(1), 0.0)
+    state.handle(Arrived(2), 0.0)
+    state.handle(Removed(), 1.0)
+    assert state.deadline_s() == 11.0
+    effects = state.handle(Ticked(), 11.0)
+    assert rejected(effects) == [(2, "aborted")]
+    assert [type(effect) for effect in effects] == [Reject, EndRequests, Stop]
+
+
+def test_a_model_that_comes_back_while_it_leaves_serves_again() -> None:
+    state = loaded(n_slots=1)
+    state.handle(Arrived(1), 0.0)
+    state.handle(Removed(), 1.0)
+    state.handle(configured(True), 2.0)
+    assert state.handle(Arrived(2), 3.0) == []
+    state.handle(Left(1), 4.0)
+    assert state.handle(Stopped(1), 5.0) == [StartLoad(2)]
+
+
 class AnyHistory(RuleBasedStateMachine):
     """Random histories, against what every caller may rely on. The world performs each effect once."""
 
@@ -355,6 +455,16 @@ class AnyHistory(RuleBasedStateMachine):
         may_leave = self.up is not None and self.stopping is None and not self.holding
         self.tell(Evicted("for another"))
         assert not may_leave or self.stopping is not None
+
+    @rule(needs_load=st.booleans(), keep_alive_s=st.sampled_from([0.0, 5.0, math.inf]))
+    def its_settings_change(self, needs_load: bool, keep_alive_s: float) -> None:
+        self.tell(Configured(EntryLimits(keep_alive_s=keep_alive_s), needs_load))
+        assert not self.state.is_removed
+
+    @rule()
+    def it_is_removed(self) -> None:
+        self.tell(Removed())
+        assert not self.state.is_gone or (self.loading, self.up, self.stopping) == (None, None, None)
 
     @precondition(lambda self: self.loading is not None)
     @rule(outcome=st.sampled_from([None, DEATH, BROKEN, NO_ROOM]), n_slots=st.integers(1, 4))

@@ -1,0 +1,37 @@
+"""The words with which an entry turns a request away, or ends one. Pure."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from lsrv.errors import AbortedError, ErrorInfo, ModelDisabledError, ModelNotFoundError, QueueFullError
+
+
+def disabled(model_id: str) -> ErrorInfo:
+    """The entry is switched off."""
+    return ModelDisabledError(f"model '{model_id}' is disabled").info()
+
+
+def removed(model_id: str) -> ErrorInfo:
+    """The entry is in the settings no longer."""
+    return ModelNotFoundError(f"model '{model_id}' was removed from the settings", param="model").info()
+
+
+def outlasted(what: str) -> ErrorInfo:
+    """The model went while the request ran; `what` happened to it."""
+    return AbortedError(f"the model was {what}, and this request outlasted drain_timeout").info()
+
+
+def queue_full(model_id: str, n_running: int, n_waiting: int, retry_after_s: int) -> ErrorInfo:
+    return QueueFullError(
+        f"model '{model_id}' has {n_running} requests running and {n_waiting} waiting, "
+        f"which is all its queue takes; try again in {retry_after_s} s or raise `queue`",
+        retry_after_s=retry_after_s,
+    ).info()
+
+
+def not_before(error: ErrorInfo, wait_s: float) -> ErrorInfo:
+    """Why the last load failed, with when the next one will be tried."""
+    return msgspec.structs.replace(error, fields=error.fields | {"retry_after_s": max(1, math.ceil(wait_s))})
