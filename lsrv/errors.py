@@ -8,6 +8,7 @@
     ├── RequestError                what the client sent can't be served
     │   ├── UnsupportedParameterError
     │   ├── UnsupportedCapabilityError
+    │   ├── GrammarError            a schema, regex or grammar that can't be kept
     │   └── PromptTooLongError
     ├── CapacityError               try again later (retryable)
     │   ├── QueueFullError
@@ -96,6 +97,10 @@ class UnsupportedParameterError(RequestError):
 
 class UnsupportedCapabilityError(RequestError):
     code = "capability_not_supported"
+
+
+class GrammarError(RequestError):
+    code = "invalid_grammar"
 
 
 class PromptTooLongError(RequestError):

@@ -45,6 +45,7 @@ ARROWS: dict[str, set[str]] = {
 ROOMS_OF_PACKAGES = {
     "llama_cpp": ("engine/llama", "frontdoor/quantize"),
     "numpy": ("engine", "worker", "frontdoor/convert", "frontdoor/quantize"),
+    "llguidance": ("engine", "worker"),
     "tomllib": ("config",),
     "pydantic": ("config",),
     "litestar": ("api",),

@@ -95,8 +95,8 @@ def openapi_body() -> bytes:
 
 
 def _any_schema(kind: type) -> dict[str, object]:
-    """`object` is what msgspec has no schema for: any JSON value."""
-    if kind is not object:
+    """`object` and `Raw` are what msgspec has no schema for: any JSON value."""
+    if kind not in (object, msgspec.Raw):
         raise NotImplementedError
     return {"description": "Any JSON value."}
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from lsrv.api.adapters import AdapterItem, AdapterName, AdapterStack, LoraItem, stack_of
+from lsrv.api.grammar import GrammarItem, Json, ResponseFormat
 from lsrv.errors import RequestError, UnsupportedParameterError
 from lsrv.protocol.commands import Sampling
 
@@ -75,21 +76,15 @@ class GenerationBody(msgspec.Struct, kw_only=True):
     lora: list[LoraItem] | None = None
     normalize_adapters: bool | None = None
 
-    # Known, and not in this version: refused by name instead of ignored.
-    grammar: Later = None
-    json_schema: Later = None
+    response_format: ResponseFormat | None = None
+    json_schema: Json = msgspec.field(default_factory=msgspec.Raw)
+    grammar: str | GrammarItem | None = None
 
 
 def refuse(param: str, value: object) -> None:
     """Raises UnsupportedParameterError if a field of a later version carries something."""
     if value not in (None, [], {}, ""):
         raise UnsupportedParameterError(f"{param} is not in this version yet; leave it out.", param=param)
-
-
-def refuse_later_fields(body: GenerationBody) -> None:
-    """Raises UnsupportedParameterError for constraints: ignoring them would give a wrong answer."""
-    refuse("grammar", body.grammar)
-    refuse("json_schema", body.json_schema)
 
 
 def adapters_of(body: GenerationBody) -> AdapterStack:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-_OPEN = "<think>"
-_CLOSE = "</think>"
+OPEN = "<think>"
+CLOSE = "</think>"
+
+
+def opens_reasoning(prompt: str) -> bool:
+    """Whether an answer to `prompt` begins inside of the reasoning."""
+    return prompt.rstrip().endswith(OPEN)
 
 
 class AnswerSplitter:
@@ -16,7 +21,7 @@ class AnswerSplitter:
     __slots__ = ("_held", "_is_stripping", "_state")
 
     def __init__(self, prompt: str) -> None:
-        is_open = prompt.rstrip().endswith(_OPEN)
+        is_open = opens_reasoning(prompt)
         self._state = "reasoning" if is_open else "start"
         self._held = ""
         self._is_stripping = is_open  # white space around the tags belongs to nobody
@@ -40,17 +45,17 @@ class AnswerSplitter:
         self._held = ""
         if self._state == "start":
             stripped = text.lstrip()
-            if stripped.startswith(_OPEN):
+            if stripped.startswith(OPEN):
                 self._enter("reasoning")
-                text = stripped[len(_OPEN) :]
-            elif _OPEN.startswith(stripped):
+                text = stripped[len(OPEN) :]
+            elif OPEN.startswith(stripped):
                 self._held = text
                 return "", ""
             else:
                 self._state = "content"
                 return text, ""
         if self._state == "reasoning":
-            reasoning, closed, rest = text.partition(_CLOSE)
+            reasoning, closed, rest = text.partition(CLOSE)
             if not closed:
                 return "", self._hold_partial_close(self._strip(text))
             reasoning = self._strip(reasoning).rstrip()
@@ -72,8 +77,8 @@ class AnswerSplitter:
     def _hold_partial_close(self, text: str) -> str:
         """Keep white space and a possible beginning of the close tag back; returns the rest."""
         cut = len(text.rstrip())
-        for n in range(min(len(text), len(_CLOSE) - 1), 0, -1):
-            if text.endswith(_CLOSE[:n]):
+        for n in range(min(len(text), len(CLOSE) - 1), 0, -1):
+            if text.endswith(CLOSE[:n]):
                 cut = len(text[:-n].rstrip())
                 break
         self._held = text[cut:]

@@ -12,6 +12,7 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from lsrv.chat.answer import OPEN
 from lsrv.chat.limits import limited
 from lsrv.errors import LoadFailedError, RequestError
 
@@ -48,6 +49,7 @@ class ChatTemplate:
             "raise_exception": _raise_exception,
             "strftime_now": _strftime_now,
         }
+        self.knows_reasoning = OPEN in source
         try:
             with limited(_RENDER_S, _RENDER_BYTES):
                 self._template = environment.from_string(source)

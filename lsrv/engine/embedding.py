@@ -105,7 +105,7 @@ class EmbeddingEngine:
             tokens = request.inputs[index]
             if batch.n_tokens + len(tokens) > batch.capacity:
                 break
-            batch.add_chunk(tokens, 0, len(packed), has_output=False)
+            batch.add_chunk(tokens, 0, len(packed), n_outputs=0)
             packed.append(self._waiting.popleft())
         batch.ask_all_outputs()
         return packed

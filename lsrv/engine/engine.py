@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 from lsrv.engine.adapters import Adapters, Turns
 from lsrv.engine.llama.batch import Batch
-from lsrv.engine.llama.candidates import Candidates, FloatRow
+from lsrv.engine.llama.candidates import FloatRow
 from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.vocab import Vocab
-from lsrv.engine.logprobs import token_logprob
 from lsrv.engine.prefix.cache import PrefixCache
 from lsrv.engine.scheduler import plan_prefill
 from lsrv.engine.sequence import Output, Sequence, SequenceState
+from lsrv.engine.writing import Writer
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import FinishReason
 
-_NEG_INF = float("-inf")
+_N_FORCED_MAX = 64  # tokens that a constraint may add to a step, per sequence
 _by_seq_id = operator.attrgetter("seq_id")
 
 
@@ -44,12 +44,12 @@ class Engine:
         self.adapters = adapters
         self._turns = Turns()
         self._context = context
-        self._vocab = vocab
+        self._writer = Writer(vocab)
         self._cache = cache
         self._n_batch = params.n_batch
         self._n_ubatch = params.n_ubatch
         self._batch = Batch(params.n_batch)
-        self._candidates = Candidates(vocab.n_tokens)
+        self._n_forced = min(_N_FORCED_MAX, params.n_batch // params.n_slots - 1)
         self._waiting: deque[Sequence] = deque()
         self._running: list[Sequence] = []
         self.counts = EngineCounts()
@@ -125,6 +125,7 @@ class Engine:
             sequence = self._waiting.popleft()
             sequence.scheduled_at = now
             sequence.state = SequenceState.PREFILL
+            self._writer.force_first(sequence, self._n_forced)
             self._cache.take(sequence)
             self._running.append(sequence)
         self._cache.join_leaders()
@@ -146,9 +147,7 @@ class Engine:
         sampled: list[Sequence] = []
         for sequence in sorted(turn, key=_by_seq_id):
             if sequence.state is SequenceState.DECODE:
-                self._batch.add_decode(sequence.generated[-1], sequence.n_past, sequence.seq_id)
-                sequence.n_past += 1
-                self.counts.n_decode_tokens += 1
+                self._add_decode(sequence)
                 sampled.append(sequence)
             elif sequence.seq_id in n_prefill and self._add_chunk(sequence, n_prefill[sequence.seq_id]):
                 sampled.append(sequence)
@@ -157,7 +156,7 @@ class Engine:
     def _plan_prefill(self, turn: list[Sequence]) -> dict[int, int]:
         """How many prompt tokens of which seq_id this step reads; who came first is served first."""
         prefilling = [each for each in turn if each.state is SequenceState.PREFILL]
-        n_decoding = len(turn) - len(prefilling)
+        n_decoding = sum(each.n_unread for each in turn if each.state is SequenceState.DECODE)
         prefilling = [each for each in prefilling if not self._cache.is_following(each)]
         n_remaining = [self._cache.n_readable(sequence) - sequence.n_past for sequence in prefilling]
         is_delaying = any(each.state is SequenceState.DECODE for each in self._running)  # be it in another turn
@@ -165,11 +164,22 @@ class Engine:
         chunks = plan_prefill(n_remaining, n_decoding, n_batch, self._n_ubatch)
         return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}
 
+    def _add_decode(self, sequence: Sequence) -> None:
+        """Add what was generated last: one token, or more where some were forced."""
+        n_tokens = sequence.n_unread
+        if n_tokens == 1:
+            self._batch.add_decode(sequence.generated[-1], sequence.n_past, sequence.seq_id)
+        else:
+            tokens = sequence.tokens(sequence.n_past, sequence.n_tokens)
+            self._batch.add_chunk(tokens, sequence.n_past, sequence.seq_id, n_outputs=1)
+        sequence.n_past += n_tokens
+        self.counts.n_decode_tokens += n_tokens
+
     def _add_chunk(self, sequence: Sequence, n_tokens: int) -> bool:
         """Add prompt tokens; whether they were the last ones, whose logits choose the first new token."""
         start, end = sequence.n_past, sequence.n_past + n_tokens
-        is_last = end == len(sequence.prompt)
-        self._batch.add_chunk(sequence.prompt[start:end], start, sequence.seq_id, has_output=is_last)
+        is_last = end == sequence.n_tokens
+        self._batch.add_chunk(sequence.tokens(start, end), start, sequence.seq_id, n_outputs=int(is_last))
         sequence.n_past = end
         self.counts.n_prefill_tokens += n_tokens
         if is_last:
@@ -181,38 +191,16 @@ class Engine:
         if not sampled:
             return []
         rows = self._context.logits(len(sampled))
-        return [
-            self._accept(sequence, self._choose(sequence, logits), logits, now)
-            for sequence, logits in zip(sampled, rows, strict=True)
-        ]
+        return [self._write(sequence, row, now) for sequence, row in zip(sampled, rows, strict=True)]
 
-    def _choose(self, sequence: Sequence, logits: FloatRow) -> int:
-        if sequence.is_ignoring_eos:
-            logits[self._vocab.eog_ids] = _NEG_INF
-        if sequence.sampler is None:
-            return int(logits.argmax())
-        return sequence.sampler.sample(logits, self._candidates)
-
-    def _accept(self, sequence: Sequence, token: int, logits: FloatRow, now: float) -> Output:
-        if not sequence.generated:
+    def _write(self, sequence: Sequence, logits: FloatRow, now: float) -> Output:
+        if not sequence.first_token_at:
             sequence.first_token_at = now
         sequence.last_token_at = now
-        sequence.generated.append(token)
-        if self._vocab.is_eog(token):
-            self._finish(sequence, "stop")
-            return Output(sequence, sequence.text.flush())
-        logprobs = None
-        if sequence.n_top_logprobs is not None:
-            logprobs = [token_logprob(logits, token, sequence.n_top_logprobs, self._vocab)]
-        text = sequence.text.push(self._vocab.piece(token))
-        if sequence.text.stop_string is not None:
-            self._finish(sequence, "stop")
-        elif len(sequence.generated) >= sequence.n_max_tokens:
-            self._finish(sequence, "length")
-            text += sequence.text.flush()
-            if sequence.text.stop_string is not None:
-                sequence.finish_reason = "stop"
-        return Output(sequence, text, logprobs)
+        output = self._writer.write(sequence, logits, self._n_forced)
+        if sequence.finish_reason is not None:
+            self._finish(sequence, sequence.finish_reason)
+        return output
 
     def _finish(self, sequence: Sequence, reason: FinishReason) -> None:
         sequence.finish_reason = reason

@@ -108,7 +108,7 @@ def _sequence_folder(params: LoadParams, build: str) -> SequenceFolder:
 def _warm_up(context: Context, model: Model, params: LoadParams) -> None:
     n_tokens = min(_N_WARMUP_TOKENS, params.n_ctx_seq)
     batch = Batch(n_tokens)
-    batch.add_chunk(np.full(n_tokens, max(model.vocab.bos, 0), np.int32), 0, 0, has_output=True)
+    batch.add_chunk(np.full(n_tokens, max(model.vocab.bos, 0), np.int32), 0, 0, n_outputs=1)
     if params.is_embedding:
         batch.ask_all_outputs()
     context.decode(batch)

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lsrv.engine.adapters import NO_ADAPTERS, AdapterSet
+from lsrv.engine.constraint import Constraint
 from lsrv.engine.detokenize import TextAssembler
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
+from lsrv.errors import LsrvError
 from lsrv.protocol.events import FinishReason, TokenLogprob
 
 
@@ -35,20 +37,41 @@ class Sequence:
     is_ignoring_eos: bool = False
     can_reuse_cache: bool = True
     adapters: AdapterSet = NO_ADAPTERS
+    constraint: Constraint | None = None
 
     state: SequenceState = SequenceState.WAITING
     seq_id: int = -1
     n_cached: int = 0  # prompt tokens that an earlier request had left in the slot
     n_past: int = 0  # tokens with cells in the KV cache
-    generated: list[int] = field(default_factory=list[int])
+    generated: list[int] = field(default_factory=list[int])  # sampled, or forced by the constraint
+    n_written: int = 0  # generated tokens whose text was sent
     finish_reason: FinishReason | None = None
+    error: LsrvError | None = None  # why it ended, where it could not go on
     scheduled_at: float = 0.0
     first_token_at: float = 0.0
     last_token_at: float = 0.0
 
+    @property
+    def n_tokens(self) -> int:
+        """Prompt and what was generated."""
+        return len(self.prompt) + len(self.generated)
+
+    @property
+    def n_unread(self) -> int:
+        """Tokens that have no cells yet."""
+        return self.n_tokens - self.n_past
+
     def tokens_in_cache(self) -> Tokens:
         """The tokens whose cells are in memory: int32 (n_past,)."""
-        return np.concatenate([self.prompt, np.array(self.generated, np.int32)])[: self.n_past]
+        return self.tokens(0, self.n_past)
+
+    def tokens(self, start: int, end: int) -> Tokens:
+        """Prompt and generated tokens from position `start` up to `end`: int32 (end - start,)."""
+        n_prompt = len(self.prompt)
+        if end <= n_prompt:
+            return self.prompt[start:end]
+        generated = np.array(self.generated[max(0, start - n_prompt) : end - n_prompt], np.int32)
+        return generated if start >= n_prompt else np.concatenate([self.prompt[start:], generated])
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import msgspec
 KvMode = Literal["split", "shared"]
 FlashAttention = Literal["auto", "on", "off"]
 Pooling = Literal["auto", "none", "mean", "cls", "last", "rank"]
+GrammarKind = Literal["json_schema", "regex", "lark", "gbnf", "llguidance"]
 
 
 class AdapterFile(msgspec.Struct, frozen=True):
@@ -85,6 +86,14 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seed: int | None = None  # None: random
 
 
+class Grammar(msgspec.Struct, frozen=True):
+    """What an answer must look like. `param`: the field that asked for it, for errors."""
+
+    kind: GrammarKind
+    source: str
+    param: str
+
+
 class Load(msgspec.Struct, frozen=True, tag="load"):
     params: LoadParams
 
@@ -111,6 +120,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
     prompt: str | list[int] | None = None
     template_kwargs: dict[str, object] = {}
     sampling: Sampling = Sampling()
+    grammar: Grammar | None = None
     adapters: list[AdapterChoice] = []
     max_tokens: int | None = None  # None: until the context is full
     stop: list[str] = []

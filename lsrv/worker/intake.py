@@ -8,8 +8,9 @@ from collections.abc import Sequence as Items
 
 import numpy as np
 
-from lsrv.chat.answer import AnswerSplitter
+from lsrv.chat.answer import CLOSE, OPEN, AnswerSplitter, opens_reasoning
 from lsrv.chat.template import ChatTemplate, Message
+from lsrv.engine.constraint import Reasoning
 from lsrv.engine.detokenize import TextAssembler
 from lsrv.engine.embedding import EmbeddingRequest
 from lsrv.engine.llama.sampler import SamplerChain
@@ -20,6 +21,8 @@ from lsrv.engine.sequence import Sequence
 from lsrv.errors import PromptTooLongError, RequestError
 from lsrv.protocol.commands import Embed, Generate, Tokenize
 from lsrv.worker.reply import Reply
+
+_N_TAG_TOKENS = 16  # in which the last tag of a prompt can be seen
 
 
 class Intake:
@@ -65,6 +68,28 @@ class Intake:
             echo=text if command.is_echoing else "",
         )
         return sequence, reply
+
+    def reasoning(self, command: Generate, prompt: Tokens) -> Reasoning | None:
+        """The thoughts that may stand in front of a chat's answer; None where this model has none.
+
+        Raises RequestError if it has, and writes their end in several tokens: what follows could not be constrained.
+        """
+        if command.messages is None or self._template is None or not self._template.knows_reasoning:
+            return None
+        tail = self._vocab.detokenize(prompt[-_N_TAG_TOKENS:].tolist())
+        is_open = opens_reasoning(tail)
+        if not is_open and tail.rstrip().endswith(CLOSE):
+            return None
+        opens, closes = self._vocab.single_token(OPEN), self._vocab.single_token(CLOSE)
+        if opens is not None and closes is not None:
+            return Reasoning(opens, closes, is_open)
+        if is_open:
+            raise RequestError(
+                "this model's answer begins with reasoning whose end is no single token, so no grammar can follow it; "
+                "turn reasoning off (enable_thinking: false)",
+                param=command.grammar.param if command.grammar else None,
+            )
+        return None
 
     def embedding_request(self, command: Embed) -> EmbeddingRequest:
         inputs = [self._embedding_tokens(item, index) for index, item in enumerate(command.inputs)]

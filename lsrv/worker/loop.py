@@ -9,12 +9,13 @@ from lsrv.engine.llama.backend import Backend
 from lsrv.engine.loading import load_model
 from lsrv.engine.memory_plan import plan_memory
 from lsrv.errors import LoadFailedError
-from lsrv.protocol.commands import Command, Load, LoadParams, Plan, Stop
-from lsrv.protocol.events import Loaded, LoadFailed, LoadStage, PlanFailed, Planned, Progress, Ready
+from lsrv.protocol.commands import Load, LoadParams, Plan, Stop
+from lsrv.protocol.events import Event, Loaded, LoadFailed, LoadStage, PlanFailed, Planned, Progress, Ready
 from lsrv.worker.channel import Channel
 from lsrv.worker.service import EmbeddingService, GenerationService, Service
 
 _HEARTBEAT_S = 1.0
+_COMPILING_S = 0.002  # most grammars are ready in this time
 _PROGRESS_S = 0.1  # llama.cpp reports every tensor
 
 
@@ -80,15 +81,22 @@ class Worker:
             if now >= beat_at:
                 self._channel.send(service.heartbeat())
                 beat_at = now + _HEARTBEAT_S
-            for command in self._channel.receive(0 if service.has_work else beat_at - now):
+            for command in self._channel.receive(_patience_s(service, beat_at - now)):
                 if isinstance(command, Stop):
                     service.close()
                     return
-                self._handle(service, command)
+                self._send(service.handle(command))
+            self._send(service.poll())
             if service.has_work:
-                for event in service.step():
-                    self._channel.send(event)
+                self._send(service.step())
 
-    def _handle(self, service: Service, command: Command) -> None:
-        for event in service.handle(command):
+    def _send(self, events: list[Event]) -> None:
+        for event in events:
             self._channel.send(event)
+
+
+def _patience_s(service: Service, until_beat_s: float) -> float:
+    """How long the loop may wait for a command."""
+    if service.has_work:
+        return 0
+    return _COMPILING_S if service.is_compiling else until_beat_s

@@ -37,6 +37,7 @@ from lsrv.protocol.events import (
     Step,
     Tokenized,
 )
+from lsrv.worker.compiling import Compiling
 from lsrv.worker.intake import Intake
 from lsrv.worker.reply import Reply
 
@@ -55,6 +56,15 @@ class Service(Protocol):
 
     def handle(self, command: Command) -> list[Event]:
         """Take one command; what can be said of it at once. Never raises a client's error."""
+        ...
+
+    @property
+    def is_compiling(self) -> bool:
+        """Whether something will be ready to `poll` that no command announces."""
+        ...
+
+    def poll(self) -> list[Event]:
+        """What became ready by itself."""
         ...
 
     def step(self) -> list[Event]:
@@ -77,12 +87,17 @@ class GenerationService:
         self._engine: Engine = loaded.generation
         self._vocab = loaded.model.vocab
         self._intake = Intake(loaded)
+        self._compiling = Compiling(self._vocab)
         self._replies: dict[int, Reply] = {}
         self._deltas_sent_at = 0.0
 
     @property
     def has_work(self) -> bool:
         return self._engine.has_work
+
+    @property
+    def is_compiling(self) -> bool:
+        return self._compiling.has_work
 
     def heartbeat(self) -> Heartbeat:
         return _heartbeat(self._engine)
@@ -113,14 +128,30 @@ class GenerationService:
     def _generate(self, command: Generate) -> list[Event]:
         try:
             sequence, reply = self._intake.sequence(command)
+            reasoning = self._intake.reasoning(command, sequence.prompt) if command.grammar else None
         except LsrvError as error:
             return [Failed(command.request_id, error.info())]
-        self._engine.submit(sequence)
         self._replies[command.request_id] = reply
+        if command.grammar is not None:
+            self._compiling.add(sequence, command.grammar, reasoning)
+            return []
+        self._engine.submit(sequence)
         return [Accepted(command.request_id, len(sequence.prompt))]
 
+    def poll(self) -> list[Event]:
+        """Submit sequences whose grammars are ready."""
+        events: list[Event] = []
+        for sequence, error in self._compiling.take_ready():
+            if error is not None:
+                self._replies.pop(sequence.request_id)
+                events.append(Failed(sequence.request_id, error.info()))
+                continue
+            self._engine.submit(sequence)
+            events.append(Accepted(sequence.request_id, len(sequence.prompt)))
+        return events
+
     def _abort(self, request_id: int) -> list[Event]:
-        sequence = self._engine.abort(request_id)
+        sequence = self._engine.abort(request_id) or self._compiling.abort(request_id)
         if sequence is None:
             return []
         return [Step([], [self._replies.pop(request_id).finish(sequence, None)])]
@@ -136,15 +167,20 @@ class GenerationService:
             self._deltas_sent_at = now
         deltas: list[Delta] = []
         finished: list[Finished] = []
+        failed: list[Event] = []
         for output in outputs:
             sequence = output.sequence
+            if sequence.error is not None:
+                self._replies.pop(sequence.request_id)
+                failed.append(Failed(sequence.request_id, sequence.error.info()))
+                continue
             if sequence.finish_reason is not None:
                 finished.append(self._replies.pop(sequence.request_id).finish(sequence, output))
                 continue
             delta = self._replies[sequence.request_id].push(output, is_due=is_due)
             if delta is not None:
                 deltas.append(delta)
-        return [Step(deltas, finished)] if deltas or finished else []
+        return [Step(deltas, finished), *failed] if deltas or finished else failed
 
     def close(self) -> None:
         self._engine.save_cache(time.monotonic() + _SAVE_S)
@@ -165,9 +201,14 @@ class EmbeddingService:
         self._vocab = loaded.model.vocab
         self._intake = Intake(loaded)
 
+    is_compiling = False
+
     @property
     def has_work(self) -> bool:
         return self._engine.has_work
+
+    def poll(self) -> list[Event]:
+        return []
 
     def heartbeat(self) -> Heartbeat:
         return _heartbeat(self._engine)

@@ -193,9 +193,6 @@ def test_the_unversioned_route_answers_too(server: RunningServer) -> None:
         ("tools", [{"type": "function", "function": {"name": "f"}}]),
         ("tool_choice", "auto"),
         ("functions", [{"name": "f"}]),
-        ("response_format", {"type": "json_object"}),
-        ("grammar", 'root ::= "a"'),
-        ("json_schema", {"type": "object"}),
     ],
 )
 def test_what_a_later_version_brings_is_refused_by_name(server: RunningServer, field: str, value: object) -> None:

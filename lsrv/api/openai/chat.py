@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from lsrv.api.body import check_plain, decode_body
 from lsrv.api.dialect import GenerationRequest
+from lsrv.api.grammar import grammar_of
 from lsrv.api.openai.chat_reply import ChatReply
 from lsrv.api.openai.messages import ChatMessage, template_messages
 from lsrv.api.sampling import (
@@ -22,17 +23,12 @@ from lsrv.api.sampling import (
     Later,
     adapters_of,
     refuse,
-    refuse_later_fields,
     sampling_of,
     stops_of,
     token_limit,
 )
-from lsrv.errors import RequestError, UnsupportedCapabilityError, UnsupportedParameterError
+from lsrv.errors import RequestError, UnsupportedCapabilityError
 from lsrv.protocol.commands import Generate
-
-
-class ResponseFormat(msgspec.Struct):
-    type: str = "text"
 
 
 class ChatBody(GenerationBody, kw_only=True):
@@ -43,7 +39,6 @@ class ChatBody(GenerationBody, kw_only=True):
     chat_template_kwargs: dict[str, object] | None = None
     enable_thinking: bool | None = None
     reasoning_effort: str | None = None
-    response_format: ResponseFormat | None = None
     modalities: list[str] | None = None
 
     # Known, and not in this version.
@@ -67,6 +62,7 @@ def parse_chat(raw: bytes) -> GenerationRequest:
         messages=template_messages(body.messages),
         template_kwargs=_template_kwargs(body),
         sampling=sampling_of(body),
+        grammar=grammar_of(body.response_format, body.json_schema, body.grammar),
         max_tokens=token_limit(body.max_completion_tokens, body.max_tokens, body.n_predict),
         stop=stops_of(body.stop),
         n_top_logprobs=_n_top_logprobs(body),
@@ -86,17 +82,10 @@ def parse_chat(raw: bytes) -> GenerationRequest:
 
 
 def _refuse_later_fields(body: ChatBody) -> None:
-    refuse_later_fields(body)
     refuse("tools", body.tools)
     refuse("functions", body.functions)
     for param, choice in (("tool_choice", body.tool_choice), ("function_call", body.function_call)):
         refuse(param, None if choice == "none" else choice)
-    if body.response_format is not None and body.response_format.type != "text":
-        raise UnsupportedParameterError(
-            f"response_format of type {body.response_format.type[:64]!r} is not in this version yet; "
-            "ask for the format in the prompt.",
-            param="response_format",
-        )
     if any(modality != "text" for modality in body.modalities or []):
         raise UnsupportedCapabilityError("modalities: this version answers with text only.", param="modalities")
 

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from lsrv.api.body import decode_body
 from lsrv.api.dialect import DONE, GenerationRequest
+from lsrv.api.grammar import grammar_of
 from lsrv.api.openai.usage import timings_object, total_usage, usage_object
 from lsrv.api.sampling import (
     MAX_TOP_LOGPROBS,
@@ -24,7 +25,6 @@ from lsrv.api.sampling import (
     Token,
     adapters_of,
     refuse,
-    refuse_later_fields,
     sampling_of,
     stops_of,
     token_limit,
@@ -58,12 +58,14 @@ def parse_completion(raw: bytes) -> GenerationRequest:
     n_choices = body.n or 1
     is_streaming = bool(body.stream)
     sampling, stop = sampling_of(body), stops_of(body.stop)
+    grammar = grammar_of(body.response_format, body.json_schema, body.grammar)
     n_top_logprobs = body.logprobs if body.logprobs is not None else body.n_probs
     commands = [
         Generate(
             request_id=0,
             prompt=prompt,
             sampling=sampling,
+            grammar=grammar,
             max_tokens=token_limit(body.max_tokens, body.n_predict),
             stop=stop,
             n_top_logprobs=n_top_logprobs,
@@ -104,7 +106,6 @@ def inputs_of(value: str | list[str | int | list[int]], param: str, limit: int) 
 
 
 def _refuse_later_fields(body: CompletionBody) -> None:
-    refuse_later_fields(body)
     refuse("suffix", body.suffix)
     if body.best_of is not None and body.best_of > 1:
         raise UnsupportedParameterError("best_of above 1 is not in this version; use n.", param="best_of")

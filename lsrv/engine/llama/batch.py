@@ -52,15 +52,15 @@ class Batch:
         self._output[i] = 1
         self.n_tokens = i + 1
 
-    def add_chunk(self, tokens: Tokens, start_pos: int, seq_id: int, *, has_output: bool) -> None:
-        """Add consecutive prompt tokens; `has_output`: of the last one."""
+    def add_chunk(self, tokens: Tokens, start_pos: int, seq_id: int, *, n_outputs: int) -> None:
+        """Add consecutive tokens of a sequence; `n_outputs`: of the last ones."""
         i = self.n_tokens
         end = i + len(tokens)
         self._token[i:end] = tokens
         self._pos[i:end] = self._counting[: len(tokens)] + start_pos
         self._seq_id[i:end] = seq_id
         self._output[i:end] = 0
-        self._output[end - 1] = has_output
+        self._output[end - n_outputs : end] = 1
         self.n_tokens = end
 
     def ask_all_outputs(self) -> None:

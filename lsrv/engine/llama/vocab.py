@@ -58,6 +58,11 @@ class Vocab:
         pointer = out.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
         return lib.llama_tokenize(self._handle, raw, len(raw), pointer, len(out), add_special, parse_special)
 
+    def single_token(self, text: str) -> int | None:
+        """The token that `text` is by itself, control tokens by their name; None if it is several."""
+        tokens = self.tokenize(text, add_special=False, parse_special=True)
+        return int(tokens[0]) if len(tokens) == 1 else None
+
     def piece(self, token: int) -> bytes:
         """The bytes of one token; empty for control tokens. Cached: building all 150k at load would take 0.3 s."""
         piece = self._pieces[token]

@@ -101,15 +101,15 @@ class PrefixCache:
         return sequence in self._following
 
     def n_readable(self, sequence: Sequence) -> int:
-        """How far into its prompt a sequence may read in the next step.
+        """How far into its tokens a sequence may read in the next step.
 
         Where cells can't be shared, a leader pauses after what its followers share: a copy takes all that is there,
         and in a window or a recurrent state the place is lost once the leader has gone on.
         """
         if self._memory.shares_cells and self._memory.keeps_all_prefixes:
-            return len(sequence.prompt)
+            return sequence.n_tokens
         pauses = [each.n_tokens for each in self._following.values() if each.leader is sequence]
-        return min((n for n in pauses if n > sequence.n_past), default=len(sequence.prompt))
+        return min((n for n in pauses if n > sequence.n_past), default=sequence.n_tokens)
 
     def release(self, sequence: Sequence) -> None:
         """Take the slot back; its cells stay and can be found."""

@@ -26,7 +26,7 @@ def last_logits(path: str) -> list[float]:
     model = Model(params, lambda _fraction: None)
     context = Context(model, params)
     batch = Batch(len(_PROMPT))
-    batch.add_chunk(_PROMPT, 0, 0, has_output=True)
+    batch.add_chunk(_PROMPT, 0, 0, n_outputs=1)
     context.decode(batch)
     return [float(value) for value in context.logits(1)[0]]
 

@@ -1,0 +1,122 @@
+"""Grammars compiled against one vocabulary, beside the engine's thread. Knows no sequence.
+
+https://github.com/guidance-ai/llguidance: automata over bytes, whose work per token is bounded by "fuel".
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+
+from llguidance import LLMatcher, LLTokenizer
+
+from lsrv.engine.gbnf import lark_of_gbnf
+from lsrv.engine.llama.token_trie import token_trie
+from lsrv.engine.llama.vocab import Vocab
+from lsrv.errors import GrammarError
+from lsrv.protocol.commands import Grammar
+
+_MAX_SOURCE_BYTES = 256 * 1024
+_MAX_COMPILED = 32
+_MAX_REASON = 400
+_OLD_KEYWORDS = ("extends", "disallow", "divisibleBy")  # of drafts before 4: llguidance would pass over them
+
+
+class Grammars:
+    """Compiles on a thread of its own; the last compiled ones are kept."""
+
+    def __init__(self, vocab: Vocab) -> None:
+        self._vocab = vocab
+        self._executor = ThreadPoolExecutor(1, "grammars")
+        self._compiled: OrderedDict[tuple[str, str], LLMatcher] = OrderedDict()
+
+    def compile(self, grammar: Grammar) -> Future[LLMatcher]:
+        """A matcher at the start of `grammar`, to be used by one sequence. Its error is a GrammarError."""
+        return self._executor.submit(self._compile, grammar)
+
+    @cached_property
+    def _trie(self) -> LLTokenizer:
+        """Built for the first grammar: most models never see one."""
+        return token_trie(self._vocab)
+
+    def _compile(self, grammar: Grammar) -> LLMatcher:
+        key = grammar.kind, grammar.source
+        matcher = self._compiled.get(key)
+        if matcher is None:
+            matcher = self._compiled[key] = self._make(grammar)
+            if len(self._compiled) > _MAX_COMPILED:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(key)
+        return matcher.deep_copy()
+
+    def _make(self, grammar: Grammar) -> LLMatcher:
+        if len(grammar.source.encode()) > _MAX_SOURCE_BYTES:
+            raise _refusal(grammar, f"it is longer than {_MAX_SOURCE_BYTES // 1024} KiB")
+        try:
+            source = _llguidance_source(grammar)
+        except ValueError as error:
+            raise _refusal(grammar, str(error)) from error
+        matcher = LLMatcher(self._trie, source, log_level=0)
+        if matcher.is_error():
+            raise _refusal(grammar, matcher.get_error())
+        return matcher
+
+
+def _llguidance_source(grammar: Grammar) -> str:
+    """`grammar` as llguidance takes it. Raises ValueError."""
+    match grammar.kind:
+        case "json_schema":
+            return _json_source(grammar.source)
+        case "regex":
+            return LLMatcher.grammar_from_regex(grammar.source)
+        case "lark":
+            return LLMatcher.grammar_from_lark(grammar.source)
+        case "gbnf":
+            return LLMatcher.grammar_from_lark(lark_of_gbnf(grammar.source))
+        case "llguidance":
+            return grammar.source
+
+
+def _json_source(schema: str) -> str:
+    """White space is what models write by themselves. With one way to write it most of a document is forced."""
+    _check_keywords(schema)
+    return LLMatcher.grammar_from_json_schema(
+        schema,
+        overrides={
+            "whitespace_flexible": False,
+            "item_separator": ", ",
+            "key_separator": ": ",
+            "lenient": False,
+        },
+    )
+
+
+def _check_keywords(schema: str) -> None:
+    for keyword in _OLD_KEYWORDS:
+        if f'"{keyword}"' in schema and keyword in _schema_keys(json.loads(schema)):
+            raise ValueError(f'Unimplemented keys: ["{keyword}"]')
+
+
+def _schema_keys(schema: object) -> set[str]:
+    """The keywords of a JSON Schema and of those inside, as far as names of properties can be told apart."""
+    if isinstance(schema, list):
+        return set().union(*map(_schema_keys, schema))
+    if not isinstance(schema, dict):
+        return set()
+    found: set[str] = set(schema)
+    for key, value in schema.items():
+        if key in ("const", "enum", "default", "examples"):
+            continue
+        named = isinstance(value, dict) and key in ("properties", "patternProperties", "$defs", "definitions")
+        found |= _schema_keys(list(value.values()) if named else value)
+    return found
+
+
+def _refusal(grammar: Grammar, reason: str) -> GrammarError:
+    """A constraint that can't be kept as it is given is never weakened."""
+    reason = reason.strip()
+    if len(reason) > _MAX_REASON:
+        reason = reason[:_MAX_REASON] + " …"
+    return GrammarError(f"{grammar.param} can't be used: {reason}", param=grammar.param)

@@ -1,0 +1,105 @@
+"""From logits to the tokens and the text of one sequence: constrain, sample, assemble, see where it ends."""
+
+from __future__ import annotations
+
+from lsrv.engine.llama.candidates import Candidates, FloatRow
+from lsrv.engine.llama.vocab import Vocab
+from lsrv.engine.logprobs import token_logprob
+from lsrv.engine.sequence import Output, Sequence
+from lsrv.errors import GrammarError
+from lsrv.protocol.events import FinishReason, TokenLogprob
+
+_NEG_INF = float("-inf")
+
+
+class Writer:
+    """Appends tokens to sequences. Belongs to the engine thread."""
+
+    def __init__(self, vocab: Vocab) -> None:
+        self._vocab = vocab
+        self._candidates = Candidates(vocab.n_tokens)
+
+    def force_first(self, sequence: Sequence, n_max: int) -> None:
+        """Append what a constraint forces before anything is sampled: it is read together with the prompt.
+
+        All but the last of such tokens: there is always one to sample.
+        """
+        self._append_forced(sequence, n_max, is_leaving_one=True)
+
+    def write(self, sequence: Sequence, logits: FloatRow, n_max_forced: int) -> Output:
+        """Append the token that `logits`, float32 (n_vocab,), choose, and those that a constraint forces after it.
+
+        Changes `logits`. Sets the sequence's `finish_reason` where it ends, and `error` if it can't go on.
+        """
+        try:
+            token, logprob = self._choose(sequence, logits)
+        except GrammarError as error:
+            return _failed(sequence, error)
+        sequence.generated.append(token)
+        if self._vocab.is_eog(token):
+            return self._ended(sequence)
+        try:
+            if sequence.constraint is not None:
+                sequence.constraint.accept(token)
+                self._append_forced(sequence, n_max_forced)
+        except GrammarError as error:
+            return _failed(sequence, error)
+        return self._text(sequence, logprob)
+
+    def _choose(self, sequence: Sequence, logits: FloatRow) -> tuple[int, list[TokenLogprob] | None]:
+        """The next token, and its logprob where it is wanted: as the model saw it, before any constraint."""
+        raw = logits if sequence.n_top_logprobs is None else logits.copy()
+        if sequence.is_ignoring_eos:
+            logits[self._vocab.eog_ids] = _NEG_INF
+        if sequence.constraint is not None:
+            sequence.constraint.mask(logits)
+        sampler = sequence.sampler
+        token = int(logits.argmax()) if sampler is None else sampler.sample(logits, self._candidates)
+        if sequence.n_top_logprobs is None:
+            return token, None
+        return token, [token_logprob(raw, token, sequence.n_top_logprobs, self._vocab)]
+
+    def _append_forced(self, sequence: Sequence, n_max: int, *, is_leaving_one: bool = False) -> None:
+        if sequence.constraint is None or sequence.n_top_logprobs is not None:
+            return  # a token without logits has no logprob that could be told
+        n_max = min(n_max, sequence.n_max_tokens - len(sequence.generated) - is_leaving_one)
+        tokens = sequence.constraint.take_forced(n_max, is_leaving_one=is_leaving_one)
+        sequence.generated += tokens
+        if sequence.sampler is not None:
+            for token in tokens:
+                sequence.sampler.accept(token)
+
+    def _ended(self, sequence: Sequence) -> Output:
+        """The model said that this is all."""
+        text = self._unwritten_text(sequence, len(sequence.generated) - 1)
+        sequence.finish_reason = "stop"
+        return Output(sequence, text + sequence.text.flush())
+
+    def _text(self, sequence: Sequence, logprob: list[TokenLogprob] | None) -> Output:
+        text = self._unwritten_text(sequence, len(sequence.generated))
+        sequence.finish_reason = self._end_of(sequence)
+        if sequence.finish_reason is not None and sequence.text.stop_string is None:
+            text += sequence.text.flush()
+        if sequence.text.stop_string is not None:
+            sequence.finish_reason = "stop"
+            del sequence.generated[sequence.n_written :]  # forced, and never sent
+        return Output(sequence, text, logprob)
+
+    def _unwritten_text(self, sequence: Sequence, end: int) -> str:
+        """The text of generated tokens up to `end` that was not sent yet; stops where a stop string does."""
+        text = ""
+        while sequence.n_written < end and sequence.text.stop_string is None:
+            text += sequence.text.push(self._vocab.piece(sequence.generated[sequence.n_written]))
+            sequence.n_written += 1
+        return text
+
+    def _end_of(self, sequence: Sequence) -> FinishReason | None:
+        if sequence.constraint is not None and sequence.constraint.is_complete:
+            return "stop"
+        return "length" if len(sequence.generated) >= sequence.n_max_tokens else None
+
+
+def _failed(sequence: Sequence, error: GrammarError) -> Output:
+    sequence.error = error
+    sequence.finish_reason = "abort"
+    return Output(sequence, "")
