@@ -16,6 +16,7 @@ from lsrv.api.openai.chat import parse_chat
 from lsrv.api.openai.completion import parse_completion
 from lsrv.api.openai.embedding import EmbeddingRequest, embedding_body, parse_embedding
 from lsrv.api.receive import read_body, until_disconnect
+from lsrv.api.rerank import RerankRequest, parse_rerank, rerank_body
 from lsrv.api.routes import with_alias
 from lsrv.api.state import ServerState
 from lsrv.protocol.commands import Detokenize, Tokenize
@@ -51,6 +52,12 @@ async def embeddings(request: ApiRequest, server: ServerState) -> Response[bytes
     return json_response(await until_disconnect(request.receive, _embed(request, server, wanted)))
 
 
+@post([*with_alias("/v1/rerank"), *with_alias("/v1/reranking")], status_code=200)
+async def rerank(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    wanted = parse_rerank(await body_of(request, server))
+    return json_response(await until_disconnect(request.receive, _rerank(request, server, wanted)))
+
+
 @post([*with_alias("/v1/tokenize")], status_code=200)
 async def tokenize(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body, command = llamacpp.parse_tokenize(await body_of(request, server))
@@ -78,10 +85,20 @@ async def _embed(request: ApiRequest, server: ServerState, wanted: EmbeddingRequ
         embedded = await lease.embed(wanted.inputs)
         listed_id = lease.listed_id
     note_of(request.scope).n_prompt_tokens = embedded.n_prompt_tokens
-    server.metrics.of(model_id).count_embedding(embedded.n_prompt_tokens)
+    server.metrics.of(model_id).count_prompt(embedded.n_prompt_tokens)
     if len(embedded.vectors) < _MANY_VECTORS:
         return embedding_body(wanted, listed_id, embedded)
     return await asyncio.to_thread(embedding_body, wanted, listed_id, embedded)
+
+
+async def _rerank(request: ApiRequest, server: ServerState, wanted: RerankRequest) -> bytes:
+    model_id = _resolved(request, server, wanted.model)
+    async with server.registry.acquire(model_id) as lease:
+        reranked = await lease.rerank(wanted.query, wanted.documents)
+        listed_id = lease.listed_id
+    note_of(request.scope).n_prompt_tokens = reranked.n_prompt_tokens
+    server.metrics.of(model_id).count_prompt(reranked.n_prompt_tokens)
+    return rerank_body(wanted, listed_id, reranked)
 
 
 async def _tokenize(request: ApiRequest, server: ServerState, model: str | None, command: Tokenize) -> Tokenized:
@@ -100,4 +117,4 @@ def _resolved(request: ApiRequest, server: ServerState, model: str | None) -> st
     return model_id
 
 
-GENERATING_HANDLERS = [chat_completions, completions, embeddings, tokenize, detokenize, apply_template]
+GENERATING_HANDLERS = [chat_completions, completions, embeddings, rerank, tokenize, detokenize, apply_template]

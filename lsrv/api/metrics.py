@@ -40,7 +40,8 @@ class ModelMetrics:
         if usage.n_completion_tokens > 1:
             self.itl.observe(usage.decode_s / (usage.n_completion_tokens - 1))
 
-    def count_embedding(self, n_prompt_tokens: int) -> None:
+    def count_prompt(self, n_prompt_tokens: int) -> None:
+        """Count a finished request that generated nothing: embeddings, scores."""
         self._n_prompt.inc(n_prompt_tokens)
 
 

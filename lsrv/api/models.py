@@ -89,12 +89,13 @@ def _capabilities(view: EntryView) -> list[str]:
     if view.info is not None:
         named = {
             "completion": view.info.can_generate,
-            "chat": view.info.has_chat_template,
+            "chat": view.info.can_generate and view.info.has_chat_template,
             "embedding": view.info.can_embed,
+            "rerank": view.info.can_rerank,
         }
         return [name for name, is_there in named.items() if is_there]
-    if view.kind == "embedding":
-        return ["embedding"]
+    if view.kind in ("embedding", "rerank"):
+        return [view.kind]
     return [] if view.kind == "auto" else ["completion"]
 
 

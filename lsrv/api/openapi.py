@@ -13,6 +13,7 @@ from lsrv.api.models import TuneBody, VerbBody
 from lsrv.api.openai.chat import ChatBody
 from lsrv.api.openai.completion import CompletionBody
 from lsrv.api.openai.embedding import EmbeddingBody
+from lsrv.api.rerank import RerankBody
 
 _REF = "#/components/schemas/{name}"
 
@@ -29,6 +30,7 @@ _ROUTES = (
     _Route("post", "/v1/chat/completions", "Answer a chat", ChatBody, has_stream=True),
     _Route("post", "/v1/completions", "Continue a text", CompletionBody, has_stream=True),
     _Route("post", "/v1/embeddings", "Vectors of texts", EmbeddingBody),
+    _Route("post", "/v1/rerank", "Documents in the order in which they answer a query", RerankBody),
     _Route("get", "/v1/models", "List the models; never loads one"),
     _Route("get", "/v1/models/{model_id}", "One model; ids may contain slashes"),
     _Route("post", "/v1/models/load", "Load a model, and wait until it is loaded", VerbBody),

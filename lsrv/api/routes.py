@@ -8,7 +8,7 @@ _SLASHES = re.compile("/+")
 
 HEALTH = ("/health", "/healthz", "/readyz")
 
-GENERATING = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
+GENERATING = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank", "/v1/reranking")
 VERBS = ("/v1/models/load", "/v1/models/unload", "/v1/models/reload", "/v1/models/status", "/v1/models/tune")
 ADMIN = "/admin/"  # whatever begins so needs an admin key
 ADMIN_ROUTES = ("/admin/reload",)

@@ -50,7 +50,11 @@ def curl(url: str, model: ModelSettings, finding: Weights | Pending, *, has_keys
     """A command line that gets an answer from `model`, by the route its weights are made for, as far as is known."""
     header = finding.header if isinstance(finding, Weights) else None
     body: dict[str, object] = {"model": model.listed_id}
-    if model.kind == "embedding" or (header is not None and header.is_embedding):
+    kind = header.kind if header is not None and model.kind == "auto" else model.kind
+    if kind == "rerank":
+        route, body["query"] = "rerank", "Which port is it?"
+        body["documents"] = ["It listens on port 1234.", "Lima is the capital of Peru."]
+    elif kind == "embedding":
         route, body["input"] = "embeddings", "Once upon a time"
     elif header is None or header.has_chat_template or model.chat_template or model.jinja_explicit:
         route, body["messages"] = "chat/completions", [{"role": "user", "content": "Tell me a story."}]

@@ -27,6 +27,8 @@ _N_SLOTS_MAX = 256  # LLAMA_MAX_SEQ
 _SEED_MAX = 2**32 - 1
 _N_STOP_MAX, _STOP_BYTES_MAX = 16, 256
 
+_POOLINGS = {"text": (), "embedding": ("none", "mean", "cls", "last"), "rerank": ("rank",)}  # of a kind
+
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
 _FLOAT_CACHE_TYPES = ("f32", "f16", "bf16")
 
@@ -169,7 +171,7 @@ class ContextSettings(Table):
         default=False, description="Drop the oldest tokens instead of ending at a full context."
     )
     pooling: Literal["auto", "none", "mean", "cls", "last", "rank"] = Field(
-        default="auto", description="How token embeddings become one vector."
+        default="auto", description="How token embeddings become one vector: or none of them, or (rank) a score."
     )
     rope_scaling: Literal["auto", "none", "linear", "yarn"] = Field(default="auto", description="RoPE scaling.")
     rope_freq_base: float = Field(default=0.0, ge=0, lt=float("inf"), description="RoPE base; 0: the model's own.")
@@ -293,6 +295,11 @@ class ModelSettings(Table):
             raise ValueError("quantization.quant takes a ready file, isq makes one; keep one of them")
         if self.quantization.quant and self.format.quantized_file:
             raise ValueError("quantization.quant and format.quantized_file both choose the file; keep one of them")
+        pooling = self.context.pooling
+        if pooling not in ("auto", *_POOLINGS.get(self.kind, (pooling,))):
+            raise ValueError(
+                f'kind = "{self.kind}" and context.pooling = "{pooling}" contradict each other; remove one'
+            )
         if self.adapters and self.kind not in ("auto", "text", "multimodal"):
             raise ValueError(f'adapters change what a model writes, and kind = "{self.kind}" does not; remove them')
         return self

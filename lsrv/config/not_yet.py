@@ -32,9 +32,8 @@ def _if(*refused: object) -> Callable[[object], bool]:
 
 NOT_YET: tuple[NotYet, ...] = (
     NotYet("command", _if("run"), 'the chat in the terminal comes later; write command = "serve"'),
-    NotYet("models.kind", _if("rerank"), 'write "embedding" for vectors, or remove the entry'),
     NotYet("models.kind", _if("multimodal"), 'images and audio come later; write "text" for the text part alone'),
-    NotYet("models.kind", _if("speech", "handler"), "only GGUF text and embedding models; remove the entry"),
+    NotYet("models.kind", _if("speech", "handler"), "only GGUF models of text; remove the entry"),
     NotYet("models.kind", _if("upstream"), "only models on this machine; remove the entry"),
     NotYet("models.chat_template_name", _always, "name a file with chat_template instead, or remove it"),
     NotYet("models.format.mmproj", _always, "images and audio come later; remove it for the text part alone"),

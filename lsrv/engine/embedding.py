@@ -1,4 +1,4 @@
-"""The engine of an embedding model: packs inputs of all requests into full batches. One thread, no I/O."""
+"""The engine of embedding models and rerankers: packs inputs of all requests into batches. One thread, no I/O."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Vector = npt.NDArray[np.float32]
 
 @dataclass(slots=True, eq=False)
 class EmbeddingRequest:
-    """Inputs of one request, each int32 (n,), and their vectors, float32 (n_embd,), as they become known."""
+    """Inputs of one request, each int32 (n,), and their vectors, float32 (length,), as they become known."""
 
     request_id: int
     inputs: list[Tokens]
@@ -36,9 +36,10 @@ class EmbeddingRequest:
 class EmbeddingEngine:
     """Pooled vectors from one context; every step forgets its cells again."""
 
-    def __init__(self, context: Context, params: LoadParams, n_embd: int) -> None:
+    def __init__(self, context: Context, params: LoadParams, length: int) -> None:
+        """`length` of a vector: of what pooling gives, so a reranker's is its number of labels."""
         self._context = context
-        self._n_embd = n_embd
+        self._length = length
         self._n_slots = params.n_slots
         self._batch = Batch(params.n_batch)
         self._waiting: deque[tuple[EmbeddingRequest, int]] = deque()
@@ -113,7 +114,7 @@ class EmbeddingEngine:
     def _collect(self, packed: list[tuple[EmbeddingRequest, int]]) -> list[EmbeddingRequest]:
         completed: list[EmbeddingRequest] = []
         for seq_id, (request, index) in enumerate(packed):
-            vector = self._context.pooled_embedding(seq_id, self._n_embd)
+            vector = self._context.pooled_embedding(seq_id, self._length)
             request.vectors[index] = _normalized(vector) if request.is_normalized else vector
             request.n_missing -= 1
             if request.n_missing == 0:

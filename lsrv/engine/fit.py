@@ -17,6 +17,7 @@ AUTO_CTX_SEQ = 4096  # enough for a chat, small enough for a laptop at AUTO_SLOT
 AUTO_SLOTS = 4
 _EMBEDDING_CTX_SEQ = 2048
 _EMBEDDING_SLOTS = 32
+_RANK = "4"  # LLAMA_POOLING_TYPE_RANK, as metadata spells it
 _CACHE_BYTES_MAX = 2 * 1024**3
 _CACHE_SHARE = 8
 _ONE_THREAD_BYTES = 16 * 1024 * 1024
@@ -64,10 +65,20 @@ def _good_cache_bytes() -> int:
 def _fit_embedding(params: LoadParams, model: Model) -> LoadParams:
     n_ctx_seq = params.n_ctx_seq or min(model.n_ctx_train, _EMBEDDING_CTX_SEQ)
     pooling = params.pooling
-    if pooling == "auto" and model.meta(f"{model.arch}.pooling_type") is None:
+    own_pooling = model.meta(f"{model.arch}.pooling_type")
+    if pooling == "auto" and own_pooling == _RANK:
+        raise LoadFailedError(
+            f'{params.model_path} is a reranker; set kind = "rerank", or context.pooling = "mean" for vectors from it'
+        )
+    if pooling == "auto" and own_pooling is None:
         pooling = "mean"  # what sentence-transformers does for a model that names none
-    if pooling in ("none", "rank"):
+    if pooling == "none":
         raise LoadFailedError(f'pooling = "{pooling}" gives no vector per text; use "mean", "cls" or "last"')
+    if pooling == "rank" and model.ranks_in_probabilities and model.n_cls_out < 2:
+        raise LoadFailedError(
+            f"{params.model_path} has one label to rank by, of which llama.cpp makes the probability 1 for any "
+            f'{model.arch}; name a GGUF with labels such as "yes" and "no", as llama.cpp converts Qwen3-Reranker'
+        )
     return msgspec.structs.replace(
         params,
         n_slots=params.n_slots or _EMBEDDING_SLOTS,

@@ -74,14 +74,18 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) ->
         sampling_defaults=model_defaults(model.meta),
         adapters=adapters,
         generation=None if params.is_embedding else _engine(context, model, params, build, adapters),
-        embedding=EmbeddingEngine(context, params, model.n_embd) if params.is_embedding else None,
+        embedding=EmbeddingEngine(context, params, _vector_length(model, context)) if params.is_embedding else None,
     )
+
+
+def _vector_length(model: Model, context: Context) -> int:
+    return model.n_cls_out if context.pooling == "rank" else model.n_embd
 
 
 def _load_adapters(backend: Backend, model: Model, params: LoadParams) -> Adapters:
     if params.adapters and params.is_embedding:
         raise LoadFailedError(
-            f"{params.model_path} makes embeddings, and adapters change what a model writes; remove them"
+            f"{params.model_path} makes vectors or scores, and adapters change what a model writes; remove them"
         )
     adapters = Adapters(model, backend.log)
     for file in params.adapters:
@@ -133,7 +137,8 @@ def _describe(model: Model, context: Context, params: LoadParams, log: Sequence[
         pooling=context.pooling,
         has_chat_template=params.chat_template is not None or model.chat_template() is not None,
         can_generate=not params.is_embedding,
-        can_embed=params.is_embedding,
+        can_embed=params.is_embedding and context.pooling != "rank",
+        can_rerank=params.is_embedding and context.pooling == "rank",
         use_extra_bufts=params.use_extra_bufts,
         memory=memory_use(log),
         load_s=load_s,

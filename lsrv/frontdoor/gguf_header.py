@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from lsrv.errors import CorruptWeightsError, WeightsNotFoundError
 from lsrv.frontdoor.gguf_bytes import GgufBytes, Readable, Value
@@ -30,6 +31,8 @@ _EMBEDDING_ARCHS = frozenset(
     {"bert", "modern-bert", "nomic-bert", "nomic-bert-moe", "neo-bert", "jina-bert-v2", "jina-bert-v3", "eurobert",
      "gemma-embedding", "llama-embed"}
 )  # fmt: skip
+_RANK = 4  # LLAMA_POOLING_TYPE_RANK
+_CLASSIFIERS = frozenset({b"cls.weight", b"cls.output.weight"})  # LLM_TENSOR_CLS, LLM_TENSOR_CLS_OUT
 _STRANGERS = {b"vers": "a Git LFS pointer; run `git lfs pull`", b"<!DO": "a web page; download the file itself",
               b"<htm": "a web page; download the file itself", b"PK\x03\x04": "a zip archive; unpack it"}  # fmt: skip
 
@@ -49,14 +52,22 @@ class GgufHeader:
     size_bytes: int
     has_chat_template: bool
     pooling_type: int | None  # llama_pooling_type; None: not said
+    has_classifier: bool  # tensors that make scores of a text's vector; of a split model, in this shard
     is_causal: bool
     n_shards: int  # 1: not split
     tensor_bytes: dict[str, int]  # bytes by type of tensor ("Q4_K"), the most first: what it is really made of
 
     @property
     def is_embedding(self) -> bool:
-        """Whether the model makes vectors rather than text."""
+        """Whether the model makes vectors rather than text (or scores: then it is a reranker, too)."""
         return self.arch in _EMBEDDING_ARCHS or bool(self.pooling_type) or not self.is_causal
+
+    @property
+    def kind(self) -> Literal["text", "embedding", "rerank"]:
+        """What the model is for. A reranker says so by its pooling, or has a classifier and says nothing."""
+        if self.pooling_type == _RANK or (self.pooling_type is None and self.has_classifier):
+            return "rerank"
+        return "embedding" if self.is_embedding else "text"
 
 
 def read_header(path: Path) -> GgufHeader:
@@ -85,8 +96,8 @@ def _read(data: GgufBytes) -> GgufHeader:
         data.fail(f"claims {n_tensors} tensors and {n_keys} keys, more than any model has")
     keys = _read_keys(data, n_keys)
     alignment = _alignment(data, keys)
-    bytes_by_type = _read_tensors(data, n_tensors, alignment)
-    return _header(data, version, keys, n_tensors, alignment, bytes_by_type)
+    tensors = _read_tensors(data, n_tensors, alignment)
+    return _header(data, version, keys, alignment, tensors)
 
 
 def _read_version(data: GgufBytes) -> int:
@@ -122,8 +133,14 @@ def _alignment(data: GgufBytes, keys: dict[str, Value]) -> int:
     return alignment
 
 
-def _read_tensors(data: GgufBytes, n_tensors: int, alignment: int) -> Counter[str]:
-    """Bytes by name of tensor type. Tensors follow each other without gaps but padding, and end within the file."""
+@dataclass(frozen=True)
+class _Tensors:
+    names: set[bytes]
+    bytes_by_type: Counter[str]
+
+
+def _read_tensors(data: GgufBytes, n_tensors: int, alignment: int) -> _Tensors:
+    """What tensors there are. They follow each other without gaps but padding, and end within the file."""
     names: set[bytes] = set()
     bytes_by_type: Counter[str] = Counter()
     end = padded_end = 0
@@ -141,7 +158,7 @@ def _read_tensors(data: GgufBytes, n_tensors: int, alignment: int) -> Counter[st
     n_bytes_needed = _padded(data.offset, alignment) + end
     if n_tensors and n_bytes_needed > data.size_bytes:
         data.fail(f"the tensors need {n_bytes_needed} bytes, but the file has {data.size_bytes}")
-    return bytes_by_type
+    return _Tensors(names, bytes_by_type)
 
 
 def _read_shape(data: GgufBytes, name: bytes) -> tuple[str, int]:
@@ -162,9 +179,7 @@ def _read_shape(data: GgufBytes, name: bytes) -> tuple[str, int]:
     return type_name, n_elements // block_elements * block_bytes
 
 
-def _header(
-    data: GgufBytes, version: int, keys: dict[str, Value], n_tensors: int, alignment: int, bytes_by_type: Counter[str]
-) -> GgufHeader:
+def _header(data: GgufBytes, version: int, keys: dict[str, Value], alignment: int, tensors: _Tensors) -> GgufHeader:
     def text(key: str) -> str:
         value = keys.get(key)
         return _text(data, value, f'the value of "{key}"') if isinstance(value, bytes) else ""
@@ -174,7 +189,8 @@ def _header(
         return value if isinstance(value, int) else None
 
     arch = text("general.architecture")
-    dominant = bytes_by_type.most_common(1)[0][0] if bytes_by_type else "unknown"
+    by_type = tensors.bytes_by_type.most_common()
+    dominant = by_type[0][0] if by_type else "unknown"
     file_type = number("general.file_type")
     return GgufHeader(
         version=version,
@@ -183,14 +199,15 @@ def _header(
         general_type=text("general.type") or "model",
         quantization=FILE_TYPES.get(-1 if file_type is None else file_type, dominant),
         n_ctx_train=number(f"{arch}.context_length") or 0,
-        n_tensors=n_tensors,
+        n_tensors=len(tensors.names),
         alignment=alignment,
         size_bytes=data.size_bytes,
         has_chat_template="tokenizer.chat_template" in keys,
         pooling_type=number(f"{arch}.pooling_type"),
+        has_classifier=not tensors.names.isdisjoint(_CLASSIFIERS),
         is_causal=keys.get(f"{arch}.attention.causal", True) is not False,
         n_shards=number("split.count") or 1,
-        tensor_bytes=dict(bytes_by_type.most_common()),
+        tensor_bytes=dict(by_type),
     )
 
 

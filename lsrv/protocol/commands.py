@@ -139,6 +139,14 @@ class Embed(msgspec.Struct, frozen=True, kw_only=True, tag="embed"):
     is_normalized: bool = True
 
 
+class Rerank(msgspec.Struct, frozen=True, kw_only=True, tag="rerank"):
+    """How well each document answers `query`; answered by `Reranked` or `Failed`."""
+
+    request_id: int
+    query: str
+    documents: list[str]
+
+
 class LoadAdapter(msgspec.Struct, frozen=True, tag="load_adapter"):
     """Offer one more adapter, in place of one of that name; answered by `AdaptersChanged` or `Failed`."""
 
@@ -181,4 +189,4 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """Free the model and exit; requests still running end with `Failed`."""
 
 
-Command = Load | Plan | Generate | Embed | LoadAdapter | UnloadAdapter | Tokenize | Detokenize | Abort | Stop
+Command = Load | Plan | Generate | Embed | Rerank | LoadAdapter | UnloadAdapter | Tokenize | Detokenize | Abort | Stop

@@ -59,6 +59,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     has_chat_template: bool
     can_generate: bool
     can_embed: bool
+    can_rerank: bool
     use_extra_bufts: bool
     memory: MemoryUse
     load_s: float
@@ -176,6 +177,15 @@ class Embedded(msgspec.Struct, frozen=True, tag="embedded"):
     n_prompt_tokens: int
 
 
+class Reranked(msgspec.Struct, frozen=True, kw_only=True, tag="reranked"):
+    """The model's own score of each document, in their order."""
+
+    request_id: int
+    scores: list[float]
+    is_probability: bool  # scores lie in 0..1; else they are logits, any number
+    n_prompt_tokens: int
+
+
 class Tokenized(msgspec.Struct, frozen=True, tag="tokenized"):
     request_id: int
     tokens: list[int]
@@ -219,6 +229,7 @@ Event = (
     | Step
     | Failed
     | Embedded
+    | Reranked
     | Tokenized
     | Detokenized
     | AdaptersChanged

@@ -136,7 +136,8 @@ class Entry:
         """What the settings say, or what a loaded model turned out to be."""
         if self.settings.kind != "auto" or self.loaded is None:
             return self.settings.kind
-        return "text" if self.loaded.info.can_generate else "embedding"
+        info = self.loaded.info
+        return "text" if info.can_generate else "rerank" if info.can_rerank else "embedding"
 
     # -- the load ----------------------------------------------------------------------------------
 

@@ -15,11 +15,13 @@ from lsrv.protocol.events import (
     Event,
     Failed,
     Finished,
+    Reranked,
     Step,
     Tokenized,
 )
 
-RequestEvent = Accepted | Delta | Finished | Embedded | Tokenized | Detokenized | AdaptersChanged
+SingleAnswer = Embedded | Reranked | Tokenized | Detokenized | AdaptersChanged
+RequestEvent = Accepted | Delta | Finished | SingleAnswer
 
 
 class Receiver(Protocol):
@@ -64,7 +66,7 @@ class InFlight:
             receiver = self._receivers.get(event.request_id)
             if receiver is not None:
                 receiver.push(event)
-        elif isinstance(event, Embedded | Tokenized | Detokenized | AdaptersChanged):
+        elif isinstance(event, SingleAnswer):
             self._end(event)
         elif isinstance(event, Failed):
             receiver = self._receivers.pop(event.request_id, None)
@@ -78,7 +80,7 @@ class InFlight:
         for receiver in receivers:
             receiver.fail(error)
 
-    def _end(self, event: Finished | Embedded | Tokenized | Detokenized | AdaptersChanged) -> None:
+    def _end(self, event: Finished | SingleAnswer) -> None:
         receiver = self._receivers.pop(event.request_id, None)
         if receiver is not None:
             receiver.push(event)

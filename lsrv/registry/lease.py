@@ -7,15 +7,25 @@ from collections.abc import Awaitable, Callable
 
 from lsrv.config import ModelSettings
 from lsrv.errors import CrashedError
-from lsrv.protocol.commands import AdapterFile, Detokenize, Embed, Generate, LoadAdapter, Tokenize, UnloadAdapter
-from lsrv.protocol.events import Detokenized, Embedded, ModelInfo, Tokenized
+from lsrv.protocol.commands import (
+    AdapterFile,
+    Detokenize,
+    Embed,
+    Generate,
+    LoadAdapter,
+    Rerank,
+    Tokenize,
+    UnloadAdapter,
+)
+from lsrv.protocol.events import Detokenized, Embedded, ModelInfo, Reranked, Tokenized
 from lsrv.registry.adapters import Adapter
+from lsrv.registry.inflight import SingleAnswer
 from lsrv.registry.loader import LoadedModel
-from lsrv.registry.request_stream import Answer, Reply, RequestStream
+from lsrv.registry.request_stream import Reply, RequestStream
 from lsrv.registry.weights import find_adapter_file
 from lsrv.registry.worker_process import WorkerProcess
 
-Question = Embed | Tokenize | Detokenize | LoadAdapter | UnloadAdapter
+Question = Embed | Rerank | Tokenize | Detokenize | LoadAdapter | UnloadAdapter
 Regain = Callable[[], Awaitable[LoadedModel]]  # another place, on a worker that lives
 
 
@@ -53,6 +63,12 @@ class Lease:
         assert isinstance(answer, Embedded)
         return answer
 
+    async def rerank(self, query: str, documents: list[str]) -> Reranked:
+        """How well each of `documents` answers `query`, in their order."""
+        answer = await self._ask(Rerank(request_id=0, query=query, documents=documents))
+        assert isinstance(answer, Reranked)
+        return answer
+
     async def load_adapter(self, adapter: Adapter) -> None:
         """Have the worker offer an adapter. Raises BuildError, LoadFailedError.
 
@@ -80,7 +96,7 @@ class Lease:
         if self._regaining is not None:
             self._regaining.cancel()
 
-    async def _ask(self, command: Embed | Tokenize | Detokenize) -> Answer:
+    async def _ask(self, command: Embed | Rerank | Tokenize | Detokenize) -> SingleAnswer:
         worker = self._loaded.worker
         try:
             return await answer_of(worker, command)
@@ -103,7 +119,7 @@ class Lease:
             self._regaining = None
 
 
-async def answer_of(worker: WorkerProcess, command: Question) -> Answer:
+async def answer_of(worker: WorkerProcess, command: Question) -> SingleAnswer:
     """The single answer to `command`. Raises what the worker says against it, or how it died."""
     reply = Reply()
     request_id = worker.submit(command, reply)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lsrv.config import ModelSettings
-from lsrv.frontdoor import Weights
+from lsrv.errors import LoadFailedError
+from lsrv.frontdoor import GgufHeader, Weights
 from lsrv.protocol.commands import AdapterFile, LoadParams
 
 _EMBEDDING_KINDS = ("embedding", "rerank")
@@ -14,12 +15,17 @@ _EMBEDDING_KINDS = ("embedding", "rerank")
 def load_params(
     model: ModelSettings, weights: Weights, chat_template: str | None, adapters: Iterable[AdapterFile] = ()
 ) -> LoadParams:
-    """`model`'s settings in the engine's words. `chat_template` is Jinja source; None: the weights' own."""
+    """`model`'s settings in the engine's words. `chat_template` is Jinja source; None: the weights' own.
+
+    Raises LoadFailedError if a reranker is asked for, and the weights are of none.
+    """
     device, context = model.device, model.context
-    is_ranking = model.kind == "rerank" and context.pooling == "auto"
+    kind = _kind(model, weights.header)
+    if kind == "rerank":
+        _require_classifier(weights)
     return LoadParams(
         model_path=str(weights.path),
-        is_embedding=_is_embedding(model, weights),
+        is_embedding=kind in _EMBEDDING_KINDS,
         n_gpu_layers=_n_gpu_layers(model),
         main_gpu=device.main_gpu,
         split_mode=device.split_mode,
@@ -35,7 +41,7 @@ def load_params(
         flash_attention=context.flash_attention,
         n_threads=device.threads,
         n_threads_batch=device.threads_batch,
-        pooling="rank" if is_ranking else context.pooling,
+        pooling="rank" if kind == "rerank" else context.pooling,
         rope_scaling=context.rope_scaling,
         rope_freq_base=context.rope_freq_base,
         rope_freq_scale=context.rope_freq_scale,
@@ -44,10 +50,22 @@ def load_params(
     )
 
 
-def _is_embedding(model: ModelSettings, weights: Weights) -> bool:
-    if model.kind == "auto":
-        return weights.header.is_embedding or model.context.pooling != "auto"
-    return model.kind in _EMBEDDING_KINDS
+def _kind(model: ModelSettings, header: GgufHeader) -> str:
+    if model.kind != "auto":
+        return model.kind
+    if model.context.pooling == "auto":
+        return header.kind
+    return "rerank" if model.context.pooling == "rank" else "embedding"
+
+
+def _require_classifier(weights: Weights) -> None:
+    """Without one llama.cpp would give the first number of each text's vector for its score."""
+    header = weights.header
+    if not header.has_classifier and header.n_shards == 1:
+        raise LoadFailedError(
+            f"{weights.path} ({header.arch}) has no classifier (cls.output.weight), so it can't rank; "
+            'name a reranker\'s GGUF, or write kind = "embedding"'
+        )
 
 
 def _n_gpu_layers(model: ModelSettings) -> int:

@@ -9,12 +9,11 @@ from types import TracebackType
 
 from lsrv.errors import AbortedError, CrashedError, LsrvError
 from lsrv.protocol.commands import Generate
-from lsrv.protocol.events import Accepted, AdaptersChanged, Delta, Detokenized, Embedded, Finished, Tokenized
-from lsrv.registry.inflight import RequestEvent
+from lsrv.protocol.events import Accepted, Delta, Finished
+from lsrv.registry.inflight import RequestEvent, SingleAnswer
 from lsrv.registry.worker_process import WorkerProcess
 
 StreamEvent = Accepted | Delta | Finished
-Answer = Embedded | Tokenized | Detokenized | AdaptersChanged
 Renew = Callable[[WorkerProcess], Awaitable[WorkerProcess]]
 
 _MAX_QUEUED_EVENTS = 8192  # a reader this far behind has stalled
@@ -161,11 +160,11 @@ class Reply:
     """The single answer of a command that is no Generate."""
 
     def __init__(self) -> None:
-        self.future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.future: asyncio.Future[SingleAnswer] = asyncio.get_running_loop().create_future()
 
     def push(self, event: RequestEvent) -> None:
         """Settle the future with the answer."""
-        assert isinstance(event, Embedded | Tokenized | Detokenized | AdaptersChanged)
+        assert isinstance(event, SingleAnswer)
         if not self.future.done():
             self.future.set_result(event)
 

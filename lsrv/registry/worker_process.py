@@ -27,6 +27,7 @@ from lsrv.protocol.commands import (
     LoadAdapter,
     LoadParams,
     Plan,
+    Rerank,
     Stop,
     Tokenize,
     UnloadAdapter,
@@ -44,7 +45,7 @@ _RSS_AGE_S = 1.0
 _log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
-Request = Generate | Embed | Tokenize | Detokenize | LoadAdapter | UnloadAdapter
+Request = Generate | Embed | Rerank | Tokenize | Detokenize | LoadAdapter | UnloadAdapter
 
 
 class WorkerProcess:

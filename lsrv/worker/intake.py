@@ -12,14 +12,13 @@ from lsrv.chat.answer import CLOSE, OPEN, AnswerSplitter, opens_reasoning
 from lsrv.chat.template import ChatTemplate, Message
 from lsrv.engine.constraint import Reasoning
 from lsrv.engine.detokenize import TextAssembler
-from lsrv.engine.embedding import EmbeddingRequest
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
 from lsrv.engine.loading import LoadedModel
 from lsrv.engine.sampling import SamplingValues, fill_sampling
 from lsrv.engine.sequence import Sequence
 from lsrv.errors import PromptTooLongError, RequestError
-from lsrv.protocol.commands import Embed, Generate, Tokenize
+from lsrv.protocol.commands import Generate, Tokenize
 from lsrv.worker.reply import Reply
 
 _N_TAG_TOKENS = 16  # in which the last tag of a prompt can be seen
@@ -91,19 +90,6 @@ class Intake:
             )
         return None
 
-    def embedding_request(self, command: Embed) -> EmbeddingRequest:
-        inputs = [self._embedding_tokens(item, index) for index, item in enumerate(command.inputs)]
-        return EmbeddingRequest(command.request_id, inputs, command.is_normalized)
-
-    def _embedding_tokens(self, item: str | list[int], index: int) -> Tokens:
-        tokens = self._tokens(item, add_special=True, param=f"input[{index}]")
-        if not len(tokens):
-            raise RequestError(f"input[{index}] is empty: there is nothing to embed", param=f"input[{index}]")
-        n_ctx = self._loaded.info.n_ctx_seq
-        if len(tokens) > n_ctx:
-            raise _too_long(len(tokens), n_ctx, f"input[{index}]")
-        return tokens
-
     def prompt_text(
         self,
         messages: Items[Message] | None,
@@ -125,7 +111,7 @@ class Intake:
         # A template that writes BOS itself must not get a second one.
         has_own_bos = is_chat and bool(self._bos) and isinstance(prompt, str) and prompt.startswith(self._bos)
         param = "messages" if is_chat else "prompt"
-        tokens = self._tokens(prompt, add_special=not has_own_bos, param=param)
+        tokens = self.tokens(prompt, add_special=not has_own_bos, param=param)
         if not len(tokens):
             if self._vocab.bos < 0:
                 raise RequestError("the prompt is empty, and this model has no token to begin with", param=param)
@@ -135,7 +121,8 @@ class Intake:
             raise _too_long(len(tokens), n_ctx, param)
         return tokens
 
-    def _tokens(self, item: str | list[int], *, add_special: bool, param: str) -> Tokens:
+    def tokens(self, item: str | list[int], *, add_special: bool, param: str) -> Tokens:
+        """Token ids int32 (n,) of a text or of ids. Raises RequestError that names `param`."""
         if isinstance(item, str):
             return self._vocab.tokenize(item, add_special=add_special, parse_special=True)
         self.check_tokens(item, param)

@@ -1,16 +1,17 @@
-"""What a loaded model does with commands: one service for text, one for embeddings, the same shape for the loop."""
+"""What a loaded model does with commands: one service for text, one for vectors, the same shape for the loop."""
 
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from lsrv.engine.embedding import EmbeddingEngine, EmbeddingRequest
 from lsrv.engine.engine import Engine
 from lsrv.engine.llama.context import DecodeError
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.loading import LoadedModel
-from lsrv.errors import LsrvError, UnsupportedCapabilityError
+from lsrv.errors import LsrvError
 from lsrv.protocol.commands import (
     Abort,
     Command,
@@ -20,6 +21,7 @@ from lsrv.protocol.commands import (
     Load,
     LoadAdapter,
     Plan,
+    Rerank,
     Stop,
     Tokenize,
     UnloadAdapter,
@@ -34,11 +36,15 @@ from lsrv.protocol.events import (
     Failed,
     Finished,
     Heartbeat,
+    ModelInfo,
+    Reranked,
     Step,
     Tokenized,
 )
 from lsrv.worker.compiling import Compiling
+from lsrv.worker.inputs import Inputs
 from lsrv.worker.intake import Intake
+from lsrv.worker.refusal import refusal
 from lsrv.worker.reply import Reply
 
 # A small model writes thousands of tokens per second; sending each alone costs more than computing it. Real models
@@ -47,7 +53,9 @@ _MIN_DELTA_INTERVAL_S = 0.004
 _SAVE_S = 2.5  # for cached prompts at the end; the parent waits 5 s before it uses force
 
 
-Question = Generate | Embed | LoadAdapter | UnloadAdapter | Tokenize | Detokenize
+_Asked = TypeVar("_Asked", Embed, Rerank)
+
+Question = Generate | Embed | Rerank | LoadAdapter | UnloadAdapter | Tokenize | Detokenize
 
 
 class Service(Protocol):
@@ -85,6 +93,7 @@ class GenerationService:
         """Raises LoadFailedError if the model's chat template is broken."""
         assert loaded.generation is not None
         self._engine: Engine = loaded.generation
+        self._info = loaded.info
         self._vocab = loaded.model.vocab
         self._intake = Intake(loaded)
         self._compiling = Compiling(self._vocab)
@@ -111,7 +120,7 @@ class GenerationService:
             case LoadAdapter() | UnloadAdapter():
                 return self._change_adapters(command)
             case _:
-                return _handle_common(command, self._intake, self._vocab)
+                return _handle_common(command, self._intake, self._vocab, self._info)
 
     def _change_adapters(self, command: LoadAdapter | UnloadAdapter) -> list[Event]:
         adapters = self._engine.adapters
@@ -192,14 +201,16 @@ class GenerationService:
 
 
 class EmbeddingService:
-    """Vectors from one model."""
+    """Vectors, or scores of pairs, from one model."""
 
     def __init__(self, loaded: LoadedModel) -> None:
         """Raises LoadFailedError if the model's chat template is broken."""
         assert loaded.embedding is not None
         self._engine: EmbeddingEngine = loaded.embedding
-        self._vocab = loaded.model.vocab
+        self._model = loaded.model
+        self._info = loaded.info
         self._intake = Intake(loaded)
+        self._inputs = Inputs(loaded, self._intake)
 
     is_compiling = False
 
@@ -215,42 +226,56 @@ class EmbeddingService:
 
     def handle(self, command: Command) -> list[Event]:
         match command:
-            case Embed():
-                return self._embed(command)
+            case Embed() if self._info.can_embed:
+                return self._submit(command, self._inputs.texts)
+            case Rerank() if self._info.can_rerank:
+                return self._submit(command, self._inputs.pairs)
             case Abort():
                 self._engine.abort(command.request_id)
                 return []
             case _:
-                return _handle_common(command, self._intake, self._vocab)
+                return _handle_common(command, self._intake, self._model.vocab, self._info)
 
-    def _embed(self, command: Embed) -> list[Event]:
+    def _submit(self, command: _Asked, make_request: Callable[[_Asked], EmbeddingRequest]) -> list[Event]:
         try:
-            self._engine.submit(self._intake.embedding_request(command))
+            self._engine.submit(make_request(command))
         except LsrvError as error:
             return [Failed(command.request_id, error.info())]
         return []
 
     def step(self) -> list[Event]:
         try:
-            return [_embedded(request) for request in self._engine.step()]
+            return [self._answer(request) for request in self._engine.step()]
         except DecodeError as error:
             return [Failed(request.request_id, error.info()) for request in self._engine.fail_all()]
+
+    def _answer(self, request: EmbeddingRequest) -> Event:
+        vectors = [vector for vector in request.vectors if vector is not None]
+        n_tokens = sum(len(tokens) for tokens in request.inputs)
+        if not self._info.can_rerank:
+            return Embedded(request.request_id, [vector.astype("<f4").tobytes() for vector in vectors], n_tokens)
+        return Reranked(
+            request_id=request.request_id,
+            scores=[float(vector[0]) for vector in vectors],
+            is_probability=self._model.ranks_in_probabilities,
+            n_prompt_tokens=n_tokens,
+        )
 
     def close(self) -> None:
         """Vectors are sent and forgotten: nothing to keep."""
 
 
-def _handle_common(command: Command, intake: Intake, vocab: Vocab) -> list[Event]:
+def _handle_common(command: Command, intake: Intake, vocab: Vocab, info: ModelInfo) -> list[Event]:
     """Commands that every model answers at once; a request of the wrong kind is told so."""
     if isinstance(command, Load | Plan | Stop | Abort):
         return []
     try:
-        return [_answer(command, intake, vocab)]
+        return [_answer(command, intake, vocab, info)]
     except LsrvError as error:
         return [Failed(command.request_id, error.info())]
 
 
-def _answer(command: Question, intake: Intake, vocab: Vocab) -> Event:
+def _answer(command: Question, intake: Intake, vocab: Vocab, info: ModelInfo) -> Event:
     match command:
         case Tokenize():
             tokens, prompt = intake.tokenized(command)
@@ -259,26 +284,8 @@ def _answer(command: Question, intake: Intake, vocab: Vocab) -> Event:
         case Detokenize():
             intake.check_tokens(command.tokens, "tokens")
             return Detokenized(command.request_id, vocab.detokenize(command.tokens))
-        case LoadAdapter() | UnloadAdapter():
-            raise UnsupportedCapabilityError(
-                "this model makes embeddings, and adapters change what a model writes; name another model",
-                param="model",
-            )
-        case Generate():
-            raise UnsupportedCapabilityError(
-                "this model makes embeddings, it writes no text; ask another model", param="model"
-            )
-        case Embed():
-            raise UnsupportedCapabilityError(
-                "this model writes text, it makes no embeddings; ask another model, "
-                'or add an entry for it with kind = "embedding"',
-                param="model",
-            )
-
-
-def _embedded(request: EmbeddingRequest) -> Embedded:
-    vectors = [vector.astype("<f4").tobytes() for vector in request.vectors if vector is not None]
-    return Embedded(request.request_id, vectors, sum(len(tokens) for tokens in request.inputs))
+        case _:
+            raise refusal(command, info)
 
 
 def _heartbeat(engine: Engine | EmbeddingEngine) -> Heartbeat:

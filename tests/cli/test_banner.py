@@ -71,6 +71,11 @@ def test_the_example_of_an_embedding_model_asks_for_embeddings(weights: Weights)
     assert "/v1/embeddings" in curl(URL, model, weights, has_keys=False)
 
 
+def test_the_example_of_a_reranker_ranks(weights: Weights) -> None:
+    ranker = replace(weights, header=replace(weights.header, arch="bert", has_classifier=True))
+    assert "/v1/rerank" in curl(URL, _loaded().settings.models[0], ranker, has_keys=False)
+
+
 def test_the_example_of_a_chat_model_chats(weights: Weights) -> None:
     chatting = replace(weights, header=replace(weights.header, has_chat_template=True))
     assert "/v1/chat/completions" in curl(URL, _loaded().settings.models[0], chatting, has_keys=False)

@@ -120,6 +120,13 @@ def test_the_demo_embeds_a_question_nearer_to_its_answer_than_to_another(running
     assert sum(map(float.__mul__, asked, right)) > sum(map(float.__mul__, asked, wrong)) + 0.1
 
 
+def test_the_demo_ranks_the_answer_first(running: Running) -> None:
+    documents = ["The capital of Peru is Lima.", "lsrv listens on port 1234."]
+    body = {"model": "demo-rerank", "query": "which port does lsrv use?", "documents": documents}
+    results = ServerClient(running.url, None).post("/v1/rerank", body)["results"]
+    assert [result["index"] for result in results] == [1, 0]
+
+
 def test_ps_shows_a_loaded_model_with_its_memory_and_slots(running: Running) -> None:
     running.ask("load", "demo")
     row: dict[str, Any] = json.loads(running.ask("ps", "--json").stdout)[0]

@@ -178,7 +178,7 @@ def test_without_any_file_the_built_in_demo_is_loaded(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     loaded = load_settings(environ={})
     assert loaded.settings.source == demo.CONFIG_PATH
-    names = [(demo.MODEL_ID, "demo"), ("demo-8",), ("lsrv-demo-embed", "demo-embed")]
+    names = [(demo.MODEL_ID, "demo"), ("demo-8",), ("lsrv-demo-embed", "demo-embed"), ("demo-rerank",)]
     assert [model.names for model in loaded.settings.models] == names
 
 

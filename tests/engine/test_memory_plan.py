@@ -137,7 +137,7 @@ def test_a_context_beyond_all_machines_is_refused_before_it_costs_memory(backend
 
 @pytest.mark.parametrize(
     ("options", "reason"),
-    [({"cache_type_k": "q8_0"}, "can't make a context"), ({"is_embedding": True, "pooling": "rank"}, "no vector")],
+    [({"cache_type_k": "q8_0"}, "can't make a context"), ({"is_embedding": True, "pooling": "none"}, "no vector")],
 )
 def test_what_a_load_would_refuse_is_refused_in_the_same_words(
     backend: Backend, options: dict[str, Any], reason: str

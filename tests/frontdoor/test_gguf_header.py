@@ -71,6 +71,17 @@ def test_pooling_type_none_makes_no_embedding_model(read):
 
 
 @pytest.mark.parametrize(
+    ("arch", "pairs", "name", "kind"),
+    [("llama", [], "a", "text"), ("bert", [], "a", "embedding"), ("bert", [], "cls.output.weight", "rerank"),
+     ("jina-bert-v2", [], "cls.weight", "rerank"), ("qwen3", [number("qwen3.pooling_type", 4)], "a", "rerank"),
+     ("qwen3", [number("qwen3.pooling_type", 1)], "cls.output.weight", "embedding")],
+)  # fmt: skip
+def test_a_reranker_says_so_or_has_a_classifier_and_says_nothing(read, arch, pairs, name, kind):
+    header = read(gguf(pairs, [tensor(name)], arch=arch))
+    assert (header.kind, header.has_classifier) == (kind, name.startswith("cls"))
+
+
+@pytest.mark.parametrize(
     ("data", "what"),
     [
         (b"", "only 0 bytes long"),

@@ -204,6 +204,7 @@ def model_info(params: LoadParams) -> ModelInfo:
         has_chat_template=False,
         can_generate=True,
         can_embed=True,
+        can_rerank=False,
         use_extra_bufts=params.use_extra_bufts,
         memory=MemoryUse(weights_bytes=1, kv_bytes=1, compute_bytes=1, output_bytes=1),
         load_s=0.0,

@@ -10,7 +10,7 @@ import pytest
 
 from lsrv.config import ModelSettings
 from lsrv.config.model import ContextSettings, DeviceSettings
-from lsrv.errors import CrashedError, StartFailedError
+from lsrv.errors import CrashedError, LoadFailedError, StartFailedError
 from lsrv.frontdoor import Weights, read_header
 from lsrv.registry import healing, policy
 from lsrv.registry.death import death_error, is_cpu_fault
@@ -22,6 +22,8 @@ from tests.models import STORIES
 HEADER = read_header(STORIES)
 WEIGHTS = Weights(Path("m.gguf"), (Path("m.gguf"),), 1, "F16", "test", "the only one", HEADER)
 BERT = replace(WEIGHTS, header=replace(HEADER, arch="bert"))
+RANKER = replace(WEIGHTS, header=replace(HEADER, arch="bert", has_classifier=True))
+BOTH = replace(WEIGHTS, header=replace(HEADER, arch="qwen3", has_classifier=True, pooling_type=1))
 
 
 def params(weights: Weights = WEIGHTS, **entry: Any) -> Any:
@@ -48,7 +50,12 @@ def test_gpu_layers_become_a_number(device: dict[str, Any], n_gpu_layers: int) -
         (BERT, {}, (True, "auto")),
         (BERT, {"kind": "text"}, (False, "auto")),
         (WEIGHTS, {"kind": "embedding"}, (True, "auto")),
-        (WEIGHTS, {"kind": "rerank"}, (True, "rank")),
+        (RANKER, {}, (True, "rank")),
+        (RANKER, {"kind": "embedding"}, (True, "auto")),
+        (RANKER, {"context": ContextSettings(pooling="cls")}, (True, "cls")),
+        (BOTH, {}, (True, "auto")),
+        (BOTH, {"kind": "rerank"}, (True, "rank")),
+        (BOTH, {"context": ContextSettings(pooling="rank")}, (True, "rank")),
         (WEIGHTS, {"context": ContextSettings(pooling="mean")}, (True, "mean")),
     ],
 )
@@ -57,6 +64,17 @@ def test_kind_pooling_or_the_file_make_an_embedding_model(
 ) -> None:
     chosen = params(weights, **entry)
     assert (chosen.is_embedding, chosen.pooling) == expected
+
+
+@pytest.mark.parametrize("entry", [{"kind": "rerank"}, {"context": ContextSettings(pooling="rank")}])
+def test_a_reranker_without_a_classifier_is_refused(entry: dict[str, Any]) -> None:
+    with pytest.raises(LoadFailedError, match=r"m\.gguf \(llama\) has no classifier"):
+        params(**entry)
+
+
+def test_a_classifier_may_lie_in_another_part_of_a_split_model() -> None:
+    split = replace(WEIGHTS, header=replace(HEADER, n_shards=2))
+    assert params(split, kind="rerank").pooling == "rank"
 
 
 def test_a_small_batch_size_bounds_the_ubatch() -> None:

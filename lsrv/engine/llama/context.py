@@ -135,9 +135,12 @@ class Context:
             self._logits_at = at
         return self._logits
 
-    def pooled_embedding(self, seq_id: int, n_embd: int) -> npt.NDArray[np.float32]:
-        """A copy of the pooled vector of a sequence, float32 (n_embd,). Source: llama_get_embeddings_seq."""
-        return _copy_floats(lib.llama_get_embeddings_seq(self.handle, seq_id), n_embd)
+    def pooled_embedding(self, seq_id: int, length: int) -> npt.NDArray[np.float32]:
+        """A copy of the pooled vector of a sequence, float32 (length,). Source: llama_get_embeddings_seq.
+
+        Pooling by rank gives llama_model_n_cls_out numbers, every other one llama_model_n_embd_out.
+        """
+        return _copy_floats(lib.llama_get_embeddings_seq(self.handle, seq_id), length)
 
 
 def _copy_floats(pointer: Any, n: int) -> npt.NDArray[np.float32]:

@@ -71,6 +71,16 @@ class Model:
         return lib.llama_model_n_embd_out(self.handle)
 
     @property
+    def n_cls_out(self) -> int:
+        """How many numbers a classifier gives for a text; the first one is its score."""
+        return lib.llama_model_n_cls_out(self.handle)
+
+    @property
+    def ranks_in_probabilities(self) -> bool:
+        """Whether pooling by rank ends in a softmax over the labels (llm_graph_context::build_pooling)."""
+        return self.arch in ("qwen3", "qwen3vl")
+
+    @property
     def n_swa(self) -> int:
         """Sliding-window size in tokens; 0 where attention sees everything."""
         return lib.llama_model_n_swa(self.handle)
@@ -100,9 +110,9 @@ class Model:
         has_encoder = lib.llama_model_has_encoder(self.handle)
         return is_causal and not has_encoder and not lib.llama_model_is_diffusion(self.handle)
 
-    def chat_template(self) -> str | None:
-        """The GGUF's own Jinja template, or None."""
-        raw = lib.llama_model_chat_template(self.handle, None)
+    def chat_template(self, name: str | None = None) -> str | None:
+        """The GGUF's own Jinja template, or the one of that name ("rerank": no Jinja), or None."""
+        raw = lib.llama_model_chat_template(self.handle, name.encode() if name is not None else None)
         return raw.decode("utf-8", "replace") if raw else None
 
     def meta(self, key: str) -> str | None:

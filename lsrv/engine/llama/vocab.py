@@ -23,6 +23,10 @@ class Vocab:
         self._is_eog: dict[int, bool] = {}
         self.bos: int = lib.llama_vocab_bos(handle)
         self.eos: int = lib.llama_vocab_eos(handle)
+        self.sep: int = lib.llama_vocab_sep(handle)
+        self.adds_bos: bool = lib.llama_vocab_get_add_bos(handle)
+        self.adds_eos: bool = lib.llama_vocab_get_add_eos(handle)
+        self.adds_sep: bool = lib.llama_vocab_get_add_sep(handle)
 
     @property
     def handle(self) -> int:

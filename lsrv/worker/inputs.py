@@ -1,0 +1,73 @@
+"""What an embedding engine takes: texts to embed, and pairs to rank, as tokens. Refuses before any work."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from lsrv.engine.embedding import EmbeddingRequest
+from lsrv.engine.llama.vocab import Tokens, Vocab
+from lsrv.engine.loading import LoadedModel
+from lsrv.errors import PromptTooLongError, RequestError
+from lsrv.protocol.commands import Embed, Rerank
+from lsrv.worker.intake import Intake
+
+_PLACE = re.compile(r"\{(query|document)\}")
+
+
+class Inputs:
+    """Turns commands for one loaded model into requests of its engine."""
+
+    def __init__(self, loaded: LoadedModel, intake: Intake) -> None:
+        self._intake = intake
+        self._vocab = loaded.model.vocab
+        self._n_ctx = loaded.info.n_ctx_seq
+        self._pair_template = loaded.model.chat_template("rerank")
+
+    def texts(self, command: Embed) -> EmbeddingRequest:
+        """Raises RequestError that names the input at fault."""
+        inputs = [
+            self._checked(self._intake.tokens(item, add_special=True, param=param), param)
+            for param, item in ((f"input[{index}]", item) for index, item in enumerate(command.inputs))
+        ]
+        return EmbeddingRequest(command.request_id, inputs, command.is_normalized)
+
+    def pairs(self, command: Rerank) -> EmbeddingRequest:
+        """Raises RequestError that names the document at fault."""
+        inputs = [
+            self._checked(pair_tokens(self._vocab, self._pair_template, command.query, document), f"documents[{index}]")
+            for index, document in enumerate(command.documents)
+        ]
+        return EmbeddingRequest(command.request_id, inputs, is_normalized=False)
+
+    def _checked(self, tokens: Tokens, param: str) -> Tokens:
+        if not len(tokens):
+            raise RequestError(f"{param} is empty: there is nothing to compute", param=param)
+        if len(tokens) > self._n_ctx:
+            query = " with the query" if param.startswith("documents") else ""
+            raise PromptTooLongError(
+                f"{param} has {len(tokens)} tokens{query}, this model's context holds {self._n_ctx}; "
+                "split it, or raise context_length up to what the model was trained for",
+                param=param,
+                n_prompt_tokens=len(tokens),
+                n_ctx=self._n_ctx,
+            )
+        return tokens
+
+
+def pair_tokens(vocab: Vocab, template: str | None, query: str, document: str) -> Tokens:
+    """Token ids int32 (n,) of a pair to rank: in the model's "rerank" template, else BOS query EOS SEP document EOS.
+
+    Of BOS, EOS and SEP those that the vocabulary adds. Source: format_prompt_rerank of llama.cpp's server.
+    """
+    if template is not None:
+        texts = {"query": query, "document": document}
+        pair = _PLACE.sub(lambda place: texts[place[1]], template)
+        return vocab.tokenize(pair, add_special=False, parse_special=True)
+    asked = vocab.tokenize(query, add_special=False, parse_special=False)
+    answer = vocab.tokenize(document, add_special=False, parse_special=False)
+    eos = vocab.eos if vocab.eos >= 0 else vocab.sep
+    begin, end, between = ([vocab.bos] * vocab.adds_bos, [eos] * vocab.adds_eos, [vocab.sep] * vocab.adds_sep)
+    parts = (begin, asked, end, between, answer, end)
+    return np.concatenate([np.asarray(part, np.int32) for part in parts])
