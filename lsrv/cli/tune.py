@@ -55,6 +55,7 @@ def _shown(tuning: Tuning) -> str:
         f"Memory with that context for each of {'/'.join(map(str, sorted(n_slots)))} slots; "
         f"(in brackets): more than the {shown(tuning.available_bytes)} there is."
     )
+    lines += _auto_lines(tuning)
     best = tuning.best
     lines.append(
         f"Best: {best.name} ({best.quantization}) with context_length = {best.n_ctx_seq}"
@@ -62,6 +63,15 @@ def _shown(tuning: Tuning) -> str:
         else "Nothing fits: try fewer --slots, a smaller --context, or a smaller model."
     )
     return "\n".join(lines)
+
+
+def _auto_lines(tuning: Tuning) -> list[str]:
+    """What context_length = "auto" would be for the best weights, or for the only ones."""
+    name = tuning.best.name if tuning.best is not None else ""
+    rows = [row for row in tuning.weights if row.auto is not None and (row.name == name or len(tuning.weights) == 1)]
+    return [
+        f'context_length = "auto" of {row.name}: {row.auto.n_ctx_seq} ({row.auto.because})' for row in rows if row.auto
+    ]
 
 
 def _cells(row: TunedWeights, n_ctx_seqs: list[int]) -> list[str]:

@@ -151,7 +151,8 @@ class ContextSettings(Table):
     """The context: its size, its cache, its batches."""
 
     context_length: Annotated[Literal["auto"] | int, _number_or("auto")] = Field(
-        default="auto", description="Longest prompt + answer of one request, in tokens."
+        default="auto",
+        description="Longest prompt + answer of one request, in tokens; auto: as much as is comfortable.",
     )
     slots: int = Field(default=0, ge=0, le=_N_SLOTS_MAX, description="Requests computed together; 0: chosen.")
     batch_size: int = Field(default=2048, ge=1, le=1 << 20, description="Most tokens of one llama_decode.")

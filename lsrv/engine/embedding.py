@@ -81,7 +81,7 @@ class EmbeddingEngine:
         Raises DecodeError.
         """
         started = time.perf_counter()
-        self._context.memory.clear()
+        self._context.memory.empty()
         packed = self._fill_batch()
         computed = time.perf_counter()
         try:

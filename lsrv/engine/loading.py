@@ -116,7 +116,7 @@ def _warm_up(context: Context, model: Model, params: LoadParams) -> None:
     if params.is_embedding:
         batch.ask_all_outputs()
     context.decode(batch)
-    context.memory.clear()
+    context.memory.empty()
 
 
 def _describe(model: Model, context: Context, params: LoadParams, log: Sequence[str], load_s: float) -> ModelInfo:

@@ -60,6 +60,11 @@ class Budget:
             limits[_PLACES] = self._server.max_loaded_models
         return limits
 
+    def share(self, available: Memory, n_entries: int) -> Memory:
+        """What one of `n_entries` may take of `available` where it may choose: an equal part, of RAM at most half."""
+        parts = {RAM: max(n_entries, 2), _PLACES: 1}
+        return {device: n // parts.get(device, max(n_entries, 1)) for device, n in available.items()}
+
     def need(self, by_device: Mapping[str, int]) -> Memory:
         """What a model takes whose buffers are `by_device`, in bytes."""
         need = Counter({RAM: WORKER_BYTES} | ({_PLACES: 1} if self._server.max_loaded_models else {}))

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
 from lsrv.config import ModelSettings
 from lsrv.errors import ErrorInfo, LsrvError, from_info
-from lsrv.protocol.events import ContextPlan, Planned, Progress
+from lsrv.protocol.events import Progress
 from lsrv.registry.adapters import OfferedAdapters
-from lsrv.registry.loader import LoadedModel, Loader, LoadLostError
+from lsrv.registry.loader import Admission, LoadedModel, Loader, LoadLostError
 from lsrv.registry.state import EntryState, Phase
 from lsrv.registry.view import EntryView, WeightsView, endpoint_status, status
 from lsrv.registry.words import (
@@ -56,7 +55,7 @@ class Entry:
         loader: Loader,
         post: Callable[[Entry, Happening], None],
         on_event: Callable[[RegistryEvent], None],
-        reserve: Callable[[Entry, Planned], Awaitable[ContextPlan]],
+        admission: Callable[[Entry], Admission],
     ) -> None:
         limits = limits_of(settings, drain_timeout_s)
         self.settings = settings
@@ -66,7 +65,7 @@ class Entry:
         self._loader = loader
         self._post = post
         self._on_event = on_event
-        self._reserve = reserve
+        self._admission = admission
         self._load_task: asyncio.Task[None] | None = None
         self._stop_task: asyncio.Task[None] | None = None
         self._progress: Progress | None = None
@@ -115,6 +114,7 @@ class Entry:
             if worker is not None
             else list(state.failure.log_tail if state.failure else ()),
             info=loaded.info if loaded is not None else None,
+            fit_because=loaded.fit_because if loaded is not None else "",
             weights=_weights_view(loaded) if loaded is not None else None,
             pid=worker.pid if worker is not None else None,
             rss_bytes=worker.rss_bytes() if worker is not None else 0,
@@ -146,9 +146,8 @@ class Entry:
         began_s = loop.time()
         self._announce("loading")
         try:
-            reserve = functools.partial(self._reserve, self)
             loaded = await self._loader.load(
-                self.settings, tuple(self.adapters), known_bad, self._note_progress, reserve
+                self.settings, tuple(self.adapters), known_bad, self._note_progress, self._admission(self)
             )
         except LoadLostError as lost:
             self._lose(attempt, lost.failure)

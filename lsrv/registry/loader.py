@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,11 +24,14 @@ from lsrv.frontdoor import Weights
 from lsrv.frontdoor.building import BuildProgress
 from lsrv.frontdoor.own_cache import own_cache
 from lsrv.protocol.commands import AdapterFile, LoadParams
-from lsrv.protocol.events import ContextPlan, ModelInfo, Planned, Progress
+from lsrv.protocol.events import ContextPlan, ModelInfo, Progress
 from lsrv.registry import healing
 from lsrv.registry.adapters import Adapter
+from lsrv.registry.budget import shown
 from lsrv.registry.builds import Builds
 from lsrv.registry.death import is_cpu_fault
+from lsrv.registry.fitting import Fitted, fit
+from lsrv.registry.fitting.fit import FindBounds
 from lsrv.registry.load_params import load_params
 from lsrv.registry.planner import Planner
 from lsrv.registry.spares import Spares
@@ -35,10 +40,6 @@ from lsrv.registry.words import Failure, Fingerprint
 from lsrv.registry.worker_process import WorkerProcess
 
 _Outcome = TypeVar("_Outcome")
-Reserve = Callable[[Planned], Awaitable[ContextPlan]]  # waits until the memory of one context is promised
-
-_SHORTER_CONTEXTS = (2048, 1024, 512)  # tried where a context left open does not fit
-
 _PROMPTS = "prompts"  # in our own cache: what workers keep of a model's prompts when it is unloaded
 
 _log = logging.getLogger(__name__)
@@ -50,6 +51,15 @@ class LoadedModel(msgspec.Struct, frozen=True):
     worker: WorkerProcess
     info: ModelInfo
     weights: Weights
+    fit_because: str = ""
+
+
+@dataclass(frozen=True)
+class Admission:
+    """How one entry gets its memory: what it may take, and the wait until a plan is promised to it."""
+
+    find_bounds: FindBounds
+    reserve: Callable[[ContextPlan], Awaitable[None]]
 
 
 class LoadLostError(Exception):
@@ -84,7 +94,7 @@ class Loader:
         adapters: Sequence[Adapter],
         known_bad: Failure | None,
         on_progress: Callable[[Progress], None],
-        reserve: Reserve,
+        admission: Admission,
     ) -> LoadedModel:
         """A loaded worker, which the caller owns. Raises LoadLostError; cancelling leaves no process behind."""
         self._n_loading += 1
@@ -95,8 +105,10 @@ class Loader:
             fingerprint, params = await asyncio.to_thread(_find_rest, model, adapters, weights)
             if known_bad is not None and known_bad.weights == fingerprint:
                 raise LoadLostError(known_bad)
-            worker, info = await self._load_or_heal(params, model.listed_id, on_progress, reserve)
-            return LoadedModel(worker, info, weights)
+            params = msgspec.structs.replace(
+                params, cache_folder=str(own_cache() / _PROMPTS), cache_disk_bytes=self._cache_disk_bytes
+            )
+            return await self._load_or_heal(params, weights, model.listed_id, on_progress, admission)
         except LsrvError as error:
             raise LoadLostError(_failure(error, fingerprint)) from error
         finally:
@@ -105,36 +117,31 @@ class Loader:
                 self._spares.fill_soon()
 
     async def _load_or_heal(
-        self, params: LoadParams, listed_id: str, on_progress: Callable[[Progress], None], reserve: Reserve
-    ) -> tuple[WorkerProcess, ModelInfo]:
+        self,
+        params: LoadParams,
+        weights: Weights,
+        listed_id: str,
+        on_progress: Callable[[Progress], None],
+        admission: Admission,
+    ) -> LoadedModel:
         """Plan, wait for room, load; after a death that a processor's false promise explains, without extra buffers."""
         label = f"the worker of model '{listed_id}'"
-        prompts = str(own_cache() / _PROMPTS)
-        params = msgspec.structs.replace(params, cache_folder=prompts, cache_disk_bytes=self._cache_disk_bytes)
         worker = await self._take(label)
         version = worker.llama_cpp_version
         verdict = asyncio.to_thread(healing.is_condemned, version, self._verdicts_path)
         if await _or_stop(worker, verdict):
             params = msgspec.structs.replace(params, use_extra_bufts=False)
-        params = await _or_stop(worker, self._admitted(params, worker, reserve))
+        ask = functools.partial(self._planner.plan, worker=worker)
+        fitted = await _or_stop(worker, fit(ask, params, weights.header.n_ctx_train, admission.find_bounds))
+        _log_fit(listed_id, fitted)
+        await _or_stop(worker, admission.reserve(fitted.plan))
         try:
-            return worker, await _or_stop(worker, worker.load(params, on_progress))
+            info = await _or_stop(worker, worker.load(fitted.params, on_progress))
         except CrashedError as error:
             if not is_cpu_fault(error) or not params.use_extra_bufts:
                 raise
-            crash = error
-        return await self._heal(params, label, crash, on_progress)
-
-    async def _admitted(self, params: LoadParams, worker: WorkerProcess, reserve: Reserve) -> LoadParams:
-        """`params` once there is room for them; a context that was left open may have become shorter."""
-        if params.n_ctx_seq:
-            await reserve(await self._planner.plan(params, worker=worker))
-            return params
-        planned = await self._planner.plan(params, [0, *_SHORTER_CONTEXTS], worker=worker)
-        longest, *others = planned.contexts
-        shorter = [context for context in others if context.n_ctx_seq < longest.n_ctx_seq]
-        chosen = await reserve(msgspec.structs.replace(planned, contexts=[longest, *shorter]))
-        return msgspec.structs.replace(params, n_ctx_seq=chosen.n_ctx_seq)
+            worker, info = await self._heal(fitted.params, label, error, on_progress)
+        return LoadedModel(worker, info, weights, fitted.because)
 
     async def _heal(
         self, params: LoadParams, label: str, crash: CrashedError, on_progress: Callable[[Progress], None]
@@ -171,6 +178,20 @@ async def _or_stop(worker: WorkerProcess, step: Awaitable[_Outcome]) -> _Outcome
     except BaseException:
         await worker.stop()
         raise
+
+
+def _log_fit(listed_id: str, fitted: Fitted) -> None:
+    plan = fitted.plan
+    _log.info(
+        "planned",
+        extra={
+            "model_id": listed_id,
+            "context_length": plan.n_ctx_seq,
+            "slots": plan.n_slots,
+            "memory": shown(plan.memory.by_device),
+            "because": fitted.because or "so configured",
+        },
+    )
 
 
 def _find_rest(model: ModelSettings, adapters: Sequence[Adapter], weights: Weights) -> tuple[Fingerprint, LoadParams]:

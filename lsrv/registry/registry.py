@@ -20,12 +20,11 @@ from pathlib import Path
 from lsrv.config import Settings, SettingsChange
 from lsrv.errors import DrainingError, LsrvError, ModelNotFoundError, from_info
 from lsrv.frontdoor.building import BuildProgress
-from lsrv.protocol.events import ContextPlan, Planned
 from lsrv.registry.builds import Builds, Prepare
 from lsrv.registry.entry import Entry, RegistryEvent
 from lsrv.registry.hot_adapters import HotAdapters
 from lsrv.registry.lease import Lease
-from lsrv.registry.loader import LoadedModel, Loader
+from lsrv.registry.loader import Admission, LoadedModel, Loader
 from lsrv.registry.names import Target
 from lsrv.registry.planner import Planner
 from lsrv.registry.rooms import Rooms
@@ -90,7 +89,7 @@ class Registry:
         loader = Loader(self._spares, self.planner, self._builds, settings.server.cache_disk_bytes, verdicts_path)
         self._roster = Roster(
             settings,
-            lambda model, drain_timeout_s: Entry(model, drain_timeout_s, loader, self._post, on_event, self._reserve),
+            lambda model, drain_timeout_s: Entry(model, drain_timeout_s, loader, self._post, on_event, self._admission),
         )
         self._rooms = Rooms(self._roster.by_id, settings.server, self._tell)
         self.adapters = HotAdapters(self._roster.entry, self.acquire)
@@ -326,8 +325,8 @@ class Registry:
         if timer is not None:
             timer.cancel()
 
-    async def _reserve(self, entry: Entry, planned: Planned) -> ContextPlan:
-        return await self._rooms.reserve(entry, planned)
+    def _admission(self, entry: Entry) -> Admission:
+        return Admission(self._rooms.bounds, functools.partial(self._rooms.reserve, entry))
 
     def _perform(self, entry: Entry, effect: Effect) -> None:
         match effect:

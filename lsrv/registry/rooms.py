@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from lsrv.config import ServerSettings
 from lsrv.errors import NotEnoughMemoryError
-from lsrv.protocol.events import ContextPlan, Planned
+from lsrv.protocol.events import ContextPlan, DeviceMemory
 from lsrv.registry import room
 from lsrv.registry.budget import RAM, Budget, anonymous_bytes, shown
 from lsrv.registry.entry import Entry
+from lsrv.registry.fitting import Bounds
 from lsrv.registry.room import Memory, Refusal, Resident, Stay, Verdict, Want
 from lsrv.registry.state import Phase
 from lsrv.registry.words import Evicted, Happening, Held
@@ -63,31 +64,29 @@ class Rooms:
         """What `entry` holds, from before its load until its worker has left the machine."""
         return self._promised.get(entry.settings.model_id)
 
-    async def reserve(self, entry: Entry, planned: Planned) -> ContextPlan:
-        """Wait until the memory of one of the planned contexts is promised to `entry`: the first that can ever fit.
+    def bounds(self, devices: Mapping[str, DeviceMemory]) -> Bounds:
+        """What one model may take now. `devices`: what GPUs have free."""
+        self._budget.note_devices(devices, self._held())
+        pinned = [name for name in self._promised if self._entries[name].settings.pinned]
+        taken = room.total(self._promised[name] for name in pinned)
+        available = room.minus(self._budget.limit(self._taken_bytes()), taken)
+        rivals = [name for name, each in self._entries.items() if each.settings.kind != "upstream"]
+        share = self._budget.share(available, len(rivals) - len(pinned))
+        return Bounds(available, share, self._budget.need({}))
 
-        Raises NotEnoughMemoryError if none can.
-        """
+    async def reserve(self, entry: Entry, plan: ContextPlan) -> None:
+        """Wait until the memory of `plan` is promised to `entry`. Raises NotEnoughMemoryError if it can never be."""
         loop = asyncio.get_running_loop()
         name = entry.settings.model_id
-        self._budget.note_devices(planned.devices, self._held())
-        plan, memory = self._first_that_fits(planned)
+        memory = self._budget.need(plan.memory.by_device)
         self._waits[name] = wait = _Wait(entry, memory, loop.create_future())
         self.settle()
         try:
             await wait.admission
-            return plan
         finally:
             if self._waits.get(name) is wait:  # given up: whoever was pressed to leave for it may stay
                 del self._waits[name]
                 loop.call_soon(self.settle)
-
-    def _first_that_fits(self, planned: Planned) -> tuple[ContextPlan, Memory]:
-        """The first context that fits beside pinned models alone, else the last, which will be refused."""
-        pinned = room.total(self._promised[name] for name in self._promised if self._entries[name].settings.pinned)
-        available = room.minus(self._budget.limit(self._taken_bytes()), pinned)
-        options = [(plan, self._budget.need(plan.memory.by_device)) for plan in planned.contexts]
-        return next((option for option in options if room.fits(option[1], available)), options[-1])
 
     def settle(self) -> None:
         """Decide anew; to be called after everything that happens."""

@@ -16,8 +16,9 @@ from lsrv.frontdoor.fit import Fit
 from lsrv.frontdoor.hub import Hub, find_token
 from lsrv.frontdoor.offers import Offer, find_offers
 from lsrv.protocol.commands import LoadParams
-from lsrv.protocol.events import ContextPlan, Planned
+from lsrv.protocol.events import ContextPlan, DeviceMemory
 from lsrv.registry.budget import RAM, Budget
+from lsrv.registry.fitting import Bounds, fit
 from lsrv.registry.load_params import load_params
 from lsrv.registry.planner import Planner
 from lsrv.registry.room import Memory
@@ -39,6 +40,13 @@ class TunedContext(msgspec.Struct, frozen=True, kw_only=True):
     is_fitting: bool
 
 
+class AutoContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What a load would choose where context_length is "auto", and why."""
+
+    n_ctx_seq: int
+    because: str
+
+
 class TunedWeights(msgspec.Struct, frozen=True, kw_only=True):
     """One row. `problem`: why there is no plan of it."""
 
@@ -49,6 +57,7 @@ class TunedWeights(msgspec.Struct, frozen=True, kw_only=True):
     is_here: bool
     n_ctx_train: int = 0
     contexts: list[TunedContext] = []
+    auto: AutoContext | None = None
     problem: str | None = None
 
 
@@ -83,20 +92,46 @@ async def tune(
     """
     hub = Hub(find_token(settings.global_.token_source), settings.global_.offline)
     offers = await asyncio.to_thread(find_offers, model.weights_id, hub, folder=model.folder, revision=model.revision)
-    budget = Budget(settings.server)
-    limit = budget.limit(taken.get(RAM, 0))
-    rows: list[TunedWeights] = []
-    for offer in offers:
+    table = _Table(planner, settings, model, taken)
+    rows = [await table.row(offer, n_ctx_seqs) for offer in offers]
+    return Tuning(model_id=model.model_id, available_bytes=dict(table.limit()), weights=rows, best=choose_best(rows))
+
+
+class _Table:
+    """What all rows of one `tune` have in common."""
+
+    def __init__(self, planner: Planner, settings: Settings, model: ModelSettings, taken: Mapping[str, int]) -> None:
+        self._planner, self._model, self._taken = planner, model, taken
+        self._budget = Budget(settings.server)
+        self._n_entries = len(settings.models)
+
+    def limit(self) -> Memory:
+        """All that models may use."""
+        return self._budget.limit(self._taken.get(RAM, 0))
+
+    async def row(self, offer: Offer, n_ctx_seqs: Sequence[int]) -> TunedWeights:
+        """One row; if it can't be planned, why."""
         try:
-            header, planned = await _plan(planner, model, offer, n_ctx_seqs)
+            header, params = await asyncio.to_thread(params_to_plan, self._model, offer)
+            fitted = await fit(
+                self._planner.plan, msgspec.structs.replace(params, n_ctx_seq=0), header.n_ctx_train, self._bounds
+            )
+            planned = await self._planner.plan(params, list(n_ctx_seqs) or _contexts_for(header.n_ctx_train))
         except LsrvError as error:
-            rows.append(_row(offer, problem=error.message))
-            continue
-        budget.note_devices(planned.devices, taken)
-        limit = budget.limit(taken.get(RAM, 0))
-        contexts = [_context(context, budget, limit) for context in planned.contexts]
-        rows.append(_row(offer, quantization=planned.quantization, n_ctx_train=header.n_ctx_train, contexts=contexts))
-    return Tuning(model_id=model.model_id, available_bytes=dict(limit), weights=rows, best=choose_best(rows))
+            return _row(offer, problem=error.message)
+        limit = self.limit()
+        return _row(
+            offer,
+            quantization=planned.quantization,
+            n_ctx_train=header.n_ctx_train,
+            contexts=[_context(context, self._budget, limit) for context in planned.contexts],
+            auto=AutoContext(n_ctx_seq=fitted.plan.n_ctx_seq, because=fitted.because),
+        )
+
+    def _bounds(self, devices: Mapping[str, DeviceMemory]) -> Bounds:
+        self._budget.note_devices(devices, self._taken)
+        limit = self.limit()
+        return Bounds(limit, self._budget.share(limit, self._n_entries), self._budget.need({}))
 
 
 def choose_best(rows: Sequence[TunedWeights]) -> Best | None:
@@ -110,13 +145,6 @@ def choose_best(rows: Sequence[TunedWeights]) -> Best | None:
 
 def _is_enough(row: TunedWeights, context: TunedContext) -> bool:
     return context.n_ctx_seq >= min(_ENOUGH_CONTEXT, row.n_ctx_train or _ENOUGH_CONTEXT)
-
-
-async def _plan(
-    planner: Planner, model: ModelSettings, offer: Offer, n_ctx_seqs: Sequence[int]
-) -> tuple[GgufHeader, Planned]:
-    header, params = await asyncio.to_thread(params_to_plan, model, offer)
-    return header, await planner.plan(params, list(n_ctx_seqs) or _contexts_for(header.n_ctx_train))
 
 
 def params_to_plan(model: ModelSettings, offer: Offer) -> tuple[GgufHeader, LoadParams]:
@@ -149,6 +177,7 @@ def _row(
     quantization: str = "",
     n_ctx_train: int = 0,
     contexts: list[TunedContext] | None = None,
+    auto: AutoContext | None = None,
     problem: str | None = None,
 ) -> TunedWeights:
     return TunedWeights(
@@ -159,6 +188,7 @@ def _row(
         is_here=offer.is_here,
         n_ctx_train=n_ctx_train,
         contexts=contexts or [],
+        auto=auto,
         problem=problem,
     )
 

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,9 @@ class House:
         path = self.folder / f"{model.model_id}.gguf"
         if not path.exists():
             raise WeightsNotFoundError(f"no weights at {path}")
-        return Weights(path, (path,), path.stat().st_size, "F16", "test", "the only one", HEADER)
+        n_ctx_train = next((int(word[5:]) for word in path.stem.split("+") if word.startswith("train")), 512)
+        header = replace(HEADER, n_ctx_train=n_ctx_train)
+        return Weights(path, (path,), path.stat().st_size, "F16", "test", "the only one", header)
 
     @contextlib.asynccontextmanager
     async def registry(

@@ -60,6 +60,28 @@ async def test_a_context_left_open_is_shortened_until_it_fits(house: House) -> N
         assert info is not None and info.n_ctx_seq == 2048
 
 
+@pytest.mark.parametrize(("n_others", "n_ctx_seq"), [(0, 16384), (3, 8192)])
+async def test_a_context_left_open_grows_within_the_share_of_its_entry(
+    house: House, n_others: int, n_ctx_seq: int
+) -> None:
+    others = [f"other{number}" for number in range(n_others)]
+    model = "a+60mib+train65536"
+    async with house.registry(model, *others, server={"memory_budget": "700MiB"}) as registry:
+        await ask(registry, model)
+        view = registry.view(model)
+        assert view.info is not None and view.info.n_ctx_seq == n_ctx_seq
+        assert f"{2 * n_ctx_seq} tokens would take" in view.fit_because
+        assert "share of one model" in view.fit_because
+
+
+async def test_a_context_that_is_set_is_left_alone(house: House) -> None:
+    context = {"context_length": 5000}
+    async with house.registry("a+60mib+train65536", context=context) as registry:
+        await ask(registry, "a+60mib+train65536")
+        view = registry.view("a+60mib+train65536")
+        assert view.info is not None and (view.info.n_ctx_seq, view.fit_because) == (5000, "")
+
+
 async def test_pinned_models_stay(house: House) -> None:
     async with house.registry("a+60mib", "b+60mib", server=HUNDRED, pinned=True) as registry:
         await ask(registry, "a+60mib")

@@ -36,9 +36,14 @@ class Memory:
         """Whether a sequence can always be cut back to any of its prefixes."""
         return self._n_swa == 0 and not self._is_whole_only
 
-    def clear(self) -> None:
-        """Forget every sequence. Source: llama_memory_clear."""
+    def empty(self) -> None:
+        """Forget every sequence; their values stay in the cells, unseen. Source: llama_memory_clear."""
         if self._memory:  # an encoder has none
+            lib.llama_memory_clear(self._memory, False)
+
+    def clear(self) -> None:
+        """Forget every sequence and write zeros over all cells, which takes a second for some gigabytes."""
+        if self._memory:
             lib.llama_memory_clear(self._memory, True)
 
     def shortest_prefix(self, seq_id: int, n_tokens: int) -> int:
