@@ -8,12 +8,13 @@ from collections import deque
 from dataclasses import dataclass
 
 from lsrv.engine.adapters import Adapters, Turns
+from lsrv.engine.cost import StepCost
 from lsrv.engine.llama.batch import Batch
 from lsrv.engine.llama.candidates import FloatRow
 from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.prefix.cache import PrefixCache
-from lsrv.engine.scheduler import plan_prefill
+from lsrv.engine.scheduler import Load, plan_prefill, prefill_budget
 from lsrv.engine.sequence import Output, Sequence, SequenceState
 from lsrv.engine.writing import Writer
 from lsrv.protocol.commands import LoadParams
@@ -52,6 +53,7 @@ class Engine:
         self._n_forced = min(_N_FORCED_MAX, params.n_batch // params.n_slots - 1)
         self._waiting: deque[Sequence] = deque()
         self._running: list[Sequence] = []
+        self._cost = StepCost()
         self.counts = EngineCounts()
 
     @property
@@ -85,10 +87,13 @@ class Engine:
         """
         started = time.perf_counter()
         self._admit(started)
+        n_decode, n_prefill = self.counts.n_decode_tokens, self.counts.n_prefill_tokens
         sampled = self._fill_batch(self._next_turn(started))
+        n_decode, n_prefill = self.counts.n_decode_tokens - n_decode, self.counts.n_prefill_tokens - n_prefill
         computed = time.perf_counter()
         self._context.decode(self._batch)
         decoded = time.perf_counter()
+        self._cost.observe(n_decode, n_prefill, decoded - computed)
         outputs = self._sample(sampled, decoded)
         ended = time.perf_counter()
         self.counts.n_steps += 1
@@ -154,15 +159,21 @@ class Engine:
         return sampled
 
     def _plan_prefill(self, turn: list[Sequence]) -> dict[int, int]:
-        """How many prompt tokens of which seq_id this step reads; who came first is served first."""
+        """How many prompt tokens of which seq_id this step reads."""
         prefilling = [each for each in turn if each.state is SequenceState.PREFILL]
-        n_decoding = sum(each.n_unread for each in turn if each.state is SequenceState.DECODE)
         prefilling = [each for each in prefilling if not self._cache.is_following(each)]
         n_remaining = [self._cache.n_readable(sequence) - sequence.n_past for sequence in prefilling]
-        is_delaying = any(each.state is SequenceState.DECODE for each in self._running)  # be it in another turn
-        n_batch = min(self._n_batch, self._n_ubatch) if is_delaying else self._n_batch
-        chunks = plan_prefill(n_remaining, n_decoding, n_batch, self._n_ubatch)
+        chunks = plan_prefill(n_remaining, self._prefill_budget(turn, len(prefilling)))
         return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}
+
+    def _prefill_budget(self, turn: list[Sequence], n_prompts: int) -> int:
+        streams = [each for each in self._running if each.state is SequenceState.DECODE]
+        if not streams:
+            return self._n_batch
+        # Those of another turn wait for this step, too.
+        n_decode = sum(each.n_unread for each in streams if each in turn) or len(streams)
+        load = Load(len(streams), n_decode, n_prompts)
+        return prefill_budget(load, min(self._n_batch, self._n_ubatch), self._cost)
 
     def _add_decode(self, sequence: Sequence) -> None:
         """Add what was generated last: one token, or more where some were forced."""

@@ -1,9 +1,14 @@
-"""Which tokens go into the next llama_decode. Pure: counts in, a plan out; no clock, no llama.cpp."""
+"""Which prompt tokens go into the next llama_decode. Pure: counts in, a plan out; no clock, no llama.cpp."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from lsrv.engine.cost import StepCost
+
+_SLOWDOWN = 1.8  # of running streams while prompts are read; the promise is 2, and steps vary
+_N_PREFILL_MIN = 4  # per step, whatever it costs: prompts have to get on, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,20 +19,45 @@ class Chunk:
     n_tokens: int
 
 
-def plan_prefill(n_remaining: Sequence[int], n_decoding: int, n_batch: int, n_ubatch: int) -> list[Chunk]:
-    """Chunks for the prefilling sequences, in their order of arrival.
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What runs: streams with the tokens that each step reads for them, and prompts that are being read."""
 
-    n_remaining: prompt tokens each of them still lacks. n_decoding: sequences that get one token each in this step.
+    n_streams: int
+    n_decode: int
+    n_prompts: int
 
-    With nothing decoding the whole batch is filled. Otherwise all chunks together stay below one ubatch, so that a
-    long prompt delays running streams by at most one compute chunk per step.
+
+def prefill_budget(load: Load, n_batch: int, cost: StepCost) -> int:
+    """How many prompt tokens may join the tokens of running streams in a batch of `n_batch`. Needs a stream.
+
+    As many as make the step `_SLOWDOWN` times as long: a stream keeps more than half of its speed while a prompt is
+    read. Where more prompts wait than streams run, the time is shared among all of them alike.
     """
-    budget = (n_batch if n_decoding == 0 else min(n_ubatch, n_batch)) - n_decoding
-    chunks: list[Chunk] = []
-    for index, n in enumerate(n_remaining):
-        if budget <= 0:
-            break
-        n_tokens = min(n, budget)
-        chunks.append(Chunk(index, n_tokens))
-        budget -= n_tokens
-    return chunks
+    room = n_batch - load.n_decode
+    if room <= 0:
+        return 0
+    share = load.n_prompts / load.n_streams
+    slowdown = 1 + share if share > 1 else _SLOWDOWN
+    limit_s = (slowdown - 1) * cost.decode.seconds(load.n_decode)
+    return min(room, max(_N_PREFILL_MIN, cost.prefill.n_within(limit_s, room)))
+
+
+def plan_prefill(n_remaining: Sequence[int], budget: int) -> list[Chunk]:
+    """Chunks for the prefilling sequences, of `budget` tokens together.
+
+    n_remaining: prompt tokens each of them still lacks, in their order of arrival.
+
+    1. Half goes to who came first: the longest prompt gets on.
+    2. The rest goes to those that are nearest to their end: a short prompt does not wait for a long one.
+    """
+    if not n_remaining or budget <= 0:
+        return []
+    n_tokens = [0] * len(n_remaining)
+    n_tokens[0] = min(n_remaining[0], (budget + 1) // 2)
+    budget -= n_tokens[0]
+    for index in sorted(range(len(n_remaining)), key=lambda index: n_remaining[index]):
+        n_more = min(budget, n_remaining[index] - n_tokens[index])
+        n_tokens[index] += n_more
+        budget -= n_more
+    return [Chunk(index, n) for index, n in enumerate(n_tokens) if n]

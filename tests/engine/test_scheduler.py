@@ -1,41 +1,100 @@
+"""Plans of prefill: bounded by what a step may take, complete, fair to long and short prompts. No model."""
+
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsrv.engine.scheduler import plan_prefill
+from lsrv.engine.cost import Curve, StepCost
+from lsrv.engine.scheduler import Load, plan_prefill, prefill_budget
 
-N_UBATCH = 64
-
-
-@given(st.lists(st.integers(1, 500), max_size=8), st.integers(0, 16), st.integers(16, 512))
-def test_a_plan_never_overfills_the_batch_and_takes_prompts_in_order(
-    n_remaining: list[int], n_decoding: int, n_batch: int
-) -> None:
-    chunks = plan_prefill(n_remaining, n_decoding, n_batch, N_UBATCH)
-    assert n_decoding + sum(chunk.n_tokens for chunk in chunks) <= max(n_batch, n_decoding)
-    assert [chunk.index for chunk in chunks] == list(range(len(chunks)))
-    assert all(chunk.n_tokens == n_remaining[chunk.index] for chunk in chunks[:-1])
+FOUR_STREAMS = Load(n_streams=4, n_decode=4, n_prompts=1)
+REMAINING = st.lists(st.integers(1, 3000), min_size=1, max_size=16)
 
 
-@given(st.lists(st.integers(1, 500), min_size=1, max_size=8), st.integers(16, 512))
-def test_with_nothing_decoding_the_whole_batch_is_used(n_remaining: list[int], n_batch: int) -> None:
-    n_planned = sum(chunk.n_tokens for chunk in plan_prefill(n_remaining, 0, n_batch, N_UBATCH))
-    assert n_planned == min(n_batch, sum(n_remaining))
+@given(REMAINING, st.integers(0, 2048))
+def test_a_plan_fills_its_budget_and_asks_no_prompt_for_more_than_it_has(n_remaining: list[int], budget: int) -> None:
+    chunks = plan_prefill(n_remaining, budget)
+    assert sum(chunk.n_tokens for chunk in chunks) == min(budget, sum(n_remaining))
+    assert all(0 < chunk.n_tokens <= n_remaining[chunk.index] for chunk in chunks)
+    assert len({chunk.index for chunk in chunks}) == len(chunks)
 
 
-def test_running_streams_wait_for_no_more_than_one_ubatch_of_prefill() -> None:
-    chunks = plan_prefill([2000], 3, 2048, N_UBATCH)
-    assert [chunk.n_tokens for chunk in chunks] == [N_UBATCH - 3]
+@given(REMAINING, st.integers(2, 2048))
+def test_who_came_first_gets_half_of_every_step(n_remaining: list[int], budget: int) -> None:
+    first = next((chunk.n_tokens for chunk in plan_prefill(n_remaining, budget) if chunk.index == 0), 0)
+    assert first >= min(n_remaining[0], budget // 2)
 
 
-@given(st.lists(st.integers(1, 300), min_size=1, max_size=6), st.integers(0, 15))
-def test_every_prompt_is_read_to_its_end(n_remaining: list[int], n_decoding: int) -> None:
-    left = list(n_remaining)
-    for _ in range(sum(n_remaining) + 1):
-        open_ones = [i for i, n in enumerate(left) if n]
-        if not open_ones:
-            return
-        for chunk in plan_prefill([left[i] for i in open_ones], n_decoding, 128, N_UBATCH):
-            left[open_ones[chunk.index]] -= chunk.n_tokens
-    raise AssertionError(f"never finished: {left}")
+def test_a_short_prompt_does_not_wait_for_a_long_one() -> None:
+    chunks = {chunk.index: chunk.n_tokens for chunk in plan_prefill([2000, 1500, 30], 100)}
+    assert chunks == {0: 50, 1: 20, 2: 30}
+
+
+def cost_of(decode: dict[int, float], prefill: dict[int, float]) -> StepCost:
+    cost = StepCost()
+    for n, seconds in decode.items():
+        cost.decode.observe(n, seconds)
+    for n, seconds in prefill.items():
+        cost.prefill.observe(n, seconds)
+    return cost
+
+
+def test_a_chunk_makes_a_step_less_than_twice_as_long() -> None:
+    cost = cost_of({4: 0.060}, {4: 0.020, 16: 0.080, 512: 2.560})
+    budget = prefill_budget(FOUR_STREAMS, 512, cost)
+    assert budget > 4
+    assert cost.decode.seconds(4) + cost.prefill.seconds(budget) < 2 * cost.decode.seconds(4)
+
+
+def test_many_prompts_share_the_time_with_few_streams() -> None:
+    cost = cost_of({1: 0.030}, {4: 0.030, 512: 2.6})
+    one, seven = (prefill_budget(Load(1, 1, n_prompts), 512, cost) for n_prompts in (1, 7))
+    assert 6 < cost.prefill.seconds(seven) / cost.decode.seconds(1) < 7.1
+    assert one < seven
+
+
+def test_where_a_token_more_costs_nothing_the_batch_is_filled() -> None:
+    assert prefill_budget(FOUR_STREAMS, 512, cost_of({4: 0.010}, {512: 0.007})) == 508
+
+
+def test_prompts_get_on_where_nothing_is_known_and_where_every_token_is_dear() -> None:
+    assert prefill_budget(FOUR_STREAMS, 512, StepCost()) > 0
+    assert prefill_budget(Load(1, 1, 1), 512, cost_of({1: 0.001}, {1: 1.0})) > 0
+
+
+def test_a_full_batch_has_no_room() -> None:
+    assert prefill_budget(Load(8, 8, 1), 8, StepCost()) == 0
+
+
+@given(st.floats(0.001, 0.1), st.floats(0.0001, 0.05), st.floats(0.0, 0.05))
+def test_the_chunk_size_settles_whatever_the_machine(base_s: float, token_s: float, pass_s: float) -> None:
+    """Starting from nothing, a machine where a pass and each token cost so much is learnt in a few steps."""
+    cost = StepCost()
+    for _ in range(5):
+        cost.observe(4, 0, base_s)
+    budget = 0
+    for _ in range(60):
+        budget = prefill_budget(FOUR_STREAMS, 512, cost)
+        cost.observe(4, budget, base_s + pass_s + token_s * budget)
+    best = max(4, min(508, int((0.8 * base_s - pass_s) / token_s)))
+    assert best * 0.5 <= budget <= best * 1.1 + 1
+
+
+def test_a_curve_joins_what_was_seen() -> None:
+    curve = Curve()
+    assert curve.seconds(10) == 0.0
+    curve.observe(10, 1.0)
+    curve.observe(100, 10.0)
+    assert curve.seconds(5) == 1.0
+    assert curve.seconds(55) == 5.5
+    assert curve.seconds(200) == 20.0
+    assert curve.n_within(5.5, 1000) == 55
+
+
+def test_one_step_that_was_held_up_does_not_count_for_more_than_a_slow_one() -> None:
+    curve = Curve()
+    for _ in range(20):
+        curve.observe(4, 0.01)
+    curve.observe(4, 100.0)
+    assert curve.seconds(4) < 0.02
