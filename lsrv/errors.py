@@ -9,6 +9,7 @@
     │   ├── UnsupportedParameterError
     │   ├── UnsupportedCapabilityError
     │   ├── GrammarError            a schema, regex or grammar that can't be kept
+    │   ├── NothingToLoadError      a verb for models of this machine, and an entry that a remote server answers for
     │   └── PromptTooLongError
     ├── CapacityError               try again later (retryable)
     │   ├── QueueFullError
@@ -19,6 +20,12 @@
     │   ├── LoadFailedError
     │   ├── CrashedError
     │   └── UnresponsiveError
+    ├── UpstreamError               the remote server of an entry can't be used as it is set up, or talks nonsense
+    │   ├── UpstreamFailedError     it can't be reached, broke off, or failed itself (retryable)
+    │   ├── UpstreamTimeoutError    it was silent for too long (retryable)
+    │   ├── UpstreamUnavailableError    it serves nobody now, or failed too often to be asked (retryable)
+    │   ├── UpstreamBusyError       it has no room for this request now (retryable)
+    │   └── UpstreamRefusedError    it says that the request is wrong
     ├── AbortedError                the client or an operator ended the request
     ├── ServerError                 a command could not do its work with a running server (CLI exit 1)
     └── BuildError                  weights can't be found, read or made
@@ -103,6 +110,10 @@ class GrammarError(RequestError):
     code = "invalid_grammar"
 
 
+class NothingToLoadError(RequestError):
+    code = "nothing_to_load"
+
+
 class PromptTooLongError(RequestError):
     """fields: n_prompt_tokens, n_ctx."""
 
@@ -152,6 +163,40 @@ class CrashedError(WorkerError):
 class UnresponsiveError(WorkerError):
     code = "worker_unresponsive"
     is_retryable = True
+
+
+class UpstreamError(LsrvError):
+    code = "upstream_error"
+
+
+class UpstreamFailedError(UpstreamError):
+    code = "upstream_failed"
+    is_retryable = True
+
+
+class UpstreamTimeoutError(UpstreamError):
+    code = "upstream_timeout"
+    is_retryable = True
+
+
+class UpstreamUnavailableError(UpstreamError):
+    """fields: retry_after_s, if it is known."""
+
+    code = "upstream_unavailable"
+    is_retryable = True
+
+
+class UpstreamBusyError(UpstreamError):
+    """fields: retry_after_s, if it is known."""
+
+    code = "upstream_busy"
+    is_retryable = True
+
+
+class UpstreamRefusedError(UpstreamError):
+    """fields: status (HTTP, 4xx), upstream_code (its own word for what is wrong, if it gave one)."""
+
+    code = "upstream_refused"
 
 
 class AbortedError(LsrvError):

@@ -54,6 +54,7 @@ ROOMS_OF_PACKAGES = {
     "rich_click": ("cli",),
     "huggingface_hub": ("frontdoor",),
     "jinja2": ("chat",),
+    "httpx2": ("registry/upstream",),
 }
 
 VAGUE_NAMES = {"util", "utils", "helper", "helpers", "manager", "common", "base", "misc"}
@@ -119,8 +120,8 @@ def test_foreign_packages_stay_in_their_rooms(module: Path) -> None:
 
 
 @each_module
-def test_http_status_names_stay_in_api_and_the_client_of_the_hub(module: Path) -> None:
-    if _package(module) != "api" and not _name(module).startswith("frontdoor/hub/"):
+def test_http_status_names_stay_in_api_and_the_clients_of_other_servers(module: Path) -> None:
+    if _package(module) != "api" and not _name(module).startswith(("frontdoor/hub/", "registry/upstream/")):
         assert "http.HTTPStatus" not in set(_imports(module))
         names = {node.attr for node in ast.walk(_tree(module)) if isinstance(node, ast.Attribute)}
         assert "status_code" not in names
@@ -170,7 +171,7 @@ def test_the_parent_process_never_holds_numpy_or_llama_cpp(name: str) -> None:
 
 
 def test_the_command_line_starts_without_the_server() -> None:
-    heavy = "{'litestar', 'uvicorn', 'huggingface_hub', 'pydantic', 'rich.progress', 'psutil'}"
+    heavy = "{'litestar', 'uvicorn', 'httpx2', 'huggingface_hub', 'pydantic', 'rich.progress', 'psutil'}"
     code = f"import sys, lsrv.cli; print(*sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout.split() == []

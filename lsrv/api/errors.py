@@ -23,6 +23,11 @@ from lsrv.errors import (
     QueueFullError,
     RequestError,
     UnresponsiveError,
+    UpstreamBusyError,
+    UpstreamError,
+    UpstreamRefusedError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
     WorkerError,
 )
 
@@ -95,6 +100,10 @@ _STATUS: dict[type[LsrvError], int] = {
     CapacityError: 503,
     WorkerError: 503,
     UnresponsiveError: 504,
+    UpstreamBusyError: 429,
+    UpstreamError: 502,
+    UpstreamUnavailableError: 503,
+    UpstreamTimeoutError: 504,
     NotEnoughMemoryError: 507,
     LsrvError: 500,
 }
@@ -113,7 +122,9 @@ class ErrorResponse(msgspec.Struct, frozen=True):
 
 
 def status_of(error: LsrvError) -> int:
-    """The HTTP status of `error`."""
+    """The HTTP status of `error`; of a refusal by an upstream the one it gave."""
+    if isinstance(error, UpstreamRefusedError) and isinstance(status := error.fields.get("status"), int):
+        return status
     for cls in type(error).__mro__:
         if cls in _STATUS:
             return _STATUS[cls]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from litestar import Request, Response, post
@@ -10,19 +11,22 @@ from litestar.datastructures import State
 from litestar.types import ASGIApp
 
 from lsrv.api import llamacpp
-from lsrv.api.generation import Generation
+from lsrv.api.delivery import Delivery, named_model, read_asked
 from lsrv.api.note import note_of
 from lsrv.api.openai.chat import parse_chat
 from lsrv.api.openai.completion import parse_completion
-from lsrv.api.openai.embedding import EmbeddingRequest, embedding_body, parse_embedding
+from lsrv.api.openai.embedding import embedding_body, parse_embedding
 from lsrv.api.receive import read_body, until_disconnect
-from lsrv.api.rerank import RerankRequest, parse_rerank, rerank_body
+from lsrv.api.relay import Relay
+from lsrv.api.rerank import parse_rerank, rerank_body
 from lsrv.api.routes import with_alias
 from lsrv.api.state import ServerState
 from lsrv.protocol.commands import Detokenize, Tokenize
 from lsrv.protocol.events import Detokenized, Tokenized
+from lsrv.registry import WorkerLease
 
 ApiRequest = Request[Any, Any, State]
+AnswerHere = Callable[[ApiRequest, ServerState, str, bytes], Coroutine[object, object, bytes]]  # model_id, body
 
 _MANY_VECTORS = 32  # from here on the body is built in a thread, so that streams go on meanwhile
 
@@ -38,24 +42,22 @@ async def body_of(request: ApiRequest, server: ServerState) -> bytes:
 
 @post(with_alias("/v1/chat/completions"), status_code=200)
 async def chat_completions(request: ApiRequest, server: ServerState) -> ASGIApp:
-    return Generation(server, parse_chat(await body_of(request, server)))
+    return Delivery(server, read_asked(await body_of(request, server), parse_chat, "chat/completions"))
 
 
 @post(with_alias("/v1/completions"), status_code=200)
 async def completions(request: ApiRequest, server: ServerState) -> ASGIApp:
-    return Generation(server, parse_completion(await body_of(request, server)))
+    return Delivery(server, read_asked(await body_of(request, server), parse_completion, "completions"))
 
 
 @post(with_alias("/v1/embeddings"), status_code=200)
 async def embeddings(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    wanted = parse_embedding(await body_of(request, server))
-    return json_response(await until_disconnect(request.receive, _embed(request, server, wanted)))
+    return await _answered(request, server, "embeddings", _embed)
 
 
 @post([*with_alias("/v1/rerank"), *with_alias("/v1/reranking")], status_code=200)
 async def rerank(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    wanted = parse_rerank(await body_of(request, server))
-    return json_response(await until_disconnect(request.receive, _rerank(request, server, wanted)))
+    return await _answered(request, server, "rerank", _rerank)
 
 
 @post([*with_alias("/v1/tokenize")], status_code=200)
@@ -79,8 +81,19 @@ async def apply_template(request: ApiRequest, server: ServerState) -> Response[b
     return json_response(llamacpp.apply_template_body(tokenized))
 
 
-async def _embed(request: ApiRequest, server: ServerState, wanted: EmbeddingRequest) -> bytes:
-    model_id = _resolved(request, server, wanted.model)
+async def _answered(request: ApiRequest, server: ServerState, path: str, here: AnswerHere) -> Response[bytes]:
+    """What the named model makes of the body: one of this machine by `here`, an upstream at `path`."""
+    raw = await body_of(request, server)
+    model_id = _resolved(request, server, named_model(raw))
+    if server.registry.is_upstream(model_id):
+        answer = Relay(server, model_id, path, raw, note_of(request.scope)).body()
+    else:
+        answer = here(request, server, model_id, raw)
+    return json_response(await until_disconnect(request.receive, answer))
+
+
+async def _embed(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:
+    wanted = parse_embedding(raw)
     async with server.registry.acquire(model_id) as lease:
         embedded = await lease.embed(wanted.inputs)
         listed_id = lease.listed_id
@@ -91,9 +104,10 @@ async def _embed(request: ApiRequest, server: ServerState, wanted: EmbeddingRequ
     return await asyncio.to_thread(embedding_body, wanted, listed_id, embedded)
 
 
-async def _rerank(request: ApiRequest, server: ServerState, wanted: RerankRequest) -> bytes:
-    model_id = _resolved(request, server, wanted.model)
+async def _rerank(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:
+    wanted = parse_rerank(raw)
     async with server.registry.acquire(model_id) as lease:
+        assert isinstance(lease, WorkerLease)
         reranked = await lease.rerank(wanted.query, wanted.documents)
         listed_id = lease.listed_id
     note_of(request.scope).n_prompt_tokens = reranked.n_prompt_tokens

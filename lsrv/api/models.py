@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from lsrv.errors import LsrvError, ModelDisabledError, ModelNotFoundError
+from lsrv.errors import LsrvError, ModelDisabledError, ModelNotFoundError, NothingToLoadError
 from lsrv.registry import EntryView
 
 VerbStatus = Literal["loaded", "unloaded", "reloading", "not_found", "no_loader_config", "internal_error"]
@@ -65,7 +65,7 @@ def model_object(view: EntryView) -> dict[str, object]:
         "id": view.listed_id,
         "object": "model",
         "created": view.created,
-        "owned_by": "local",
+        "owned_by": view.owned_by,
         "status": view.status,
         "endpoint_status": view.endpoint_status,
         "root": view.model_id,
@@ -96,6 +96,8 @@ def _capabilities(view: EntryView) -> list[str]:
         return [name for name, is_there in named.items() if is_there]
     if view.kind in ("embedding", "rerank"):
         return [view.kind]
+    if view.kind == "upstream":
+        return ["completion", "chat"]
     return [] if view.kind == "auto" else ["completion"]
 
 
@@ -141,7 +143,7 @@ def verb_failure(model_id: str, error: LsrvError) -> VerbAnswer:
     status: VerbStatus = "internal_error"
     if isinstance(error, ModelNotFoundError):
         status = "not_found"
-    elif isinstance(error, ModelDisabledError):
+    elif isinstance(error, ModelDisabledError | NothingToLoadError):
         status = "no_loader_config"
     log = error.fields.get("log")
     return VerbAnswer(model_id=model_id, status=status, error=error.message, log=log if isinstance(log, list) else [])

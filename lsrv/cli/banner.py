@@ -15,7 +15,7 @@ from lsrv.frontdoor import Pending, Weights
 from lsrv.units import size
 
 Finding = Weights | Pending | LsrvError  # an entry's weights, how it will get them, or why it can't be served
-Findings = Mapping[str, Finding]  # by model_id
+Findings = Mapping[str, Finding]  # by model_id; nothing is looked for where another server answers
 
 _ANY_ADDRESS = ("0.0.0.0", "::")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -46,7 +46,7 @@ def typeable(url: str) -> str:
     return f"http://127.0.0.1:{parts.port}" if parts.hostname in _ANY_ADDRESS else url
 
 
-def curl(url: str, model: ModelSettings, finding: Weights | Pending, *, has_keys: bool) -> str:
+def curl(url: str, model: ModelSettings, finding: Weights | Pending | None, *, has_keys: bool) -> str:
     """A command line that gets an answer from `model`, by the route its weights are made for, as far as is known."""
     header = finding.header if isinstance(finding, Weights) else None
     body: dict[str, object] = {"model": model.listed_id}
@@ -66,14 +66,16 @@ def curl(url: str, model: ModelSettings, finding: Weights | Pending, *, has_keys
 
 
 def _models(models: Sequence[ModelSettings], findings: Findings, default_model_id: str | None) -> str:
-    rows = [_row(model, findings[model.model_id], model.model_id == default_model_id) for model in models]
+    rows = [_row(model, findings.get(model.model_id), model.model_id == default_model_id) for model in models]
     table = columns(["", "MODEL", "ALSO", "QUANT", "SIZE", "STATE"], rows)
     return table + ("" if default_model_id is None else "\n* answers when a request names no model")
 
 
-def _row(model: ModelSettings, finding: Finding, is_default: bool) -> list[str]:
+def _row(model: ModelSettings, finding: Finding | None, is_default: bool) -> list[str]:
     others = ", ".join(name for name in (*model.alias, model.model_id) if name != model.listed_id)
     names = ["*" if is_default else " ", model.listed_id, others]
+    if finding is None:
+        return [*names, "", "", f"answered by {model.upstream.base_url}" if model.upstream is not None else ""]
     if isinstance(finding, LsrvError):
         return [*names, "", "", "can't be served yet"]
     if isinstance(finding, Pending):
@@ -84,7 +86,7 @@ def _row(model: ModelSettings, finding: Finding, is_default: bool) -> list[str]:
 
 
 def _reasons(models: Sequence[ModelSettings], findings: Findings) -> list[str]:
-    found = ((model.listed_id, findings[model.model_id]) for model in models)
+    found = ((model.listed_id, findings.get(model.model_id)) for model in models)
     lines = [f"  {listed_id}: {error.message}" for listed_id, error in found if isinstance(error, LsrvError)]
     return ["Can't be served yet:\n" + "\n".join(lines)] if lines else []
 
@@ -107,10 +109,10 @@ def _reach(server: ServerSettings) -> list[str]:
 
 def _example(
     models: Sequence[ModelSettings], findings: Findings, default_model_id: str | None
-) -> tuple[ModelSettings, Weights | Pending] | None:
+) -> tuple[ModelSettings, Weights | Pending | None] | None:
     """The entry to try: the default if it can be served, else the first that can."""
     for model in sorted(models, key=lambda model: model.model_id != default_model_id):
-        finding = findings[model.model_id]
+        finding = findings.get(model.model_id)
         if not isinstance(finding, LsrvError):
             return model, finding
     return None

@@ -76,8 +76,9 @@ def _note_failure(greeting: asyncio.Task[None]) -> None:
 
 
 def _find_weights(loaded: LoadedSettings) -> dict[str, Finding]:
-    """What is on this machine for each entry, by model_id."""
-    return {model.model_id: _find(loaded.settings, model) for model in loaded.settings.models}
+    """What is on this machine for each entry of it, by model_id."""
+    local = (model for model in loaded.settings.models if model.upstream is None)
+    return {model.model_id: _find(loaded.settings, model) for model in local}
 
 
 def _find(settings: Settings, model: ModelSettings) -> Finding:

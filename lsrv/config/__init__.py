@@ -16,6 +16,7 @@ from lsrv.config.server import GlobalSettings, ServerSettings
 from lsrv.config.settings import LoadedSettings, Settings
 from lsrv.config.table import parse_duration
 from lsrv.config.template import read_template, template_path
+from lsrv.config.upstream import UpstreamSettings
 
 __all__ = [
     "AdapterSettings",
@@ -31,6 +32,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SettingsChange",
+    "UpstreamSettings",
     "json_schema",
     "load_settings",
     "parse_duration",

@@ -78,8 +78,10 @@ def _default_names_nothing(layer: Layer) -> Iterator[Problem]:
 
 
 def _mixed_cpu(layer: Layer) -> Iterator[Problem]:
-    on_cpu = [as_table(model.get("device")).get("cpu", False) is True for model in layer.models()]
-    if any(on_cpu) and not all(on_cpu):
-        path: KeyPath = ("models", on_cpu.index(True), "device", "cpu")
-        other = key_text(layer, ("models", on_cpu.index(False)))
+    local = [(index, model) for index, model in enumerate(layer.models()) if model.get("kind") != "upstream"]
+    on_cpu = {index: as_table(model.get("device")).get("cpu", False) is True for index, model in local}
+    if any(on_cpu.values()) and not all(on_cpu.values()):
+        first_on, first_off = (next(index for index in on_cpu if on_cpu[index] is wanted) for wanted in (True, False))
+        path: KeyPath = ("models", first_on, "device", "cpu")
+        other = key_text(layer, ("models", first_off))
         yield problem(layer, path, f"true here, but not in {other}; it must agree across all entries")

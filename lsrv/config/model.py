@@ -18,6 +18,7 @@ from lsrv.config.table import (
     parse_bytes,
     shown,
 )
+from lsrv.config.upstream import UpstreamSettings
 from lsrv.quantization import parse_quant
 
 RESERVED_ID = "default"
@@ -31,6 +32,12 @@ _POOLINGS = {"text": (), "embedding": ("none", "mean", "cls", "last"), "rerank":
 
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
 _FLOAT_CACHE_TYPES = ("f32", "f16", "bf16")
+
+# What only an entry that is loaded here can mean. An upstream's limit stands in its own table.
+_LOCAL_KEYS = frozenset(
+    {"revision", "chat_template", "chat_template_name", "jinja_explicit", "preload", "pinned", "priority"}
+    | {"keep_alive_s", "max_concurrency", "format", "quantization", "device", "context", "speculative", "adapters"}
+)
 
 
 def _name_problem(name: str) -> str | None:
@@ -245,17 +252,6 @@ class AdapterSettings(Table):
         return placed
 
 
-class UpstreamSettings(Table):
-    """A remote server that answers for this entry."""
-
-    base_url: str
-    model: str | None = None
-    api_key_env: str | None = None
-    headers: dict[str, str] = Field(default={}, repr=False)
-    timeout_s: Seconds = Field(default=60.0, alias="timeout")
-    max_concurrency: int = Field(default=0, ge=0)
-
-
 class ModelSettings(Table):
     """One entry: what a client asks for, and how it is loaded and served."""
 
@@ -303,6 +299,13 @@ class ModelSettings(Table):
             )
         if self.adapters and self.kind not in ("auto", "text", "multimodal"):
             raise ValueError(f'adapters change what a model writes, and kind = "{self.kind}" does not; remove them')
+        if (self.kind == "upstream") != (self.upstream is not None):
+            raise ValueError(
+                'kind = "upstream" and [models.upstream] need each other; add the one, or remove the other'
+            )
+        if self.upstream is not None and (idle := self.model_fields_set & _LOCAL_KEYS):
+            names = ", ".join(sorted(name.removesuffix("_s") for name in idle))
+            raise ValueError(f"an upstream loads nothing on this machine; remove {names}")
         return self
 
     @property

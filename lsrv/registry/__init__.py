@@ -4,9 +4,12 @@ from lsrv.frontdoor.building import BuildProgress
 from lsrv.registry.adapters import Adapter
 from lsrv.registry.entry import RegistryEvent
 from lsrv.registry.healing import Verdict, is_condemned, read_verdicts, verdicts_path
-from lsrv.registry.lease import Lease
+from lsrv.registry.lease import Lease, WorkerLease
+from lsrv.registry.names import Target
 from lsrv.registry.registry import WORKER_COMMAND, Registry
 from lsrv.registry.request_stream import RequestStream
+from lsrv.registry.upstream.dialect import reported_usage
+from lsrv.registry.upstream.lease import UpstreamLease
 from lsrv.registry.view import EntryView, WeightsView
 from lsrv.registry.watchdog import Deadlines
 from lsrv.registry.weights import front_door, look, wish_of
@@ -22,13 +25,17 @@ __all__ = [
     "Registry",
     "RegistryEvent",
     "RequestStream",
+    "Target",
+    "UpstreamLease",
     "Verdict",
     "WeightsView",
+    "WorkerLease",
     "WorkerProcess",
     "front_door",
     "is_condemned",
     "look",
     "read_verdicts",
+    "reported_usage",
     "verdicts_path",
     "wish_of",
 ]

@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 
-from lsrv.errors import BuildError, LoadFailedError, LsrvError, RequestError
+from lsrv.errors import BuildError, LoadFailedError, LsrvError, NothingToLoadError, RequestError
 from lsrv.protocol.commands import UnloadAdapter
 from lsrv.registry.adapters import Adapter
 from lsrv.registry.entry import Entry
-from lsrv.registry.lease import Lease, answer_of
+from lsrv.registry.lease import WorkerLease, answer_of
 from lsrv.registry.state import Phase
 
 
@@ -18,14 +18,19 @@ class HotAdapters:
     """The adapters of all entries. The model of an entry is never touched for them."""
 
     def __init__(
-        self, entry_of: Callable[[str | None], Entry], acquire: Callable[[str], AbstractAsyncContextManager[Lease]]
+        self,
+        entry_of: Callable[[str | None], Entry],
+        acquire: Callable[[str], AbstractAsyncContextManager[WorkerLease]],
     ) -> None:
         self._entry_of = entry_of
         self._acquire = acquire
 
     def of(self, model: str | None) -> tuple[Adapter, ...]:
-        """What requests to `model` may choose, in the order it came. Raises ModelNotFoundError."""
-        return tuple(self._entry_of(model).adapters)
+        """What requests to `model` may choose, in the order it came; of an upstream none. Raises ModelNotFoundError."""
+        try:
+            return tuple(self._entry_of(model).adapters)
+        except NothingToLoadError:
+            return ()
 
     def set_defaults(self, model: str | None, weights: Mapping[int, float]) -> None:
         """What applies to requests that choose none: weights by number. Raises RequestError for an unknown one."""

@@ -22,6 +22,7 @@ from lsrv.registry.adapters import Adapter
 from lsrv.registry.inflight import SingleAnswer
 from lsrv.registry.loader import LoadedModel
 from lsrv.registry.request_stream import Reply, RequestStream
+from lsrv.registry.upstream.lease import UpstreamLease
 from lsrv.registry.weights import find_adapter_file
 from lsrv.registry.worker_process import WorkerProcess
 
@@ -29,8 +30,8 @@ Question = Embed | Rerank | Tokenize | Detokenize | LoadAdapter | UnloadAdapter
 Regain = Callable[[], Awaitable[LoadedModel]]  # another place, on a worker that lives
 
 
-class Lease:
-    """Given by `Registry.acquire`. All its requests count as one against `max_concurrency`."""
+class WorkerLease:
+    """Given by `Registry.acquire` for an entry of this machine. Its requests count as one against `max_concurrency`."""
 
     def __init__(self, settings: ModelSettings, loaded: LoadedModel, regain: Regain) -> None:
         self.settings = settings
@@ -117,6 +118,9 @@ class Lease:
             return self._loaded
         finally:
             self._regaining = None
+
+
+Lease = WorkerLease | UpstreamLease
 
 
 async def answer_of(worker: WorkerProcess, command: Question) -> SingleAnswer:

@@ -23,7 +23,7 @@ from lsrv.frontdoor.building import BuildProgress
 from lsrv.registry.builds import Builds, Prepare
 from lsrv.registry.entry import Entry, RegistryEvent
 from lsrv.registry.hot_adapters import HotAdapters
-from lsrv.registry.lease import Lease
+from lsrv.registry.lease import Lease, WorkerLease
 from lsrv.registry.loader import Admission, LoadedModel, Loader
 from lsrv.registry.names import Target
 from lsrv.registry.planner import Planner
@@ -31,6 +31,7 @@ from lsrv.registry.rooms import Rooms
 from lsrv.registry.roster import Roster
 from lsrv.registry.spares import Spares
 from lsrv.registry.tuning import Tuning, tune
+from lsrv.registry.upstream.upstreams import Upstreams
 from lsrv.registry.view import EntryView
 from lsrv.registry.watchdog import Deadlines
 from lsrv.registry.weights import Preparer, pulled_model
@@ -91,8 +92,9 @@ class Registry:
             settings,
             lambda model, drain_timeout_s: Entry(model, drain_timeout_s, loader, self._post, on_event, self._admission),
         )
+        self._upstreams = Upstreams(settings, self._note_idle)
         self._rooms = Rooms(self._roster.by_id, settings.server, self._tell)
-        self.adapters = HotAdapters(self._roster.entry, self.acquire)
+        self.adapters = HotAdapters(self._entry, self._acquire_worker)
         self._inbox: asyncio.Queue[tuple[Entry, Happening] | _Change] = asyncio.Queue()
         self._tickets: dict[int, asyncio.Future[LoadedModel | None]] = {}
         self._numbers = itertools.count(1)
@@ -127,7 +129,7 @@ class Registry:
             async with asyncio.timeout(timeout_s):
                 await self._idle.wait()
         except TimeoutError:
-            await self._unload_all()
+            await self._end_all()
 
     async def close(self) -> None:
         """End every request and stop every worker. Nothing of the registry is left running. Idempotent."""
@@ -135,9 +137,9 @@ class Registry:
         if self._run_task is None:
             return
         if not self._run_task.done():
-            await self._unload_all()
+            await self._end_all()
         await self._builds.close()
-        await asyncio.gather(self._spares.close(), *(entry.close() for entry in self._roster))
+        await asyncio.gather(self._spares.close(), self._upstreams.close(), *(each.close() for each in self._roster))
         for timer in self._timers.values():
             timer.cancel()
         self._rooms.close()
@@ -161,20 +163,33 @@ class Registry:
 
     def views(self) -> list[EntryView]:
         """Every entry, in config order. Loads and wakes nothing."""
-        return [entry.view(self._created) for entry in self._roster.served()]
+        return [self.view(model.model_id) for model in self._settings.models]
 
     def view(self, model: str | None) -> EntryView:
         """One entry. Raises ModelNotFoundError."""
-        return self._entry(model).view(self._created)
+        model_id = self.resolve(model)
+        return (self._upstreams.get(model_id) or self._roster.by_id[model_id]).view(self._created)
+
+    def is_upstream(self, model: str | None) -> bool:
+        """Whether a remote server answers for an entry. Raises ModelNotFoundError."""
+        return self._upstreams.get(self.resolve(model)) is not None
 
     # -- requests ----------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
     async def acquire(self, model: str | None) -> AsyncGenerator[Lease]:
-        """A place in the worker of `model`, which is loaded first if it has to be; waits in order of arrival.
+        """A place at what serves `model`: a worker, which is loaded first if it has to be, or another server.
 
-        Raises ModelNotFoundError, ModelDisabledError, QueueFullError, DrainingError, or why the load failed.
+        Waits in order of arrival. Raises ModelNotFoundError, ModelDisabledError, QueueFullError, DrainingError, why the
+        load failed, or an UpstreamError.
         """
+        self._refuse_if_draining()
+        upstream = self._upstreams.get(self.resolve(model))
+        async with upstream.acquire() if upstream is not None else self._acquire_worker(model) as lease:
+            yield lease
+
+    @contextlib.asynccontextmanager
+    async def _acquire_worker(self, model: str | None) -> AsyncGenerator[WorkerLease]:
         entry = self._entry(model)
         self._refuse_if_draining()
         tickets: list[int] = []  # one, and one more for every worker that died under this lease
@@ -187,7 +202,7 @@ class Registry:
 
         try:
             loaded = await enter()
-            lease = Lease(entry.settings, loaded, enter)  # not before: they may change while it waits
+            lease = WorkerLease(entry.settings, loaded, enter)  # not before: they may change while it waits
             try:
                 yield lease
             finally:
@@ -216,6 +231,7 @@ class Registry:
     def _take(self, change: SettingsChange) -> None:
         self._settings = self._preparer.settings = change.settings
         self._rooms.configure(change.settings.server)
+        self._upstreams.configure(change.settings)
         for entry, happening in self._roster.configure(change):
             self._tell(entry, happening)
         self._preload()
@@ -224,8 +240,11 @@ class Registry:
 
     async def load(self, model: str | None) -> EntryView:
         """Load, and wait for the end of it, good or bad. A loaded model stays as it is; past failures are forgotten."""
-        entry = self._entry(model)
         self._refuse_if_draining()
+        if (upstream := self._upstreams.get(self.resolve(model))) is not None:
+            upstream.forgive()
+            return self.view(model)
+        entry = self._entry(model)
         await self._ask(entry, LoadAsked(next(self._numbers)))
         return entry.view(self._created)
 
@@ -263,19 +282,26 @@ class Registry:
         return await self._switch(model, is_enabled=False)
 
     async def _switch(self, model: str | None, *, is_enabled: bool) -> EntryView:
+        if (upstream := self._upstreams.get(self.resolve(model))) is not None:
+            upstream.set_enabled(is_enabled)
+            return self.view(model)
         entry = self._entry(model)
         await self._ask(entry, EnableAsked(next(self._numbers), is_enabled))
         return entry.view(self._created)
 
-    async def _unload_all(self) -> None:
+    async def _end_all(self) -> None:
         error = _draining().info()
+        self._upstreams.end_all(error)
         unloads = (self._ask(entry, UnloadAsked(next(self._numbers), True, error)) for entry in self._roster)
         await asyncio.gather(*unloads)
 
     # -- the run loop ------------------------------------------------------------------------------
 
     def _entry(self, model: str | None) -> Entry:
-        return self._roster.entry(model)
+        """An entry of this machine. Raises ModelNotFoundError, and NothingToLoadError for an upstream."""
+        model_id = self.resolve(model)
+        self._upstreams.refuse(model_id)
+        return self._roster.by_id[model_id]
 
     def _refuse_if_draining(self) -> None:
         if self._is_draining:
@@ -365,7 +391,8 @@ class Registry:
         """End a drain once nothing waits and nothing runs."""
         if not self._is_draining or self._tickets:
             return
-        if self._inbox.empty() and all(entry.state.is_idle for entry in self._roster):
+        is_idle = self._inbox.empty() and all(entry.state.is_idle for entry in self._roster)
+        if is_idle and self._upstreams.are_idle:
             self._idle.set()
 
     def _on_run_end(self, task: asyncio.Task[None]) -> None:

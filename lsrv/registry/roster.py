@@ -1,4 +1,4 @@
-"""Every entry of one server, and what clients call them. Changed by the registry's run loop only."""
+"""Every entry that is served here, and what clients call all entries. Changed by the registry's run loop only."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Make = Callable[[ModelSettings, float], Entry]  # settings, drain_timeout_s
 
 
 class Roster:
-    """Entries in config order, then those that were removed from the settings and have not gone yet."""
+    """Entries of this machine in config order, then those that were removed from the settings and have not gone yet."""
 
     def __init__(self, settings: Settings, make: Make) -> None:
         self._make = make
         self._drain_timeout_s = settings.server.drain_timeout_s
-        self.by_id = {model.model_id: self._new(model) for model in settings.models}
+        self.by_id = {model.model_id: self._new(model) for model in _local(settings)}
         self._names = Names(settings, self._adapters_of)
         self._chosen_default: str | None = None  # by an operator, for this run
 
@@ -39,10 +39,6 @@ class Roster:
         """What `model` means. Raises ModelNotFoundError."""
         return self._names.resolve(model)
 
-    def entry(self, model: str | None) -> Entry:
-        """The entry that `model` means. Raises ModelNotFoundError."""
-        return self.by_id[self.target(model).model_id]
-
     def choose_default(self, model: str) -> str:
         """Make `model` the default until the settings name another one; its canonical id. Raises ModelNotFoundError."""
         self._chosen_default = self._names.default_model_id = self.target(model).model_id
@@ -57,7 +53,7 @@ class Roster:
         before = self.by_id.copy()
         self.by_id.clear()
         happenings: list[tuple[Entry, Happening]] = []
-        for model in change.settings.models:
+        for model in _local(change.settings):
             entry = before.pop(model.model_id, None)
             if entry is None:
                 self.by_id[model.model_id] = self._new(model)
@@ -86,4 +82,9 @@ class Roster:
         return self._make(model, self._drain_timeout_s)
 
     def _adapters_of(self, model_id: str) -> Collection[str]:
-        return self.by_id[model_id].adapters.names()
+        entry = self.by_id.get(model_id)
+        return [] if entry is None else entry.adapters.names()
+
+
+def _local(settings: Settings) -> list[ModelSettings]:
+    return [model for model in settings.models if model.upstream is None]

@@ -49,6 +49,7 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     listed_id: str
     aliases: tuple[str, ...]
     kind: str
+    owned_by: str = "local"
     adapters: tuple[Adapter, ...] = ()
     status: Status
     endpoint_status: EndpointStatus

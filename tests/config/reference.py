@@ -43,7 +43,7 @@ def _default(key: Key) -> str:
         return ""
     if key.field.alias == "cache_disk":
         return f'`"{value / 1024**3:g}GiB"`'
-    if key.field.alias in ("keep_alive", "drain_timeout", "swap_patience"):
+    if key.field.alias in ("keep_alive", "drain_timeout", "swap_patience", "timeout"):
         return f'`"{value / 60:g}m"`' if value % 60 == 0 and value < math.inf else f'`"{value:g}s"`'
     return f"`{str(value).lower()}`" if isinstance(value, (bool, int, float)) else f'`"{value}"`'
 

@@ -1,0 +1,140 @@
+"""Brings an answer to the client, whoever gives it. An ASGI app, so that a token crosses no other layer.
+
+1. Nothing is sent before the first text, so that an error has its own status. After two seconds of silence a stream
+   begins with comments; from then on an error becomes its last event.
+2. A client that leaves cancels the answer.
+3. The last bytes go out when the answer has let go of its model: what a client has read is over here, too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+from litestar.types import Receive, Scope, Send
+
+from lsrv.api.body import decode_body
+from lsrv.api.dialect import GenerationRequest
+from lsrv.api.errors import ClientGoneError, status_of
+from lsrv.api.generation import Generation
+from lsrv.api.note import RequestNote, note_of
+from lsrv.api.receive import until_disconnect
+from lsrv.api.relay import Relay
+from lsrv.api.respond import send_json
+from lsrv.api.sse import EventStream
+from lsrv.api.state import ServerState
+from lsrv.errors import LsrvError
+
+_log = logging.getLogger(__name__)
+
+Write = Callable[[bytes], Awaitable[None]]
+
+
+class Answer(Protocol):
+    """One model's answer to one request, from the wait for a place to the last byte."""
+
+    async def body(self) -> bytes:
+        """All of it, for a request that does not stream."""
+        ...
+
+    async def stream(self, write: Write) -> bytes:
+        """Writes complete events as they come, and returns the last ones unwritten."""
+        ...
+
+    def comment(self) -> str:
+        """What to tell a client that waits for the first event; no line break."""
+        ...
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A client call, before it is known who answers it: an entry of this machine may refuse what an upstream takes."""
+
+    raw: bytes
+    model: str | None
+    is_streaming: bool
+    parse: Callable[[bytes], GenerationRequest]
+    openai_path: str | None  # where OpenAI's API takes this very body, below base_url; None: nowhere
+
+
+class _Head(msgspec.Struct):
+    """What has to be known of a body first."""
+
+    model: str | None = None
+    stream: bool | None = None
+
+
+_head_decoder = msgspec.json.Decoder(_Head)
+
+
+def read_asked(raw: bytes, parse: Callable[[bytes], GenerationRequest], openai_path: str | None = None) -> Asked:
+    """The call that `raw` is. Raises RequestError."""
+    head = decode_body(_head_decoder, raw)
+    return Asked(raw=raw, model=head.model, is_streaming=bool(head.stream), parse=parse, openai_path=openai_path)
+
+
+def named_model(raw: bytes) -> str | None:
+    """The model that a body names. Raises RequestError."""
+    return decode_body(_head_decoder, raw).model
+
+
+class Delivery:
+    """The response to one call."""
+
+    def __init__(self, state: ServerState, asked: Asked) -> None:
+        self._state = state
+        self._asked = asked
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        note = note_of(scope)
+        answer = self._answer(note)
+        if self._asked.is_streaming:
+            await self._stream_until_disconnect(answer, note, receive, EventStream(send))
+        else:
+            await send_json(send, await until_disconnect(receive, answer.body()))
+
+    def _answer(self, note: RequestNote) -> Answer:
+        """Who answers: a name that is not there, and a body that does not fit, is told before any wait."""
+        asked, registry = self._asked, self._state.registry
+        target = registry.target(asked.model)
+        note.model_id = target.model_id
+        if asked.openai_path is not None and registry.is_upstream(target.model_id):
+            return Relay(self._state, target.model_id, asked.openai_path, asked.raw, note)
+        return Generation(self._state, asked.parse(asked.raw), target, note)
+
+    async def _stream_until_disconnect(
+        self, answer: Answer, note: RequestNote, receive: Receive, stream: EventStream
+    ) -> None:
+        try:
+            await until_disconnect(receive, self._stream(answer, note, stream))
+        except ClientGoneError as error:
+            if not stream.has_started:
+                raise
+            note.status, note.error_code = status_of(error), error.code  # 200 was sent, but it isn't what became of it
+
+    async def _stream(self, answer: Answer, note: RequestNote, stream: EventStream) -> None:
+        try:
+            last = await self._all_but_last(answer, stream)
+        except LsrvError as error:
+            if not stream.has_started:
+                raise
+            note.error_code = error.code
+            await stream.end_with_error(error)
+        except Exception:
+            if not stream.has_started:
+                raise
+            _log.exception("request failed", extra={"request_id": note.request_id, "model_id": note.model_id})
+            note.error_code = LsrvError.code
+            await stream.end_with_error(LsrvError("An internal error ended this answer; the server's log says more."))
+        else:
+            await stream.end(last)
+
+    async def _all_but_last(self, answer: Answer, stream: EventStream) -> bytes:
+        async with stream.comments(answer.comment) as comments:
+
+            async def write(data: bytes) -> None:
+                comments.cancel()
+                await stream.write(data)
+
+            return await answer.stream(write)

@@ -1,0 +1,230 @@
+"""OpenAI's API from the client's side: a `Generate` as a body, chunks and answers as events. Pure: time is a parameter.
+
+For requests that did not come in OpenAI's words; those that did travel as they are (`lsrv/api/relayed.py`).
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+
+import msgspec
+
+from lsrv.errors import UnsupportedParameterError
+from lsrv.protocol.commands import Generate
+from lsrv.protocol.events import Delta, Embedded, Finished, FinishReason, TokenLogprob, Usage
+
+_MIN_LOGPROB = -9999.0
+_CARRIED = frozenset(
+    {"request_id", "messages", "prompt", "template_kwargs", "sampling", "max_tokens", "stop", "n_top_logprobs"}
+    | {"ignore_eos", "cache_prompt", "is_echoing", "is_streaming"}
+)
+
+
+class _Token(msgspec.Struct):
+    token: str
+    logprob: float = _MIN_LOGPROB
+    bytes: list[int] | None = None
+    top_logprobs: list[_Token] = []
+
+
+class _Logprobs(msgspec.Struct):
+    """Chat has `content`, the legacy route three parallel lists."""
+
+    content: list[_Token] | None = None
+    tokens: list[str] = []
+    token_logprobs: list[float | None] = []
+    top_logprobs: list[dict[str, float] | None] | None = None
+
+
+class _Text(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None  # OpenRouter's and Ollama's name
+
+
+class _Choice(msgspec.Struct):
+    delta: _Text | None = None
+    message: _Text | None = None
+    text: str | None = None
+    logprobs: _Logprobs | None = None
+    finish_reason: str | None = None
+
+
+class _PromptDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _CompletionDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] = []
+    usage: _Usage | None = None
+
+
+class _Vector(msgspec.Struct):
+    embedding: list[float]
+    index: int = 0
+
+
+class _Vectors(msgspec.Struct):
+    data: list[_Vector]
+    usage: _Usage | None = None
+
+
+def path_and_body(command: Generate, model: str) -> tuple[str, dict[str, object]]:
+    """Where `command` goes below base_url, and as what. Raises UnsupportedParameterError for what can't travel."""
+    _refuse_rest(command)
+    is_chat = command.messages is not None
+    body: dict[str, object] = {"model": model, **_what(command), **_sampling(command), **_logprobs(command, is_chat)}
+    optional: dict[str, object | None] = {
+        "max_tokens": command.max_tokens,
+        "stop": command.stop or None,
+        "chat_template_kwargs": command.template_kwargs or None,
+        "ignore_eos": command.ignore_eos or None,
+        "echo": command.is_echoing or None,
+        "stream": command.is_streaming or None,
+        "stream_options": {"include_usage": True} if command.is_streaming else None,
+    }
+    body |= {name: value for name, value in optional.items() if value is not None}
+    return "chat/completions" if is_chat else "completions", body
+
+
+def _refuse_rest(command: Generate) -> None:
+    """Ignoring a field would give a wrong answer."""
+    default = Generate(request_id=0)
+    for name in command.__struct_fields__:
+        if name not in _CARRIED and getattr(command, name) != getattr(default, name):
+            raise UnsupportedParameterError(f"{name} can't be sent to an upstream; leave it out.", param=name)
+
+
+def _what(command: Generate) -> dict[str, object]:
+    return {"prompt": command.prompt} if command.messages is None else {"messages": command.messages}
+
+
+def _sampling(command: Generate) -> dict[str, object]:
+    """Our names are those of OpenAI and llama.cpp."""
+    given = {name: value for name, value in msgspec.structs.asdict(command.sampling).items() if value is not None}
+    bias = command.sampling.logit_bias
+    if bias is not None:
+        given["logit_bias"] = {str(token): max(value, -100.0) for token, value in bias.items()}  # -inf: never
+    return given
+
+
+def _logprobs(command: Generate, is_chat: bool) -> dict[str, object]:
+    n_top = command.n_top_logprobs
+    if n_top is None:
+        return {}
+    return {"logprobs": True, "top_logprobs": n_top} if is_chat else {"logprobs": n_top}
+
+
+class Reading:
+    """One answer as it comes: chunks, or a whole one, to events. Raises msgspec.ValidationError for nonsense."""
+
+    def __init__(self, began_s: float) -> None:
+        self._began_s = began_s
+        self._first_s: float | None = None
+        self._last_s = began_s
+        self._usage = _Usage()
+        self._finish_reason = ""
+
+    def delta(self, chunk: dict[str, object], now_s: float) -> Delta | None:
+        """The new text in a chunk."""
+        text, reasoning, logprobs = self._read(chunk)
+        if not text and not reasoning:
+            return None
+        self._first_s = now_s if self._first_s is None else self._first_s
+        self._last_s = now_s
+        return Delta(0, text, reasoning, logprobs)
+
+    def whole(self, answer: dict[str, object], now_s: float) -> Finished:
+        """An answer that came in one piece."""
+        text, reasoning, logprobs = self._read(answer)
+        self._last_s = now_s
+        return self._end(text, reasoning, logprobs)
+
+    def end(self) -> Finished:
+        """The end of a stream whose texts were handed out."""
+        return self._end("", "", None)
+
+    def _read(self, chunk: dict[str, object]) -> tuple[str, str, list[TokenLogprob] | None]:
+        read = msgspec.convert(chunk, _Chunk, strict=False)
+        self._usage = read.usage or self._usage
+        if not read.choices:
+            return "", "", None
+        choice = read.choices[0]
+        self._finish_reason = choice.finish_reason or self._finish_reason
+        said = choice.delta or choice.message or _Text(choice.text)
+        reasoning = said.reasoning_content or said.reasoning or ""
+        return said.content or "", reasoning, None if choice.logprobs is None else _token_logprobs(choice.logprobs)
+
+    def _end(self, text: str, reasoning: str, logprobs: list[TokenLogprob] | None) -> Finished:
+        first_s = self._began_s if self._first_s is None else self._first_s
+        usage = _usage(self._usage, first_s - self._began_s, self._last_s - first_s)
+        reason: FinishReason = "length" if self._finish_reason == "length" else "stop"
+        return Finished(0, reason, text, reasoning, usage, logprobs=logprobs)
+
+
+def reported_usage(chunk: dict[str, object]) -> Usage | None:
+    """What a chunk or an answer reports, without times. None where it reports nothing that can be read."""
+    try:
+        usage = msgspec.convert(chunk.get("usage"), _Usage | None, strict=False)
+    except msgspec.ValidationError:
+        return None
+    return None if usage is None else _usage(usage, 0.0, 0.0)
+
+
+def _usage(usage: _Usage, prefill_s: float, decode_s: float) -> Usage:
+    """The wait for a place over there is part of `prefill_s`."""
+    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
+    return Usage(
+        n_prompt_tokens=usage.prompt_tokens,
+        n_cached_tokens=(prompt.cached_tokens or 0) if prompt else 0,
+        n_completion_tokens=usage.completion_tokens,
+        n_reasoning_tokens=(completion.reasoning_tokens or 0) if completion else 0,
+        queue_s=0.0,
+        prefill_s=prefill_s,
+        decode_s=decode_s,
+    )
+
+
+def embedded(answer: dict[str, object], n_inputs: int) -> Embedded:
+    """Vectors in the order of the inputs. Raises msgspec.ValidationError for nonsense."""
+    read = msgspec.convert(answer, _Vectors, strict=False)
+    if len(read.data) != n_inputs:
+        raise msgspec.ValidationError(f"{len(read.data)} vectors for {n_inputs} inputs")
+    ordered = sorted(read.data, key=lambda each: each.index)
+    vectors = [struct.pack(f"<{len(each.embedding)}f", *each.embedding) for each in ordered]
+    return Embedded(0, vectors, read.usage.prompt_tokens if read.usage else 0)
+
+
+def _token_logprobs(logprobs: _Logprobs) -> list[TokenLogprob]:
+    if logprobs.content is not None:
+        return [_token(token) for token in logprobs.content]
+    tops = logprobs.top_logprobs or [None] * len(logprobs.tokens)
+    return [
+        _logprob(text, value if value is not None else 0.0, [_logprob(*top) for top in (tokens or {}).items()])
+        for text, value, tokens in zip(logprobs.tokens, logprobs.token_logprobs, tops, strict=False)
+    ]
+
+
+def _token(token: _Token) -> TokenLogprob:
+    raw = bytes(token.bytes) if token.bytes is not None else token.token.encode(errors="replace")
+    return TokenLogprob(token.token, _finite(token.logprob), raw, [_token(top) for top in token.top_logprobs])
+
+
+def _logprob(text: str, value: float, top: list[TokenLogprob] | None = None) -> TokenLogprob:
+    return TokenLogprob(text, _finite(value), text.encode(errors="replace"), top or [])
+
+
+def _finite(logprob: float) -> float:
+    return logprob if math.isfinite(logprob) and logprob > _MIN_LOGPROB else _MIN_LOGPROB

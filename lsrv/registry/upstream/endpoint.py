@@ -1,0 +1,238 @@
+"""A remote server behind an entry: places, health, and the calls of its leases. Nothing is loaded, nothing unloaded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from typing import TYPE_CHECKING
+
+from lsrv.config import ModelSettings
+from lsrv.errors import (
+    ErrorInfo,
+    PromptTooLongError,
+    UpstreamBusyError,
+    UpstreamError,
+    UpstreamRefusedError,
+    UpstreamUnavailableError,
+    from_info,
+)
+from lsrv.registry import policy, refusals
+from lsrv.registry.upstream.circuit import Circuit, Outcome
+from lsrv.registry.upstream.failures import Server
+from lsrv.registry.upstream.lease import Chunk, UpstreamLease
+from lsrv.registry.view import EntryView, Status, endpoint_status
+
+if TYPE_CHECKING:
+    from lsrv.registry.upstream.connection import Connection
+
+_SIGNS_OF_LIFE = (UpstreamRefusedError, UpstreamBusyError, PromptTooLongError)
+
+_log = logging.getLogger(__name__)
+
+
+class UpstreamEndpoint:
+    """Owned by the event loop. `on_left` is called whenever a request has left."""
+
+    def __init__(self, settings: ModelSettings, on_left: Callable[[], None]) -> None:
+        assert settings.upstream is not None
+        self.settings = settings
+        self._upstream = upstream = settings.upstream
+        key = os.environ.get(upstream.api_key_env, "").strip() if upstream.api_key_env is not None else None
+        self._server = Server(settings.listed_id, upstream.base_url, upstream.api_key_env, key or None)
+        self._on_left = on_left
+        self._connection: Connection | None = None
+        self._places = asyncio.Semaphore(upstream.max_concurrency) if upstream.max_concurrency else None
+        self._circuit = Circuit()
+        self._is_enabled = True
+        self._holds: dict[asyncio.Timeout, ErrorInfo | None] = {}  # running and waiting requests; how they were ended
+        self._n_waiting = 0
+        self._mean_request_s = 0.0
+        self._last_used_s = -math.inf
+        if upstream.api_key_env is not None and key == "":
+            _log.warning(
+                "no key for upstream", extra={"model_id": settings.listed_id, "variable": upstream.api_key_env}
+            )
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request runs or waits."""
+        return not self._holds
+
+    @contextlib.asynccontextmanager
+    async def acquire(self) -> AsyncGenerator[UpstreamLease]:
+        """A place among the requests to the server; waits in order of arrival.
+
+        Raises ModelDisabledError, QueueFullError, UpstreamError where the key is missing or the circuit is open.
+        """
+        self._refuse()
+        hold = asyncio.timeout(None)
+        try:
+            async with hold:
+                self._holds[hold] = None
+                async with self._place():
+                    lease = UpstreamLease(self.settings, self._server, self)
+                    try:
+                        yield lease
+                    finally:
+                        await lease.close()
+        except TimeoutError:
+            if (error := self._holds[hold]) is None:
+                raise
+            raise from_info(error) from None
+        finally:
+            self._holds.pop(hold, None)
+            self._on_left()
+
+    def end_all(self, error: ErrorInfo) -> None:
+        """End what runs and waits with `error`."""
+        now_s = asyncio.get_running_loop().time()
+        for hold in [hold for hold, ended in self._holds.items() if ended is None]:
+            self._holds[hold] = error
+            hold.reschedule(now_s)
+
+    def set_enabled(self, is_enabled: bool) -> None:
+        """Serve, or refuse requests from now on; those that run go on."""
+        self._is_enabled = is_enabled
+
+    def forgive(self) -> None:
+        """Forget past failures: the next request is sent."""
+        self._circuit = Circuit()
+
+    async def close(self) -> None:
+        """Close the connections. After `end_all`, or when it is idle."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    def view(self, created: int) -> EntryView:
+        """A snapshot: loaded unless something keeps requests from being sent."""
+        now_s = asyncio.get_running_loop().time()
+        failure = self._circuit.failure if self._circuit.is_open else None
+        failure = info if (info := self._missing_key()) is not None else failure
+        word: Status = "error" if failure is not None else "loaded"
+        word = word if self._is_enabled else "disabled"
+        return EntryView(
+            model_id=self.settings.model_id,
+            listed_id=self.settings.listed_id,
+            aliases=self.settings.alias,
+            kind="upstream",
+            owned_by=self._upstream.owned_by,
+            status=word,
+            endpoint_status=endpoint_status(word),
+            error=failure,
+            n_running=len(self._holds) - self._n_waiting,
+            n_waiting=self._n_waiting,
+            last_used_s_ago=now_s - self._last_used_s if math.isfinite(self._last_used_s) else None,
+            retry_in_s=max(0.0, self._circuit.open_until_s - now_s) if self._circuit.is_open else None,
+            created=created,
+        )
+
+    # -- calls of leases ---------------------------------------------------------------------------
+
+    async def ask(self, path: str, body: Chunk) -> Chunk:
+        """The answer to `body`. Raises an UpstreamError."""
+        from lsrv.registry.upstream.call import ask
+
+        with self._told():
+            return await ask(self._connected(), self._server, path, body)
+
+    @contextlib.asynccontextmanager
+    async def open_stream(self, path: str, body: Chunk) -> AsyncGenerator[AsyncIterator[list[Chunk]]]:
+        """Batches of chunks of the answer to `body`. Raises an UpstreamError."""
+        from lsrv.registry.upstream.call import open_stream
+
+        with self._told():
+            async with open_stream(self._connected(), self._server, path, body) as batches:
+                yield batches
+
+    @contextlib.contextmanager
+    def _told(self) -> Generator[None]:
+        """One call, whose end the circuit learns. Raises UpstreamUnavailableError if it may not be made."""
+        now_s = asyncio.get_running_loop().time
+        self._refuse_if_open(now_s())
+        self._circuit = self._circuit.began()
+        was_probe, outcome, failure = self._circuit.is_probing, Outcome.NOTHING, None
+        try:
+            yield
+            outcome = Outcome.SUCCESS
+        except _SIGNS_OF_LIFE:
+            outcome = Outcome.SUCCESS
+            raise
+        except UpstreamError as error:
+            outcome, failure = Outcome.FAILURE, error.info()
+            raise
+        finally:
+            self._note(outcome, failure, now_s(), was_probe=was_probe)
+
+    def _note(self, outcome: Outcome, failure: ErrorInfo | None, now_s: float, *, was_probe: bool) -> None:
+        before, self._circuit = self._circuit, self._circuit.ended(outcome, failure, now_s, was_probe=was_probe)
+        self._last_used_s = now_s
+        if self._circuit.n_openings > before.n_openings and failure is not None:
+            extra = {"model_id": self.settings.listed_id, "reason": failure.message}
+            _log.warning("upstream fails", extra=extra | {"retry_in_s": self._circuit.wait_s(now_s)})
+        elif before.is_open and not self._circuit.is_open:
+            _log.info("upstream answers again", extra={"model_id": self.settings.listed_id})
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            from lsrv.registry.upstream.connection import Connection
+
+            self._connection = Connection(self._server, self._upstream)
+        return self._connection
+
+    # -- who is let in -----------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def _place(self) -> AsyncGenerator[None]:
+        if self._places is None:
+            yield
+            return
+        if self._places.locked() and self._n_waiting >= self.settings.queue:
+            raise from_info(self._queue_full())
+        self._n_waiting += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self._n_waiting -= 1
+        began_s = asyncio.get_running_loop().time()
+        try:
+            self._refuse()  # while it waited, much may have happened
+            yield
+        finally:
+            self._places.release()
+            self._mean_request_s = policy.smoothed(self._mean_request_s, asyncio.get_running_loop().time() - began_s)
+
+    def _refuse(self) -> None:
+        if not self._is_enabled:
+            raise from_info(refusals.disabled(self.settings.model_id))
+        if (missing := self._missing_key()) is not None:
+            raise from_info(missing)
+        self._refuse_if_open(asyncio.get_running_loop().time())
+
+    def _refuse_if_open(self, now_s: float) -> None:
+        circuit = self._circuit
+        if circuit.admits(now_s):
+            return
+        wait_s = math.ceil(circuit.wait_s(now_s))
+        reason = circuit.failure.message if circuit.failure is not None else "no reason is known"
+        raise UpstreamUnavailableError(
+            f"{self._server} failed {circuit.n_failures} times in a row and is left alone for {wait_s} s: {reason}",
+            retry_after_s=wait_s,
+        )
+
+    def _queue_full(self) -> ErrorInfo:
+        n_places = self._upstream.max_concurrency
+        retry_after_s = policy.retry_after_s(self._n_waiting, n_places, self._mean_request_s)
+        return refusals.queue_full(self.settings.model_id, n_places, self._n_waiting, retry_after_s)
+
+    def _missing_key(self) -> ErrorInfo | None:
+        variable = self._server.api_key_env
+        if variable is None or self._server.key is not None:
+            return None
+        return UpstreamError(
+            f"{self._server} needs a key, and the variable {variable}, which api_key_env names, is not set: "
+            "set it, and restart lsrv"
+        ).info()

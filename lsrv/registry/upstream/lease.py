@@ -1,0 +1,149 @@
+"""A request's hold on an upstream: its place there, and what may be asked of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from lsrv.config import ModelSettings
+from lsrv.errors import UnsupportedCapabilityError
+from lsrv.protocol.commands import Generate, Tokenize
+from lsrv.protocol.events import Accepted, Delta, Detokenized, Embedded, Finished, Tokenized
+from lsrv.registry.upstream.dialect import Reading, embedded, path_and_body
+from lsrv.registry.upstream.failures import Server, nonsense
+
+Chunk = dict[str, object]
+StreamEvent = Accepted | Delta | Finished  # as a worker's stream has them; nobody over there tells of Accepted
+_Read = TypeVar("_Read")
+
+
+class Calls(Protocol):
+    """The endpoint, as its leases see it."""
+
+    async def ask(self, path: str, body: Chunk) -> Chunk: ...
+    def open_stream(self, path: str, body: Chunk) -> AbstractAsyncContextManager[AsyncIterator[list[Chunk]]]: ...
+
+
+class UpstreamLease:
+    """Given by `Registry.acquire` for an entry that a remote server answers for."""
+
+    def __init__(self, settings: ModelSettings, server: Server, calls: Calls) -> None:
+        assert settings.upstream is not None
+        self.settings = settings
+        self.model = settings.upstream.model or settings.weights_id  # what the server calls it
+        self._server = server
+        self._calls = calls
+        self._streams: list[UpstreamStream] = []
+
+    @property
+    def model_id(self) -> str:
+        return self.settings.model_id
+
+    @property
+    def listed_id(self) -> str:
+        return self.settings.listed_id
+
+    async def ask(self, path: str, body: Chunk) -> Chunk:
+        """The answer to an OpenAI body, in one piece. Raises an UpstreamError."""
+        return await self._calls.ask(path, body)
+
+    def open_stream(self, path: str, body: Chunk) -> AbstractAsyncContextManager[AsyncIterator[list[Chunk]]]:
+        """The answer to an OpenAI body with `stream`, in batches of chunks. Raises an UpstreamError."""
+        return self._calls.open_stream(path, body)
+
+    def generate(self, command: Generate) -> UpstreamStream:
+        """A generation, which starts when it is first read; closed with the lease at the latest."""
+        stream = UpstreamStream(self._calls, self._server, *path_and_body(command, self.model))
+        self._streams.append(stream)
+        return stream
+
+    async def embed(self, inputs: list[str | list[int]], *, is_normalized: bool = True) -> Embedded:
+        """Vectors of `inputs`, in order; whether they are normalized is the server's choice."""
+        answer = await self._calls.ask("embeddings", {"model": self.model, "input": inputs, "encoding_format": "float"})
+        return _checked(self._server, lambda: embedded(answer, len(inputs)))
+
+    async def tokenize(self, command: Tokenize) -> Tokenized:
+        """Raises UnsupportedCapabilityError: OpenAI's API has no tokens."""
+        raise self._no_tokens()
+
+    async def detokenize(self, tokens: list[int]) -> Detokenized:
+        """Raises UnsupportedCapabilityError: OpenAI's API has no tokens."""
+        raise self._no_tokens()
+
+    async def close(self) -> None:
+        """Cancel what still runs over there."""
+        for stream in self._streams:
+            await stream.close()
+
+    def _no_tokens(self) -> UnsupportedCapabilityError:
+        return UnsupportedCapabilityError(
+            f"model '{self.listed_id}' is answered by another server, whose tokens and template are not known here; "
+            "name a model of this machine.",
+            param="model",
+        )
+
+
+class UpstreamStream:
+    """The events of one generation, read like a `RequestStream`: any number of Delta, then Finished."""
+
+    def __init__(self, calls: Calls, server: Server, path: str, body: Chunk) -> None:
+        self._calls = calls
+        self._server = server
+        self._path, self._body = path, body
+        self._stack = contextlib.AsyncExitStack()
+        self._batches: AsyncIterator[list[Chunk]] | None = None
+        self._reading = Reading(_now_s())
+        self._has_ended = False
+
+    async def __aenter__(self) -> UpstreamStream:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def next_batch(self) -> list[StreamEvent]:
+        """What has come, at least one event; an empty list once the stream has ended."""
+        if self._has_ended:
+            return []
+        if self._batches is None:
+            self._batches = await self._stack.enter_async_context(self._calls.open_stream(self._path, self._body))
+        async for batch in self._batches:
+            now_s = _now_s()
+            deltas = _checked(self._server, lambda batch=batch, now_s=now_s: self._deltas(batch, now_s))
+            if deltas:
+                return deltas
+        await self.close()
+        return [self._reading.end()]
+
+    async def finished(self) -> Finished:
+        """The end with all of the text: for commands that do not stream."""
+        answer = await self._calls.ask(self._path, self._body)
+        self._has_ended = True
+        return _checked(self._server, lambda: self._reading.whole(answer, _now_s()))
+
+    async def close(self) -> None:
+        """Cancel the request if it has not ended. Idempotent."""
+        self._has_ended = True
+        await self._stack.aclose()
+
+    def _deltas(self, batch: list[Chunk], now_s: float) -> list[StreamEvent]:
+        return [delta for chunk in batch if (delta := self._reading.delta(chunk, now_s)) is not None]
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _checked(server: Server, read: Callable[[], _Read]) -> _Read:
+    try:
+        return read()
+    except msgspec.ValidationError as error:
+        raise nonsense(server, f"sent an answer that does not follow OpenAI's API ({error})") from None

@@ -1,0 +1,74 @@
+"""All upstreams of a server, by the model_id of their entry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from lsrv.config import Settings
+from lsrv.errors import ErrorInfo, NothingToLoadError
+from lsrv.registry.upstream.endpoint import UpstreamEndpoint
+
+
+class Upstreams:
+    """Owned by the event loop, like the registry whose part it is. `on_left`: a request has left one of them."""
+
+    def __init__(self, settings: Settings, on_left: Callable[[], None]) -> None:
+        self._on_left = on_left
+        self._endpoints = {
+            model.model_id: UpstreamEndpoint(model, self._left) for model in settings.models if model.upstream
+        }
+        self._leaving: set[UpstreamEndpoint] = set()  # no longer in the settings, and not idle yet
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def configure(self, settings: Settings) -> None:
+        """Take new settings. An entry that is changed or gone serves the requests it has to their end."""
+        before, self._endpoints = self._endpoints, {}
+        for model in settings.models:
+            if model.upstream is None:
+                continue
+            known = before.get(model.model_id)
+            is_kept = known is not None and known.settings == model
+            self._endpoints[model.model_id] = known if is_kept else UpstreamEndpoint(model, self._left)
+        self._leaving |= set(before.values()) - set(self._endpoints.values())
+        self._left()
+
+    def get(self, model_id: str) -> UpstreamEndpoint | None:
+        """The endpoint behind an entry; None for entries of this machine."""
+        return self._endpoints.get(model_id)
+
+    @property
+    def are_idle(self) -> bool:
+        """Whether no request runs or waits at any of them."""
+        return all(endpoint.is_idle for endpoint in self._all())
+
+    def refuse(self, model_id: str) -> None:
+        """Raises NothingToLoadError for an upstream: for what only models of this machine can do."""
+        endpoint = self.get(model_id)
+        if endpoint is not None:
+            raise NothingToLoadError(
+                f"model '{endpoint.settings.listed_id}' is answered by another server, and nothing of it is on this "
+                "machine: there is nothing to load, unload, fetch or measure",
+                param="model",
+            )
+
+    def end_all(self, error: ErrorInfo) -> None:
+        """End what runs and waits with `error`."""
+        for endpoint in self._all():
+            endpoint.end_all(error)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await asyncio.gather(*self._closing, *(endpoint.close() for endpoint in self._all()))
+
+    def _all(self) -> list[UpstreamEndpoint]:
+        return [*self._endpoints.values(), *self._leaving]
+
+    def _left(self) -> None:
+        """A request has left: it may have been the last one of an endpoint that is to go."""
+        for endpoint in [each for each in self._leaving if each.is_idle]:
+            self._leaving.discard(endpoint)
+            task = asyncio.create_task(endpoint.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+        self._on_left()
