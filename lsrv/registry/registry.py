@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import itertools
 import logging
 import math
 import sys
@@ -30,6 +29,7 @@ from lsrv.registry.planner import Planner
 from lsrv.registry.rooms import Rooms
 from lsrv.registry.roster import Roster
 from lsrv.registry.spares import Spares
+from lsrv.registry.tickets import Tickets
 from lsrv.registry.tuning import Tuning, tune
 from lsrv.registry.upstream.upstreams import Upstreams
 from lsrv.registry.view import EntryView
@@ -96,8 +96,7 @@ class Registry:
         self._rooms = Rooms(self._roster.by_id, settings.server, self._tell)
         self.adapters = HotAdapters(self._entry, self._acquire_worker)
         self._inbox: asyncio.Queue[tuple[Entry, Happening] | _Change] = asyncio.Queue()
-        self._tickets: dict[int, asyncio.Future[LoadedModel | None]] = {}
-        self._numbers = itertools.count(1)
+        self._tickets = Tickets()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._run_task: asyncio.Task[None] | None = None
         self._is_draining = False
@@ -118,7 +117,7 @@ class Registry:
         """Have every entry loaded that asks for it and never was; whether there are any."""
         preloads = [entry for entry in self._roster.served() if entry.settings.preload and not entry.n_loads]
         for entry in preloads:
-            self._post(entry, LoadAsked(next(self._numbers)))
+            self._post(entry, LoadAsked(self._tickets.number()))
         return bool(preloads)
 
     async def drain(self, timeout_s: float) -> None:
@@ -195,7 +194,7 @@ class Registry:
         tickets: list[int] = []  # one, and one more for every worker that died under this lease
 
         async def enter() -> LoadedModel:
-            tickets.append(next(self._numbers))
+            tickets.append(self._tickets.number())
             loaded = await self._ask(entry, Arrived(tickets[-1]))
             assert loaded is not None
             return loaded
@@ -245,7 +244,7 @@ class Registry:
             upstream.forgive()
             return self.view(model)
         entry = self._entry(model)
-        await self._ask(entry, LoadAsked(next(self._numbers)))
+        await self._ask(entry, LoadAsked(self._tickets.number()))
         return entry.view(self._created)
 
     def pull(self, name: str) -> AsyncGenerator[BuildProgress]:
@@ -266,7 +265,7 @@ class Registry:
     async def unload(self, model: str | None, *, force: bool = False) -> EntryView:
         """Unload once running requests have ended, or at once with AbortedError for all of them (`force`)."""
         entry = self._entry(model)
-        await self._ask(entry, UnloadAsked(next(self._numbers), force))
+        await self._ask(entry, UnloadAsked(self._tickets.number(), force))
         return entry.view(self._created)
 
     async def tune(self, model: str | None, n_ctx_seqs: Sequence[int] = ()) -> Tuning:
@@ -286,13 +285,13 @@ class Registry:
             upstream.set_enabled(is_enabled)
             return self.view(model)
         entry = self._entry(model)
-        await self._ask(entry, EnableAsked(next(self._numbers), is_enabled))
+        await self._ask(entry, EnableAsked(self._tickets.number(), is_enabled))
         return entry.view(self._created)
 
     async def _end_all(self) -> None:
         error = _draining().info()
         self._upstreams.end_all(error)
-        unloads = (self._ask(entry, UnloadAsked(next(self._numbers), True, error)) for entry in self._roster)
+        unloads = (self._ask(entry, UnloadAsked(self._tickets.number(), True, error)) for entry in self._roster)
         await asyncio.gather(*unloads)
 
     # -- the run loop ------------------------------------------------------------------------------
@@ -316,13 +315,9 @@ class Registry:
         """Post, and wait for the Grant, the Answer or the Reject of that ticket."""
         if self._run_task is None or self._run_task.done():
             raise _draining()
-        future: asyncio.Future[LoadedModel | None] = asyncio.get_running_loop().create_future()
-        self._tickets[happening.ticket] = future
-        self._post(entry, happening)
         try:
-            return await future
+            return await self._tickets.wait(happening.ticket, lambda: self._post(entry, happening))
         finally:
-            self._tickets.pop(happening.ticket, None)
             self._note_idle()
 
     async def _run(self) -> None:
@@ -357,20 +352,13 @@ class Registry:
     def _perform(self, entry: Entry, effect: Effect) -> None:
         match effect:
             case Grant(ticket):
-                self._settle(ticket, entry.loaded)
+                self._tickets.settle(ticket, entry.loaded)
             case Answer(ticket):
-                self._settle(ticket, None)
+                self._tickets.settle(ticket, None)
             case Reject(ticket, error):
-                future = self._tickets.get(ticket)
-                if future is not None and not future.done():
-                    future.set_exception(from_info(error))
+                self._tickets.reject(ticket, from_info(error))
             case _:
                 entry.perform(effect)
-
-    def _settle(self, ticket: int, result: LoadedModel | None) -> None:
-        future = self._tickets.get(ticket)  # None: whoever asked has left
-        if future is not None and not future.done():
-            future.set_result(result)
 
     def _set_timer(self, entry: Entry) -> None:
         """Have the entry ticked at its deadline. A timer that is early is left alone: it finds nothing to do."""
@@ -400,6 +388,4 @@ class Registry:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.critical("the registry's run loop failed", exc_info=error)
-        for future in self._tickets.values():
-            if not future.done():
-                future.set_exception(LsrvError("the registry has stopped; restart the server"))
+        self._tickets.reject_all(LsrvError("the registry has stopped; restart the server"))
