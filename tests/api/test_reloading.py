@@ -17,6 +17,7 @@ import pytest
 
 from tests.conftest import DEADLINE_S, ROOT, RunningServer, wait_until
 from tests.models import STORIES
+from tests.upstream_server import UpstreamServer
 
 ENTRY = """
 [[models]]
@@ -225,3 +226,24 @@ def test_sighup_is_the_end_when_the_terminal_has_gone(tmp_path: Path) -> None:
     os.close(ours)  # what a terminal does when its window is closed
     process.send_signal(signal.SIGHUP)
     assert process.wait(DEADLINE_S) == 0
+
+
+def test_an_upstream_comes_changes_and_goes_without_dropping_a_request(house: House) -> None:
+    with UpstreamServer() as upstream:
+        table = '[[models]]\nmodel_id = "far"\nkind = "upstream"\n[models.upstream]\nbase_url = "{}"\nmodel = "{}"\n'
+        house.write(entry("a"), table.format(upstream.base_url("waiting"), "old"))
+        house.reload()
+        answers: list[httpx.Response] = []
+        running = threading.Thread(target=lambda: answers.append(house.ask("far")))
+        running.start()
+        wait_until(lambda: upstream.requests_to("waiting"))
+        house.write(entry("a"), table.format(upstream.base_url("good"), "new"))
+        house.reload()
+        assert house.ask("far").status_code == 200
+        assert upstream.requests_to("good")[0].body["model"] == "new"
+        house.write(entry("a"))
+        house.reload()
+        assert house.ask("far").status_code == 404
+        upstream.script.gate.release()
+        running.join()
+        assert answers[0].status_code == 200

@@ -17,7 +17,7 @@ from lsrv.protocol.events import Delta, Embedded, Finished, FinishReason, TokenL
 _MIN_LOGPROB = -9999.0
 _CARRIED = frozenset(
     {"request_id", "messages", "prompt", "template_kwargs", "sampling", "max_tokens", "stop", "n_top_logprobs"}
-    | {"ignore_eos", "cache_prompt", "is_echoing", "is_streaming"}
+    | {"grammar", "ignore_eos", "cache_prompt", "is_echoing", "is_streaming"}
 )
 
 
@@ -87,6 +87,7 @@ def path_and_body(command: Generate, model: str) -> tuple[str, dict[str, object]
     is_chat = command.messages is not None
     body: dict[str, object] = {"model": model, **_what(command), **_sampling(command), **_logprobs(command, is_chat)}
     optional: dict[str, object | None] = {
+        "response_format": _response_format(command),
         "max_tokens": command.max_tokens,
         "stop": command.stop or None,
         "chat_template_kwargs": command.template_kwargs or None,
@@ -109,6 +110,20 @@ def _refuse_rest(command: Generate) -> None:
 
 def _what(command: Generate) -> dict[str, object]:
     return {"prompt": command.prompt} if command.messages is None else {"messages": command.messages}
+
+
+def _response_format(command: Generate) -> dict[str, object] | None:
+    """OpenAI's API has words for a JSON Schema only."""
+    grammar = command.grammar
+    if grammar is None:
+        return None
+    if grammar.kind != "json_schema":
+        raise UnsupportedParameterError(
+            f"{grammar.param}: a grammar of kind {grammar.kind} can't be sent to an upstream; use a JSON Schema.",
+            param=grammar.param,
+        )
+    schema = msgspec.json.decode(grammar.source)
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
 
 
 def _sampling(command: Generate) -> dict[str, object]:

@@ -1,0 +1,129 @@
+"""An internal Generate, answered by a real server over HTTP: what dialects other than OpenAI's use."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import numpy
+import openai
+import pytest
+
+from lsrv.config import ModelSettings, ServerSettings, Settings
+from lsrv.errors import NothingToLoadError, UnsupportedParameterError, UpstreamError
+from lsrv.protocol.commands import AdapterChoice, Generate, Grammar, Sampling
+from lsrv.protocol.events import Delta, Finished
+from lsrv.registry import Registry, UpstreamLease
+from tests.conftest import EMBEDDING, TINY, RunningServer
+from tests.upstream_server import UpstreamServer
+
+pytestmark = pytest.mark.anyio
+
+CHAT = Generate(
+    request_id=0,
+    messages=[{"role": "user", "content": "Once upon a time"}],
+    sampling=Sampling(temperature=0.0, logit_bias={13: -100.0}),
+    max_tokens=16,
+    stop=["zebra"],
+    n_top_logprobs=1,
+)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@contextlib.asynccontextmanager
+async def leased(base_url: str, model: str) -> AsyncIterator[UpstreamLease]:
+    upstream: Any = {"base_url": base_url, "model": model}
+    entry = ModelSettings(model_id="far", kind="upstream", upstream=upstream)
+    registry = Registry(Settings(server=ServerSettings(spare_workers=0), models=(entry,)))
+    await registry.start()
+    try:
+        async with registry.acquire("far") as lease:
+            assert isinstance(lease, UpstreamLease)
+            yield lease
+    finally:
+        await registry.close()
+
+
+async def events_of(lease: UpstreamLease, command: Generate) -> list[object]:
+    stream, events = lease.generate(command), list[object]()
+    while batch := await stream.next_batch():
+        events += batch
+    return events
+
+
+async def test_a_chat_comes_back_as_events(server: RunningServer, client: openai.OpenAI) -> None:
+    there = client.chat.completions.create(
+        model=TINY, messages=CHAT.messages, max_tokens=16, temperature=0, logit_bias={"13": -100}, stop=["zebra"]
+    )  # pyright: ignore[reportArgumentType, reportCallIssue]
+    async with leased(server.url, TINY) as lease:
+        *deltas, end = await events_of(lease, CHAT)
+    assert isinstance(end, Finished) and all(isinstance(delta, Delta) for delta in deltas)
+    assert "".join(delta.text for delta in deltas) == there.choices[0].message.content  # pyright: ignore
+    assert (end.text, end.finish_reason, end.usage.n_completion_tokens) == ("", "length", 16)
+    tokens = [token for delta in deltas for token in delta.logprobs or []]  # pyright: ignore
+    assert b"".join(token.raw for token in tokens).decode() == there.choices[0].message.content
+    assert all(len(token.top) == 1 for token in tokens)
+
+
+async def test_an_answer_in_one_piece_carries_everything(server: RunningServer, client: openai.OpenAI) -> None:
+    prompt = Generate(
+        request_id=0, prompt="Once", sampling=Sampling(temperature=0.0), max_tokens=8, n_top_logprobs=2,
+        is_streaming=False,
+    )  # fmt: skip
+    there = client.completions.create(model=TINY, prompt="Once", max_tokens=8, temperature=0)
+    async with leased(server.url, TINY) as lease:
+        end = await lease.generate(prompt).finished()
+    assert (end.text, end.finish_reason) == (there.choices[0].text, "length")
+    assert end.usage.n_prompt_tokens == there.usage.prompt_tokens  # pyright: ignore
+    assert end.logprobs is not None and [len(token.top) for token in end.logprobs] == [2] * 8
+
+
+async def test_vectors_come_back_in_order(server: RunningServer, client: openai.OpenAI) -> None:
+    there = client.embeddings.create(model=EMBEDDING, input=["a cat", "a dog"], encoding_format="float")
+    async with leased(server.url, EMBEDDING) as lease:
+        found = await lease.embed(["a cat", "a dog"])
+    vectors = [numpy.frombuffer(raw, "<f4") for raw in found.vectors]
+    numpy.testing.assert_allclose(vectors, [each.embedding for each in there.data], atol=1e-6)
+
+
+async def test_a_json_schema_travels(server: RunningServer) -> None:
+    schema = (
+        '{"type": "object", "properties": {"a": {"type": "boolean"}}, "required": ["a"], "additionalProperties": false}'
+    )
+    command = Generate(
+        request_id=0, messages=CHAT.messages, grammar=Grammar("json_schema", schema, "response_format"), max_tokens=40
+    )
+    async with leased(server.url, TINY) as lease:
+        *deltas, _ = await events_of(lease, command)
+    assert set(json.loads("".join(delta.text for delta in deltas))) == {"a"}  # pyright: ignore
+
+
+@pytest.mark.parametrize(
+    "field",
+    [{"grammar": Grammar("regex", "a+", "grammar")}, {"adapters": [AdapterChoice("pirate", 1.0)]}],
+    ids=lambda each: str(*each),
+)
+async def test_what_can_not_travel_is_refused_by_name(server: RunningServer, field: dict[str, Any]) -> None:
+    async with leased(server.url, TINY) as lease:
+        with pytest.raises(UnsupportedParameterError, match=f"{next(iter(field))}.* can't be sent to an upstream"):
+            lease.generate(Generate(request_id=0, prompt="x", **field))
+
+
+async def test_an_answer_of_another_shape_is_an_error() -> None:
+    with UpstreamServer() as upstream:
+        async with leased(upstream.base_url("good"), "x") as lease:
+            with pytest.raises(UpstreamError, match="does not follow OpenAI's API"):
+                await lease.embed(["x"])
+
+
+async def test_there_is_nothing_to_pull() -> None:
+    entry = ModelSettings(model_id="far", kind="upstream", upstream={"base_url": "http://127.0.0.1:9"})  # pyright: ignore
+    registry = Registry(Settings(models=(entry,)))
+    with pytest.raises(NothingToLoadError):
+        registry.pull("far")
