@@ -37,7 +37,7 @@ AnyRequest = Request[Any, Any, State]
 
 def create_app(registry: Registry, settings: Settings) -> Gate:
     """The ASGI app of one server: Litestar's routes behind the gate."""
-    return create_gate(ServerState(registry, settings, Metrics(registry.views)))
+    return create_gate(ServerState(registry, settings, Metrics(registry)))
 
 
 def create_gate(state: ServerState) -> Gate:

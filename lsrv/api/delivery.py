@@ -98,7 +98,7 @@ class Delivery:
         """Who answers: a name that is not there, and a body that does not fit, is told before any wait."""
         asked, registry = self._asked, self._state.registry
         target = registry.target(asked.model)
-        note.model_id = target.model_id
+        self._state.begin(note, target.model_id)
         if asked.openai_path is not None and registry.is_upstream(target.model_id):
             return Relay(self._state, target.model_id, asked.openai_path, asked.raw, note)
         return Generation(self._state, asked.parse(asked.raw), target, note)

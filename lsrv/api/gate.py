@@ -76,7 +76,8 @@ class Gate:
         note = exchange.note
         seconds = time.perf_counter() - note.arrived_at
         path = scope["path"]
-        self._state.metrics.count_request(note.model_id, route_label(path), note.status, seconds)
+        self._state.metrics.count_request(note.model_id, note.route, note.status, seconds)
+        self._state.end(note, seconds)
         fields: dict[str, object] = {
             "method": scope.get("method"),
             "path": path,
@@ -103,7 +104,9 @@ class _Exchange:
         asked_id = self.headers.get(b"x-request-id", b"")
         request_id = asked_id if _REQUEST_ID.fullmatch(asked_id) else secrets.token_hex(8).encode()
         self.extra_headers = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
-        self.note = RequestNote(request_id=request_id.decode(), arrived_at=time.perf_counter())
+        self.note = RequestNote(
+            request_id=request_id.decode(), arrived_at=time.perf_counter(), route=route_label(scope["path"])
+        )
         self._send = send
         attach_note(scope, self.note)
 

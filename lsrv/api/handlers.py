@@ -126,8 +126,9 @@ async def _detokenize(request: ApiRequest, server: ServerState, model: str | Non
 
 
 def _resolved(request: ApiRequest, server: ServerState, model: str | None) -> str:
-    """The canonical id; from here on the access log and the metrics know it, too. Raises ModelNotFoundError."""
-    model_id = note_of(request.scope).model_id = server.registry.resolve(model)
+    """The canonical id; from here on those who log, count and watch know it, too. Raises ModelNotFoundError."""
+    model_id = server.registry.resolve(model)
+    server.begin(note_of(request.scope), model_id)
     return model_id
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
-
+from lsrv.api.entry_metrics import EntryCollector
 from lsrv.protocol.events import Usage
-from lsrv.registry import EntryView
-
-STATES = ("loaded", "unloaded", "reloading", "error", "disabled")
+from lsrv.registry import Registry, RegistryEvent
 
 _WAIT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_LOAD_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 900)
 _TOKEN_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5)
 
 
@@ -46,9 +42,9 @@ class ModelMetrics:
 
 
 class Metrics:
-    """Everything `/metrics` shows. `views` is asked at every scrape; it must be cheap and load nothing."""
+    """Everything `/metrics` shows. `entries` are looked at with every scrape, which loads and wakes nothing."""
 
-    def __init__(self, views: Callable[[], Sequence[EntryView]]) -> None:
+    def __init__(self, entries: Registry) -> None:
         self._registry = registry = CollectorRegistry()
         self.requests = Counter(
             "lsrv_requests", "HTTP requests by their end.", ["model", "route", "status"], registry=registry
@@ -84,9 +80,18 @@ class Metrics:
             buckets=_WAIT_BUCKETS,
             registry=registry,
         )
+        self.load = Histogram(
+            "lsrv_model_load_seconds",
+            "Time of loads that succeeded, waiting for weights and memory included.",
+            ["model"],
+            buckets=_LOAD_BUCKETS,
+            registry=registry,
+        )
+        self.event_readers = Gauge("lsrv_event_readers", "Those who watch the server's events.", registry=registry)
         self._models: dict[str, ModelMetrics] = {}
-        registry.register(_EntryCollector(views))
+        registry.register(EntryCollector(entries))
         ProcessCollector(registry=registry)
+        entries.watch(self._note)
 
     def of(self, model_id: str) -> ModelMetrics:
         """Metrics of one entry; `model_id` is canonical."""
@@ -98,62 +103,10 @@ class Metrics:
         self.requests.labels(model_id, route, str(status)).inc()
         self.request_seconds.labels(model_id, route).observe(seconds)
 
+    def _note(self, event: RegistryEvent) -> None:
+        if event.kind == "loaded" and event.load_s is not None:
+            self.load.labels(event.model_id).observe(event.load_s)
+
     def exposition(self) -> bytes:
         """The text format, version 0.0.4."""
         return generate_latest(self._registry)
-
-
-class _EntryCollector(Collector):
-    """What the registry knows, read at scrape time."""
-
-    def __init__(self, views: Callable[[], Sequence[EntryView]]) -> None:
-        self._views = views
-
-    def describe(self) -> Iterable[Metric]:
-        return []
-
-    def collect(self) -> Iterable[Metric]:
-        views = self._views()
-        state = GaugeMetricFamily("lsrv_model_state", "1 for the state a model is in.", labels=["model", "state"])
-        for view in views:
-            for name in STATES:
-                state.add_metric([view.model_id, name], float(view.status == name))
-        yield state
-        for name, text, value in _GAUGES:
-            gauge = GaugeMetricFamily(name, text, labels=["model"])
-            for view in views:
-                gauge.add_metric([view.model_id], value(view))
-            yield gauge
-        for name, text, value in _COUNTERS:
-            counter = CounterMetricFamily(name, text, labels=["model"])
-            for view in views:
-                counter.add_metric([view.model_id], value(view))
-            yield counter
-
-
-_Row = tuple[str, str, Callable[[EntryView], float]]
-
-_GAUGES: tuple[_Row, ...] = (
-    ("lsrv_requests_running", "Requests in the worker.", lambda view: view.n_running),
-    ("lsrv_requests_waiting", "Requests waiting for a place or a load.", lambda view: view.n_waiting),
-    ("lsrv_worker_rss_bytes", "Resident memory of the worker; 0 without one.", lambda view: view.rss_bytes or 0),
-    ("lsrv_model_last_load_seconds", "Time the last load took.", lambda view: view.last_load_s or 0.0),
-    ("lsrv_slots_busy", "Slots that hold a sequence.", lambda view: _engine(view, "n_slots_busy")),
-    ("lsrv_slots_waiting", "Sequences in the worker without a slot.", lambda view: _engine(view, "n_waiting")),
-)
-
-# Engine counters begin at 0 with every worker, as a Prometheus counter may.
-_COUNTERS: tuple[_Row, ...] = (
-    ("lsrv_model_loads", "Loads that succeeded.", lambda view: view.n_loads),
-    ("lsrv_worker_crashes", "Workers that died by themselves.", lambda view: view.n_crashes),
-    ("lsrv_engine_steps", "Engine steps.", lambda view: _engine(view, "n_steps")),
-    ("lsrv_engine_prefill_tokens", "Prompt tokens computed.", lambda view: _engine(view, "n_prefill_tokens")),
-    ("lsrv_engine_decode_tokens", "Tokens decoded.", lambda view: _engine(view, "n_decode_tokens")),
-    ("lsrv_engine_cached_tokens", "Prompt tokens reused.", lambda view: _engine(view, "n_cached_tokens")),
-    ("lsrv_engine_compute_seconds", "Time inside llama_decode.", lambda view: _engine(view, "compute_s")),
-    ("lsrv_engine_overhead_seconds", "Time in steps outside it.", lambda view: _engine(view, "overhead_s")),
-)
-
-
-def _engine(view: EntryView, name: str) -> float:
-    return 0.0 if view.heartbeat is None else float(getattr(view.heartbeat, name))

@@ -17,7 +17,9 @@ class RequestNote:
     request_id: str
     arrived_at: float  # time.perf_counter()
     status: int = CLIENT_GONE_STATUS  # until an answer begins
+    route: str = ""  # as a metric label
     model_id: str = ""  # canonical, and only of an entry that exists: it becomes a metric label
+    listed_id: str = ""  # set once the request is announced to those who watch
     n_prompt_tokens: int | None = None
     n_completion_tokens: int | None = None
     error_code: str | None = None

@@ -8,6 +8,7 @@ import msgspec
 
 from lsrv import __version__
 from lsrv.api.adapters import LoadAdapterBody, UnloadAdapterBody
+from lsrv.api.admin import DefaultBody
 from lsrv.api.llamacpp import ApplyTemplateBody, DetokenizeBody, TokenizeBody
 from lsrv.api.models import TuneBody, VerbBody
 from lsrv.api.openai.chat import ChatBody
@@ -46,6 +47,11 @@ _ROUTES = (
     _Route("post", "/tokenize", "Text to token ids", TokenizeBody),
     _Route("post", "/detokenize", "Token ids to text", DetokenizeBody),
     _Route("post", "/apply-template", "The prompt a chat becomes", ApplyTemplateBody),
+    _Route("get", "/admin/status", "Entries, workers with their memory, budget, queues"),
+    _Route("get", "/admin/models/{model_id}/logs", "Last lines of a worker, and of the one before"),
+    _Route("get", "/admin/models/{model_id}/cache", "What a model's prefix cache holds, and how often it helped"),
+    _Route("post", "/admin/default", "Another default model, for this run", DefaultBody),
+    _Route("get", "/admin/events", "What happens, as server-sent events", has_stream=True),
     _Route("post", "/admin/reload", "Take in the config file anew; what it changed"),
     _Route("get", "/health", "The server answers"),
     _Route("get", "/readyz", "The server takes requests: not draining, and preloads are done"),

@@ -41,6 +41,7 @@ async def reload_settings(state: ServerState) -> ReloadReport:
         change = plan_change(state.settings, loaded.settings)
         await state.registry.configure(change)
         state.configure(change.settings)
+        state.feed.publish_snapshot()
     report = _report(change, loaded.warnings)
     _log_report(report)
     return report

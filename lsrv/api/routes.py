@@ -11,7 +11,7 @@ HEALTH = ("/health", "/healthz", "/readyz")
 GENERATING = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank", "/v1/reranking")
 VERBS = ("/v1/models/load", "/v1/models/unload", "/v1/models/reload", "/v1/models/status", "/v1/models/tune")
 ADMIN = "/admin/"  # whatever begins so needs an admin key
-ADMIN_ROUTES = ("/admin/reload",)
+ADMIN_ROUTES = ("/admin/status", "/admin/reload", "/admin/default", "/admin/events")
 PULL = "/api/pull"
 ADAPTER_VERBS = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter")
 DEFAULT_ADAPTERS = "/v1/lora-adapters"  # llama.cpp's: GET lists, POST sets what applies by default
@@ -42,4 +42,6 @@ def route_label(path: str) -> str:
         return path if path.startswith("/v1/") or f"/v1{path}" not in _KNOWN else f"/v1{path}"
     if path.startswith(("/v1/models/", "/models/")):
         return "/v1/models/{id}"
+    if path.startswith("/admin/models/"):
+        return "/admin/models/{id}"
     return "other"

@@ -50,7 +50,7 @@ async def run_server(
     Raises ConfigError if the port can't be had; nothing was started then.
     """
     sockets = bind(settings.server.host, settings.server.port)
-    state = ServerState(registry, settings, Metrics(registry.views), read_settings)
+    state = ServerState(registry, settings, Metrics(registry), read_settings)
     server = _Server(_uvicorn_config(state, limits or Limits(n_connections=raise_file_limit())))
     stop = StopSignals()
     try:
@@ -100,6 +100,7 @@ async def _drain(state: ServerState, server: uvicorn.Server) -> None:
     """Refuse what is new, wait for what runs; then let the last bytes go out."""
     state.is_draining = True
     await state.registry.drain(state.settings.server.drain_timeout_s)
+    state.feed.close()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_CLOSE_TIMEOUT_S):
             while server.server_state.tasks:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lsrv.api.access import Access
+from lsrv.api.events import Feed, RequestFinished, RequestStarted
 from lsrv.api.metrics import Metrics
+from lsrv.api.models import model_object
+from lsrv.api.note import RequestNote
 from lsrv.config import LoadedSettings, Settings
 from lsrv.registry import Registry
 
@@ -22,12 +26,41 @@ class ServerState:
     read_settings: ReadSettings | None = None  # None: started without a file
     is_draining: bool = False
     reload_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    started_at: float = field(default_factory=time.monotonic)
     access: Access = field(init=False)
+    feed: Feed = field(init=False)
 
     def __post_init__(self) -> None:
         self.configure(self.settings)
+        self.feed = Feed(self._snapshot)
+        self.registry.watch(self.feed.take)
 
     def configure(self, settings: Settings) -> None:
         """Go by other settings from the next request on."""
         self.settings = settings
         self.access = Access(settings.server)
+
+    def begin(self, note: RequestNote, model_id: str) -> None:
+        """A request is known to be for the entry of that canonical id: logs, metrics and watchers learn it."""
+        note.model_id, note.listed_id = model_id, self.registry.listed_id(model_id)
+        self.feed.publish(RequestStarted(request_id=note.request_id, model_id=note.listed_id, route=note.route))
+
+    def end(self, note: RequestNote, seconds: float) -> None:
+        """A request is over; those who watch learn so if they know of it."""
+        if note.listed_id:
+            self.feed.publish(
+                RequestFinished(
+                    request_id=note.request_id,
+                    model_id=note.listed_id,
+                    route=note.route,
+                    status=note.status,
+                    seconds=round(seconds, 6),
+                    n_prompt_tokens=note.n_prompt_tokens,
+                    n_completion_tokens=note.n_completion_tokens,
+                    error=note.error_code,
+                )
+            )
+
+    def _snapshot(self) -> dict[str, object]:
+        models = [model_object(view) for view in self.registry.views()]
+        return {"default_model_id": self.registry.default_model_id, "models": models}

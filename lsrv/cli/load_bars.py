@@ -33,6 +33,8 @@ class LoadBars:
                 self._move(event)
             case "loaded" | "failed" | "crashed" | "unloaded":
                 self._remove(event.model_id)
+            case "status":
+                pass  # the same from the clients' side
 
     def close(self) -> None:
         """Remove every bar."""

@@ -7,6 +7,8 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from lsrv.engine.adapters import Adapters, Turns
 from lsrv.engine.cost import StepCost
 from lsrv.engine.llama.batch import Batch
@@ -18,7 +20,7 @@ from lsrv.engine.scheduler import Load, plan_prefill, prefill_budget
 from lsrv.engine.sequence import Output, Sequence, SequenceState
 from lsrv.engine.writing import Writer
 from lsrv.protocol.commands import LoadParams
-from lsrv.protocol.events import FinishReason
+from lsrv.protocol.events import CacheUse, FinishReason
 
 _N_FORCED_MAX = 64  # tokens that a constraint may add to a step, per sequence
 _by_seq_id = operator.attrgetter("seq_id")
@@ -32,6 +34,8 @@ class EngineCounts:
     n_prefill_tokens: int = 0
     n_decode_tokens: int = 0
     n_cached_tokens: int = 0
+    n_prompts: int = 0  # read to their end
+    n_cache_hits: int = 0  # of these: those with cached tokens
     compute_s: float = 0.0  # inside llama_decode
     overhead_s: float = 0.0  # in steps, outside llama_decode
 
@@ -67,6 +71,10 @@ class Engine:
     @property
     def n_running(self) -> int:
         return len(self._running)
+
+    def cache_use(self) -> CacheUse:
+        """What the prefix cache holds, and how often it helped."""
+        return replace(self._cache.use(), n_prompts=self.counts.n_prompts, n_hits=self.counts.n_cache_hits)
 
     def submit(self, sequence: Sequence) -> None:
         """Queue a sequence whose prompt is known to fit its slot."""
@@ -196,6 +204,8 @@ class Engine:
         if is_last:
             sequence.state = SequenceState.DECODE
             self.counts.n_cached_tokens += sequence.n_cached
+            self.counts.n_prompts += 1
+            self.counts.n_cache_hits += sequence.n_cached > 0
         return is_last
 
     def _sample(self, sampled: list[Sequence], now: float) -> list[Output]:

@@ -205,6 +205,20 @@ class AdaptersChanged(msgspec.Struct, frozen=True, tag="adapters_changed"):
     names: list[str]
 
 
+class CacheUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What a prefix cache holds now, and since the load how often it could help."""
+
+    n_prompts: int = 0  # prompts read to their end
+    n_hits: int = 0  # those of which a beginning was known
+    n_slots_filled: int = 0  # slots, busy or free, that hold tokens
+    n_slot_tokens: int = 0
+    n_saved: int = 0  # sequences in the host's memory
+    saved_bytes: int = 0
+    max_saved_bytes: int = 0
+    n_filed: int = 0  # sequences on disk
+    filed_bytes: int = 0
+
+
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
     """Sent about once a second by the engine thread itself, so that its silence means a hang."""
 
@@ -216,6 +230,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
     n_cached_tokens: int
     compute_s: float  # time inside llama_decode
     overhead_s: float  # time in steps outside llama_decode
+    cache: CacheUse | None = None  # None: an engine that keeps nothing
 
 
 Event = (

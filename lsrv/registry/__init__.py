@@ -2,7 +2,6 @@
 
 from lsrv.frontdoor.building import BuildProgress
 from lsrv.registry.adapters import Adapter
-from lsrv.registry.entry import RegistryEvent
 from lsrv.registry.healing import Verdict, is_condemned, read_verdicts, verdicts_path
 from lsrv.registry.lease import Lease, WorkerLease
 from lsrv.registry.names import Target
@@ -10,9 +9,11 @@ from lsrv.registry.registry import WORKER_COMMAND, Registry
 from lsrv.registry.request_stream import RequestStream
 from lsrv.registry.upstream.dialect import reported_usage
 from lsrv.registry.upstream.lease import UpstreamLease
-from lsrv.registry.view import EntryView, WeightsView
+from lsrv.registry.view import EntryView, MemoryView, WeightsView, WorkerLog
 from lsrv.registry.watchdog import Deadlines
+from lsrv.registry.watchers import RegistryEvent
 from lsrv.registry.weights import front_door, look, wish_of
+from lsrv.registry.worker_memory import WorkerMemory, worker_memory
 from lsrv.registry.worker_process import WorkerProcess
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Deadlines",
     "EntryView",
     "Lease",
+    "MemoryView",
     "Registry",
     "RegistryEvent",
     "RequestStream",
@@ -30,6 +32,8 @@ __all__ = [
     "Verdict",
     "WeightsView",
     "WorkerLease",
+    "WorkerLog",
+    "WorkerMemory",
     "WorkerProcess",
     "front_door",
     "is_condemned",
@@ -38,4 +42,5 @@ __all__ = [
     "reported_usage",
     "verdicts_path",
     "wish_of",
+    "worker_memory",
 ]

@@ -74,7 +74,12 @@ class Budget:
 
 def shown(memory: Memory) -> str:
     """For people: "3.1 GiB of RAM and 7.9 GiB of CUDA0"."""
-    return fit.shown({device: n_bytes for device, n_bytes in memory.items() if device != _PLACES})
+    return fit.shown(only_bytes(memory))
+
+
+def only_bytes(memory: Memory) -> dict[str, int]:
+    """`memory` without the number of models."""
+    return {device: n_bytes for device, n_bytes in memory.items() if device != _PLACES}
 
 
 def _share(setting: str, whole: int) -> int:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
-
-import msgspec
 
 from lsrv.config import ModelSettings
 from lsrv.errors import ErrorInfo, LsrvError, from_info
@@ -16,8 +14,10 @@ from lsrv.protocol.events import Progress
 from lsrv.registry.adapters import OfferedAdapters
 from lsrv.registry.loader import Admission, LoadedModel, Loader, LoadLostError
 from lsrv.registry.state import EntryState, Phase
-from lsrv.registry.view import EntryView, WeightsView, endpoint_status, status
+from lsrv.registry.view import EntryView, WeightsView, WorkerLog, endpoint_status, status
+from lsrv.registry.watchers import RegistryEvent
 from lsrv.registry.words import (
+    UNLOAD_CAUSES,
     Died,
     Effect,
     EndRequests,
@@ -32,17 +32,6 @@ from lsrv.registry.words import (
 )
 
 _log = logging.getLogger(__name__)
-
-
-class RegistryEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """Something a person who watches the server wants to see."""
-
-    kind: Literal["loading", "progress", "loaded", "failed", "crashed", "unloaded"]
-    model_id: str
-    listed_id: str
-    progress: Progress | None = None
-    error: ErrorInfo | None = None
-    load_s: float | None = None
 
 
 class Entry:
@@ -71,12 +60,32 @@ class Entry:
         self._progress: Progress | None = None
         self.n_loads = 0
         self.last_load_s: float | None = None
+        self.last_log: WorkerLog | None = None  # of the worker before the present one
 
     def handle(self, happening: Happening, now_s: float) -> list[Effect]:
         """Pass `happening` to the state. A dead worker is let go here, so that state and worker change together."""
         if isinstance(happening, Died) and self.loaded is not None and self.loaded.worker.is_dead:
             self.loaded = None
-        return self.state.handle(happening, now_s)
+        before = status(self.state)
+        effects = self.state.handle(happening, now_s)
+        if status(self.state) != before and not self.state.is_removed:
+            self._tell_status()
+        return effects
+
+    def _tell_status(self) -> None:
+        state = self.state
+        word = status(state)
+        self._on_event(
+            RegistryEvent(
+                kind="status",
+                model_id=self.settings.model_id,
+                listed_id=self.settings.listed_id,
+                status=word,
+                error=state.failure.error if state.failure is not None else None,
+                load_s=self.last_load_s if word == "loaded" else None,
+                reason=state.stop_reason if state.phase is Phase.STOPPING else "",
+            )
+        )
 
     def configure(self, settings: ModelSettings) -> None:
         """Take new settings; the next load goes by them. The state hears of it by `Configured`."""
@@ -94,8 +103,8 @@ class Entry:
             case Stop(attempt, reason):
                 self._stop_task = asyncio.create_task(self._stop(attempt, reason))
 
-    def view(self, created: int) -> EntryView:
-        """A snapshot."""
+    def view(self, created: int, planned_bytes: Mapping[str, int]) -> EntryView:
+        """A snapshot; `planned_bytes` is the memory that is promised to this entry, by device."""
         state, loaded, now_s = self.state, self.loaded, asyncio.get_running_loop().time()
         is_error = state.phase is Phase.ERROR and state.failure is not None
         word = status(state)
@@ -118,12 +127,17 @@ class Entry:
             weights=_weights_view(loaded) if loaded is not None else None,
             pid=worker.pid if worker is not None else None,
             rss_bytes=worker.rss_bytes() if worker is not None else 0,
+            planned_bytes=dict(planned_bytes),
+            loaded_s_ago=now_s - state.loaded_s if worker is not None else None,
             n_running=len(state.running),
             n_waiting=len(state.waiting),
             n_loads=self.n_loads,
             n_crashes=state.n_crashes,
             last_load_s=self.last_load_s,
             unload_reason=state.stop_reason,
+            n_unloads={cause: state.n_unloads[cause] for cause in UNLOAD_CAUSES},
+            is_pinned=self.settings.pinned,
+            is_removed=state.is_removed,
             is_held=state.is_held,
             progress=self._progress,
             last_used_s_ago=now_s - last_used_s if math.isfinite(last_used_s) else None,
@@ -131,6 +145,12 @@ class Entry:
             heartbeat=worker.heartbeat if worker is not None else None,
             created=created,
         )
+
+    def log(self) -> WorkerLog | None:
+        """The last lines of the worker that holds the model now."""
+        if self.loaded is None:
+            return None
+        return WorkerLog(pid=self.loaded.worker.pid, lines=self.loaded.worker.log_lines())
 
     def _kind(self) -> str:
         """What the settings say, or what a loaded model turned out to be."""
@@ -177,6 +197,7 @@ class Entry:
             "load failed",
             extra={"model_id": self.settings.listed_id, "code": failure.error.code, "reason": failure.error.message},
         )
+        self.last_log = WorkerLog(pid=None, lines=list(failure.log_tail), end=failure.error.message)
         self._announce("failed", error=failure.error)
         self._post(self, LoadLost(attempt, failure))
 
@@ -190,6 +211,7 @@ class Entry:
         if self.loaded is not loaded:
             return  # we stopped it ourselves
         log_tail = tuple(loaded.worker.log_lines())
+        self.last_log = WorkerLog(pid=loaded.worker.pid, lines=list(log_tail), end=error.message)
         _log.error("worker died", extra={"model_id": self.settings.listed_id, "reason": error.message})
         self._announce("crashed", error=error.info())
         self._post(self, Died(attempt, Failure(error=error.info(), log_tail=log_tail, is_death=True)))
@@ -212,6 +234,7 @@ class Entry:
         loaded, self.loaded = self.loaded, None
         if loaded is not None:
             await loaded.worker.stop()
+            self.last_log = WorkerLog(pid=loaded.worker.pid, lines=loaded.worker.log_lines(), end=f"unloaded: {reason}")
             _log.info("unloaded", extra={"model_id": self.settings.listed_id, "reason": reason})
             self._announce("unloaded")
 
@@ -231,10 +254,7 @@ class Entry:
             error=error,
             load_s=load_s,
         )
-        try:
-            self._on_event(event)
-        except Exception:  # noqa: BLE001  # who watches must not be able to stop a load
-            _log.exception("on_event failed", extra={"model_id": self.settings.listed_id})
+        self._on_event(event)
 
 
 def limits_of(settings: ModelSettings, drain_timeout_s: float) -> EntryLimits:

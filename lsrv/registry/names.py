@@ -47,6 +47,10 @@ class Names:
                 return target
         raise self._no_adapter(parted[0]) if parted else self._not_found(model)
 
+    def listed_id(self, model_id: str) -> str:
+        """What an entry is called in listings, by its canonical id."""
+        return self._listed[model_id]
+
     def _partings(self, model: str) -> Iterator[Target]:
         """Every way to read `model` as a known name and an adapter, the shortest name first."""
         for at, char in enumerate(model):

@@ -10,17 +10,17 @@ import asyncio
 import contextlib
 import functools
 import logging
-import math
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 from lsrv.config import Settings, SettingsChange
 from lsrv.errors import DrainingError, LsrvError, ModelNotFoundError, from_info
 from lsrv.frontdoor.building import BuildProgress
+from lsrv.registry.budget import only_bytes
 from lsrv.registry.builds import Builds, Prepare
-from lsrv.registry.entry import Entry, RegistryEvent
+from lsrv.registry.entry import Entry
 from lsrv.registry.hot_adapters import HotAdapters
 from lsrv.registry.lease import Lease, WorkerLease
 from lsrv.registry.loader import Admission, LoadedModel, Loader
@@ -30,10 +30,12 @@ from lsrv.registry.rooms import Rooms
 from lsrv.registry.roster import Roster
 from lsrv.registry.spares import Spares
 from lsrv.registry.tickets import Tickets
+from lsrv.registry.timers import Timers
 from lsrv.registry.tuning import Tuning, tune
 from lsrv.registry.upstream.upstreams import Upstreams
-from lsrv.registry.view import EntryView
+from lsrv.registry.view import EntryView, MemoryView, WorkerLog
 from lsrv.registry.watchdog import Deadlines
+from lsrv.registry.watchers import Watcher, Watchers
 from lsrv.registry.weights import Preparer, pulled_model
 from lsrv.registry.words import (
     Answer,
@@ -75,7 +77,7 @@ class Registry:
         self,
         settings: Settings,
         *,
-        on_event: Callable[[RegistryEvent], None] = lambda event: None,
+        on_event: Watcher = lambda event: None,
         prepare: Prepare | None = None,
         worker_command: Sequence[str] = WORKER_COMMAND,
         deadlines: Deadlines | None = None,
@@ -88,16 +90,19 @@ class Registry:
         self._preparer = Preparer(settings, self.planner, lambda: self._rooms.taken())
         self._builds = Builds(prepare or self._preparer)
         loader = Loader(self._spares, self.planner, self._builds, settings.server.cache_disk_bytes, verdicts_path)
+        self._watchers = Watchers(on_event)
         self._roster = Roster(
             settings,
-            lambda model, drain_timeout_s: Entry(model, drain_timeout_s, loader, self._post, on_event, self._admission),
+            lambda model, drain_timeout_s: Entry(
+                model, drain_timeout_s, loader, self._post, self._watchers.tell, self._admission
+            ),
         )
         self._upstreams = Upstreams(settings, self._note_idle)
         self._rooms = Rooms(self._roster.by_id, settings.server, self._tell)
         self.adapters = HotAdapters(self._entry, self._acquire_worker)
         self._inbox: asyncio.Queue[tuple[Entry, Happening] | _Change] = asyncio.Queue()
         self._tickets = Tickets()
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._timers = Timers(lambda entry: self._post(entry, Ticked()))
         self._run_task: asyncio.Task[None] | None = None
         self._is_draining = False
         self._idle = asyncio.Event()
@@ -139,8 +144,7 @@ class Registry:
             await self._end_all()
         await self._builds.close()
         await asyncio.gather(self._spares.close(), self._upstreams.close(), *(each.close() for each in self._roster))
-        for timer in self._timers.values():
-            timer.cancel()
+        self._timers.close()
         self._rooms.close()
         self._run_task.cancel()
         await asyncio.wait({self._run_task})
@@ -160,6 +164,10 @@ class Registry:
         """The same with the adapter that is named with it ("base:adapter"). Raises ModelNotFoundError."""
         return self._roster.target(model)
 
+    def listed_id(self, model: str | None) -> str:
+        """The name in listings. Raises ModelNotFoundError."""
+        return self._roster.listed_id(model)
+
     def views(self) -> list[EntryView]:
         """Every entry, in config order. Loads and wakes nothing."""
         return [self.view(model.model_id) for model in self._settings.models]
@@ -167,11 +175,32 @@ class Registry:
     def view(self, model: str | None) -> EntryView:
         """One entry. Raises ModelNotFoundError."""
         model_id = self.resolve(model)
-        return (self._upstreams.get(model_id) or self._roster.by_id[model_id]).view(self._created)
+        upstream = self._upstreams.get(model_id)
+        return upstream.view(self._created) if upstream is not None else self._view(self._roster.by_id[model_id])
 
     def is_upstream(self, model: str | None) -> bool:
         """Whether a remote server answers for an entry. Raises ModelNotFoundError."""
         return self._upstreams.get(self.resolve(model)) is not None
+
+    def leaving(self) -> list[EntryView]:
+        """Entries that were removed from the settings and have not gone yet."""
+        return [self._view(entry) for entry in self._roster if entry.state.is_removed]
+
+    def memory(self) -> MemoryView:
+        """Budget and promises of all models together."""
+        return self._rooms.memory(len(self._spares))
+
+    def logs(self, model: str | None) -> tuple[WorkerLog | None, WorkerLog | None]:
+        """The last lines of the present worker, and of the one before. Raises like `unload`."""
+        entry = self._entry(model)
+        return entry.log(), entry.last_log
+
+    def _view(self, entry: Entry) -> EntryView:
+        return entry.view(self._created, only_bytes(self._rooms.promised(entry) or {}))
+
+    def watch(self, watcher: Watcher) -> None:
+        """Have `watcher` called with every event from now on, in the event loop; it must not block."""
+        self._watchers.add(watcher)
 
     # -- requests ----------------------------------------------------------------------------------
 
@@ -245,7 +274,7 @@ class Registry:
             return self.view(model)
         entry = self._entry(model)
         await self._ask(entry, LoadAsked(self._tickets.number()))
-        return entry.view(self._created)
+        return self._view(entry)
 
     def pull(self, name: str) -> AsyncGenerator[BuildProgress]:
         """Get the weights of an entry, or of any "OWNER/NAME:QUANT" on the Hub; the steps as they come.
@@ -266,7 +295,7 @@ class Registry:
         """Unload once running requests have ended, or at once with AbortedError for all of them (`force`)."""
         entry = self._entry(model)
         await self._ask(entry, UnloadAsked(self._tickets.number(), force))
-        return entry.view(self._created)
+        return self._view(entry)
 
     async def tune(self, model: str | None, n_ctx_seqs: Sequence[int] = ()) -> Tuning:
         """Which weights of a model fit with which context. Loads nothing; raises what looking for them raises."""
@@ -286,7 +315,7 @@ class Registry:
             return self.view(model)
         entry = self._entry(model)
         await self._ask(entry, EnableAsked(self._tickets.number(), is_enabled))
-        return entry.view(self._created)
+        return self._view(entry)
 
     async def _end_all(self) -> None:
         error = _draining().info()
@@ -336,15 +365,10 @@ class Registry:
             self._rooms.forget(entry)
         for effect in entry.handle(happening, asyncio.get_running_loop().time()):
             self._perform(entry, effect)
-        self._set_timer(entry)
+        self._timers.set(entry)
         if entry.state.is_gone:
-            self._forget(entry)
-
-    def _forget(self, entry: Entry) -> None:
-        self._roster.forget(entry)
-        timer = self._timers.pop(entry.settings.model_id, None)
-        if timer is not None:
-            timer.cancel()
+            self._timers.cancel(entry)
+            self._roster.forget(entry)
 
     def _admission(self, entry: Entry) -> Admission:
         return Admission(self._rooms.bounds, functools.partial(self._rooms.reserve, entry))
@@ -359,21 +383,6 @@ class Registry:
                 self._tickets.reject(ticket, from_info(error))
             case _:
                 entry.perform(effect)
-
-    def _set_timer(self, entry: Entry) -> None:
-        """Have the entry ticked at its deadline. A timer that is early is left alone: it finds nothing to do."""
-        deadline_s = entry.state.deadline_s()
-        timer = self._timers.get(entry.settings.model_id)
-        if math.isinf(deadline_s) or (timer is not None and timer.when() <= deadline_s):
-            return
-        if timer is not None:
-            timer.cancel()
-        loop = asyncio.get_running_loop()
-        self._timers[entry.settings.model_id] = loop.call_at(deadline_s, self._tick, entry)
-
-    def _tick(self, entry: Entry) -> None:
-        del self._timers[entry.settings.model_id]
-        self._post(entry, Ticked())
 
     def _note_idle(self) -> None:
         """End a drain once nothing waits and nothing runs."""

@@ -12,11 +12,12 @@ from lsrv.config import ServerSettings
 from lsrv.errors import NotEnoughMemoryError
 from lsrv.protocol.events import ContextPlan, DeviceMemory
 from lsrv.registry import room
-from lsrv.registry.budget import RAM, Budget, anonymous_bytes, shown
+from lsrv.registry.budget import RAM, Budget, anonymous_bytes, only_bytes, shown
 from lsrv.registry.entry import Entry
 from lsrv.registry.fitting import Bounds
 from lsrv.registry.room import Memory, Refusal, Resident, Stay, Verdict, Want
 from lsrv.registry.state import Phase
+from lsrv.registry.view import MemoryView
 from lsrv.registry.words import Evicted, Happening, Held
 
 _STAY = {
@@ -87,6 +88,14 @@ class Rooms:
             if self._waits.get(name) is wait:  # given up: whoever was pressed to leave for it may stay
                 del self._waits[name]
                 loop.call_soon(self.settle)
+
+    def memory(self, n_spare_workers: int) -> MemoryView:
+        """Budget and promises of all models together."""
+        return MemoryView(
+            budget_bytes=only_bytes(self._budget.limit(self._taken_bytes())),
+            promised_bytes=only_bytes(room.total(self._promised.values())),
+            n_spare_workers=n_spare_workers,
+        )
 
     def settle(self) -> None:
         """Decide anew; to be called after everything that happens."""

@@ -39,6 +39,10 @@ class Roster:
         """What `model` means. Raises ModelNotFoundError."""
         return self._names.resolve(model)
 
+    def listed_id(self, model: str | None) -> str:
+        """The name in listings of what `model` means. Raises ModelNotFoundError."""
+        return self._names.listed_id(self.target(model).model_id)
+
     def choose_default(self, model: str) -> str:
         """Make `model` the default until the settings name another one; its canonical id. Raises ModelNotFoundError."""
         self._chosen_default = self._names.default_model_id = self.target(model).model_id

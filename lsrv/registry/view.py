@@ -42,6 +42,22 @@ class WeightsView(msgspec.Struct, frozen=True, kw_only=True):
     chosen_because: str
 
 
+class WorkerLog(msgspec.Struct, frozen=True, kw_only=True):
+    """The last lines that a worker wrote to stdout and stderr, oldest first. `end`: why it is gone, if it is."""
+
+    pid: int | None
+    lines: list[str]
+    end: str = ""
+
+
+class MemoryView(msgspec.Struct, frozen=True, kw_only=True):
+    """All models together, in bytes by device ("CPU" is RAM)."""
+
+    budget_bytes: dict[str, int]
+    promised_bytes: dict[str, int]
+    n_spare_workers: int
+
+
 class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     """One entry now. Times in seconds; `created` in Unix time."""
 
@@ -60,12 +76,17 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     weights: WeightsView | None = None
     pid: int | None = None
     rss_bytes: int = 0
+    planned_bytes: dict[str, int] = {}  # promised to it, by device
+    loaded_s_ago: float | None = None
     n_running: int = 0
     n_waiting: int = 0
     n_loads: int = 0
     n_crashes: int = 0
     last_load_s: float | None = None
     unload_reason: str = ""  # of the last unload, for people
+    n_unloads: dict[str, int] = {}  # by cause
+    is_pinned: bool = False
+    is_removed: bool = False  # from the settings: it serves who came before, and goes
     is_held: bool = False  # takes no new requests: others wait for its memory
     progress: Progress | None = None
     last_used_s_ago: float | None = None

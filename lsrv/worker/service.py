@@ -29,6 +29,7 @@ from lsrv.protocol.commands import (
 from lsrv.protocol.events import (
     Accepted,
     AdaptersChanged,
+    CacheUse,
     Delta,
     Detokenized,
     Embedded,
@@ -109,7 +110,7 @@ class GenerationService:
         return self._compiling.has_work
 
     def heartbeat(self) -> Heartbeat:
-        return _heartbeat(self._engine)
+        return _heartbeat(self._engine, self._engine.cache_use())
 
     def handle(self, command: Command) -> list[Event]:
         match command:
@@ -222,7 +223,7 @@ class EmbeddingService:
         return []
 
     def heartbeat(self) -> Heartbeat:
-        return _heartbeat(self._engine)
+        return _heartbeat(self._engine, None)
 
     def handle(self, command: Command) -> list[Event]:
         match command:
@@ -288,7 +289,7 @@ def _answer(command: Question, intake: Intake, vocab: Vocab, info: ModelInfo) ->
             raise refusal(command, info)
 
 
-def _heartbeat(engine: Engine | EmbeddingEngine) -> Heartbeat:
+def _heartbeat(engine: Engine | EmbeddingEngine, cache: CacheUse | None) -> Heartbeat:
     counts = engine.counts
     return Heartbeat(
         n_slots_busy=engine.n_running,
@@ -299,4 +300,5 @@ def _heartbeat(engine: Engine | EmbeddingEngine) -> Heartbeat:
         n_cached_tokens=counts.n_cached_tokens,
         compute_s=counts.compute_s,
         overhead_s=counts.overhead_s,
+        cache=cache,
     )

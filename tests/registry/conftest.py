@@ -39,7 +39,14 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.verdicts_path = folder / "verdicts.json"
-        self.events: list[RegistryEvent] = []
+        self.events: list[RegistryEvent] = []  # of loads and workers
+        self.statuses: list[str] = []
+
+    def note(self, event: RegistryEvent) -> None:
+        if event.kind == "status":
+            self.statuses.append(f"{event.model_id} {event.status}")
+        else:
+            self.events.append(event)
 
     def write(self, script: str, content: bytes = b"weights") -> Path:
         path = self.folder / f"{script}.gguf"
@@ -72,7 +79,7 @@ class House:
         )
         registry = Registry(
             settings,
-            on_event=self.events.append,
+            on_event=self.note,
             prepare=self.prepare,
             worker_command=command,
             deadlines=deadlines,

@@ -11,6 +11,7 @@ from lsrv.errors import (
     AbortedError,
     DrainingError,
     LoadFailedError,
+    LsrvError,
     ModelDisabledError,
     ModelNotFoundError,
     QueueFullError,
@@ -44,6 +45,7 @@ async def test_a_request_loads_the_model_and_is_answered(house: House) -> None:
     assert view.weights is not None and view.weights.quantization == "F16"
     assert view.rss_bytes > 0
     assert [event.kind for event in house.events] == ["loading", "progress", "loaded", "unloaded"]
+    assert house.statuses == ["a reloading", "a loaded", "a unloaded"]
 
 
 async def test_requests_that_come_together_share_one_load(house: House) -> None:
@@ -314,3 +316,33 @@ async def test_a_spare_serves_the_next_load_and_is_replaced(house: House) -> Non
         view = await registry.load("a")
         assert view.pid == spare
         await until(lambda: len(worker_pids()) == 2)
+
+
+async def test_the_last_lines_of_a_worker_are_kept_for_the_one_after_it(house: House) -> None:
+    async with house.registry("a") as registry:
+        assert registry.logs("a") == (None, None)
+        await text(registry, "a")
+        present, before = registry.logs("a")
+        assert present is not None and present.lines[-1].startswith("scripted: loading") and before is None
+        with contextlib.suppress(LsrvError):
+            await text(registry, "a", Generate(request_id=0, prompt="die"))
+        await registry.unload("a")
+        await text(registry, "a")
+        await registry.unload("a")
+        present, before = registry.logs("a")
+        assert present is None and before is not None
+        assert (before.lines[-1].split()[:2], before.end) == (
+            ["scripted:", "loading"],
+            "unloaded: its operator asked for it",
+        )
+
+
+async def test_the_last_words_of_a_dead_worker_are_kept(house: House) -> None:
+    async with house.registry("a") as registry:
+        await registry.load("a")
+        async with registry.acquire("a") as lease, lease.generate(Generate(request_id=0, prompt="die")) as stream:
+            with pytest.raises(LsrvError):
+                await stream.finished()
+        _, before = registry.logs("a")
+        assert before is not None and before.lines[-1] == "scripted: last words"
+        assert "SIGABRT" in before.end

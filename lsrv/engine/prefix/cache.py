@@ -34,6 +34,7 @@ from lsrv.engine.prefix.store import SavedSequence, SequenceStore
 from lsrv.engine.prefix.tree import PrefixTree
 from lsrv.engine.sequence import Sequence, SequenceState
 from lsrv.engine.slots import Slot, Slots
+from lsrv.protocol.events import CacheUse
 
 Holder = Slot | SavedSequence | FiledSequence
 
@@ -119,6 +120,19 @@ class PrefixCache:
         self._slots.release(slot)
         if len(slot.tokens):
             self._tree.insert(slot.tokens, slot, slot.adapters)
+
+    def use(self) -> CacheUse:
+        """What is held now."""
+        held = [slot.n_past for slot in self._slots.by_last_use()]
+        return CacheUse(
+            n_slots_filled=len(held),
+            n_slot_tokens=sum(held),
+            n_saved=len(self._store),
+            saved_bytes=self._store.size_bytes,
+            max_saved_bytes=self._store.max_bytes,
+            n_filed=len(self._filed),
+            filed_bytes=sum(filed.n_state_bytes + filed.tokens.nbytes for filed in self._filed),
+        )
 
     def clear(self) -> None:
         """Empty all slots and the memory. Saved sequences stay: they were copied while all was well."""

@@ -29,9 +29,12 @@ class SequenceStore:
     """At most `max_bytes` of saved sequences."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._saved: OrderedDict[SavedSequence, None] = OrderedDict()  # the least recently used first
         self.size_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._saved)
 
     def __iter__(self) -> Iterator[SavedSequence]:
         """From the last used on."""
@@ -39,14 +42,14 @@ class SequenceStore:
 
     def has_room_for(self, size_bytes: int) -> bool:
         """Whether something of that size can be kept at all, if others give way."""
-        return size_bytes <= self._max_bytes
+        return size_bytes <= self.max_bytes
 
     def add(self, saved: SavedSequence) -> list[SavedSequence]:
         """Keep a sequence for which there is room; returns those that gave way."""
         self._saved[saved] = None
         self.size_bytes += saved.size_bytes
         gone: list[SavedSequence] = []
-        while self.size_bytes > self._max_bytes:
+        while self.size_bytes > self.max_bytes:
             oldest = next(iter(self._saved))
             self.remove(oldest)
             gone.append(oldest)
