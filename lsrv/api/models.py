@@ -114,7 +114,8 @@ def _meta(view: EntryView) -> dict[str, object]:
         info = view.info
         meta |= {
             "n_ctx": info.n_ctx_seq,
-            "n_ctx_because": view.fit_because or "so configured",
+            "n_ctx_because": view.context_because or "so configured",
+            "placed_because": view.place_because or "so configured",
             "n_ctx_train": info.n_ctx_train,
             "n_slots": info.n_slots,
             "n_vocab": info.n_vocab,

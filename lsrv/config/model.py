@@ -134,7 +134,7 @@ class DeviceSettings(Table):
 
     cpu: bool = Field(default=False, description="Compute on the CPU only; must agree across entries.")
     gpu_layers: Annotated[Literal["auto", "all"] | int, _number_or("auto", "all")] = Field(
-        default="auto", description='Layers on the GPU: "auto", "all" or a number.'
+        default="auto", description='Layers on GPUs: "auto" (what fits), "all" or a number.'
     )
     threads: int = Field(default=0, ge=0, le=_N_THREADS_MAX, description="CPU threads of decoding; 0: chosen.")
     threads_batch: int = Field(default=0, ge=0, le=_N_THREADS_MAX, description="CPU threads of prefill; 0: chosen.")

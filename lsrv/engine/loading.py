@@ -140,6 +140,8 @@ def _describe(model: Model, context: Context, params: LoadParams, log: Sequence[
         can_embed=params.is_embedding and context.pooling != "rank",
         can_rerank=params.is_embedding and context.pooling == "rank",
         use_extra_bufts=params.use_extra_bufts,
+        n_gpu_layers=params.n_gpu_layers,
+        n_cpu_moe=params.n_cpu_moe,
         memory=memory_use(log),
         load_s=load_s,
     )

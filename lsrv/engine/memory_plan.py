@@ -19,7 +19,7 @@ from lsrv.engine.llama.model import Model
 from lsrv.engine.memory import memory_use
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
-from lsrv.protocol.events import ContextPlan, DeviceMemory, MemoryUse, Planned
+from lsrv.protocol.events import ContextPlan, MemoryUse, Planned
 
 _N_LOG_LINES = 12
 _N_CELLS_MAX = 1 << 25  # llama.cpp keeps some 50 bytes of books per cell, also while it only plans
@@ -102,5 +102,7 @@ def _planned(model: Model, contexts: list[ContextPlan]) -> Planned:
         n_params=model.n_params,
         n_ctx_train=model.n_ctx_train,
         contexts=contexts,
-        devices={name: DeviceMemory(free, total) for name, (free, total) in device_memory().items()},
+        n_layers=model.n_layers,
+        has_experts=model.has_experts,
+        devices=device_memory(),
     )

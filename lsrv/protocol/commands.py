@@ -32,7 +32,8 @@ class LoadParams(msgspec.Struct, frozen=True, kw_only=True):
     model_path: str
     is_embedding: bool = False  # make a context that pools embeddings instead of one that samples tokens
     n_gpu_layers: int = -1  # -1: all
-    main_gpu: int = 0
+    n_cpu_moe: int = 0  # layers whose experts stay in RAM, counted from the first
+    main_gpu: int = 0  # with split_mode "none": the only GPU, -1 for none at all
     split_mode: Literal["none", "layer", "row"] = "layer"
     tensor_split: list[float] = []
     use_extra_bufts: bool = True  # repacked weights (AMX, aarch64); False survives CPUs that fault on them

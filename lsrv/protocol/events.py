@@ -61,6 +61,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     can_embed: bool
     can_rerank: bool
     use_extra_bufts: bool
+    n_gpu_layers: int = -1  # -1: all, where there is a GPU
+    n_cpu_moe: int = 0
     memory: MemoryUse
     load_s: float
 
@@ -87,10 +89,11 @@ class ContextPlan(msgspec.Struct, frozen=True):
 
 
 class DeviceMemory(msgspec.Struct, frozen=True):
-    """A device with memory of its own, now."""
+    """A GPU, now. `is_ram`: what it holds lies in the machine's RAM."""
 
     free_bytes: int
     total_bytes: int
+    is_ram: bool = False
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True, tag="planned"):
@@ -101,7 +104,9 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True, tag="planned"):
     n_params: int
     n_ctx_train: int
     contexts: list[ContextPlan]  # in the order asked for
-    devices: dict[str, DeviceMemory] = {}
+    n_layers: int = 0  # blocks; the output is one more layer that a GPU may have
+    has_experts: bool = False
+    devices: dict[str, DeviceMemory] = {}  # GPUs that llama.cpp would use, in the order of tensor_split
 
 
 class PlanFailed(msgspec.Struct, frozen=True, tag="plan_failed"):

@@ -18,6 +18,7 @@ RAM = "CPU"
 WORKER_BYTES = 40 * 1024 * 1024  # what a worker takes beside the model: interpreter, llama.cpp, vocabulary
 _PLACES = "models"
 _RESERVE_BYTES = 512 * 1024 * 1024  # of RAM, for this process and everybody else; a tenth of small machines
+_GPU_RESERVE_BYTES = 1024 * 1024 * 1024  # of each GPU, for what drivers take for every process; a tenth of small ones
 
 
 def anonymous_bytes(pid: int) -> int:
@@ -36,6 +37,7 @@ class Budget:
         self._server = server
         self._read = read
         self._gpu_bytes: dict[str, int] = {}
+        self._in_ram: set[str] = set()  # GPUs whose memory is the machine's
 
     def configure(self, server: ServerSettings) -> None:
         """Go by other limits from now on."""
@@ -44,7 +46,9 @@ class Budget:
     def note_devices(self, devices: Mapping[str, DeviceMemory], promised: Memory) -> None:
         """What GPUs have free now, `promised` being what our own models hold of it."""
         for name, device in devices.items():
-            self._gpu_bytes[name] = min(device.total_bytes, device.free_bytes + promised.get(name, 0))
+            n_bytes = min(device.total_bytes, device.free_bytes + promised.get(name, 0))
+            self._gpu_bytes[name] = n_bytes - min(_GPU_RESERVE_BYTES, n_bytes // 10)
+        self._in_ram |= {name for name, device in devices.items() if device.is_ram}
 
     def limit(self, taken_bytes: int) -> Memory:
         """All that may be promised now, where our own workers hold `taken_bytes` of RAM that are not in files.
@@ -69,6 +73,7 @@ class Budget:
         """What a model takes whose buffers are `by_device`, in bytes."""
         need = Counter({RAM: WORKER_BYTES} | ({_PLACES: 1} if self._server.max_loaded_models else {}))
         need.update(by_device)
+        need[RAM] += sum(n_bytes for device, n_bytes in by_device.items() if device in self._in_ram)
         return need
 
 

@@ -123,7 +123,8 @@ class Entry:
             if worker is not None
             else list(state.failure.log_tail if state.failure else ()),
             info=loaded.info if loaded is not None else None,
-            fit_because=loaded.fit_because if loaded is not None else "",
+            context_because=loaded.context_because if loaded is not None else "",
+            place_because=loaded.place_because if loaded is not None else "",
             weights=_weights_view(loaded) if loaded is not None else None,
             pid=worker.pid if worker is not None else None,
             rss_bytes=worker.rss_bytes() if worker is not None else 0,

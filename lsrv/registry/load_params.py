@@ -27,8 +27,8 @@ def load_params(
         model_path=str(weights.path),
         is_embedding=kind in _EMBEDDING_KINDS,
         n_gpu_layers=_n_gpu_layers(model),
-        main_gpu=device.main_gpu,
-        split_mode=device.split_mode,
+        main_gpu=-1 if device.cpu else device.main_gpu,
+        split_mode="none" if device.cpu else device.split_mode,
         tensor_split=list(device.tensor_split),
         n_ctx_seq=0 if context.context_length == "auto" else context.context_length,
         n_slots=context.slots,
@@ -66,6 +66,11 @@ def _require_classifier(weights: Weights) -> None:
             f"{weights.path} ({header.arch}) has no classifier (cls.output.weight), so it can't rank; "
             'name a reranker\'s GGUF, or write kind = "embedding"'
         )
+
+
+def has_open_layers(model: ModelSettings) -> bool:
+    """Whether what lies on GPUs is left to lsrv."""
+    return model.device.gpu_layers == "auto" and not model.device.cpu
 
 
 def _n_gpu_layers(model: ModelSettings) -> int:

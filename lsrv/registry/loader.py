@@ -30,9 +30,8 @@ from lsrv.registry.adapters import Adapter
 from lsrv.registry.budget import shown
 from lsrv.registry.builds import Builds
 from lsrv.registry.death import is_cpu_fault
-from lsrv.registry.fitting import Fitted, fit
-from lsrv.registry.fitting.fit import FindBounds
-from lsrv.registry.load_params import load_params
+from lsrv.registry.fitting import FindBounds, Fitted, Openness, fit
+from lsrv.registry.load_params import has_open_layers, load_params
 from lsrv.registry.planner import Planner
 from lsrv.registry.spares import Spares
 from lsrv.registry.weights import find_adapter_file
@@ -51,7 +50,8 @@ class LoadedModel(msgspec.Struct, frozen=True):
     worker: WorkerProcess
     info: ModelInfo
     weights: Weights
-    fit_because: str = ""
+    context_because: str = ""
+    place_because: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,9 @@ class Loader:
             params = msgspec.structs.replace(
                 params, cache_folder=str(own_cache() / _PROMPTS), cache_disk_bytes=self._cache_disk_bytes
             )
-            return await self._load_or_heal(params, weights, model.listed_id, on_progress, admission)
+            openness = Openness(weights.header.n_ctx_train, has_open_layers(model))
+            worker, info, fitted = await self._load_or_heal(params, openness, model.listed_id, on_progress, admission)
+            return LoadedModel(worker, info, weights, fitted.context_because, fitted.place_because)
         except LsrvError as error:
             raise LoadLostError(_failure(error, fingerprint)) from error
         finally:
@@ -119,11 +121,11 @@ class Loader:
     async def _load_or_heal(
         self,
         params: LoadParams,
-        weights: Weights,
+        openness: Openness,
         listed_id: str,
         on_progress: Callable[[Progress], None],
         admission: Admission,
-    ) -> LoadedModel:
+    ) -> tuple[WorkerProcess, ModelInfo, Fitted]:
         """Plan, wait for room, load; after a death that a processor's false promise explains, without extra buffers."""
         label = f"the worker of model '{listed_id}'"
         worker = await self._take(label)
@@ -132,7 +134,7 @@ class Loader:
         if await _or_stop(worker, verdict):
             params = msgspec.structs.replace(params, use_extra_bufts=False)
         ask = functools.partial(self._planner.plan, worker=worker)
-        fitted = await _or_stop(worker, fit(ask, params, weights.header.n_ctx_train, admission.find_bounds))
+        fitted = await _or_stop(worker, fit(ask, params, openness, admission.find_bounds))
         _log_fit(listed_id, fitted)
         await _or_stop(worker, admission.reserve(fitted.plan))
         try:
@@ -141,7 +143,7 @@ class Loader:
             if not is_cpu_fault(error) or not params.use_extra_bufts:
                 raise
             worker, info = await self._heal(fitted.params, label, error, on_progress)
-        return LoadedModel(worker, info, weights, fitted.because)
+        return worker, info, fitted
 
     async def _heal(
         self, params: LoadParams, label: str, crash: CrashedError, on_progress: Callable[[Progress], None]
@@ -189,7 +191,7 @@ def _log_fit(listed_id: str, fitted: Fitted) -> None:
             "context_length": plan.n_ctx_seq,
             "slots": plan.n_slots,
             "memory": shown(plan.memory.by_device),
-            "because": fitted.because or "so configured",
+            "because": "; ".join(filter(None, (fitted.context_because, fitted.place_because))) or "so configured",
         },
     )
 

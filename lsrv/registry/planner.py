@@ -53,6 +53,8 @@ class Planner:
             key = await asyncio.to_thread(_key, params)
             known = self._known.get(key)
             missing = [n for n in wanted if known is None or n not in known.contexts]
+            if known is not None and known.planned.devices and not missing:
+                missing = wanted[:1]  # what GPUs have free is as new as the last answer
             if missing:
                 known = self._learn(key, await self._ask(params, missing, worker), missing)
             assert known is not None
@@ -61,7 +63,7 @@ class Planner:
 
     def _learn(self, key: bytes, planned: Planned, n_ctx_seqs: Sequence[int]) -> _Known:
         known = self._known.setdefault(key, _Known(planned))
-        known.planned = planned  # what devices have free is as new as the last answer
+        known.planned = planned
         known.contexts |= dict(zip(n_ctx_seqs, planned.contexts, strict=True))
         if len(self._known) > _N_KEPT:
             self._known.popitem(last=False)

@@ -73,7 +73,8 @@ class Rooms:
         available = room.minus(self._budget.limit(self._taken_bytes()), taken)
         rivals = [name for name, each in self._entries.items() if each.settings.kind != "upstream"]
         share = self._budget.share(available, len(rivals) - len(pinned))
-        return Bounds(available, share, self._budget.need({}))
+        free = room.minus(available, room.minus(room.total(self._promised.values()), taken))
+        return Bounds(available, free, share, self._budget.need)
 
     async def reserve(self, entry: Entry, plan: ContextPlan) -> None:
         """Wait until the memory of `plan` is promised to `entry`. Raises NotEnoughMemoryError if it can never be."""
@@ -120,8 +121,8 @@ class Rooms:
         return {**self._held(), RAM: self._taken_bytes()}
 
     def _held(self) -> Memory:
-        """What models that are loaded hold by their plans."""
-        return room.total(memory for name, memory in self._promised.items() if self._entries[name].loaded is not None)
+        """What models hold by their plans, or will hold soon."""
+        return room.total(self._promised.values())
 
     def _taken_bytes(self) -> int:
         """RAM that our own workers really hold: it is part of the budget, and not free."""

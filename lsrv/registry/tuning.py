@@ -18,8 +18,8 @@ from lsrv.frontdoor.offers import Offer, find_offers
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, DeviceMemory
 from lsrv.registry.budget import RAM, Budget
-from lsrv.registry.fitting import Bounds, fit
-from lsrv.registry.load_params import load_params
+from lsrv.registry.fitting import Bounds, Openness, fit
+from lsrv.registry.load_params import has_open_layers, load_params
 from lsrv.registry.planner import Planner
 from lsrv.registry.room import Memory
 
@@ -114,7 +114,10 @@ class _Table:
         try:
             header, params = await asyncio.to_thread(params_to_plan, self._model, offer)
             fitted = await fit(
-                self._planner.plan, msgspec.structs.replace(params, n_ctx_seq=0), header.n_ctx_train, self._bounds
+                self._planner.plan,
+                msgspec.structs.replace(params, n_ctx_seq=0),
+                Openness(header.n_ctx_train, has_open_layers(self._model)),
+                self._bounds,
             )
             planned = await self._planner.plan(params, list(n_ctx_seqs) or _contexts_for(header.n_ctx_train))
         except LsrvError as error:
@@ -125,13 +128,13 @@ class _Table:
             quantization=planned.quantization,
             n_ctx_train=header.n_ctx_train,
             contexts=[_context(context, self._budget, limit) for context in planned.contexts],
-            auto=AutoContext(n_ctx_seq=fitted.plan.n_ctx_seq, because=fitted.because),
+            auto=AutoContext(n_ctx_seq=fitted.plan.n_ctx_seq, because=fitted.context_because),
         )
 
     def _bounds(self, devices: Mapping[str, DeviceMemory]) -> Bounds:
         self._budget.note_devices(devices, self._taken)
         limit = self.limit()
-        return Bounds(limit, self._budget.share(limit, self._n_entries), self._budget.need({}))
+        return Bounds(limit, limit, self._budget.share(limit, self._n_entries), self._budget.need)
 
 
 def choose_best(rows: Sequence[TunedWeights]) -> Best | None:

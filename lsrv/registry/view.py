@@ -72,7 +72,8 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorInfo | None = None  # set when status is "error"
     log_tail: list[str] = []  # the worker's last lines, or those of the one that failed
     info: ModelInfo | None = None
-    fit_because: str = ""  # why the context is as long as it is, where the settings left it open
+    context_because: str = ""  # why the context is as long as it is, where the settings left it open
+    place_because: str = ""  # the same of what lies on GPUs
     weights: WeightsView | None = None
     pid: int | None = None
     rss_bytes: int = 0

@@ -104,6 +104,15 @@ def test_the_plan_is_right_to_the_byte(
     )
 
 
+def test_experts_that_stay_in_ram_are_planned_and_loaded(backend: Backend, tmp_path: Path) -> None:
+    """Without a GPU they lie there anyway, in the plain form; what a GPU would hold is in tests/registry/fitting."""
+    path = shapes.write_qwen3moe(tmp_path / "model.gguf")
+    assert_planned_as_loaded(backend, params(path, n_cpu_moe=2, use_extra_bufts=False))
+    planned = plan_memory(backend, params(path), [])
+    assert (planned.n_layers, planned.has_experts) == (2, True)
+    assert not plan_memory(backend, params(), []).has_experts
+
+
 def test_several_contexts_in_one_go_are_the_plans_of_each(backend: Backend) -> None:
     together = plan_memory(backend, params(), [2048, 512]).contexts
     apart = [plan_memory(backend, params(n_ctx_seq=n), []).contexts[0] for n in (2048, 512)]

@@ -20,6 +20,7 @@ from lsrv.protocol.events import (
     ContextPlan,
     Delta,
     Detokenized,
+    DeviceMemory,
     Embedded,
     Event,
     Failed,
@@ -79,7 +80,7 @@ class ScriptedWorker:
     def obey(self, command: object) -> None:  # noqa: C901  # one case per command
         match command:
             case Plan(params, n_ctx_seqs):
-                self.send(planned(Path(params.model_path).stem.split("+"), n_ctx_seqs or [params.n_ctx_seq]))
+                self.send(planned(Path(params.model_path).stem.split("+"), params, n_ctx_seqs or [params.n_ctx_seq]))
             case Load(params):
                 self.load(params)
             case Generate():
@@ -161,15 +162,29 @@ def first_time(mark: str) -> bool:
     return True
 
 
-def planned(script: list[str], n_ctx_seqs: list[int]) -> Planned:
-    """A word like "60mib" says what the model takes with a context of 4096, and in proportion with others."""
+def planned(script: list[str], params: LoadParams, n_ctx_seqs: list[int]) -> Planned:
+    """A word like "60mib" says what the model takes with a context of 4096, and in proportion with others.
+
+    One like "gpu200" gives the machine a GPU of so many MiB, and the model nine blocks and an output layer.
+    """
     n_mib = next((int(word[:-3]) for word in script if word.endswith("mib")), 0)
-    contexts = [ContextPlan(n or 4096, 2, memory_use(n_mib * 1024 * 256 * (n or 4096) // 1024)) for n in n_ctx_seqs]
-    return Planned(arch="scripted", quantization="F16", n_params=1, n_ctx_train=4096, contexts=contexts)
+    gpu_bytes = next((int(word[3:]) << 20 for word in script if word.startswith("gpu")), 0)
+    on_gpu = (1.0 if params.n_gpu_layers < 0 else params.n_gpu_layers / 10) if gpu_bytes else 0.0
+    uses = [memory_use(n_mib * 1024 * 256 * (n or 4096) // 1024, on_gpu) for n in n_ctx_seqs]
+    return Planned(
+        arch="scripted",
+        quantization="F16",
+        n_params=1,
+        n_ctx_train=4096,
+        n_layers=9,
+        contexts=[ContextPlan(n or 4096, 2, use) for n, use in zip(n_ctx_seqs, uses, strict=True)],
+        devices={"CUDA0": DeviceMemory(gpu_bytes, gpu_bytes)} if gpu_bytes else {},
+    )
 
 
-def memory_use(n_bytes: int) -> MemoryUse:
-    return MemoryUse(weights_bytes=0, kv_bytes=n_bytes, compute_bytes=0, output_bytes=0, by_device={"CPU": n_bytes})
+def memory_use(n_bytes: int, on_gpu: float) -> MemoryUse:
+    held = {"CPU": n_bytes - int(n_bytes * on_gpu), "CUDA0": int(n_bytes * on_gpu)}
+    return MemoryUse(weights_bytes=0, kv_bytes=n_bytes, compute_bytes=0, output_bytes=0, by_device=held)
 
 
 def heartbeat(n_busy: int) -> Heartbeat:
@@ -206,6 +221,7 @@ def model_info(params: LoadParams) -> ModelInfo:
         can_embed=True,
         can_rerank=False,
         use_extra_bufts=params.use_extra_bufts,
+        n_gpu_layers=params.n_gpu_layers,
         memory=MemoryUse(weights_bytes=1, kv_bytes=1, compute_bytes=1, output_bytes=1),
         load_s=0.0,
     )

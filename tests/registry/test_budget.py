@@ -33,7 +33,14 @@ def test_a_gpu_counts_with_what_is_free_and_what_our_models_hold_of_it() -> None
     free = DeviceMemory(free_bytes=6 * GIB, total_bytes=24 * GIB)
     budget.note_devices({"CUDA0": free, "CUDA1": free}, {"CUDA0": 10 * GIB})
     limits = budget.limit(0)
-    assert (limits["CUDA0"], limits["CUDA1"]) == (16 * GIB, 3 * GIB)
+    assert limits["CUDA0"] == 15 * GIB, "a GiB stays with its driver"
+    assert limits["CUDA1"] == pytest.approx(2.7 * GIB, abs=1), "or a tenth"
+
+
+def test_what_a_gpu_without_memory_of_its_own_holds_is_ram() -> None:
+    budget = Budget(ServerSettings(), lambda: (16 * GIB, 10 * GIB))
+    budget.note_devices({"MTL0": DeviceMemory(free_bytes=8 * GIB, total_bytes=12 * GIB, is_ram=True)}, {})
+    assert budget.need({"CPU": 5, "MTL0": 7}) == {"CPU": 12 + WORKER_BYTES, "MTL0": 7}
 
 
 def test_a_model_needs_its_buffers_its_process_and_a_place_where_places_are_counted() -> None:

@@ -15,7 +15,7 @@ from lsrv.frontdoor import Weights, read_header
 from lsrv.registry import healing, policy
 from lsrv.registry.death import death_error, is_cpu_fault
 from lsrv.registry.environment import worker_environment
-from lsrv.registry.load_params import load_params
+from lsrv.registry.load_params import has_open_layers, load_params
 from lsrv.registry.log_tail import LogTail
 from tests.models import STORIES
 
@@ -42,6 +42,14 @@ def test_settings_that_say_nothing_let_the_engine_choose() -> None:
 )
 def test_gpu_layers_become_a_number(device: dict[str, Any], n_gpu_layers: int) -> None:
     assert params(device=DeviceSettings(**device)).n_gpu_layers == n_gpu_layers
+
+
+def test_cpu_only_means_no_gpu_at_all_and_nothing_to_place() -> None:
+    on_cpu = params(device=DeviceSettings(cpu=True))
+    assert (on_cpu.split_mode, on_cpu.main_gpu) == ("none", -1)
+    devices = ({}, {"cpu": True}, {"gpu_layers": "all"}, {"gpu_layers": 7})
+    entries = [ModelSettings(model_id="m", device=DeviceSettings(**device)) for device in devices]
+    assert [has_open_layers(entry) for entry in entries] == [True, False, False, False]
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,8 @@ async def test_a_context_left_open_grows_within_the_share_of_its_entry(
         await ask(registry, model)
         view = registry.view(model)
         assert view.info is not None and view.info.n_ctx_seq == n_ctx_seq
-        assert f"{2 * n_ctx_seq} tokens would take" in view.fit_because
-        assert "share of one model" in view.fit_because
+        assert f"{2 * n_ctx_seq} tokens would take" in view.context_because
+        assert "share of one model" in view.context_because
 
 
 async def test_a_context_that_is_set_is_left_alone(house: House) -> None:
@@ -79,7 +79,33 @@ async def test_a_context_that_is_set_is_left_alone(house: House) -> None:
     async with house.registry("a+60mib+train65536", context=context) as registry:
         await ask(registry, "a+60mib+train65536")
         view = registry.view("a+60mib+train65536")
-        assert view.info is not None and (view.info.n_ctx_seq, view.fit_because) == (5000, "")
+        assert view.info is not None and (view.info.n_ctx_seq, view.context_because) == (5000, "")
+
+
+async def test_as_many_layers_go_onto_a_gpu_as_fit(house: House) -> None:
+    async with house.registry("a+400mib+gpu300") as registry:
+        await ask(registry, "a+400mib+gpu300")
+        view = registry.view("a+400mib+gpu300")
+        assert view.info is not None and view.info.n_gpu_layers == 6
+        assert view.place_because.startswith("6 of 10 layers on GPUs: all would take 400.0 MiB of CUDA0")
+
+
+async def test_a_model_on_a_gpu_makes_room_for_another_there(house: House) -> None:
+    async with house.registry("a+200mib+gpu300", "b+150mib+gpu300") as registry:
+        await ask(registry, "a+200mib+gpu300")
+        await ask(registry, "b+150mib+gpu300")
+        assert loaded(registry) == ["b+150mib+gpu300"]
+        assert "150.0 MiB of CUDA0" in registry.view("a+200mib+gpu300").unload_reason
+        info = registry.view("b+150mib+gpu300").info
+        assert info is not None and info.n_gpu_layers == -1
+
+
+async def test_layers_that_are_set_are_kept_or_refused(house: House) -> None:
+    device = {"gpu_layers": 8}
+    context = {"context_length": 4096}
+    async with house.registry("a+400mib+gpu300", device=device, context=context) as registry:
+        with pytest.raises(NotEnoughMemoryError, match=r"320.0 MiB of CUDA0, and there is .* 270.0 MiB of CUDA0"):
+            await ask(registry, "a+400mib+gpu300")
 
 
 async def test_pinned_models_stay(house: House) -> None:

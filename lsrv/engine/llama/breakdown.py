@@ -17,9 +17,11 @@ from typing import Any
 from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.library import ggml, libllama
 from lsrv.errors import LoadFailedError
+from lsrv.protocol.events import DeviceMemory
 
 RAM = "CPU"  # how llama.cpp calls main memory
-_CPU_DEVICE = 0  # GGML_BACKEND_DEVICE_TYPE_CPU
+_CPU_DEVICE, _GPU_DEVICE, _INTEGRATED_DEVICE = range(3)  # enum ggml_backend_dev_type of ggml-backend.h
+_GPUS = (_GPU_DEVICE, _INTEGRATED_DEVICE)
 _FUNCTION = "_Z26llama_get_memory_breakdownPK13llama_context"
 
 
@@ -78,15 +80,19 @@ def memory_breakdown(context: Context) -> list[DeviceBytes]:
     return [DeviceBytes(_device_of(node.buft), node.weights, node.context, node.compute) for node in nodes]
 
 
-def device_memory() -> dict[str, tuple[int, int]]:
-    """(free, total) bytes of each device that has memory of its own. Source: ggml_backend_dev_memory."""
-    found: dict[str, tuple[int, int]] = {}
-    for index in range(ggml.ggml_backend_dev_count()):
-        device = ggml.ggml_backend_dev_get(index)
+def device_memory() -> dict[str, DeviceMemory]:
+    """The GPUs that llama.cpp would use, in its order: integrated ones only where there are no others.
+
+    Source: llama_prepare_model_devices of llama.cpp; ggml_backend_dev_memory.
+    """
+    devices = [ggml.ggml_backend_dev_get(index) for index in range(ggml.ggml_backend_dev_count())]
+    by_type = {type_: [each for each in devices if ggml.ggml_backend_dev_type(each) == type_] for type_ in _GPUS}
+    found: dict[str, DeviceMemory] = {}
+    for device in by_type[_GPU_DEVICE] or by_type[_INTEGRATED_DEVICE]:
         free, total = ctypes.c_size_t(), ctypes.c_size_t()
         ggml.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
-        if ggml.ggml_backend_dev_type(device) != _CPU_DEVICE and total.value:
-            found[ggml.ggml_backend_dev_name(device).decode()] = (free.value, total.value)
+        is_ram = ggml.ggml_backend_dev_type(device) == _INTEGRATED_DEVICE or sys.platform == "darwin"
+        found[ggml.ggml_backend_dev_name(device).decode()] = DeviceMemory(free.value, total.value, is_ram)
     return found
 
 

@@ -24,6 +24,7 @@ def _signed(library: Any, signatures: dict[str, tuple[Any, list[Any]]]) -> Any:
 ggml: Any = _signed(
     _ggml.libggml,
     {
+        "ggml_backend_cpu_buffer_type": (ctypes.c_void_p, []),
         "ggml_backend_dev_count": (ctypes.c_size_t, []),
         "ggml_backend_dev_get": (ctypes.c_void_p, [ctypes.c_size_t]),
         "ggml_backend_dev_name": (ctypes.c_char_p, [ctypes.c_void_p]),

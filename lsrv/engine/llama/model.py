@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-from lsrv.engine.llama.library import lib
+from lsrv.engine.llama.library import ggml, lib
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
@@ -35,6 +35,7 @@ class Model:
         # llama.cpp keeps pointers to these for the whole load.
         self._on_progress = _progress_callback(on_progress)
         self._tensor_split = _tensor_split(params.tensor_split)
+        self._overrides = _experts_in_ram(params.n_cpu_moe)
         raw = self._params(params)
         if is_only_planned:
             raw.no_alloc = True
@@ -59,6 +60,8 @@ class Model:
         raw.progress_callback = self._on_progress
         if self._tensor_split is not None:
             raw.tensor_split = self._tensor_split
+        if self._overrides is not None:
+            raw.tensor_buft_overrides = ctypes.cast(self._overrides, ctypes.c_void_p)
         return raw
 
     @property
@@ -79,6 +82,16 @@ class Model:
     def ranks_in_probabilities(self) -> bool:
         """Whether pooling by rank ends in a softmax over the labels (llm_graph_context::build_pooling)."""
         return self.arch in ("qwen3", "qwen3vl")
+
+    @property
+    def n_layers(self) -> int:
+        """Blocks, without the output layer."""
+        return lib.llama_model_n_layer(self.handle)
+
+    @property
+    def has_experts(self) -> bool:
+        """Whether a part of the weights is used for some tokens only (mixture of experts)."""
+        return int(self.meta(f"{self.arch}.expert_count") or 0) > 0
 
     @property
     def n_swa(self) -> int:
@@ -128,6 +141,21 @@ def _progress_callback(on_progress: Callable[[float], None]) -> Any:
         return True
 
     return lib.llama_progress_callback(report)
+
+
+class _Override(ctypes.Structure):
+    """llama_model_tensor_buft_override: tensors whose name `pattern` finds go into buffers of `buft`."""
+
+    _fields_ = [("pattern", ctypes.c_char_p), ("buft", ctypes.c_void_p)]
+
+
+def _experts_in_ram(n_layers: int) -> Any:
+    """What keeps the experts of the first `n_layers` layers in RAM: an array with an empty end; None for none."""
+    if not n_layers:
+        return None
+    ram = ggml.ggml_backend_cpu_buffer_type()
+    patterns = (f"blk\\.{layer}\\.ffn_(up|down|gate|gate_up)_(ch|)exps".encode() for layer in range(n_layers))
+    return (_Override * (n_layers + 1))(*(_Override(pattern, ram) for pattern in patterns))
 
 
 def _tensor_split(shares: list[float]) -> Any:

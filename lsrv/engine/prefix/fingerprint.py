@@ -13,12 +13,17 @@ from lsrv.protocol.commands import LoadParams
 _N_HEAD_BYTES = 1024 * 1024  # a GGUF's metadata and the shapes of its tensors; of large vocabularies the beginning
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 
-# Where a model is, who asks, and how much is computed at once change no cell beyond the rounding that batches bring.
+# Where a model is, who asks, and how much is computed at once change no cell beyond rounding.
 # The number of slots does: a state of split KV names it (llama_kv_cache::state_read: "n_stream mismatch").
 _WITHOUT_EFFECT = {
     "model_path",
     "n_batch",
     "n_ubatch",
+    "n_gpu_layers",
+    "n_cpu_moe",
+    "split_mode",
+    "main_gpu",
+    "tensor_split",
     "n_threads",
     "n_threads_batch",
     "chat_template",

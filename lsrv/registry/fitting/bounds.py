@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lsrv.protocol.events import ContextPlan
@@ -11,15 +12,19 @@ from lsrv.registry.room import Memory
 
 @dataclass(frozen=True)
 class Bounds:
-    """`available`: what pinned models leave. `share`: what other entries can spare. `process`: beside the buffers."""
+    """`available`: what pinned models leave. `free`: what nobody holds now. `share`: what other entries can spare.
+
+    `need_of`: all that a load takes whose buffers are these bytes by device.
+    """
 
     available: Memory
+    free: Memory
     share: Memory
-    process: Memory
+    need_of: Callable[[Mapping[str, int]], Memory]
 
     def need(self, plan: ContextPlan) -> Memory:
         """All that a load by `plan` takes."""
-        return room.total((self.process, plan.memory.by_device))
+        return self.need_of(plan.memory.by_device)
 
     def can_hold(self, plan: ContextPlan) -> bool:
         """Whether it fits once whoever may leave has left."""

@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
 from lsrv.protocol.commands import LoadParams
-from lsrv.protocol.events import ContextPlan, DeviceMemory, Planned
+from lsrv.protocol.events import ContextPlan, DeviceMemory
 from lsrv.registry.fitting.bounds import Bounds
 from lsrv.registry.fitting.context import choose_context, lengths_to_plan
+from lsrv.registry.fitting.placement import Ask, place
 
-Ask = Callable[[LoadParams, Sequence[int]], Awaitable[Planned]]  # exact plans for several context lengths
 FindBounds = Callable[[Mapping[str, DeviceMemory]], Bounds]  # by what devices have free now
 
 _USUAL_SLOTS = 4  # the engine's own number may be smaller, never larger
 
 
+@dataclass(frozen=True)
+class Openness:
+    """What the settings leave open beside a context length of 0. `n_ctx_train`: what the weights say; 0: nothing."""
+
+    n_ctx_train: int
+    has_open_layers: bool
+
+
 class Fitted(msgspec.Struct, frozen=True):
-    """What to load, what it takes, and why it is this. `because` is empty where the settings left nothing open."""
+    """What to load, and what it takes. Why, for people: empty where nothing was open."""
 
     params: LoadParams
     plan: ContextPlan
-    because: str = ""
+    context_because: str = ""
+    place_because: str = ""
 
 
-async def fit(ask: Ask, params: LoadParams, n_ctx_train: int, find_bounds: FindBounds) -> Fitted:
-    """`params` with a context that fits this machine. Raises what `ask` does."""
-    if params.n_ctx_seq:
-        planned = await ask(params, [])
-        find_bounds(planned.devices)
-        return Fitted(params, planned.contexts[0])
+async def fit(ask: Ask, params: LoadParams, openness: Openness, find_bounds: FindBounds) -> Fitted:
+    """`params` with a place and a context that fit this machine. Raises what `ask` does.
+
+    Layers come first: a context is as long as usual before any of them leaves the GPU, and longer once all are there.
+    Where not even one without layers on GPUs fits, shorter ones are placed in turn.
+    """
     # All inputs of a step share an embedding context, and attention costs its square: longer ones would be slower.
-    n_known = 0 if params.is_embedding else n_ctx_train
-    planned = await ask(params, lengths_to_plan(n_known, params.n_slots or _USUAL_SLOTS))
-    chosen = choose_context(planned.contexts, find_bounds(planned.devices), n_ctx_train)
+    n_ctx_train = 0 if params.is_embedding else openness.n_ctx_train
+    lengths = [params.n_ctx_seq] if params.n_ctx_seq else lengths_to_plan(n_ctx_train, params.n_slots or _USUAL_SLOTS)
+    planned = await ask(params, lengths)
+    bounds = find_bounds(planned.devices)
+    place_because = ""
+    if openness.has_open_layers and planned.devices:
+        placed = await place(ask, params, planned, lengths[0], bounds)
+        for n_ctx_seq in (n for n in lengths[1:] if n < planned.contexts[0].n_ctx_seq):
+            if bounds.can_hold(placed.plan):
+                break
+            placed = await place(ask, params, await ask(params, [n_ctx_seq]), n_ctx_seq, bounds)
+        place_because = placed.because
+        params, planned = placed.params, await ask(placed.params, lengths)
+    if params.n_ctx_seq:
+        return Fitted(params, planned.contexts[0], place_because=place_because)
+    chosen = choose_context(planned.contexts, bounds, openness.n_ctx_train)
     params = msgspec.structs.replace(params, n_ctx_seq=chosen.plan.n_ctx_seq)
-    return Fitted(params, chosen.plan, chosen.because)
+    return Fitted(params, chosen.plan, chosen.because, place_because)
