@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
@@ -33,14 +34,29 @@ class ServerClient:
         """Send `body` and wait for the answer as long as it takes (a load may take minutes). Raises like `get`."""
         return self._request("POST", path, body)
 
+    def events(self, path: str) -> Iterator[tuple[str, JsonObject]]:
+        """The server-sent events at `path`, as (name, data), until the server ends the stream. Raises like `get`."""
+        connection = self._connect()
+        try:
+            connection.request("GET", path, None, self._headers() | {"accept": "text/event-stream"})
+            response = connection.getresponse()
+            if response.status >= 400:
+                _answer(response.status, response.read(), self.url)
+            yield from _parsed(response)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise ServerError(f"the server at {self.url} broke off: {error}") from error
+        finally:
+            connection.close()
+
+    def _headers(self) -> dict[str, str]:
+        key = {"authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        return {"accept": "application/json", "content-type": "application/json"} | key
+
     def _request(self, method: str, path: str, body: JsonObject | None) -> JsonObject:
-        headers = {"accept": "application/json", "content-type": "application/json"}
-        if self.api_key:
-            headers["authorization"] = f"Bearer {self.api_key}"
         connection = self._connect()
         try:
             payload = None if body is None else json.dumps(body).encode()
-            connection.request(method, path, payload, headers)
+            connection.request(method, path, payload, self._headers())
             response = connection.getresponse()
             return _answer(response.status, response.read(), self.url)
         except (OSError, http.client.HTTPException) as error:
@@ -62,6 +78,17 @@ class ServerClient:
             ) from error
         connection.sock.settimeout(None)
         return connection
+
+
+def _parsed(lines: Iterable[bytes]) -> Iterator[tuple[str, JsonObject]]:
+    """Our own server's events: a name and one line of data each; comments are left out."""
+    name = ""
+    for line in lines:
+        field, _, value = line.decode().rstrip("\n").partition(": ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            yield name, json.loads(value)
 
 
 def _split(url: str) -> SplitResult:

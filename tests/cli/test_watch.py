@@ -1,0 +1,129 @@
+"""`lsrv ps --watch` beside a server that works: lines into a pipe, a table on a terminal, a clean end by Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from lsrv.cli.models_table import models_table
+from lsrv.cli.watch import event_lines
+from tests.conftest import DEADLINE_S, RunningServer, StartServer
+
+LSRV = [sys.executable, "-c", "from lsrv.cli import main; main()"]
+
+
+def watch(server: RunningServer, *arguments: str, **streams: Any) -> subprocess.Popen[str]:
+    command = [*LSRV, "ps", "--watch", "--url", server.url, *arguments]
+    environ = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "120"}
+    return subprocess.Popen(command, env=environ, text=True, **({"stderr": subprocess.PIPE} | streams))
+
+
+def lines_until(process: subprocess.Popen[str], wanted: str) -> list[str]:
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line.rstrip("\n"))
+        if wanted in line:
+            return lines
+    raise AssertionError(f"{wanted!r} never came: {lines}")
+
+
+def use_and_unload(server: RunningServer) -> None:
+    body = {"model": "tiny", "prompt": "Once", "max_tokens": 3}
+    server.http.post("/v1/completions", json=body, headers={"x-request-id": "r-1"})
+    server.http.post("/v1/models/unload", json={"model_id": "tiny"})
+
+
+def interrupted(process: subprocess.Popen[str]) -> str:
+    """Ctrl-C; what is on stderr then."""
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0
+    return errors
+
+
+def test_a_pipe_gets_a_line_for_what_matters(start_server: StartServer) -> None:
+    server = start_server()
+    process = watch(server, stdout=subprocess.PIPE)
+    first = lines_until(process, "tiny unloaded")
+    use_and_unload(server)
+    lines = first + lines_until(process, "its operator asked for it")
+    assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in lines)
+    texts = [line[9:] for line in lines]
+    assert texts[:2] == ["tiny unloaded", "tiny reloading"]
+    assert "tiny loading: weights" in texts
+    assert any(re.fullmatch(r"tiny loaded in [\d.]+m?s?.*", text) for text in texts)
+    assert any(re.fullmatch(r"tiny /v1/completions 200 in [\d.]+s, \d+ \+ 3 tokens r-1", text) for text in texts)
+    assert texts[-1] == "tiny unloaded: its operator asked for it"
+    assert "\x1b" not in "".join(lines)
+    assert interrupted(process) == ""
+
+
+def test_programs_get_every_event_as_json(start_server: StartServer) -> None:
+    server = start_server()
+    process = watch(server, "--json", stdout=subprocess.PIPE)
+    events = [json.loads(line) for line in lines_until(process, "snapshot")]
+    use_and_unload(server)
+    events += [json.loads(line) for line in lines_until(process, "its operator")]
+    names = {event["event"] for event in events}
+    assert {"snapshot", "status", "progress", "request_started", "request_finished"} == names
+    assert server.stop() == 0
+    assert process.wait(DEADLINE_S) == 0  # the stream ended, and so does who watches it
+
+
+def test_a_terminal_gets_a_table_that_stays_true(start_server: StartServer) -> None:
+    server = start_server()
+    ours, theirs = pty.openpty()
+    process = watch(server, stdout=theirs, stdin=theirs)
+    os.close(theirs)
+    seen = b""
+    while b"unloaded" not in seen:
+        seen += os.read(ours, 4096)
+    assert b"MODEL" in seen
+    server.http.post("/v1/models/load", json={"model_id": "tiny"})
+    while not re.search(rb"tiny +loaded", seen):
+        seen += os.read(ours, 4096)
+    assert interrupted(process) == ""
+    while b"\x1b[?25h" not in seen:  # the cursor is back
+        seen += os.read(ours, 4096)
+    os.close(ours)
+
+
+def test_a_server_that_is_not_there_is_told(start_server: StartServer) -> None:
+    result = subprocess.run(
+        [*LSRV, "ps", "--watch", "--url", "http://127.0.0.1:9"],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert (result.returncode, "no server answers" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "lines"),
+    [
+        ("status", {"model_id": "m", "status": "error", "error": {"message": "no"}}, ["m error: no"]),
+        ("dropped", {"n_events": 7}, ["7 events came too fast and are left out"]),
+        ("request_started", {"model_id": "m"}, []),
+        ("a later version's", {}, []),
+    ],
+)
+def test_what_a_line_says(name: str, data: dict[str, Any], lines: list[str]) -> None:
+    assert list(event_lines(name, data, {})) == lines
+
+
+def test_an_adapter_does_not_repeat_the_memory_of_its_model() -> None:
+    meta = {"n_running": 0, "n_waiting": 0, "n_slots_busy": 0, "n_slots": 4, "last_used_s_ago": 1.0}
+    model = {"id": "m", "status": "loaded", "meta": meta | {"quantization": "Q8_0", "memory": {"kv_bytes": 1 << 20}}}
+    table = models_table([model, model | {"id": "m:pirate", "parent": "m"}]).splitlines()
+    assert table[1].split()[:4] == ["m", "loaded", "Q8_0", "1.0"]
+    assert table[2].split() == ["m:pirate", "loaded", "-", "-", "-", "-", "-"]
