@@ -36,6 +36,10 @@ class Grammars:
         """A matcher at the start of `grammar`, to be used by one sequence. Its error is a GrammarError."""
         return self._executor.submit(self._compile, grammar)
 
+    def close(self) -> None:
+        """Wait for what is being compiled: nothing may use the vocabulary when its model is freed."""
+        self._executor.shutdown(cancel_futures=True)
+
     @cached_property
     def _trie(self) -> LLTokenizer:
         """Built for the first grammar: most models never see one."""

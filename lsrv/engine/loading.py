@@ -39,12 +39,18 @@ class LoadedModel:
     """A model ready to serve; exactly one of the two engines is there."""
 
     model: Model
+    context: Context
     params: LoadParams  # as fitted
     info: ModelInfo
     sampling_defaults: dict[str, float]
     adapters: Adapters
     generation: Engine | None
     embedding: EmbeddingEngine | None
+
+    def free(self) -> None:
+        """Give everything back, adapters included; nothing that was made of it may be used any more."""
+        self.context.free()
+        self.model.free()
 
 
 def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) -> LoadedModel:
@@ -69,6 +75,7 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) ->
     _warm_up(context, model, params)
     return LoadedModel(
         model=model,
+        context=context,
         params=params,
         info=_describe(model, context, params, log, time.perf_counter() - started),
         sampling_defaults=model_defaults(model.meta),

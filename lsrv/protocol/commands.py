@@ -190,4 +190,21 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """Free the model and exit; requests still running end with `Failed`."""
 
 
-Command = Load | Plan | Generate | Embed | Rerank | LoadAdapter | UnloadAdapter | Tokenize | Detokenize | Abort | Stop
+class Unload(msgspec.Struct, frozen=True, tag="unload"):
+    """Free the model and wait for the next `Load`; answered by `Unloaded`. For a worker that has no requests."""
+
+
+Command = (
+    Load
+    | Plan
+    | Generate
+    | Embed
+    | Rerank
+    | LoadAdapter
+    | UnloadAdapter
+    | Tokenize
+    | Detokenize
+    | Abort
+    | Stop
+    | Unload
+)

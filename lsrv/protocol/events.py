@@ -75,6 +75,10 @@ class LoadFailed(msgspec.Struct, frozen=True, tag="load_failed"):
     error: ErrorInfo
 
 
+class Unloaded(msgspec.Struct, frozen=True, tag="unloaded"):
+    """The model is gone; the worker is as it was when it said `Ready`."""
+
+
 class ContextPlan(msgspec.Struct, frozen=True):
     """What a load with this context would take. In `memory.by_device`, "CPU" is all that lies in RAM."""
 
@@ -243,6 +247,7 @@ Event = (
     | Progress
     | Loaded
     | LoadFailed
+    | Unloaded
     | Planned
     | PlanFailed
     | Accepted

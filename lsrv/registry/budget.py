@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-import psutil
-
 from lsrv.config import ServerSettings
 from lsrv.frontdoor import fit
 from lsrv.protocol.events import DeviceMemory
@@ -19,15 +17,6 @@ WORKER_BYTES = 40 * 1024 * 1024  # what a worker takes beside the model: interpr
 _PLACES = "models"
 _RESERVE_BYTES = 512 * 1024 * 1024  # of RAM, for this process and everybody else; a tenth of small machines
 _GPU_RESERVE_BYTES = 1024 * 1024 * 1024  # of each GPU, for what drivers take for every process; a tenth of small ones
-
-
-def anonymous_bytes(pid: int) -> int:
-    """Resident memory of a process that no file backs; 0 once it is gone."""
-    try:
-        memory = psutil.Process(pid).memory_info()
-    except psutil.Error:
-        return 0
-    return max(0, memory.rss - getattr(memory, "shared", 0))  # macOS does not tell shared from private
 
 
 class Budget:

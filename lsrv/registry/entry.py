@@ -100,8 +100,8 @@ class Entry:
             case EndRequests(_, error):
                 if self.loaded is not None:
                     self.loaded.worker.end_requests(from_info(error))
-            case Stop(attempt, reason):
-                self._stop_task = asyncio.create_task(self._stop(attempt, reason))
+            case Stop(attempt, reason, is_for_room):
+                self._stop_task = asyncio.create_task(self._stop(attempt, reason, is_for_room=is_for_room))
 
     def view(self, created: int, planned_bytes: Mapping[str, int]) -> EntryView:
         """A snapshot; `planned_bytes` is the memory that is promised to this entry, by device."""
@@ -188,7 +188,7 @@ class Entry:
         self.loaded = loaded
         self.n_loads += 1
         self.last_load_s = load_s
-        loaded.worker.dead.add_done_callback(lambda dead: self._on_death(attempt, loaded, dead.result()))
+        loaded.worker.dead.add_done_callback(self._on_death)
         _log.info("loaded", extra={"model_id": self.settings.listed_id, "load_s": load_s, "pid": loaded.worker.pid})
         self._announce("loaded", load_s=load_s)
         self._post(self, LoadDone(attempt, loaded.info.n_slots))
@@ -208,17 +208,18 @@ class Entry:
 
     # -- the end -----------------------------------------------------------------------------------
 
-    def _on_death(self, attempt: int, loaded: LoadedModel, error: LsrvError) -> None:
-        if self.loaded is not loaded:
+    def _on_death(self, dead: asyncio.Future[LsrvError]) -> None:
+        loaded, error = self.loaded, dead.result()
+        if loaded is None or loaded.worker.dead is not dead:
             return  # we stopped it ourselves
         log_tail = tuple(loaded.worker.log_lines())
         self.last_log = WorkerLog(pid=loaded.worker.pid, lines=list(log_tail), end=error.message)
         _log.error("worker died", extra={"model_id": self.settings.listed_id, "reason": error.message})
         self._announce("crashed", error=error.info())
-        self._post(self, Died(attempt, Failure(error=error.info(), log_tail=log_tail, is_death=True)))
+        self._post(self, Died(self.state.attempt, Failure(error=error.info(), log_tail=log_tail, is_death=True)))
 
-    async def _stop(self, attempt: int, reason: str) -> None:
-        await self._clear(reason)
+    async def _stop(self, attempt: int, reason: str, *, is_for_room: bool) -> None:
+        await self._clear(reason, is_for_room=is_for_room)
         self._post(self, Stopped(attempt))
 
     async def close(self) -> None:
@@ -227,14 +228,15 @@ class Entry:
             await asyncio.wait({self._stop_task})
         await self._clear("the server stops")
 
-    async def _clear(self, reason: str) -> None:
-        """Leave neither a load nor a worker behind."""
+    async def _clear(self, reason: str, *, is_for_room: bool = False) -> None:
+        """Leave neither a load nor a loaded worker behind."""
         if self._load_task is not None and not self._load_task.done():
             self._load_task.cancel()
             await asyncio.wait({self._load_task})
         loaded, self.loaded = self.loaded, None
         if loaded is not None:
-            await loaded.worker.stop()
+            loaded.worker.dead.remove_done_callback(self._on_death)
+            await (self._loader.take_back(loaded) if is_for_room else loaded.worker.stop())
             self.last_log = WorkerLog(pid=loaded.worker.pid, lines=loaded.worker.log_lines(), end=f"unloaded: {reason}")
             _log.info("unloaded", extra={"model_id": self.settings.listed_id, "reason": reason})
             self._announce("unloaded")

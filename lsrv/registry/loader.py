@@ -118,6 +118,10 @@ class Loader:
             if self._n_loading == 0:
                 self._spares.fill_soon()
 
+    async def take_back(self, loaded: LoadedModel) -> None:
+        """Unload a model that has no requests; its worker may serve the next load. Its memory is back afterwards."""
+        await self._spares.give_back(loaded.worker)
+
     async def _load_or_heal(
         self,
         params: LoadParams,

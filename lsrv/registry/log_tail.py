@@ -23,6 +23,11 @@ class LogTail:
             self._lines.append(_decode(self._rest))
             self._rest = b""
 
+    def clear(self) -> None:
+        """Forget all of it: the process begins anew."""
+        self._lines.clear()
+        self._rest = b""
+
     def lines(self) -> list[str]:
         """The kept lines, oldest first, with an unfinished last line if there is one."""
         return [*self._lines, _decode(self._rest)] if self._rest else list(self._lines)

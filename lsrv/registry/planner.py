@@ -88,7 +88,6 @@ class Planner:
         except BaseException:
             await worker.stop()
             raise
-        worker.label = "a spare worker"
         await self._spares.give_back(worker)
 
 

@@ -12,9 +12,10 @@ from lsrv.config import ServerSettings
 from lsrv.errors import NotEnoughMemoryError
 from lsrv.protocol.events import ContextPlan, DeviceMemory
 from lsrv.registry import room
-from lsrv.registry.budget import RAM, Budget, anonymous_bytes, only_bytes, shown
+from lsrv.registry.budget import RAM, Budget, only_bytes, shown
 from lsrv.registry.entry import Entry
 from lsrv.registry.fitting import Bounds
+from lsrv.registry.process_memory import anonymous_bytes
 from lsrv.registry.room import Memory, Refusal, Resident, Stay, Verdict, Want
 from lsrv.registry.state import Phase
 from lsrv.registry.view import MemoryView

@@ -1,4 +1,7 @@
-"""Workers without a model: imports done, waiting to be taken, so that a load starts at once."""
+"""Workers without a model: imports done, waiting to be taken, so that a load starts at once.
+
+A model that is evicted leaves its worker behind for the next one: where models take turns no process is started.
+"""
 
 from __future__ import annotations
 
@@ -40,11 +43,20 @@ class Spares:
         return await self._spawn()
 
     async def give_back(self, worker: WorkerProcess) -> None:
-        """Keep a worker that was taken and still holds no model; one too many is stopped."""
-        if self._is_closed or len(self) >= self._n_spares:
-            await worker.stop()
-        else:
+        """Keep a worker that was taken, without the model it may hold, whose memory is back then.
+
+        One too many is stopped, and so is one that can't be had back whole.
+        """
+        is_bare = not worker.is_loaded or (self._has_room and await worker.unload())
+        if is_bare and self._has_room:
+            worker.label = "a spare worker"
             self._workers.insert(0, worker)
+        else:
+            await worker.stop()
+
+    @property
+    def _has_room(self) -> bool:
+        return not self._is_closed and len(self) < self._n_spares
 
     def fill(self) -> None:
         """Start what is missing, in the background."""

@@ -344,7 +344,7 @@ class EntryState:
         self.phase = Phase.STOPPING
         self.stop_reason = reason.text
         self.n_unloads[reason.cause] += 1
-        return [Stop(self.attempt, reason.text)]
+        return [Stop(self.attempt, reason.text, is_for_room=reason.cause == "evicted")]
 
     def _stopped(self) -> list[Effect]:
         self.phase = Phase.UNLOADED

@@ -209,10 +209,14 @@ class EndRequests:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop the load or the worker of `attempt`, for a `reason` that a person can read; `Stopped` follows."""
+    """Stop the load or the worker of `attempt`, for a `reason` that a person can read; `Stopped` follows.
+
+    `is_for_room`: another load waits for the memory and for a worker, which may be this one.
+    """
 
     attempt: int
     reason: str
+    is_for_room: bool = False
 
 
 Effect = Grant | Reject | Answer | StartLoad | EndRequests | Stop

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
 import msgspec
-import psutil
 
 from lsrv.errors import AbortedError, LsrvError, RequestError, StartFailedError, UnresponsiveError, from_info
 from lsrv.protocol.commands import (
@@ -30,17 +29,21 @@ from lsrv.protocol.commands import (
     Rerank,
     Stop,
     Tokenize,
+    Unload,
     UnloadAdapter,
 )
-from lsrv.protocol.events import Event, Heartbeat, Loaded, LoadFailed, ModelInfo, PlanFailed, Planned, Progress, Ready
+from lsrv.protocol.events import Event, Heartbeat, Loaded, ModelInfo, Planned, Progress, Ready
 from lsrv.registry.death import death_error, last_words
 from lsrv.registry.environment import worker_environment
 from lsrv.registry.inflight import InFlight, Receiver
 from lsrv.registry.link import WorkerLink
 from lsrv.registry.log_tail import LogTail
+from lsrv.registry.milestones import Milestones
+from lsrv.registry.process_memory import anonymous_bytes, rss_bytes
 from lsrv.registry.watchdog import Deadlines, Watchdog
 
 _RSS_AGE_S = 1.0
+_KEPT_BYTES_MAX = 16 * 1024 * 1024  # more than before its first load: a worker that keeps what it should have freed
 
 _log = logging.getLogger(__name__)
 
@@ -59,10 +62,8 @@ class WorkerProcess:
         self._in_flight = InFlight()
         self._watchdog = Watchdog(lambda: self._link.last_heard_s, self._silence_limit_s, self._on_silence)
         self._transport: asyncio.SubprocessTransport | None = None
-        self._ready: asyncio.Future[Ready] = self._loop.create_future()
-        self._loaded: asyncio.Future[Loaded | LoadFailed] = self._loop.create_future()
-        self._planned: asyncio.Future[Planned | PlanFailed] | None = None
-        self._on_progress: Callable[[Progress], None] | None = None
+        self._milestones = Milestones()
+        self._bare_bytes: int | None = None  # what it took before its first load
         self._reason: LsrvError | None = None  # why we are ending it ourselves
         self._is_link_open = True
         self._is_process_open = True
@@ -70,7 +71,6 @@ class WorkerProcess:
         self._giving_up: asyncio.TimerHandle | None = None
         self._rss = (0, float("-inf"))
         self.dead: asyncio.Future[LsrvError] = self._loop.create_future()
-        self.heartbeat: Heartbeat | None = None
         self.pid = 0
         self.label = "a worker"  # how messages call it
 
@@ -107,22 +107,28 @@ class WorkerProcess:
 
     @property
     def is_loaded(self) -> bool:
-        return self._loaded.done() and isinstance(self._loaded.result(), Loaded)
+        return self._milestones.is_loaded
 
     @property
     def is_dead(self) -> bool:
         return self.dead.done()
 
     @property
+    def heartbeat(self) -> Heartbeat | None:
+        """The latest one; None before the first one of a model."""
+        return self._milestones.heartbeat
+
+    @property
     def llama_cpp_version(self) -> str:
         """What it said in Ready; empty before."""
-        return self._ready.result().llama_cpp_version if self._ready.done() else ""
+        ready = self._milestones.ready
+        return ready.result().llama_cpp_version if ready.done() else ""
 
     async def wait_ready(self) -> Ready:
         """What the worker says of itself once llama.cpp is imported. Raises StartFailedError, also past `start_s`."""
         try:
             async with asyncio.timeout(self._deadlines.start_s):
-                return await self._or_death(self._ready)
+                return await self._or_death(self._milestones.ready)
         except TimeoutError:
             raise StartFailedError(
                 f"{self.label} (pid {self.pid}) was not ready within {self._deadlines.start_s:g} s",
@@ -134,11 +140,11 @@ class WorkerProcess:
 
         One at a time, and before `load`. Raises what a load would raise, CrashedError or UnresponsiveError.
         """
-        self._planned = self._loop.create_future()
+        planned = self._milestones.expect_plan()
         self._link.send(Plan(params, list(n_ctx_seqs)))
         try:
             async with asyncio.timeout(self._deadlines.step_s):
-                outcome = await self._or_death(self._planned)
+                outcome = await self._or_death(planned)
         except TimeoutError:
             self._on_silence(self._deadlines.step_s)
             raise await self.dead from None
@@ -148,15 +154,43 @@ class WorkerProcess:
 
     async def load(self, params: LoadParams, on_progress: Callable[[Progress], None]) -> ModelInfo:
         """Put a model into the worker. Raises what the worker reports, CrashedError or UnresponsiveError."""
-        self._on_progress = on_progress
+        if self._bare_bytes is None:
+            self._bare_bytes = anonymous_bytes(self.pid)
+        else:
+            self._log.clear()  # of the model before
+        self._milestones.on_progress = on_progress
         self._link.last_heard_s = self._loop.time()
         self._link.send(Load(params))
         self._watchdog.start(min(self._deadlines.idle_s, self._deadlines.step_s) / 4)
-        outcome = await self._or_death(self._loaded)
+        outcome = await self._or_death(self._milestones.loaded)
         if isinstance(outcome, Loaded):
             return outcome.info
         fields = {"log": last_words(self._log.lines())} | outcome.error.fields
         raise from_info(msgspec.structs.replace(outcome.error, fields=fields))
+
+    async def unload(self) -> bool:
+        """Have a worker without requests free its model; whether it is as good as new, and its memory really back.
+
+        Where not, and where a device's driver keeps memory for each process, only `stop` gives it back.
+        """
+        if not self.is_loaded or self.is_dead or self._has_driver:
+            return False
+        self._watchdog.stop()
+        self._link.send(Unload())
+        try:
+            async with asyncio.timeout(self._deadlines.stop_s):
+                await self._or_death(self._milestones.unloaded)
+        except TimeoutError:
+            self._on_silence(self._deadlines.stop_s)
+            return False
+        except LsrvError:  # it died, which gives its memory back, too
+            return False
+        self._milestones.forget_model()
+        return anonymous_bytes(self.pid) <= (self._bare_bytes or 0) + _KEPT_BYTES_MAX
+
+    @property
+    def _has_driver(self) -> bool:
+        return self._milestones.ready.result().devices != ["CPU"]
 
     async def stop(self) -> None:
         """End the process and wait until it is gone: asked first if it holds a model, killed if it does not listen."""
@@ -212,34 +246,22 @@ class WorkerProcess:
 
     def rss_bytes(self) -> int:
         """Resident memory, at most a second old; 0 once the process is gone."""
-        rss_bytes, at_s = self._rss
+        n_bytes, at_s = self._rss
         if self._loop.time() - at_s >= _RSS_AGE_S:
-            rss_bytes = 0 if self.is_dead else _rss_bytes(self.pid)
-            self._rss = (rss_bytes, self._loop.time())
-        return rss_bytes
+            n_bytes = 0 if self.is_dead else rss_bytes(self.pid)
+            self._rss = (n_bytes, self._loop.time())
+        return n_bytes
 
     # -- what the link, the watchdog and the process report ----------------------------------------
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, Heartbeat):
-            self.heartbeat = event
-        elif isinstance(event, Progress):
-            if self._on_progress is not None:
-                self._on_progress(event)
-        elif isinstance(event, Ready):
-            _settle(self._ready, event)
-        elif isinstance(event, Loaded | LoadFailed):
-            _settle(self._loaded, event)
-        elif isinstance(event, Planned | PlanFailed):
-            if self._planned is not None:
-                _settle(self._planned, event)
-        else:
+        if not self._milestones.take(event):
             self._in_flight.dispatch(event)
 
     def _silence_limit_s(self) -> float | None:
         if self._reason is not None:
             return None
-        is_working = not self._loaded.done() or len(self._in_flight) > 0
+        is_working = not self._milestones.loaded.done() or len(self._in_flight) > 0
         return self._deadlines.step_s if is_working else self._deadlines.idle_s
 
     def _on_silence(self, limit_s: float) -> None:
@@ -311,8 +333,9 @@ class WorkerProcess:
 
     def _death(self) -> LsrvError:
         exit_status = self._transport.get_returncode() if self._transport is not None else None
-        doing = "while it served" if self.is_loaded else "while it loaded" if self._ready.done() else "while it started"
-        return death_error(self.label, doing, exit_status or 0, self._log.lines(), was_ready=self._ready.done())
+        was_ready = self._milestones.ready.done()
+        doing = "while it served" if self.is_loaded else "while it loaded" if was_ready else "while it started"
+        return death_error(self.label, doing, exit_status or 0, self._log.lines(), was_ready=was_ready)
 
     async def _is_gone_within(self, timeout_s: float) -> bool:
         await asyncio.wait({self.dead}, timeout=timeout_s)
@@ -344,15 +367,3 @@ class _Pipe(asyncio.SubprocessProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._worker.on_closed()
-
-
-def _settle(future: asyncio.Future[_Answer], value: _Answer) -> None:
-    if not future.done():
-        future.set_result(value)
-
-
-def _rss_bytes(pid: int) -> int:
-    try:
-        return psutil.Process(pid).memory_info().rss
-    except psutil.Error:
-        return 0

@@ -51,6 +51,10 @@ class Compiling:
         waiting.matcher.cancel()
         return waiting.sequence
 
+    def close(self) -> None:
+        """The last call; waits for what is being compiled."""
+        self._grammars.close()
+
     def _take(self, waiting: _Waiting) -> _Waiting:
         return self._waiting.pop(waiting.sequence.request_id)
 

@@ -6,12 +6,13 @@ import os
 import time
 
 from lsrv.engine.llama.backend import Backend
-from lsrv.engine.loading import load_model
+from lsrv.engine.loading import LoadedModel, load_model
 from lsrv.engine.memory_plan import plan_memory
 from lsrv.errors import LoadFailedError
-from lsrv.protocol.commands import Load, LoadParams, Plan, Stop
-from lsrv.protocol.events import Event, Loaded, LoadFailed, LoadStage, PlanFailed, Planned, Progress, Ready
+from lsrv.protocol.commands import Load, LoadParams, Plan, Stop, Unload
+from lsrv.protocol.events import Event, Loaded, LoadFailed, LoadStage, PlanFailed, Planned, Progress, Ready, Unloaded
 from lsrv.worker.channel import Channel
+from lsrv.worker.heap import return_free_memory
 from lsrv.worker.service import EmbeddingService, GenerationService, Service
 
 _HEARTBEAT_S = 1.0
@@ -30,9 +31,9 @@ class Worker:
     def run(self) -> None:
         try:
             self._channel.send(self._ready())
-            service = self._load(self._await_load())
-            if service is not None:
-                self._serve(service)
+            while self._serve_one(self._await_load()):
+                return_free_memory()
+                self._channel.send(Unloaded())
         except (EOFError, OSError):
             return  # the parent is gone, and so is everybody we could tell
 
@@ -58,15 +59,21 @@ class Worker:
         except LoadFailedError as error:
             return PlanFailed(error.info())
 
-    def _load(self, params: LoadParams) -> Service | None:
+    def _serve_one(self, params: LoadParams) -> bool:
+        """Load a model and serve it; whether the process was told to unload it, and is fit for another one."""
         try:
             loaded = load_model(self._backend, params, self._report_progress)
-            service = EmbeddingService(loaded) if loaded.embedding else GenerationService(loaded)
+            service = _service(loaded)
         except LoadFailedError as error:
             self._channel.send(LoadFailed(error.info()))
-            return None
+            return False
         self._channel.send(Loaded(loaded.info))
-        return service
+        last = self._serve(service)
+        service.close()
+        if isinstance(last, Stop):
+            return False
+        loaded.free()
+        return True
 
     def _report_progress(self, stage: LoadStage, fraction: float) -> None:
         now = time.monotonic()
@@ -74,7 +81,8 @@ class Worker:
             self._reported_at = now
             self._channel.send(Progress(stage, fraction))
 
-    def _serve(self, service: Service) -> None:
+    def _serve(self, service: Service) -> Stop | Unload:
+        """Until told to end it."""
         beat_at = 0.0
         while True:
             now = time.monotonic()
@@ -82,9 +90,8 @@ class Worker:
                 self._channel.send(service.heartbeat())
                 beat_at = now + _HEARTBEAT_S
             for command in self._channel.receive(_patience_s(service, beat_at - now)):
-                if isinstance(command, Stop):
-                    service.close()
-                    return
+                if isinstance(command, Stop | Unload):
+                    return command
                 self._send(service.handle(command))
             self._send(service.poll())
             if service.has_work:
@@ -100,3 +107,7 @@ def _patience_s(service: Service, until_beat_s: float) -> float:
     if service.has_work:
         return 0
     return _COMPILING_S if service.is_compiling else until_beat_s
+
+
+def _service(loaded: LoadedModel) -> Service:
+    return EmbeddingService(loaded) if loaded.embedding else GenerationService(loaded)

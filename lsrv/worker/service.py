@@ -24,6 +24,7 @@ from lsrv.protocol.commands import (
     Rerank,
     Stop,
     Tokenize,
+    Unload,
     UnloadAdapter,
 )
 from lsrv.protocol.events import (
@@ -194,6 +195,7 @@ class GenerationService:
 
     def close(self) -> None:
         self._engine.save_cache(time.monotonic() + _SAVE_S)
+        self._compiling.close()
 
     def _fail_all(self, error: DecodeError) -> list[Event]:
         failed = self._engine.fail_all()
@@ -268,7 +270,7 @@ class EmbeddingService:
 
 def _handle_common(command: Command, intake: Intake, vocab: Vocab, info: ModelInfo) -> list[Event]:
     """Commands that every model answers at once; a request of the wrong kind is told so."""
-    if isinstance(command, Load | Plan | Stop | Abort):
+    if isinstance(command, Load | Plan | Stop | Unload | Abort):
         return []
     try:
         return [_answer(command, intake, vocab, info)]

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from lsrv.errors import CorruptWeightsError, LoadFailedError, RequestError
-from lsrv.protocol.commands import Abort, Detokenize, Embed, Generate, Load, LoadParams, Plan, Stop, Tokenize
+from lsrv.protocol.commands import Abort, Detokenize, Embed, Generate, Load, LoadParams, Plan, Stop, Tokenize, Unload
 from lsrv.protocol.events import (
     Accepted,
     ContextPlan,
@@ -35,6 +35,7 @@ from lsrv.protocol.events import (
     Ready,
     Step,
     Tokenized,
+    Unloaded,
     Usage,
 )
 from lsrv.protocol.framing import FrameSplitter, command_decoder, encode_event
@@ -50,6 +51,7 @@ class ScriptedWorker:
         self.splitter = FrameSplitter()
         self.fault = fault
         self.script: list[str] = []
+        self.hoard = b""
         self.running: dict[int, int] = {}  # request_id -> deltas still to come
         self.beat_s = 0.0
 
@@ -94,6 +96,8 @@ class ScriptedWorker:
             case Abort(request_id):
                 if self.running.pop(request_id, None) is not None:
                     self.send(Step([], [Finished(request_id, "abort", "", "", USAGE)]))
+            case Unload():
+                self.unload()
             case Stop():
                 if "deaf" not in self.script:
                     sys.exit(0)
@@ -104,6 +108,8 @@ class ScriptedWorker:
         self.send(Progress("weights", 0.5))
         if "slow" in self.script:
             time.sleep(0.3)
+        if "hoarding" in self.script:
+            self.hoard = b"x" * (32 * 1024 * 1024)
         if "stuck" in self.script:
             signal.pause()
         if "deaf" in self.script:
@@ -119,6 +125,12 @@ class ScriptedWorker:
             self.send(LoadFailed(CorruptWeightsError("not a GGUF").info()))
             return
         self.send(Loaded(model_info(params)))
+
+    def unload(self) -> None:
+        if "die_at_unload" in self.script:
+            self.die(signal.SIGSEGV)
+        if "deaf" not in self.script:
+            self.send(Unloaded())
 
     def generate(self, command: Generate) -> None:
         prompt = str(command.prompt)

@@ -9,7 +9,7 @@ import pytest
 from lsrv.errors import NotEnoughMemoryError
 from lsrv.protocol.commands import Generate
 from lsrv.registry import Registry
-from tests.registry.conftest import House, until
+from tests.registry.conftest import House, until, worker_pids
 
 pytestmark = pytest.mark.anyio
 
@@ -127,6 +127,30 @@ async def test_a_busy_model_is_swapped_after_the_patience_and_everybody_is_answe
         assert await second == "xxx"
         assert first.done() and not third.done(), "what ran is finished first; what came after the patience waits"
         assert await third == "xxx"
+
+
+async def test_models_that_take_turns_leave_their_workers_to_each_other(house: House) -> None:
+    async with house.registry("a", "b", server=ONE | {"spare_workers": 1}) as registry:
+        pids: dict[str, list[int | None]] = {"a": [], "b": []}
+        for model in "ababab":
+            assert await ask(registry, model) == "xxx"
+            pids[model].append(registry.view(model).pid)
+        assert len(set(pids["a"])) == len(set(pids["b"])) == 1, "a process was started for a swap"
+        assert pids["a"] != pids["b"]
+        assert "scripted" in "".join(registry.view("b").log_tail)
+        assert f"{house.folder}/a.gguf" not in "".join(registry.view("b").log_tail)
+
+
+@pytest.mark.parametrize("bad", ["hoarding", "deaf", "die_at_unload"])
+async def test_a_worker_that_does_not_give_its_memory_back_has_to_go(house: House, bad: str) -> None:
+    async with house.registry("a", bad, server=ONE | {"spare_workers": 1}) as registry:
+        await ask(registry, bad)
+        pid = registry.view(bad).pid
+        assert pid is not None
+        assert await ask(registry, "a") == "xxx"
+        assert pid not in worker_pids()
+        assert registry.view(bad).n_crashes == 0
+        assert await ask(registry, bad) == "xxx"
 
 
 async def test_nobody_is_pressed_for_a_waiter_who_has_left(house: House) -> None:

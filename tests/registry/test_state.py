@@ -253,7 +253,7 @@ def test_an_idle_model_leaves_for_another_and_a_busy_one_stays() -> None:
     state.handle(Arrived(1), 0.0)
     assert state.handle(Evicted("for 'b'"), 1.0) == []
     state.handle(Left(1), 2.0)
-    assert state.handle(Evicted("for 'b'"), 3.0) == [Stop(1, "for 'b'")]
+    assert state.handle(Evicted("for 'b'"), 3.0) == [Stop(1, "for 'b'", is_for_room=True)]
     assert state.stop_reason == "for 'b'"
 
 
@@ -269,7 +269,7 @@ def test_who_waits_when_a_held_model_is_evicted_has_it_loaded_again() -> None:
     state = loaded()
     state.handle(Held(True), 0.0)
     state.handle(Arrived(1), 0.0)
-    assert state.handle(Evicted("for 'b'"), 1.0) == [Stop(1, "for 'b'")]
+    assert state.handle(Evicted("for 'b'"), 1.0) == [Stop(1, "for 'b'", is_for_room=True)]
     assert state.handle(Stopped(1), 2.0) == [StartLoad(2)]
 
 

@@ -12,14 +12,17 @@ import pytest
 
 from lsrv.protocol.commands import (
     Abort,
+    AdapterFile,
     Detokenize,
     Embed,
     Generate,
+    Grammar,
     Load,
     LoadParams,
     Sampling,
     Stop,
     Tokenize,
+    Unload,
 )
 from lsrv.protocol.events import (
     Accepted,
@@ -33,8 +36,11 @@ from lsrv.protocol.events import (
     LoadFailed,
     Step,
     Tokenized,
+    Unloaded,
 )
+from lsrv.registry.process_memory import anonymous_bytes
 from tests.models import STORIES
+from tests.models.lora import write_lora
 from tests.worker.conftest import StartWorker, WorkerUnderTest
 
 GREEDY = Sampling(temperature=0)
@@ -233,6 +239,26 @@ def test_a_broken_template_fails_the_load(start_worker: StartWorker) -> None:
 def test_stop_ends_the_process(worker: WorkerUnderTest) -> None:
     worker.send(Stop())
     assert worker.process.wait(30) == 0
+
+
+def test_an_unloaded_model_leaves_a_worker_for_the_next_one_and_none_of_its_memory(
+    start_worker: StartWorker, tmp_path: Path
+) -> None:
+    worker = start_worker()
+    bare_bytes = anonymous_bytes(worker.process.pid)
+    adapter = AdapterFile("loud", str(write_lora(tmp_path / "loud.gguf", 1)))
+    texts: list[str] = []
+    for n_slots in (200, 100, 200):
+        memory = worker.load(n_slots=n_slots, n_ctx_seq=512, adapters=[adapter]).info.memory
+        texts.append(finished_text(worker, story(1)))
+        worker.send(story(2, max_tokens=400, ignore_eos=True))  # still running when its model goes
+        worker.send(story(3, grammar=Grammar("json_schema", '{"type": "object"}', "response_format")))  # and this waits
+        worker.send(Unload())
+        while not isinstance(worker.next(), Unloaded):
+            pass
+        kept_bytes = anonymous_bytes(worker.process.pid) - bare_bytes
+        assert kept_bytes < 4_000_000 < memory.kv_bytes
+    assert len(set(texts)) == 1
 
 
 @pytest.mark.parametrize("is_loaded", [False, True])

@@ -22,7 +22,7 @@ _GUESSED = 1024  # LLAMA_FTYPE_GUESSED: the file doesn't say, llama.cpp derived 
 
 
 class Model:
-    """llama_model. A loaded one is freed with the process: a worker holds one until it exits."""
+    """llama_model."""
 
     def __init__(
         self, params: LoadParams, on_progress: Callable[[float], None], *, is_only_planned: bool = False
@@ -47,7 +47,7 @@ class Model:
         self.arch = self.meta("general.architecture") or "unknown"
 
     def free(self) -> None:
-        """Give everything back; its contexts are freed before. Source: llama_model_free."""
+        """Give everything back, its adapters with it; its contexts are freed before. Source: llama_model_free."""
         lib.llama_model_free(self.handle)
         self.handle = None
 
