@@ -21,7 +21,7 @@ class Watcher:
 
     def __init__(self, server: RunningServer) -> None:
         self.events: list[Event] = []
-        self.comments: list[str] = []
+        self.has_ended = False  # well: a connection that breaks off raises
         self._thread = threading.Thread(target=self._read, args=(server,), daemon=True)
         self._thread.start()
         wait_until(lambda: self.events)
@@ -35,13 +35,14 @@ class Watcher:
                     name = line.removeprefix("event: ")
                 elif line.startswith("data: "):
                     self.events.append((name, json.loads(line.removeprefix("data: "))))
+        self.has_ended = True
 
     def named(self, *names: str) -> list[Event]:
         return [event for event in self.events if event[0] in names]
 
     def ended(self) -> None:
         self._thread.join(DEADLINE_S)
-        assert not self._thread.is_alive()
+        assert self.has_ended
 
 
 def test_a_watcher_sees_loads_requests_and_unloads_as_they_happen(start_server: StartServer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import pty
 import signal
@@ -204,6 +206,26 @@ def test_a_model_that_comes_back_while_it_leaves_serves_again(house: House) -> N
     assert house.reload()["added"] == ["a"]
     assert house.ask("a").status_code == 200
     assert stream.end().endswith("data: [DONE]")
+
+
+def test_a_default_chosen_for_this_run_outlives_a_reload_until_the_file_names_one(house: House) -> None:
+    house.http.post("/admin/default", json={"model_id": "b"})
+    house.write(entry("a"), entry("b"), entry("c"))
+    house.reload()
+    assert house.http.get("/v1/models/default").json()["root"] == "b.gguf"
+    house.file.write_text('default_model_id = "c"\n' + house.file.read_text())
+    house.reload()
+    assert house.http.get("/v1/models/default").json()["root"] == "c.gguf"
+
+
+def test_who_watches_gets_a_new_snapshot(house: House) -> None:
+    with httpx.stream("GET", f"{house.server.url}/admin/events", timeout=DEADLINE_S) as answer:
+        told = itertools.takewhile(lambda line: not line.startswith(":"), answer.iter_lines())  # until there is no news
+        lines = (line for line in told if line.startswith("data: "))
+        assert [model["id"] for model in json.loads(next(lines)[6:])["models"]] == ["a", "b"]
+        house.write(entry("c"))
+        house.reload()
+        assert [model["id"] for model in json.loads(next(lines)[6:])["models"]] == ["c"]
 
 
 def test_without_a_file_there_is_nothing_to_reload(server: RunningServer) -> None:
