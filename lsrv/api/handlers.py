@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from litestar import Request, Response, post
@@ -19,10 +20,10 @@ from lsrv.api.openai.embedding import embedding_body, parse_embedding
 from lsrv.api.receive import read_body, until_disconnect
 from lsrv.api.relay import Relay
 from lsrv.api.rerank import parse_rerank, rerank_body
-from lsrv.api.routes import with_alias
+from lsrv.api.routes import EMBEDDING, with_alias
 from lsrv.api.state import ServerState
-from lsrv.protocol.commands import Detokenize, Tokenize
-from lsrv.protocol.events import Detokenized, Tokenized
+from lsrv.protocol.commands import Detokenize, Embed, Tokenize
+from lsrv.protocol.events import Detokenized, Embedded, Tokenized
 from lsrv.registry import WorkerLease
 
 ApiRequest = Request[Any, Any, State]
@@ -53,6 +54,14 @@ async def completions(request: ApiRequest, server: ServerState) -> ASGIApp:
 @post(with_alias("/v1/embeddings"), status_code=200)
 async def embeddings(request: ApiRequest, server: ServerState) -> Response[bytes]:
     return await _answered(request, server, "embeddings", _embed)
+
+
+@post(EMBEDDING, status_code=200)
+async def token_embeddings(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    body, command = llamacpp.parse_embedding(await body_of(request, server))
+    model_id = _resolved(request, server, body.model)
+    _, embedded = await until_disconnect(request.receive, _vectors(request, server, model_id, command))
+    return json_response(await _built(partial(llamacpp.embedding_body, embedded), len(embedded.vectors)))
 
 
 @post([*with_alias("/v1/rerank"), *with_alias("/v1/reranking")], status_code=200)
@@ -94,14 +103,23 @@ async def _answered(request: ApiRequest, server: ServerState, path: str, here: A
 
 async def _embed(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:
     wanted = parse_embedding(raw)
+    listed_id, embedded = await _vectors(request, server, model_id, wanted.command)
+    return await _built(partial(embedding_body, wanted, listed_id, embedded), len(embedded.vectors))
+
+
+async def _vectors(request: ApiRequest, server: ServerState, model_id: str, command: Embed) -> tuple[str, Embedded]:
+    """The vectors, and the id to echo."""
     async with server.registry.acquire(model_id) as lease:
-        embedded = await lease.embed(wanted.inputs)
+        embedded = await lease.embed(command)
         listed_id = lease.listed_id
     note_of(request.scope).n_prompt_tokens = embedded.n_prompt_tokens
     server.metrics.of(model_id).count_prompt(embedded.n_prompt_tokens)
-    if len(embedded.vectors) < _MANY_VECTORS:
-        return embedding_body(wanted, listed_id, embedded)
-    return await asyncio.to_thread(embedding_body, wanted, listed_id, embedded)
+    return listed_id, embedded
+
+
+async def _built(build: Callable[[], bytes], n_vectors: int) -> bytes:
+    """The body of so many vectors."""
+    return build() if n_vectors < _MANY_VECTORS else await asyncio.to_thread(build)
 
 
 async def _rerank(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:
@@ -132,4 +150,13 @@ def _resolved(request: ApiRequest, server: ServerState, model: str | None) -> st
     return model_id
 
 
-GENERATING_HANDLERS = [chat_completions, completions, embeddings, rerank, tokenize, detokenize, apply_template]
+GENERATING_HANDLERS = [
+    chat_completions,
+    completions,
+    embeddings,
+    token_embeddings,
+    rerank,
+    tokenize,
+    detokenize,
+    apply_template,
+]

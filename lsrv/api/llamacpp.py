@@ -1,17 +1,24 @@
-"""llama.cpp's dialect: tokenize, detokenize, apply-template. Bodies to commands, events to bodies. Pure.
+"""llama.cpp's dialect: tokenize, detokenize, apply-template, embedding. Bodies to commands, events to bodies. Pure.
 
 https://github.com/ggml-org/llama.cpp/tree/master/tools/server, with an optional `model` in each body.
 """
 
 from __future__ import annotations
 
+from array import array
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from lsrv.api.body import check_plain, decode_body
+from lsrv.api.openai.completion import inputs_of
+from lsrv.api.openai.embedding import MAX_INPUTS, floats_of
 from lsrv.api.openai.messages import ChatMessage, template_messages
 from lsrv.api.sampling import Token
-from lsrv.protocol.commands import Detokenize, Tokenize
-from lsrv.protocol.events import Detokenized, Tokenized
+from lsrv.errors import RequestError
+from lsrv.protocol.commands import Detokenize, Embed, Tokenize
+from lsrv.protocol.events import Detokenized, Embedded, Tokenized
 
 
 class TokenizeBody(msgspec.Struct, kw_only=True):
@@ -33,9 +40,17 @@ class ApplyTemplateBody(msgspec.Struct, kw_only=True):
     chat_template_kwargs: dict[str, object] = {}
 
 
+class TokenEmbeddingBody(msgspec.Struct, kw_only=True):
+    content: str | list[str | Token | list[Token]] | None = None
+    input: str | list[str | Token | list[Token]] | None = None
+    model: str | None = None
+    embd_normalize: Annotated[int, Meta(ge=-1, le=64)] = 2
+
+
 _tokenize_decoder = msgspec.json.Decoder(TokenizeBody)
 _detokenize_decoder = msgspec.json.Decoder(DetokenizeBody)
 _template_decoder = msgspec.json.Decoder(ApplyTemplateBody)
+_embedding_decoder = msgspec.json.Decoder(TokenEmbeddingBody)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -71,6 +86,30 @@ def parse_apply_template(raw: bytes) -> tuple[ApplyTemplateBody, Tokenize]:
 
 def apply_template_body(tokenized: Tokenized) -> bytes:
     return _encode({"prompt": tokenized.prompt})
+
+
+def parse_embedding(raw: bytes) -> tuple[TokenEmbeddingBody, Embed]:
+    """Unlike `/v1/embeddings` for models without pooling, too, and with any norm. Raises RequestError."""
+    body = decode_body(_embedding_decoder, raw)
+    param, given = ("content", body.content) if body.input is None else ("input", body.input)
+    if given is None:
+        raise RequestError("The text to embed is missing; send it as content or input.", param="content")
+    inputs = inputs_of(given, param, MAX_INPUTS)
+    return body, Embed(request_id=0, inputs=inputs, norm=body.embd_normalize, needs_pooling=False)
+
+
+def embedding_body(embedded: Embedded) -> bytes:
+    """`[{"index", "embedding": [vector, …]}]`: one vector per input, or without pooling one per token."""
+    return _encode(
+        [
+            {"index": index, "embedding": _rows(floats_of(raw), embedded.n_dims)}
+            for index, raw in enumerate(embedded.vectors)
+        ]
+    )
+
+
+def _rows(values: array[float], n_dims: int) -> list[list[float]]:
+    return [values[start : start + n_dims].tolist() for start in range(0, len(values), n_dims)]
 
 
 def _piece(piece: bytes) -> str | list[int]:

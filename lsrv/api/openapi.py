@@ -9,7 +9,7 @@ import msgspec
 from lsrv import __version__
 from lsrv.api.adapters import LoadAdapterBody, UnloadAdapterBody
 from lsrv.api.admin import DefaultBody
-from lsrv.api.llamacpp import ApplyTemplateBody, DetokenizeBody, TokenizeBody
+from lsrv.api.llamacpp import ApplyTemplateBody, DetokenizeBody, TokenEmbeddingBody, TokenizeBody
 from lsrv.api.models import TuneBody, VerbBody
 from lsrv.api.openai.chat import ChatBody
 from lsrv.api.openai.completion import CompletionBody
@@ -44,6 +44,9 @@ _ROUTES = (
     _Route("post", "/v1/unload_lora_adapter", "Unload an adapter; its model goes on serving", UnloadAdapterBody),
     _Route("get", "/lora-adapters", "llama.cpp's list of adapters; `scale` applies by default"),
     _Route("post", "/lora-adapters", "Set what applies to requests that choose no adapter: [{id, scale}]"),
+    _Route(
+        "post", "/embedding", "Vectors of texts, or of their tokens where the model doesn't pool", TokenEmbeddingBody
+    ),
     _Route("post", "/tokenize", "Text to token ids", TokenizeBody),
     _Route("post", "/detokenize", "Token ids to text", DetokenizeBody),
     _Route("post", "/apply-template", "The prompt a chat becomes", ApplyTemplateBody),

@@ -13,6 +13,7 @@ VERBS = ("/v1/models/load", "/v1/models/unload", "/v1/models/reload", "/v1/model
 ADMIN = "/admin/"  # whatever begins so needs an admin key
 ADMIN_ROUTES = ("/admin/status", "/admin/reload", "/admin/default", "/admin/events")
 PULL = "/api/pull"
+EMBEDDING = "/embedding"  # llama.cpp's own; unlike the others it has no twin below /v1
 ADAPTER_VERBS = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter")
 DEFAULT_ADAPTERS = "/v1/lora-adapters"  # llama.cpp's: GET lists, POST sets what applies by default
 LLAMA_CPP = ("/tokenize", "/detokenize", "/apply-template")
@@ -23,7 +24,7 @@ _KNOWN = {
     path
     for versioned in (*GENERATING, *VERBS, *ADAPTERS, "/v1/models", *(f"/v1{path}" for path in LLAMA_CPP))
     for path in (versioned, versioned.removeprefix("/v1"))
-} | {*HEALTH, *ADMIN_ROUTES, PULL, "/", "/metrics", "/docs", "/openapi.json"}
+} | {*HEALTH, *ADMIN_ROUTES, PULL, EMBEDDING, "/", "/metrics", "/docs", "/openapi.json"}
 
 
 def with_alias(path: str) -> list[str]:

@@ -9,15 +9,13 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from lsrv.engine.embedding_fit import fit_embedding
 from lsrv.engine.llama.model import Model
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
 
 AUTO_CTX_SEQ = 4096  # enough for a chat, small enough for a laptop at AUTO_SLOTS
 AUTO_SLOTS = 4
-_EMBEDDING_CTX_SEQ = 2048
-_EMBEDDING_SLOTS = 32
-_RANK = "4"  # LLAMA_POOLING_TYPE_RANK, as metadata spells it
 _CACHE_BYTES_MAX = 2 * 1024**3
 _CACHE_SHARE = 8
 _ONE_THREAD_BYTES = 16 * 1024 * 1024
@@ -30,7 +28,7 @@ def fit_params(params: LoadParams, model: Model) -> LoadParams:
     """
     n_threads = params.n_threads or n_good_threads(model.size_bytes)
     params = msgspec.structs.replace(params, n_threads=n_threads, n_threads_batch=params.n_threads_batch or n_threads)
-    return _fit_embedding(params, model) if params.is_embedding else _fit_generation(params, model)
+    return fit_embedding(params, model) if params.is_embedding else _fit_generation(params, model)
 
 
 def _fit_generation(params: LoadParams, model: Model) -> LoadParams:
@@ -60,35 +58,6 @@ def _fit_generation(params: LoadParams, model: Model) -> LoadParams:
 def _good_cache_bytes() -> int:
     """A part of what is free now: enough for some long chats, and nothing that other programs would miss."""
     return min(_CACHE_BYTES_MAX, psutil.virtual_memory().available // _CACHE_SHARE)
-
-
-def _fit_embedding(params: LoadParams, model: Model) -> LoadParams:
-    n_ctx_seq = params.n_ctx_seq or min(model.n_ctx_train, _EMBEDDING_CTX_SEQ)
-    pooling = params.pooling
-    own_pooling = model.meta(f"{model.arch}.pooling_type")
-    if pooling == "auto" and own_pooling == _RANK:
-        raise LoadFailedError(
-            f'{params.model_path} is a reranker; set kind = "rerank", or context.pooling = "mean" for vectors from it'
-        )
-    if pooling == "auto" and own_pooling is None:
-        pooling = "mean"  # what sentence-transformers does for a model that names none
-    if pooling == "none":
-        raise LoadFailedError(f'pooling = "{pooling}" gives no vector per text; use "mean", "cls" or "last"')
-    if pooling == "rank" and model.ranks_in_probabilities and model.n_cls_out < 2:
-        raise LoadFailedError(
-            f"{params.model_path} has one label to rank by, of which llama.cpp makes the probability 1 for any "
-            f'{model.arch}; name a GGUF with labels such as "yes" and "no", as llama.cpp converts Qwen3-Reranker'
-        )
-    return msgspec.structs.replace(
-        params,
-        n_slots=params.n_slots or _EMBEDDING_SLOTS,
-        n_ctx_seq=n_ctx_seq,
-        # Pooling sees one ubatch, so a whole input must fit into it; all inputs of a step share one pool of cells.
-        n_batch=n_ctx_seq,
-        n_ubatch=n_ctx_seq,
-        kv="shared",
-        pooling=pooling,
-    )
 
 
 def n_good_threads(size_bytes: int) -> int:

@@ -15,9 +15,10 @@ from lsrv.engine.engine import Engine
 from lsrv.engine.fit import fit_params
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.llama.batch import Batch
+from lsrv.engine.llama.breakdown import RAM
 from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.model import Model
-from lsrv.engine.memory import memory_use
+from lsrv.engine.memory import memory_use, with_output
 from lsrv.engine.prefix.cache import PrefixCache
 from lsrv.engine.prefix.fingerprint import fingerprint
 from lsrv.engine.prefix.folder import SequenceFolder
@@ -119,10 +120,18 @@ def _sequence_folder(params: LoadParams, build: str) -> SequenceFolder:
 def _warm_up(context: Context, model: Model, params: LoadParams) -> None:
     n_tokens = min(_N_WARMUP_TOKENS, params.n_ctx_seq)
     batch = Batch(n_tokens)
-    batch.add_chunk(np.full(n_tokens, max(model.vocab.bos, 0), np.int32), 0, 0, n_outputs=1)
-    if params.is_embedding:
-        batch.ask_all_outputs()
+    token = max(model.vocab.bos, 0)
+    n_outputs = n_tokens if params.is_embedding else 1
+    if context.reads_in_parts:
+        context.use_pooling(False)
+        n_outputs = 0
+    batch.add_chunk(np.full(n_tokens, token, np.int32), 0, 0, n_outputs=n_outputs)
     context.decode(batch)
+    if context.reads_in_parts:
+        context.use_pooling(True)
+        batch.clear()
+        batch.add_decode(token, n_tokens, 0)
+        context.decode(batch)
     context.memory.empty()
 
 
@@ -149,6 +158,6 @@ def _describe(model: Model, context: Context, params: LoadParams, log: Sequence[
         use_extra_bufts=params.use_extra_bufts,
         n_gpu_layers=params.n_gpu_layers,
         n_cpu_moe=params.n_cpu_moe,
-        memory=memory_use(log),
+        memory=with_output(memory_use(log), context.output_bytes_max, RAM),
         load_s=load_s,
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import msgspec
+
 from lsrv.protocol.events import MemoryUse
 
 # "load_tensors:   CPU_Mapped model buffer size =   462.96 MiB", "llama_kv_cache:   CPU KV buffer size = …"
@@ -37,3 +39,10 @@ def memory_use(log: Iterable[str]) -> MemoryUse:
         device = match["device"].removesuffix("_Mapped")
         by_device[device] = by_device.get(device, 0) + size_bytes
     return MemoryUse(**totals, by_device=by_device)
+
+
+def with_output(memory: MemoryUse, n_bytes: int, device: str) -> MemoryUse:
+    """`memory` with an output buffer of at least `n_bytes` on `device`: what it may grow to."""
+    n_more = max(0, n_bytes - memory.output_bytes)
+    by_device = memory.by_device | {device: memory.by_device.get(device, 0) + n_more}
+    return msgspec.structs.replace(memory, output_bytes=memory.output_bytes + n_more, by_device=by_device)

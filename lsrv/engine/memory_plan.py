@@ -16,7 +16,7 @@ from lsrv.engine.llama.backend import Backend
 from lsrv.engine.llama.breakdown import RAM, DeviceBytes, device_memory, memory_breakdown
 from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.model import Model
-from lsrv.engine.memory import memory_use
+from lsrv.engine.memory import memory_use, with_output
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, MemoryUse, Planned
@@ -54,7 +54,7 @@ def _plan_context(backend: Backend, model: Model, params: LoadParams, n_ctx_seq:
     context = Context(model, params)
     try:
         logged = memory_use(backend.log.lines)
-        memory = _memory(memory_breakdown(context), logged)
+        memory = with_output(_memory(memory_breakdown(context), logged), context.output_bytes_max, RAM)
     finally:
         context.free()
     memory = _with_adapters(memory, params)

@@ -133,11 +133,16 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
 
 
 class Embed(msgspec.Struct, frozen=True, kw_only=True, tag="embed"):
-    """Vectors of several inputs; answered by `Embedded` or `Failed`."""
+    """Vectors of several inputs; answered by `Embedded` or `Failed`.
+
+    `norm`: what pooled vectors are divided by; -1: nothing, 0: their greatest value (it becomes 32760), 1: the sum of
+    values, 2: their length, p > 2: their p-norm. All without sign.
+    """
 
     request_id: int
     inputs: list[str | list[int]]
-    is_normalized: bool = True
+    norm: int = 2
+    needs_pooling: bool = True  # False: a model without pooling may answer, with a vector of each token
 
 
 class Rerank(msgspec.Struct, frozen=True, kw_only=True, tag="rerank"):

@@ -182,8 +182,9 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 class Embedded(msgspec.Struct, frozen=True, tag="embedded"):
     request_id: int
-    vectors: list[bytes]  # one per input: n_embd little-endian float32
+    vectors: list[bytes]  # one per input: n_dims little-endian float32; without pooling as many for each token
     n_prompt_tokens: int
+    n_dims: int
 
 
 class Reranked(msgspec.Struct, frozen=True, kw_only=True, tag="reranked"):

@@ -58,9 +58,9 @@ class WorkerLease:
         self._streams.append(stream)
         return stream
 
-    async def embed(self, inputs: list[str | list[int]], *, is_normalized: bool = True) -> Embedded:
-        """Vectors of `inputs`, in order."""
-        answer = await self._ask(Embed(request_id=0, inputs=inputs, is_normalized=is_normalized))
+    async def embed(self, command: Embed) -> Embedded:
+        """Vectors of the inputs, in order; `request_id` is overwritten."""
+        answer = await self._ask(command)
         assert isinstance(answer, Embedded)
         return answer
 

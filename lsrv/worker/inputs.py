@@ -9,10 +9,11 @@ import numpy as np
 from lsrv.engine.embedding import EmbeddingRequest
 from lsrv.engine.llama.vocab import Tokens, Vocab
 from lsrv.engine.loading import LoadedModel
-from lsrv.errors import PromptTooLongError, RequestError
+from lsrv.errors import PromptTooLongError, RequestError, UnsupportedCapabilityError
 from lsrv.protocol.commands import Embed, Rerank
 from lsrv.worker.intake import Intake
 
+_TOKEN_VECTOR_BYTES_MAX = 64 * 1024 * 1024
 _PLACE = re.compile(r"\{(query|document)\}")
 
 
@@ -23,15 +24,25 @@ class Inputs:
         self._intake = intake
         self._vocab = loaded.model.vocab
         self._n_ctx = loaded.info.n_ctx_seq
+        self._n_embd = loaded.info.n_embd
+        self._pooling = loaded.info.pooling
         self._pair_template = loaded.model.chat_template("rerank")
 
     def texts(self, command: Embed) -> EmbeddingRequest:
         """Raises RequestError that names the input at fault."""
+        if command.needs_pooling and self._pooling == "none":
+            raise UnsupportedCapabilityError(
+                'this model has context.pooling = "none", which gives a vector for each token: POST /embedding answers '
+                'those; for one vector per input set context.pooling = "mean", "cls" or "last"',
+                param="model",
+            )
         inputs = [
             self._checked(self._intake.tokens(item, add_special=True, param=param), param)
             for param, item in ((f"input[{index}]", item) for index, item in enumerate(command.inputs))
         ]
-        return EmbeddingRequest(command.request_id, inputs, command.is_normalized)
+        if self._pooling == "none":
+            self._check_answer_size(sum(map(len, inputs)))
+        return EmbeddingRequest(command.request_id, inputs, command.norm)
 
     def pairs(self, command: Rerank) -> EmbeddingRequest:
         """Raises RequestError that names the document at fault."""
@@ -39,7 +50,16 @@ class Inputs:
             self._checked(pair_tokens(self._vocab, self._pair_template, command.query, document), f"documents[{index}]")
             for index, document in enumerate(command.documents)
         ]
-        return EmbeddingRequest(command.request_id, inputs, is_normalized=False)
+        return EmbeddingRequest(command.request_id, inputs, norm=-1)
+
+    def _check_answer_size(self, n_tokens: int) -> None:
+        n_tokens_max = _TOKEN_VECTOR_BYTES_MAX // (4 * self._n_embd)
+        if n_tokens > n_tokens_max:
+            raise RequestError(
+                f"the inputs have {n_tokens} tokens, and without pooling this model answers vectors of "
+                f"{n_tokens_max} tokens at most; send several requests",
+                param="input",
+            )
 
     def _checked(self, tokens: Tokens, param: str) -> Tokens:
         if not len(tokens):

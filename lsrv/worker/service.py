@@ -256,7 +256,8 @@ class EmbeddingService:
         vectors = [vector for vector in request.vectors if vector is not None]
         n_tokens = sum(len(tokens) for tokens in request.inputs)
         if not self._info.can_rerank:
-            return Embedded(request.request_id, [vector.astype("<f4").tobytes() for vector in vectors], n_tokens)
+            raw = [vector.astype("<f4").tobytes() for vector in vectors]
+            return Embedded(request.request_id, raw, n_tokens, self._info.n_embd)
         return Reranked(
             request_id=request.request_id,
             scores=[float(vector[0]) for vector in vectors],

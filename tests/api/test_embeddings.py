@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
-from tests.conftest import EMBEDDING, TINY, RunningServer
+from tests.conftest import EMBEDDING, TINY, RunningServer, StartServer, copies_of_stories
 
 
 def post(server: RunningServer, **body: Any) -> Any:
@@ -68,3 +69,45 @@ def test_an_input_that_is_none_is_a_400(server: RunningServer, value: object) ->
     answer = post(server, input=value)
     assert answer.status_code == 400
     assert answer.json()["error"]["param"].startswith("input")
+
+
+def test_texts_and_token_ids_may_be_mixed(server: RunningServer) -> None:
+    assert len(post(server, input=["a dog", [1, 300]]).json()["data"]) == 2
+
+
+def test_llama_cpps_route_answers_as_llama_server_does(server: RunningServer) -> None:
+    answer = server.http.post("/embedding", json={"model": EMBEDDING, "content": ["a dog", "the sun"]}).json()
+    assert [each.keys() for each in answer] == [{"index", "embedding"}] * 2
+    (vector,) = answer[0]["embedding"]
+    assert vector == pytest.approx(vector_of(post(server)), abs=1e-5)
+
+
+def test_llama_cpps_route_normalizes_as_it_is_told(server: RunningServer) -> None:
+    def vector(norm: int) -> list[float]:
+        body = {"model": EMBEDDING, "input": "a dog", "embd_normalize": norm}
+        return list(server.http.post("/embedding", json=body).json()[0]["embedding"][0])
+
+    raw = vector(-1)
+    assert abs(math.hypot(*raw) - 1) > 0.01
+    assert max(map(abs, vector(0))) == pytest.approx(32760, abs=1)
+    assert sum(map(abs, vector(1))) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("body", [{}, {"content": []}, {"content": "a", "embd_normalize": -2}])
+def test_llama_cpps_route_says_what_is_missing(server: RunningServer, body: dict[str, Any]) -> None:
+    answer = server.http.post("/embedding", json={"model": EMBEDDING} | body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] in ("content", "embd_normalize")
+
+
+def test_a_model_without_pooling_answers_a_vector_of_each_token(start_server: StartServer, tmp_path: Path) -> None:
+    (entry,) = (each for each in copies_of_stories(tmp_path) if each["kind"] == "embedding")
+    entry["context"] |= {"pooling": "none"}
+    server = start_server(models=[entry])
+    (answer,) = server.http.post("/embedding", json={"content": [[1, 300, 301]]}).json()
+    assert [len(vector) for vector in answer["embedding"]] == [64] * 3
+    refused = server.http.post("/v1/embeddings", json={"input": "a dog"}).json()["error"]
+    assert (refused["code"], refused["param"]) == ("capability_not_supported", "model")
+    assert "/embedding" in refused["message"]
+    many = server.http.post("/embedding", json={"content": [[300] * 500] * 600}).json()["error"]
+    assert many["message"].startswith("the inputs have 300000 tokens")

@@ -41,11 +41,6 @@ def test_progress_goes_through_weights_context_and_warm_up(backend: Backend) -> 
     assert list(dict.fromkeys(stages)) == ["weights", "context", "warmup"]
 
 
-def test_a_pooling_without_a_vector_per_text_is_refused(load_stories: LoadStories) -> None:
-    with pytest.raises(LoadFailedError, match="mean"):
-        load_stories(is_embedding=True, pooling="none")
-
-
 def test_a_model_of_real_size_gets_the_physical_cores_it_may_use() -> None:
     n_threads = n_good_threads(4 << 30)
     assert 1 <= n_threads <= (psutil.cpu_count(logical=False) or 1)

@@ -33,6 +33,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     "cache f32": {"cache_type_k": "f32", "cache_type_v": "f32"},
     "small batches": {"n_batch": 64, "n_ubatch": 32},
     "embedding": {"is_embedding": True, "n_slots": 32},
+    "embedding in parts": {"is_embedding": True, "n_slots": 32, "pooling": "last", "n_ubatch": 64},
     "all by itself": {"n_ctx_seq": 0, "n_slots": 0},
 }
 CACHE_TYPES = {
@@ -146,7 +147,7 @@ def test_a_context_beyond_all_machines_is_refused_before_it_costs_memory(backend
 
 @pytest.mark.parametrize(
     ("options", "reason"),
-    [({"cache_type_k": "q8_0"}, "can't make a context"), ({"is_embedding": True, "pooling": "none"}, "no vector")],
+    [({"cache_type_k": "q8_0"}, "can't make a context"), ({"is_embedding": True, "cache_type_k": "q8_0"}, "context")],
 )
 def test_what_a_load_would_refuse_is_refused_in_the_same_words(
     backend: Backend, options: dict[str, Any], reason: str

@@ -88,7 +88,7 @@ class ScriptedWorker:
             case Generate():
                 self.generate(command)
             case Embed():
-                self.send(Embedded(command.request_id, [b"\0" * 8 for _ in command.inputs], 3))
+                self.send(Embedded(command.request_id, [b"\0" * 8 for _ in command.inputs], 3, 2))
             case Tokenize():
                 self.send(Tokenized(command.request_id, [1, 2], [b"a", b"b"], "ab"))
             case Detokenize():

@@ -18,7 +18,7 @@ from lsrv.errors import (
     RequestError,
     WeightsNotFoundError,
 )
-from lsrv.protocol.commands import Generate, Tokenize
+from lsrv.protocol.commands import Embed, Generate, Tokenize
 from lsrv.protocol.events import Accepted, Delta, Finished
 from lsrv.registry import Registry
 
@@ -78,7 +78,7 @@ async def test_single_answers_come_back(house: House) -> None:
     async with house.registry("a") as registry, registry.acquire("a") as lease:
         assert (await lease.tokenize(Tokenize(request_id=0, text="ab"))).tokens == [1, 2]
         assert (await lease.detokenize([1, 2])).text == "ab"
-        assert len((await lease.embed(["ab", "c"])).vectors) == 2
+        assert len((await lease.embed(Embed(request_id=0, inputs=["ab", "c"]))).vectors) == 2
 
 
 async def test_a_closed_stream_frees_the_worker(house: House) -> None:

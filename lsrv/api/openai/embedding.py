@@ -18,6 +18,7 @@ from lsrv.api.body import decode_body
 from lsrv.api.openai.completion import inputs_of
 from lsrv.api.sampling import Token
 from lsrv.errors import LsrvError, RequestError
+from lsrv.protocol.commands import Embed
 from lsrv.protocol.events import Embedded
 
 MAX_INPUTS = 2048
@@ -32,7 +33,7 @@ class EmbeddingBody(msgspec.Struct, kw_only=True):
 
 class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None
-    inputs: list[str | list[int]]
+    command: Embed
     is_base64: bool
     n_dimensions: int | None
 
@@ -46,7 +47,7 @@ def parse_embedding(raw: bytes) -> EmbeddingRequest:
     body = decode_body(_decoder, raw)
     return EmbeddingRequest(
         model=body.model,
-        inputs=inputs_of(body.input, "input", MAX_INPUTS),
+        command=Embed(request_id=0, inputs=inputs_of(body.input, "input", MAX_INPUTS)),
         is_base64=body.encoding_format == "base64",
         n_dimensions=body.dimensions,
     )
@@ -64,9 +65,7 @@ def embedding_body(request: EmbeddingRequest, model_id: str, embedded: Embedded)
 
 
 def _vector(raw: bytes, request: EmbeddingRequest) -> str | list[float]:
-    vector = _floats(raw)
-    if not math.isfinite(sum(vector)):
-        raise LsrvError("The model gave a vector that is not finite; its weights may be broken.")
+    vector = floats_of(raw)
     if request.n_dimensions is not None and request.n_dimensions != len(vector):
         vector = _shortened(vector, request.n_dimensions)
         raw = _bytes(vector)
@@ -84,10 +83,13 @@ def _shortened(vector: array[float], n_dimensions: int) -> array[float]:
     return array("f", (value / length for value in head))
 
 
-def _floats(raw: bytes) -> array[float]:
+def floats_of(raw: bytes) -> array[float]:
+    """The numbers of a vector as a worker sends it. Raises LsrvError if it holds what is none."""
     vector = array("f", raw)
     if sys.byteorder == "big":
         vector.byteswap()
+    if not math.isfinite(sum(vector)):
+        raise LsrvError("The model gave a vector that is not finite; its weights may be broken.")
     return vector
 
 

@@ -62,7 +62,3 @@ class Batch:
         self._output[i:end] = 0
         self._output[end - n_outputs : end] = 1
         self.n_tokens = end
-
-    def ask_all_outputs(self) -> None:
-        """Output every token: what pooling and embedding contexts want."""
-        self._output[: self.n_tokens] = 1

@@ -15,22 +15,21 @@ from lsrv.engine.llama.library import lib
 from lsrv.engine.llama.memory import Memory
 from lsrv.engine.llama.model import Model
 from lsrv.errors import LoadFailedError, LsrvError
-from lsrv.protocol.commands import LoadParams
+from lsrv.protocol.commands import LoadParams, Pooling
 
 _FLASH_ATTENTION = {
     "auto": lib.LLAMA_FLASH_ATTN_TYPE_AUTO,
     "on": lib.LLAMA_FLASH_ATTN_TYPE_ENABLED,
     "off": lib.LLAMA_FLASH_ATTN_TYPE_DISABLED,
 }
-_POOLINGS = {
-    "auto": lib.LLAMA_POOLING_TYPE_UNSPECIFIED,
-    "none": lib.LLAMA_POOLING_TYPE_NONE,
-    "mean": lib.LLAMA_POOLING_TYPE_MEAN,
-    "cls": lib.LLAMA_POOLING_TYPE_CLS,
-    "last": lib.LLAMA_POOLING_TYPE_LAST,
-    "rank": lib.LLAMA_POOLING_TYPE_RANK,
+POOLINGS: dict[int, Pooling] = {
+    lib.LLAMA_POOLING_TYPE_NONE: "none",
+    lib.LLAMA_POOLING_TYPE_MEAN: "mean",
+    lib.LLAMA_POOLING_TYPE_CLS: "cls",
+    lib.LLAMA_POOLING_TYPE_LAST: "last",
+    lib.LLAMA_POOLING_TYPE_RANK: "rank",
 }
-_POOLING_NAMES = {number: name for name, number in _POOLINGS.items()}
+_POOLING_NUMBERS = {name: number for number, name in POOLINGS.items()}
 _ROPE_SCALINGS = {
     "auto": lib.LLAMA_ROPE_SCALING_TYPE_UNSPECIFIED,
     "none": lib.LLAMA_ROPE_SCALING_TYPE_NONE,
@@ -48,6 +47,8 @@ _CACHE_TYPES = {
     "q4_0": lib.GGML_TYPE_Q4_0,
     "iq4_nl": lib.GGML_TYPE_IQ4_NL,
 }
+
+_FLOAT_BYTES = 4
 
 FloatRows = npt.NDArray[np.float32]
 
@@ -67,12 +68,14 @@ class Context:
         Raises LoadFailedError if they can't be had. Source: llama_init_from_model.
         """
         raw = lib.llama_context_default_params()
-        # Embeddings forget their cells after each batch; generating slots keep theirs.
-        raw.n_ctx = params.n_batch if params.is_embedding else params.n_ctx_seq * params.n_slots
+        self.reads_in_parts = params.is_embedding and model.reads_in_parts(params.pooling)
+        # Embeddings forget their cells after each round; generating slots keep theirs.
+        n_ctx_round = max(params.n_ctx_seq, params.n_batch)
+        raw.n_ctx = n_ctx_round if params.is_embedding else params.n_ctx_seq * params.n_slots
         raw.n_seq_max = params.n_slots
         raw.kv_unified = params.kv == "shared"
         raw.n_batch = params.n_batch
-        raw.n_ubatch = params.n_ubatch
+        raw.n_ubatch = params.n_batch if params.is_embedding else params.n_ubatch  # pooling sees one ubatch
         raw.n_threads = params.n_threads
         raw.n_threads_batch = params.n_threads_batch
         raw.type_k = _CACHE_TYPES[params.cache_type_k]
@@ -83,10 +86,10 @@ class Context:
         raw.rope_freq_scale = params.rope_freq_scale
         raw.swa_full = False
         raw.embeddings = params.is_embedding
-        raw.pooling_type = _POOLINGS[params.pooling]
-        if not params.is_embedding:
-            # Only sampled tokens need logits: for a 150k vocabulary this saves 300 MB of compute buffer.
-            raw.n_outputs_max = params.n_slots
+        raw.pooling_type = _POOLING_NUMBERS.get(params.pooling, lib.LLAMA_POOLING_TYPE_UNSPECIFIED)
+        # Only sampled and last tokens need logits: for a 150k vocabulary this saves 300 MB of compute buffer.
+        n_outputs_max = params.n_slots if self.reads_in_parts or not params.is_embedding else params.n_batch
+        raw.n_outputs_max = n_outputs_max
         self.handle: int | None = lib.llama_init_from_model(model.handle, raw)
         if self.handle is None:
             raise LoadFailedError(
@@ -99,7 +102,16 @@ class Context:
         self._logits_at: tuple[int, int] = (0, 0)
         self._logits: FloatRows = np.empty((0, self._n_vocab), np.float32)
         self.n_ctx_seq: int = lib.llama_n_ctx_seq(self.handle)
-        self.pooling = _POOLING_NAMES.get(lib.llama_pooling_type(self.handle), "none")
+        self.pooling: Pooling = POOLINGS.get(lib.llama_pooling_type(self.handle), "none")
+        self._is_pooling = params.is_embedding
+        # The buffer grows with the batches, without a word in the log; embeddings get logits, too, wanted or not.
+        n_floats = (self._n_vocab + model.n_embd) * n_outputs_max
+        self.output_bytes_max = n_floats * _FLOAT_BYTES if params.is_embedding else 0
+        if self.reads_in_parts and not lib.llama_get_memory(self.handle):
+            raise LoadFailedError(
+                f'{params.model_path} ({model.arch}) has no KV cache, so it can\'t pool by "{params.pooling}"; '
+                'set context.pooling = "mean" or "cls"'
+            )
 
     def free(self) -> None:
         """Give everything back; nothing else may be called then. Source: llama_free."""
@@ -126,6 +138,15 @@ class Context:
             raise DecodeError(f"llama_decode failed with code {code} on a batch of {batch.n_tokens} tokens")
         lib.llama_synchronize(self.handle)
 
+    def use_pooling(self, is_pooling: bool) -> None:
+        """Whether the next batches give vectors, or are only read; of use where `reads_in_parts`.
+
+        Source: llama_set_embeddings.
+        """
+        if is_pooling != self._is_pooling:
+            lib.llama_set_embeddings(self.handle, is_pooling)
+            self._is_pooling = is_pooling
+
     def logits(self, n_outputs: int) -> FloatRows:
         """A writable view of the last decode's logits, float32 (n_outputs, n_vocab); valid until the next decode."""
         pointer = lib.llama_get_logits(self.handle)
@@ -140,10 +161,17 @@ class Context:
 
         Pooling by rank gives llama_model_n_cls_out numbers, every other one llama_model_n_embd_out.
         """
-        return _copy_floats(lib.llama_get_embeddings_seq(self.handle, seq_id), length)
+        return _floats(lib.llama_get_embeddings_seq(self.handle, seq_id), (length,)).copy()
+
+    def token_embeddings(self, start: int, end: int, length: int) -> FloatRows:
+        """A copy of the vectors of tokens start..end of the last batch, float32 (end - start, length).
+
+        Only without pooling. Source: llama_get_embeddings.
+        """
+        return _floats(lib.llama_get_embeddings(self.handle), (end, length))[start:].copy()
 
 
-def _copy_floats(pointer: Any, n: int) -> npt.NDArray[np.float32]:
+def _floats(pointer: Any, shape: tuple[int, ...]) -> FloatRows:
     if not pointer:
         raise DecodeError("llama.cpp gave no embedding for a sequence of the batch")
-    return np.ctypeslib.as_array(pointer, shape=(n,)).copy()
+    return np.ctypeslib.as_array(pointer, shape=shape)

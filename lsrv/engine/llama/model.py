@@ -123,6 +123,10 @@ class Model:
         has_encoder = lib.llama_model_has_encoder(self.handle)
         return is_causal and not has_encoder and not lib.llama_model_is_diffusion(self.handle)
 
+    def reads_in_parts(self, pooling: str) -> bool:
+        """Whether a text's vector needs the output of its last token only, and the others can be read before."""
+        return pooling in ("last", "rank") and self.can_generate
+
     def chat_template(self, name: str | None = None) -> str | None:
         """The GGUF's own Jinja template, or the one of that name ("rerank": no Jinja), or None."""
         raw = lib.llama_model_chat_template(self.handle, name.encode() if name is not None else None)

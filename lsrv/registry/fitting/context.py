@@ -37,7 +37,7 @@ def lengths_to_plan(n_ctx_train: int, n_slots: int) -> list[int]:
     longer = [n for n in _LONGER if n < longest]
     if longest >= _LONGER[0]:
         longer.append(longest)
-    return [USUAL, *longer, *_SHORTER]
+    return [USUAL, *longer, *(n for n in _SHORTER if n < n_ctx_train or not n_ctx_train)]
 
 
 def choose_context(contexts: Sequence[ContextPlan], bounds: Bounds, n_ctx_train: int) -> ChosenContext:

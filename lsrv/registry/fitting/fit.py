@@ -41,9 +41,8 @@ async def fit(ask: Ask, params: LoadParams, openness: Openness, find_bounds: Fin
     Layers come first: a context is as long as usual before any of them leaves the GPU, and longer once all are there.
     Where not even one without layers on GPUs fits, shorter ones are placed in turn.
     """
-    # All inputs of a step share an embedding context, and attention costs its square: longer ones would be slower.
-    n_ctx_train = 0 if params.is_embedding else openness.n_ctx_train
-    lengths = [params.n_ctx_seq] if params.n_ctx_seq else lengths_to_plan(n_ctx_train, params.n_slots or _USUAL_SLOTS)
+    n_slots = params.n_slots or _USUAL_SLOTS
+    lengths = [params.n_ctx_seq] if params.n_ctx_seq else lengths_to_plan(openness.n_ctx_train, n_slots)
     planned = await ask(params, lengths)
     bounds = find_bounds(planned.devices)
     place_because = ""

@@ -219,7 +219,8 @@ def embedded(answer: dict[str, object], n_inputs: int) -> Embedded:
         raise msgspec.ValidationError(f"{len(read.data)} vectors for {n_inputs} inputs")
     ordered = sorted(read.data, key=lambda each: each.index)
     vectors = [struct.pack(f"<{len(each.embedding)}f", *each.embedding) for each in ordered]
-    return Embedded(0, vectors, read.usage.prompt_tokens if read.usage else 0)
+    n_dims = len(ordered[0].embedding) if ordered else 0
+    return Embedded(0, vectors, read.usage.prompt_tokens if read.usage else 0, n_dims)
 
 
 def _token_logprobs(logprobs: _Logprobs) -> list[TokenLogprob]:

@@ -13,7 +13,7 @@ import msgspec
 
 from lsrv.config import ModelSettings
 from lsrv.errors import UnsupportedCapabilityError
-from lsrv.protocol.commands import Generate, Tokenize
+from lsrv.protocol.commands import Embed, Generate, Tokenize
 from lsrv.protocol.events import Accepted, Delta, Detokenized, Embedded, Finished, Tokenized
 from lsrv.registry.upstream.dialect import Reading, embedded, path_and_body
 from lsrv.registry.upstream.failures import Server, nonsense
@@ -63,8 +63,9 @@ class UpstreamLease:
         self._streams.append(stream)
         return stream
 
-    async def embed(self, inputs: list[str | list[int]], *, is_normalized: bool = True) -> Embedded:
-        """Vectors of `inputs`, in order; whether they are normalized is the server's choice."""
+    async def embed(self, command: Embed) -> Embedded:
+        """Vectors of the inputs, in order; how they are normalized is the server's choice."""
+        inputs = command.inputs
         answer = await self._calls.ask("embeddings", {"model": self.model, "input": inputs, "encoding_format": "float"})
         return _checked(self._server, lambda: embedded(answer, len(inputs)))
 

@@ -13,7 +13,7 @@ import pytest
 
 from lsrv.config import ModelSettings, ServerSettings, Settings
 from lsrv.errors import NothingToLoadError, UnsupportedParameterError, UpstreamError
-from lsrv.protocol.commands import AdapterChoice, Generate, Grammar, Sampling
+from lsrv.protocol.commands import AdapterChoice, Embed, Generate, Grammar, Sampling
 from lsrv.protocol.events import Delta, Finished
 from lsrv.registry import Registry, UpstreamLease
 from tests.conftest import EMBEDDING, TINY, RunningServer
@@ -87,7 +87,7 @@ async def test_an_answer_in_one_piece_carries_everything(server: RunningServer, 
 async def test_vectors_come_back_in_order(server: RunningServer, client: openai.OpenAI) -> None:
     there = client.embeddings.create(model=EMBEDDING, input=["a cat", "a dog"], encoding_format="float")
     async with leased(server.url, EMBEDDING) as lease:
-        found = await lease.embed(["a cat", "a dog"])
+        found = await lease.embed(Embed(request_id=0, inputs=["a cat", "a dog"]))
     vectors = [numpy.frombuffer(raw, "<f4") for raw in found.vectors]
     numpy.testing.assert_allclose(vectors, [each.embedding for each in there.data], atol=1e-6)
 
@@ -119,7 +119,7 @@ async def test_an_answer_of_another_shape_is_an_error() -> None:
     with UpstreamServer() as upstream:
         async with leased(upstream.base_url("good"), "x") as lease:
             with pytest.raises(UpstreamError, match="does not follow OpenAI's API"):
-                await lease.embed(["x"])
+                await lease.embed(Embed(request_id=0, inputs=["x"]))
 
 
 async def test_there_is_nothing_to_pull() -> None:
