@@ -12,7 +12,7 @@ import functools
 import logging
 import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 from lsrv.config import Settings, SettingsChange
@@ -58,8 +58,6 @@ from lsrv.registry.worker_process import WorkerProcess
 WORKER_COMMAND = (sys.executable, "-m", "lsrv.worker")
 _RETRY_AFTER_S = 10  # about the time a service manager takes to start us again
 
-_Change = tuple[SettingsChange, asyncio.Future[None]]
-
 _log = logging.getLogger(__name__)
 
 
@@ -100,7 +98,7 @@ class Registry:
         self._upstreams = Upstreams(settings, self._note_idle)
         self._rooms = Rooms(self._roster.by_id, settings.server, self._tell)
         self.adapters = HotAdapters(self._entry, self._acquire_worker)
-        self._inbox: asyncio.Queue[tuple[Entry, Happening] | _Change] = asyncio.Queue()
+        self._inbox: asyncio.Queue[tuple[Entry, Happening] | tuple[SettingsChange, int]] = asyncio.Queue()
         self._tickets = Tickets()
         self._timers = Timers(lambda entry: self._post(entry, Ticked()))
         self._run_task: asyncio.Task[None] | None = None
@@ -244,13 +242,8 @@ class Registry:
     async def configure(self, change: SettingsChange) -> None:
         """Go by new settings; returns once they hold for whatever is asked next. What has to unload or load goes on."""
         self._refuse_if_draining()
-        if self._run_task is None or self._run_task.done():
-            raise _draining()
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._inbox.put_nowait((change, done))
-        await asyncio.wait({done, self._run_task}, return_when=asyncio.FIRST_COMPLETED)
-        if not done.done():
-            raise _draining()
+        ticket = self._tickets.number()
+        await self._wait(ticket, lambda: self._inbox.put_nowait((change, ticket)))
 
     def choose_default(self, model: str) -> str:
         """Make `model` answer requests that name none, for this run; its canonical id. Raises ModelNotFoundError."""
@@ -342,10 +335,13 @@ class Registry:
         self, entry: Entry, happening: Arrived | LoadAsked | UnloadAsked | EnableAsked
     ) -> LoadedModel | None:
         """Post, and wait for the Grant, the Answer or the Reject of that ticket."""
+        return await self._wait(happening.ticket, lambda: self._post(entry, happening))
+
+    async def _wait(self, ticket: int, ask: Callable[[], None]) -> LoadedModel | None:
         if self._run_task is None or self._run_task.done():
             raise _draining()
         try:
-            return await self._tickets.wait(happening.ticket, lambda: self._post(entry, happening))
+            return await self._tickets.wait(ticket, ask)
         finally:
             self._note_idle()
 
@@ -354,9 +350,9 @@ class Registry:
             match await self._inbox.get():
                 case Entry() as entry, happening:
                     self._tell(entry, happening)
-                case change, done:
+                case change, ticket:
                     self._take(change)
-                    done.set_result(None)
+                    self._tickets.settle(ticket, None)
             self._rooms.settle()
             self._note_idle()
 
