@@ -203,9 +203,21 @@ class ContextSettings(Table):
 class SpeculativeSettings(Table):
     """Speculation: several tokens guessed, then verified in one batch."""
 
-    mode: Literal["off", "lookup", "draft"] = Field(default="off", description="Where guesses come from.")
-    draft: str | None = Field(default=None, description="model_id of the draft model.")
-    max_tokens: int = Field(default=16, ge=1, le=256, description="Most tokens guessed at once.")
+    mode: Literal["off", "lookup", "draft"] = Field(
+        default="off", description="Where guesses come from: the text itself, or a draft model."
+    )
+    draft: str | None = Field(
+        default=None, min_length=1, description="A smaller model with the same vocabulary: a path, or OWNER/NAME:QUANT."
+    )
+    max_tokens: int = Field(default=16, ge=1, le=64, description="Most tokens guessed at once.")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.mode == "draft" and self.draft is None:
+            raise ValueError('mode = "draft" needs a draft model; name one with draft, or set mode = "lookup"')
+        if self.mode != "draft" and self.draft is not None:
+            raise ValueError(f'draft names a model, and mode = "{self.mode}" uses none; set mode = "draft"')
+        return self
 
 
 class DefaultSettings(Table):
@@ -297,6 +309,8 @@ class ModelSettings(Table):
             raise ValueError(
                 f'kind = "{self.kind}" and context.pooling = "{pooling}" contradict each other; remove one'
             )
+        if self.speculative.mode != "off" and self.kind not in ("auto", "text", "multimodal"):
+            raise ValueError(f'speculation guesses text, and kind = "{self.kind}" writes none; remove it')
         if self.adapters and self.kind not in ("auto", "text", "multimodal"):
             raise ValueError(f'adapters change what a model writes, and kind = "{self.kind}" does not; remove them')
         if (self.kind == "upstream") != (self.upstream is not None):

@@ -38,9 +38,6 @@ NOT_YET: tuple[NotYet, ...] = (
     NotYet("models.format.mmproj", _always, "images and audio come later; remove it for the text part alone"),
     NotYet("models.device.rpc", _unless([], ""), "remove it"),
     NotYet("models.context.context_shift", _unless(False), "remove it; a full context ends the answer"),
-    NotYet("models.speculative.mode", _unless("off"), 'remove it, or write "off"'),
-    NotYet("models.speculative.draft", _always, "remove it"),
-    NotYet("models.speculative.max_tokens", _always, "remove it"),
     NotYet("routes", _unless([]), "remove it, and let clients name the model"),
 )
 

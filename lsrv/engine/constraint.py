@@ -80,6 +80,12 @@ class Constraint:
             raise self._error()
         return tokens
 
+    def possible(self, tokens: list[int]) -> list[int]:
+        """The leading ones of `tokens` that may really come next."""
+        if self._may_open:
+            return []
+        return tokens if self._is_thinking else tokens[: self._matcher.validate_tokens(tokens)]
+
     def _check(self) -> None:
         if self._matcher.is_error():
             raise self._error()

@@ -19,18 +19,23 @@ class _Point:
 
 @dataclass(slots=True)
 class Curve:
-    """Seconds by number of tokens: one point per power of two, straight lines between."""
+    """Seconds by number of tokens: a point for each small number and four per power of two, straight lines between."""
 
     _points: dict[int, _Point] = field(default_factory=dict[int, _Point])
 
     def observe(self, n_tokens: int, seconds: float) -> None:
-        point = self._points.get(n_tokens.bit_length())
+        about = _about(n_tokens)
+        point = self._points.get(about)
         if point is None:
-            self._points[n_tokens.bit_length()] = _Point(n_tokens, seconds)
+            self._points[about] = _Point(n_tokens, seconds)
             return
         seconds = min(seconds, _OUTLIER * point.seconds) if point.seconds > 0 else seconds
         point.n_tokens += _NEWEST * (n_tokens - point.n_tokens)
         point.seconds += _NEWEST * (seconds - point.seconds)
+
+    def knows(self, n_tokens: int) -> bool:
+        """Whether as many tokens, or more, were seen."""
+        return max(self._points, default=0) >= _about(n_tokens)
 
     def seconds(self, n_tokens: int) -> float:
         """What `n_tokens` take; beyond what was seen in proportion. 0 if nothing was seen."""
@@ -52,6 +57,12 @@ class Curve:
         if not self._points:
             return 0
         return bisect_left(range(1, n_max + 1), True, key=lambda n: self.seconds(n) > limit_s)
+
+
+def _about(n_tokens: int) -> int:
+    """`n_tokens` rounded down to three binary digits."""
+    shift = max(0, n_tokens.bit_length() - 3)
+    return n_tokens >> shift << shift
 
 
 @dataclass(slots=True)

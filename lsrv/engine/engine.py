@@ -7,17 +7,18 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+import numpy as np
 from msgspec.structs import replace
 
 from lsrv.engine.adapters import Adapters, Turns
 from lsrv.engine.cost import StepCost
 from lsrv.engine.llama.batch import Batch
-from lsrv.engine.llama.candidates import FloatRow
-from lsrv.engine.llama.context import Context
+from lsrv.engine.llama.context import Context, FloatRows
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.prefix.cache import PrefixCache
 from lsrv.engine.scheduler import Load, plan_prefill, prefill_budget
 from lsrv.engine.sequence import Output, Sequence, SequenceState
+from lsrv.engine.speculation.speculation import Speculation
 from lsrv.engine.writing import Writer
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import CacheUse, FinishReason
@@ -36,6 +37,8 @@ class EngineCounts:
     n_cached_tokens: int = 0
     n_prompts: int = 0  # read to their end
     n_cache_hits: int = 0  # of these: those with cached tokens
+    n_guessed_tokens: int = 0  # by speculation
+    n_right_tokens: int = 0  # of those
     compute_s: float = 0.0  # inside llama_decode
     overhead_s: float = 0.0  # in steps, outside llama_decode
 
@@ -44,12 +47,20 @@ class Engine:
     """Continuous batching over the slots of one context. Every method belongs to one thread."""
 
     def __init__(
-        self, context: Context, vocab: Vocab, params: LoadParams, cache: PrefixCache, adapters: Adapters
+        self,
+        context: Context,
+        vocab: Vocab,
+        params: LoadParams,
+        cache: PrefixCache,
+        adapters: Adapters,
+        speculation: Speculation | None = None,
     ) -> None:
+        """`speculation`: None decodes token by token."""
         self.adapters = adapters
         self._turns = Turns()
         self._context = context
         self._writer = Writer(vocab)
+        self._speculation = speculation
         self._cache = cache
         self._n_batch = params.n_batch
         self._n_ubatch = params.n_ubatch
@@ -95,13 +106,13 @@ class Engine:
         """
         started = time.perf_counter()
         self._admit(started)
-        n_decode, n_prefill = self.counts.n_decode_tokens, self.counts.n_prefill_tokens
+        n_prefill = self.counts.n_prefill_tokens
         sampled = self._fill_batch(self._next_turn(started))
-        n_decode, n_prefill = self.counts.n_decode_tokens - n_decode, self.counts.n_prefill_tokens - n_prefill
+        n_prefill = self.counts.n_prefill_tokens - n_prefill
         computed = time.perf_counter()
         self._context.decode(self._batch)
         decoded = time.perf_counter()
-        self._cost.observe(n_decode, n_prefill, decoded - computed)
+        self._cost.observe(self._batch.n_tokens - n_prefill, n_prefill, decoded - computed)
         outputs = self._sample(sampled, decoded)
         ended = time.perf_counter()
         self.counts.n_steps += 1
@@ -115,6 +126,8 @@ class Engine:
         self._running.clear()
         self._waiting.clear()
         self._cache.clear()
+        if self._speculation is not None:
+            self._speculation.clear()
         self.free_retired_adapters()
         return failed
 
@@ -156,6 +169,7 @@ class Engine:
         costs a pass over the weights for every break (llama_batch_allocr::split_equal with `sequential`).
         """
         self._batch.clear()
+        self._guess(turn)
         n_prefill = self._plan_prefill(turn)
         sampled: list[Sequence] = []
         for sequence in sorted(turn, key=_by_seq_id):
@@ -165,6 +179,13 @@ class Engine:
             elif sequence.seq_id in n_prefill and self._add_chunk(sequence, n_prefill[sequence.seq_id]):
                 sampled.append(sequence)
         return sampled
+
+    def _guess(self, turn: list[Sequence]) -> None:
+        """Let the streams of a step guess; not while prompts are read, which take the time that guesses would use."""
+        if self._speculation is None or any(each.state is SequenceState.PREFILL for each in turn):
+            return
+        streams = sorted(turn, key=_by_seq_id)
+        self._speculation.guess(streams, sum(each.n_unread for each in streams), self._cost.decode)
 
     def _plan_prefill(self, turn: list[Sequence]) -> dict[int, int]:
         """How many prompt tokens of which seq_id this step reads."""
@@ -184,15 +205,17 @@ class Engine:
         return prefill_budget(load, min(self._n_batch, self._n_ubatch), self._cost)
 
     def _add_decode(self, sequence: Sequence) -> None:
-        """Add what was generated last: one token, or more where some were forced."""
-        n_tokens = sequence.n_unread
+        """Add what was generated last: one token, or more where some were forced; and guesses behind it."""
+        n_guesses = len(sequence.guesses)
+        n_tokens = sequence.n_unread + n_guesses
         if n_tokens == 1:
             self._batch.add_decode(sequence.generated[-1], sequence.n_past, sequence.seq_id)
         else:
-            tokens = sequence.tokens(sequence.n_past, sequence.n_tokens)
-            self._batch.add_chunk(tokens, sequence.n_past, sequence.seq_id, n_outputs=1)
+            unread = sequence.tokens(sequence.n_past, sequence.n_tokens)
+            tokens = np.concatenate([unread, np.array(sequence.guesses, np.int32)])
+            self._batch.add_chunk(tokens, sequence.n_past, sequence.seq_id, n_outputs=1 + n_guesses)
         sequence.n_past += n_tokens
-        self.counts.n_decode_tokens += n_tokens
+        self.counts.n_decode_tokens += n_tokens - n_guesses
 
     def _add_chunk(self, sequence: Sequence, n_tokens: int) -> bool:
         """Add prompt tokens; whether they were the last ones, whose logits choose the first new token."""
@@ -211,16 +234,47 @@ class Engine:
     def _sample(self, sampled: list[Sequence], now: float) -> list[Output]:
         if not sampled:
             return []
-        rows = self._context.logits(len(sampled))
-        return [self._write(sequence, row, now) for sequence, row in zip(sampled, rows, strict=True)]
+        rows = self._context.logits(sum(1 + len(sequence.guesses) for sequence in sampled))
+        outputs: list[Output] = []
+        for sequence in sampled:
+            n_rows = 1 + len(sequence.guesses)
+            outputs.append(self._write(sequence, rows[:n_rows], now))
+            rows = rows[n_rows:]
+        return outputs
 
-    def _write(self, sequence: Sequence, logits: FloatRow, now: float) -> Output:
+    def _write(self, sequence: Sequence, rows: FloatRows, now: float) -> Output:
+        """Append what the rows of logits, (1 + guesses, n_vocab), choose, as far as guesses were right."""
         if not sequence.first_token_at:
             sequence.first_token_at = now
         sequence.last_token_at = now
-        output = self._writer.write(sequence, logits, self._n_forced)
+        output = self._writer.write(sequence, rows[0], self._n_forced)
+        if sequence.guesses:
+            output = self._verify(sequence, rows, output)
         if sequence.finish_reason is not None:
             self._finish(sequence, sequence.finish_reason)
+        return output
+
+    def _verify(self, sequence: Sequence, rows: FloatRows, output: Output) -> Output:
+        """Go on with the rows behind guesses that are what was sampled; drop the cells of the other guesses."""
+        assert self._speculation is not None
+        guesses, n_right = sequence.guesses, 0
+        n_tokens = sequence.n_past - len(guesses)
+        for guess, row in zip(guesses, rows[1:], strict=True):
+            n_tokens += 1
+            is_right = sequence.n_tokens == n_tokens and sequence.generated[-1] == guess  # else more were forced
+            if not is_right or sequence.finish_reason is not None:
+                break
+            n_right += 1
+            output = output.followed_by(self._writer.write(sequence, row, self._n_forced))
+        self._speculation.verified(sequence, n_right)
+        sequence.n_guessed += len(guesses)
+        sequence.n_right += n_right
+        self.counts.n_guessed_tokens += len(guesses)
+        self.counts.n_right_tokens += n_right
+        sequence.guesses = []
+        if n_right < len(guesses):
+            sequence.n_past -= len(guesses) - n_right
+            self._context.memory.keep_prefix(sequence.seq_id, sequence.n_past)
         return output
 
     def _finish(self, sequence: Sequence, reason: FinishReason) -> None:
@@ -231,4 +285,6 @@ class Engine:
             self._running.remove(sequence)
             self._cache.release(sequence)
         sequence.state = SequenceState.FINISHED
+        if self._speculation is not None:
+            self._speculation.forget(sequence)
         self.free_retired_adapters()

@@ -18,6 +18,7 @@ AUTO_CTX_SEQ = 4096  # enough for a chat, small enough for a laptop at AUTO_SLOT
 AUTO_SLOTS = 4
 _CACHE_BYTES_MAX = 2 * 1024**3
 _CACHE_SHARE = 8
+_N_GUESSES_STEP = 64
 _ONE_THREAD_BYTES = 16 * 1024 * 1024
 
 
@@ -51,8 +52,14 @@ def _fit_generation(params: LoadParams, model: Model) -> LoadParams:
         n_ctx_seq=n_ctx_seq,
         n_batch=n_batch,
         n_ubatch=n_ubatch,
+        n_outputs=n_slots + n_guesses_step(params, n_slots),
         cache_ram_bytes=_good_cache_bytes() if params.cache_ram_bytes < 0 else params.cache_ram_bytes,
     )
+
+
+def n_guesses_step(params: LoadParams, n_slots: int) -> int:
+    """Most guessed tokens of one step, of all slots together: each needs room for its logits."""
+    return 0 if params.speculation == "off" else min(_N_GUESSES_STEP, n_slots * params.n_guess_max)
 
 
 def _good_cache_bytes() -> int:

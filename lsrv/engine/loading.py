@@ -12,7 +12,7 @@ import numpy as np
 from lsrv.engine.adapters import Adapters
 from lsrv.engine.embedding import EmbeddingEngine
 from lsrv.engine.engine import Engine
-from lsrv.engine.fit import fit_params
+from lsrv.engine.fit import fit_params, n_guesses_step
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.llama.batch import Batch
 from lsrv.engine.llama.breakdown import RAM
@@ -24,6 +24,8 @@ from lsrv.engine.prefix.fingerprint import fingerprint
 from lsrv.engine.prefix.folder import SequenceFolder
 from lsrv.engine.prefix.store import SequenceStore
 from lsrv.engine.sampling import model_defaults
+from lsrv.engine.speculation.draft import DraftModel, draft_params
+from lsrv.engine.speculation.speculation import Lookup, Speculation
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import LoadStage, ModelInfo
@@ -68,6 +70,7 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) ->
         adapters = _load_adapters(backend, model, params)
         on_progress("context", 0.0)
         context = Context(model, params)
+        speculation = _speculation(context, model, params)
     except LoadFailedError as error:
         raise LoadFailedError(error.message, log=backend.log.tail(_N_LOG_LINES)) from error
     log = list(backend.log.lines)
@@ -81,7 +84,7 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) ->
         info=_describe(model, context, params, log, time.perf_counter() - started),
         sampling_defaults=model_defaults(model.meta),
         adapters=adapters,
-        generation=None if params.is_embedding else _engine(context, model, params, build, adapters),
+        generation=None if params.is_embedding else _engine(context, model, params, build, adapters, speculation),
         embedding=EmbeddingEngine(context, params, _vector_length(model, context)) if params.is_embedding else None,
     )
 
@@ -101,7 +104,33 @@ def _load_adapters(backend: Backend, model: Model, params: LoadParams) -> Adapte
     return adapters
 
 
-def _engine(context: Context, model: Model, params: LoadParams, build: str, adapters: Adapters) -> Engine:
+def _speculation(context: Context, model: Model, params: LoadParams) -> Speculation | None:
+    if params.speculation == "off":
+        return None
+    if params.is_embedding:
+        raise LoadFailedError(f'{params.model_path} writes no text to guess; set speculative.mode = "off" for it')
+    if not context.memory.keeps_all_prefixes:
+        raise LoadFailedError(
+            f"{params.model_path} ({model.arch}) can't take tokens back, so guesses can't be verified; "
+            'set speculative.mode = "off" for it'
+        )
+    guesser = Lookup() if params.speculation == "lookup" else _draft(model, params)
+    return Speculation(guesser, params.n_guess_max, n_guesses_step(params, params.n_slots))
+
+
+def _draft(model: Model, params: LoadParams) -> DraftModel:
+    own = draft_params(params)
+    return DraftModel(Model(own, lambda _fraction: None), own, model.vocab)
+
+
+def _engine(
+    context: Context,
+    model: Model,
+    params: LoadParams,
+    build: str,
+    adapters: Adapters,
+    speculation: Speculation | None,
+) -> Engine:
     is_filing = bool(params.cache_folder) and params.cache_disk_bytes > 0
     cache = PrefixCache(
         context.memory,
@@ -110,7 +139,7 @@ def _engine(context: Context, model: Model, params: LoadParams, build: str, adap
         store=SequenceStore(params.cache_ram_bytes),
         folder=_sequence_folder(params, build) if is_filing else None,
     )
-    return Engine(context, model.vocab, params, cache, adapters)
+    return Engine(context, model.vocab, params, cache, adapters, speculation)
 
 
 def _sequence_folder(params: LoadParams, build: str) -> SequenceFolder:

@@ -6,7 +6,8 @@ recurrent state (Mamba and hybrids) is really allocated meanwhile: a few MB per 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from lsrv.engine.llama.breakdown import RAM, DeviceBytes, device_memory, memory_
 from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.model import Model
 from lsrv.engine.memory import memory_use, with_output
+from lsrv.engine.speculation.draft import draft_params
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, MemoryUse, Planned
@@ -33,32 +35,64 @@ def plan_memory(backend: Backend, params: LoadParams, n_ctx_seqs: Sequence[int])
     """
     backend.log.lines.clear()
     try:
-        model = Model(params, lambda fraction: None, is_only_planned=True)
-        try:
+        with _shape(params) as model, _draft_shape(params) as draft:
             wanted = n_ctx_seqs or [params.n_ctx_seq]
-            return _planned(model, [_plan_context(backend, model, params, n_ctx_seq) for n_ctx_seq in wanted])
-        finally:
-            model.free()
+            return _planned(model, [_plan_context(backend, model, draft, params, n_ctx_seq) for n_ctx_seq in wanted])
     except LoadFailedError as error:
         raise LoadFailedError(error.message, log=backend.log.tail(_N_LOG_LINES)) from error
 
 
-def _plan_context(backend: Backend, model: Model, params: LoadParams, n_ctx_seq: int) -> ContextPlan:
+@contextmanager
+def _shape(params: LoadParams) -> Generator[Model]:
+    """The model without its weights."""
+    model = Model(params, lambda fraction: None, is_only_planned=True)
+    try:
+        yield model
+    finally:
+        model.free()
+
+
+def _draft_shape(params: LoadParams) -> AbstractContextManager[Model | None]:
+    return _shape(draft_params(params)) if params.speculation == "draft" else nullcontext()
+
+
+def _plan_context(
+    backend: Backend, model: Model, draft: Model | None, params: LoadParams, n_ctx_seq: int
+) -> ContextPlan:
     params = fit_params(msgspec.structs.replace(params, n_ctx_seq=n_ctx_seq), model)
     if params.n_ctx_seq * params.n_slots > _N_CELLS_MAX:
         raise LoadFailedError(
             f"{params.model_path}: a context of {params.n_slots} x {params.n_ctx_seq} tokens is beyond all machines; "
             "lower context_length or slots"
         )
+    memory = _with_adapters(_memory_of_context(backend, model, params), params)
+    if draft is not None:
+        memory = _together(memory, _memory_of_context(backend, draft, draft_params(params)))
+    return ContextPlan(n_ctx_seq=params.n_ctx_seq, n_slots=params.n_slots, memory=memory)
+
+
+def _memory_of_context(backend: Backend, model: Model, params: LoadParams) -> MemoryUse:
+    """What a model and its context take; `params` are fitted."""
     backend.log.lines.clear()
     context = Context(model, params)
     try:
         logged = memory_use(backend.log.lines)
-        memory = with_output(_memory(memory_breakdown(context), logged), context.output_bytes_max, RAM)
+        return with_output(_memory(memory_breakdown(context), logged), context.output_bytes_max, RAM)
     finally:
         context.free()
-    memory = _with_adapters(memory, params)
-    return ContextPlan(n_ctx_seq=params.n_ctx_seq, n_slots=params.n_slots, memory=memory)
+
+
+def _together(one: MemoryUse, other: MemoryUse) -> MemoryUse:
+    return MemoryUse(
+        weights_bytes=one.weights_bytes + other.weights_bytes,
+        kv_bytes=one.kv_bytes + other.kv_bytes,
+        compute_bytes=one.compute_bytes + other.compute_bytes,
+        output_bytes=one.output_bytes + other.output_bytes,
+        by_device={
+            device: one.by_device.get(device, 0) + other.by_device.get(device, 0)
+            for device in one.by_device.keys() | other.by_device.keys()
+        },
+    )
 
 
 def _with_adapters(memory: MemoryUse, params: LoadParams) -> MemoryUse:

@@ -44,6 +44,9 @@ class Sequence:
     n_cached: int = 0  # prompt tokens that an earlier request had left in the slot
     n_past: int = 0  # tokens with cells in the KV cache
     generated: list[int] = field(default_factory=list[int])  # sampled, or forced by the constraint
+    guesses: list[int] = field(default_factory=list[int])  # tokens that this step verifies
+    n_guessed: int = 0  # over all steps
+    n_right: int = 0  # of those
     n_written: int = 0  # generated tokens whose text was sent
     finish_reason: FinishReason | None = None
     error: LsrvError | None = None  # why it ended, where it could not go on
@@ -81,3 +84,8 @@ class Output:
     sequence: Sequence
     text: str
     logprobs: list[TokenLogprob] | None = None
+
+    def followed_by(self, later: Output) -> Output:
+        """Both together, of the same sequence."""
+        logprobs = self.logprobs if later.logprobs is None else [*(self.logprobs or []), *later.logprobs]
+        return Output(self.sequence, self.text + later.text, logprobs)

@@ -9,6 +9,7 @@ import msgspec
 KvMode = Literal["split", "shared"]
 FlashAttention = Literal["auto", "on", "off"]
 Pooling = Literal["auto", "none", "mean", "cls", "last", "rank"]
+SpeculationMode = Literal["off", "lookup", "draft"]
 GrammarKind = Literal["json_schema", "regex", "lark", "gbnf", "llguidance"]
 
 
@@ -56,6 +57,10 @@ class LoadParams(msgspec.Struct, frozen=True, kw_only=True):
     rope_freq_scale: float = 0.0
     chat_template: str | None = None  # Jinja source that replaces the GGUF's own
     adapters: list[AdapterFile] = []
+    speculation: SpeculationMode = "off"
+    n_guess_max: int = 16  # tokens guessed at once for one sequence
+    draft_path: str = ""  # the GGUF that guesses, for "draft"
+    n_outputs: int = 0  # most logits rows of one llama_decode; 0: chosen
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

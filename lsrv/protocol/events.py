@@ -136,6 +136,8 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
     queue_s: float  # accepted -> first chunk scheduled
     prefill_s: float  # first chunk scheduled -> first token sampled
     decode_s: float  # first token sampled -> last token sampled
+    n_guessed_tokens: int = 0  # by speculation
+    n_right_tokens: int = 0  # of those
 
 
 class Accepted(msgspec.Struct, frozen=True, tag="accepted"):

@@ -13,7 +13,11 @@ _EMBEDDING_KINDS = ("embedding", "rerank")
 
 
 def load_params(
-    model: ModelSettings, weights: Weights, chat_template: str | None, adapters: Iterable[AdapterFile] = ()
+    model: ModelSettings,
+    weights: Weights,
+    chat_template: str | None,
+    adapters: Iterable[AdapterFile] = (),
+    draft: Weights | None = None,
 ) -> LoadParams:
     """`model`'s settings in the engine's words. `chat_template` is Jinja source; None: the weights' own.
 
@@ -47,6 +51,9 @@ def load_params(
         rope_freq_scale=context.rope_freq_scale,
         chat_template=chat_template,
         adapters=list(adapters),
+        speculation=model.speculative.mode,
+        n_guess_max=model.speculative.max_tokens,
+        draft_path=str(draft.path) if draft is not None else "",
     )
 
 

@@ -34,7 +34,7 @@ from lsrv.registry.fitting import FindBounds, Fitted, Openness, fit
 from lsrv.registry.load_params import has_open_layers, load_params
 from lsrv.registry.planner import Planner
 from lsrv.registry.spares import Spares
-from lsrv.registry.weights import find_adapter_file
+from lsrv.registry.weights import draft_of, find_adapter_file
 from lsrv.registry.words import Failure, Fingerprint
 from lsrv.registry.worker_process import WorkerProcess
 
@@ -102,7 +102,9 @@ class Loader:
         fingerprint: Fingerprint | None = None
         try:
             weights = await self._builds.get(model, lambda progress: on_progress(_as_load(progress)))
-            fingerprint, params = await asyncio.to_thread(_find_rest, model, adapters, weights)
+            draft = draft_of(model)
+            guesser = await self._builds.get(draft, lambda progress: on_progress(_as_load(progress))) if draft else None
+            fingerprint, params = await asyncio.to_thread(_find_rest, model, adapters, weights, guesser)
             if known_bad is not None and known_bad.weights == fingerprint:
                 raise LoadLostError(known_bad)
             params = msgspec.structs.replace(
@@ -200,15 +202,18 @@ def _log_fit(listed_id: str, fitted: Fitted) -> None:
     )
 
 
-def _find_rest(model: ModelSettings, adapters: Sequence[Adapter], weights: Weights) -> tuple[Fingerprint, LoadParams]:
+def _find_rest(
+    model: ModelSettings, adapters: Sequence[Adapter], weights: Weights, draft: Weights | None
+) -> tuple[Fingerprint, LoadParams]:
     """All that is read from disk beside the weights before a worker is needed. Blocks."""
     files = [AdapterFile(adapter.name, str(find_adapter_file(adapter, weights))) for adapter in adapters]
     paths = [*(weights.shards or (weights.path,)), *(Path(file.path) for file in files)]
+    paths += [draft.path] if draft is not None else []
     template = model.jinja_explicit or model.chat_template
     if template is not None and (path := template_path(template)) is not None:
         paths.append(path)
     chat_template = None if template is None else read_template(template)
-    return _fingerprint(model, paths), load_params(model, weights, chat_template, files)
+    return _fingerprint(model, paths), load_params(model, weights, chat_template, files, draft)
 
 
 def _as_load(progress: BuildProgress) -> Progress:

@@ -102,10 +102,15 @@ async def lone_planner(worker_command: Sequence[str], deadlines: Deadlines | Non
 
 
 def _key(params: LoadParams) -> bytes:
-    """Of the file's identity, and of all settings that sizes depend on. Raises WeightsNotFoundError."""
-    try:
-        stat = Path(params.model_path).stat()
-    except OSError as error:
-        raise WeightsNotFoundError(f"{params.model_path}: can't be read ({error.strerror})") from None
+    """Of the files' identity, and of all settings that sizes depend on. Raises WeightsNotFoundError."""
+    files = [_identity(path) for path in (params.model_path, params.draft_path) if path]
     sizing = msgspec.structs.replace(params, n_ctx_seq=0, n_threads=0, n_threads_batch=0, chat_template=None)
-    return msgspec.msgpack.encode((stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, sizing))
+    return msgspec.msgpack.encode((files, sizing))
+
+
+def _identity(path: str) -> tuple[int, int, int, int]:
+    try:
+        stat = Path(path).stat()
+    except OSError as error:
+        raise WeightsNotFoundError(f"{path}: can't be read ({error.strerror})") from None
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -35,6 +35,13 @@ def wish_of(model: ModelSettings) -> Wish:
     )
 
 
+def draft_of(model: ModelSettings) -> ModelSettings | None:
+    """The model that guesses for `model`; None if no other one does. Raises ConfigError."""
+    if model.speculative.draft is None:
+        return None
+    return pulled_model(model.speculative.draft).placed_in(model.folder)
+
+
 def pulled_model(name: str) -> ModelSettings:
     """What "OWNER/NAME:QUANT" asks for; "hf.co/" before it is what Ollama's clients write. Raises ConfigError."""
     model_id, _, quant = (

@@ -87,4 +87,6 @@ def _usage(sequence: Sequence, n_reasoning_tokens: int) -> Usage:
         queue_s=max(0.0, sequence.scheduled_at - sequence.submitted_at),
         prefill_s=max(0.0, sequence.first_token_at - sequence.scheduled_at),
         decode_s=max(0.0, sequence.last_token_at - sequence.first_token_at),
+        n_guessed_tokens=sequence.n_guessed,
+        n_right_tokens=sequence.n_right,
     )

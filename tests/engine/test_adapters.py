@@ -160,7 +160,7 @@ def test_an_activated_lora_is_refused(load_stories: LoadStories, tmp_path: Path)
 
 
 def test_an_embedding_model_takes_no_adapters(load_stories: LoadStories, files: list[AdapterFile]) -> None:
-    with pytest.raises(LoadFailedError, match="makes embeddings"):
+    with pytest.raises(LoadFailedError, match="vectors or scores"):
         load_stories(adapters=files, is_embedding=True)
 
 

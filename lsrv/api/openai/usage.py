@@ -20,6 +20,8 @@ def total_usage(finished: Sequence[Finished], n_choices: int) -> Usage:
         queue_s=max(usage.queue_s for usage in usages),
         prefill_s=max(usage.prefill_s for usage in usages),
         decode_s=max(usage.decode_s for usage in usages),
+        n_guessed_tokens=sum(usage.n_guessed_tokens for usage in usages),
+        n_right_tokens=sum(usage.n_right_tokens for usage in usages),
     )
 
 
@@ -43,8 +45,9 @@ def usage_object(usage: Usage) -> dict[str, object]:
 
 
 def timings_object(usage: Usage) -> dict[str, float]:
-    """llama-server's timings: tokens prefilled (without cached ones) and predicted, in milliseconds and rates."""
+    """llama-server's timings: tokens prefilled (without cached ones), predicted and guessed; milliseconds and rates."""
     n_prefilled = _n_prefilled(usage)
+    guesses = {"draft_n": usage.n_guessed_tokens, "draft_n_accepted": usage.n_right_tokens}
     return {
         "cache_n": usage.n_cached_tokens,
         "prompt_n": n_prefilled,
@@ -55,6 +58,7 @@ def timings_object(usage: Usage) -> dict[str, float]:
         "predicted_ms": usage.decode_s * 1e3,
         "predicted_per_token_ms": _rate(usage.decode_s * 1e3, _n_decoded(usage)),
         "predicted_per_second": _rate(_n_decoded(usage), usage.decode_s),
+        **(guesses if usage.n_guessed_tokens else {}),
     }
 
 

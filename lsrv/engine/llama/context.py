@@ -88,8 +88,8 @@ class Context:
         raw.embeddings = params.is_embedding
         raw.pooling_type = _POOLING_NUMBERS.get(params.pooling, lib.LLAMA_POOLING_TYPE_UNSPECIFIED)
         # Only sampled and last tokens need logits: for a 150k vocabulary this saves 300 MB of compute buffer.
-        n_outputs_max = params.n_slots if self.reads_in_parts or not params.is_embedding else params.n_batch
-        raw.n_outputs_max = n_outputs_max
+        n_embedded = params.n_slots if self.reads_in_parts else params.n_batch
+        raw.n_outputs_max = n_embedded if params.is_embedding else params.n_outputs
         self.handle: int | None = lib.llama_init_from_model(model.handle, raw)
         if self.handle is None:
             raise LoadFailedError(
@@ -105,7 +105,7 @@ class Context:
         self.pooling: Pooling = POOLINGS.get(lib.llama_pooling_type(self.handle), "none")
         self._is_pooling = params.is_embedding
         # The buffer grows with the batches, without a word in the log; embeddings get logits, too, wanted or not.
-        n_floats = (self._n_vocab + model.n_embd) * n_outputs_max
+        n_floats = (self._n_vocab + model.n_embd) * n_embedded
         self.output_bytes_max = n_floats * _FLOAT_BYTES if params.is_embedding else 0
         if self.reads_in_parts and not lib.llama_get_memory(self.handle):
             raise LoadFailedError(

@@ -1,0 +1,60 @@
+"""Speculation as an entry asks for it: the same text, its guesses in `timings`; what can't be is said at the load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lsrv.demo
+from tests.conftest import RunningServer, StartServer
+from tests.models import STORIES
+
+PROMPT = "The cat sat. The cat sat. The cat sat. The cat"
+DEMO = Path(lsrv.demo.__file__).parent / "lsrv-demo-F16.gguf"
+
+
+def entry(folder: Path, alias: str, **speculative: Any) -> dict[str, Any]:
+    path = folder / f"{alias}.gguf"
+    path.write_bytes(STORIES.read_bytes())
+    context = {"context_length": 512, "slots": 2}
+    return {
+        "model_id": str(path),
+        "alias": alias,
+        "context": context,
+        "device": {"threads": 1},
+        "speculative": speculative,
+    }
+
+
+def complete(server: RunningServer, model: str) -> Any:
+    body = {"model": model, "prompt": PROMPT, "max_tokens": 120, "temperature": 0, "ignore_eos": True}
+    return server.http.post("/v1/completions", json=body)
+
+
+def test_every_mode_writes_the_same_and_tells_its_guesses(start_server: StartServer, tmp_path: Path) -> None:
+    draft = tmp_path / "draft.gguf"
+    draft.write_bytes(STORIES.read_bytes())
+    entries = [
+        entry(tmp_path, "plain"),
+        entry(tmp_path, "lookup", mode="lookup", max_tokens=8),
+        entry(tmp_path, "drafted", mode="draft", draft=str(draft)),
+    ]
+    server = start_server(models=entries)
+    plain, *guessing = (complete(server, name).json() for name in ("plain", "lookup", "drafted"))
+    assert "draft_n" not in plain["timings"]
+    for answer in guessing:
+        assert answer["choices"][0]["text"] == plain["choices"][0]["text"]
+        assert answer["timings"]["draft_n"] >= answer["timings"]["draft_n_accepted"] > 0
+
+
+def test_a_draft_that_does_not_fit_or_is_not_there_is_told(start_server: StartServer, tmp_path: Path) -> None:
+    entries = [
+        entry(tmp_path, "other", mode="draft", draft=str(DEMO)),
+        entry(tmp_path, "gone", mode="draft", draft=str(tmp_path / "gone-draft.gguf")),
+    ]
+    server = start_server(models=entries)
+    other, gone = complete(server, "other"), complete(server, "gone")
+    assert other.status_code == 503
+    assert "another vocabulary" in other.json()["error"]["message"]
+    assert gone.status_code >= 400
+    assert "gone-draft.gguf" in gone.json()["error"]["message"]

@@ -1,0 +1,240 @@
+"""Guessed tokens: the same text as without, the same distribution, and fewer steps where texts repeat."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lsrv.demo
+from lsrv.engine.constraint import Constraint
+from lsrv.engine.cost import Curve, StepCost
+from lsrv.engine.engine import Engine
+from lsrv.engine.grammar import Grammars
+from lsrv.engine.llama.backend import Backend
+from lsrv.engine.loading import LoadedModel
+from lsrv.engine.memory_plan import plan_memory
+from lsrv.engine.speculation.length import GuessRecord, n_worth_guessing
+from lsrv.engine.speculation.lookup import PromptLookup
+from lsrv.errors import LoadFailedError
+from lsrv.protocol.commands import Grammar, LoadParams, Sampling
+from tests.engine.conftest import LoadStories, make_sequence, run_all
+from tests.models import STORIES
+
+DEMO = Path(lsrv.demo.__file__).parent / "lsrv-demo-F16.gguf"
+STORY = "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. "
+PROMPTS = [STORY, STORY * 2, "Tom and Sam", "The cat sat. The cat sat. The cat sat.", "One day"]
+COUNTS = Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.0)
+
+
+@pytest.fixture(scope="module", params=["lookup", "draft", "lookup shared"])
+def case(request: pytest.FixtureRequest) -> tuple[str, str]:
+    mode, _, kv = request.param.partition(" ")
+    return mode, kv or "split"
+
+
+@pytest.fixture(scope="module")
+def plain(case: tuple[str, str], load_stories: LoadStories) -> LoadedModel:
+    return load_stories(kv=case[1])
+
+
+@pytest.fixture(scope="module")
+def guessing(case: tuple[str, str], load_stories: LoadStories) -> LoadedModel:
+    return load_stories(speculation=case[0], draft_path=str(STORIES), kv=case[1])
+
+
+class Cheap(StepCost):
+    """A machine on which a longer batch costs nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for n in range(1, 200):
+            self.decode.observe(n, 1.0)
+
+    def observe(self, n_decode: int, n_prefill: int, seconds: float) -> None:
+        pass
+
+
+def engine_of(loaded: LoadedModel) -> Engine:
+    assert loaded.generation is not None
+    return loaded.generation
+
+
+def expect_guesses_at_any_cost(engine: Engine) -> None:
+    engine._cost = Cheap()
+
+
+def texts_of(loaded: LoadedModel, **options: object) -> list[str]:
+    engine = engine_of(loaded)
+    engine.fail_all()
+    sequences = [make_sequence(loaded, i, prompt, n_max_tokens=60, **options) for i, prompt in enumerate(PROMPTS)]
+    texts = run_all(engine, *sequences)
+    return [texts[i] for i in range(len(PROMPTS))]
+
+
+def test_the_text_is_the_same_and_takes_fewer_steps(plain: LoadedModel, guessing: LoadedModel) -> None:
+    engine = engine_of(guessing)
+    expect_guesses_at_any_cost(engine)
+    n_plain, n_guessing = engine_of(plain).counts.n_steps, engine.counts.n_steps
+    assert texts_of(guessing) == texts_of(plain)
+    n_plain, n_guessing = engine_of(plain).counts.n_steps - n_plain, engine.counts.n_steps - n_guessing
+    assert engine.counts.n_right_tokens > 0
+    assert n_guessing < n_plain
+    assert texts_of(guessing) == texts_of(plain), "with cached prompts"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_seed_gives_the_same_text_with_guesses(plain: LoadedModel, guessing: LoadedModel, seed: int) -> None:
+    expect_guesses_at_any_cost(engine_of(guessing))
+    sampling = Sampling(temperature=0.7, seed=seed, repeat_penalty=1.1)
+    assert texts_of(guessing, sampling=sampling) == texts_of(plain, sampling=sampling)
+
+
+def test_stop_strings_and_limits_end_inside_of_guesses(plain: LoadedModel, guessing: LoadedModel) -> None:
+    expect_guesses_at_any_cost(engine_of(guessing))
+    for stops in (["park"], ["the"], ["."], ["e"]):
+        assert texts_of(guessing, stops=stops) == texts_of(plain, stops=stops)
+    for n in range(1, 12):
+        sequences = [make_sequence(each, 0, PROMPTS[3], n_max_tokens=n) for each in (guessing, plain)]
+        texts = [run_all(engine_of(each), s)[0] for each, s in zip((guessing, plain), sequences, strict=True)]
+        assert texts[0] == texts[1]
+        assert len(sequences[0].generated) == n
+
+
+def test_logprobs_are_told_for_every_token(guessing: LoadedModel) -> None:
+    engine = engine_of(guessing)
+    expect_guesses_at_any_cost(engine)
+    sequence = make_sequence(guessing, 0, PROMPTS[3], n_max_tokens=40, n_top_logprobs=1)
+    engine.submit(sequence)
+    n_told = 0
+    while engine.has_work:
+        n_told += sum(len(output.logprobs or []) for output in engine.step())
+    assert n_told == len(sequence.generated)
+    assert sequence.n_right > 0
+
+
+def test_the_distribution_is_that_of_the_model(plain: LoadedModel, guessing: LoadedModel) -> None:
+    """The third token after a repeated text, over many seeds: guesses make no likely token likelier."""
+    expect_guesses_at_any_cost(engine_of(guessing))
+
+    def thirds(loaded: LoadedModel, first_seed: int) -> Counter[int]:
+        sampling = [
+            Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.0, seed=first_seed + seed) for seed in range(300)
+        ]
+        sequences = [
+            make_sequence(loaded, i, PROMPTS[3], n_max_tokens=4, sampling=each) for i, each in enumerate(sampling)
+        ]
+        run_all(engine_of(loaded), *sequences)
+        return Counter(sequence.generated[min(2, len(sequence.generated) - 1)] for sequence in sequences)
+
+    assert thirds(guessing, 0) == thirds(plain, 0)
+
+
+def test_a_constrained_answer_is_guessed_within_its_form(plain: LoadedModel, guessing: LoadedModel) -> None:
+    expect_guesses_at_any_cost(engine_of(guessing))
+    item = {"type": "object", "properties": {"is_red": {"enum": [True, False]}}, "required": ["is_red"]}
+    schema = json.dumps(
+        {"type": "array", "minItems": 6, "maxItems": 6, "items": item | {"additionalProperties": False}}
+    )
+
+    def text(loaded: LoadedModel) -> str:
+        matcher = Grammars(loaded.model.vocab).compile(Grammar("json_schema", schema, "grammar")).result()
+        constraint = Constraint(matcher, loaded.model.vocab)
+        sequence = make_sequence(loaded, 0, PROMPTS[0], n_max_tokens=150, constraint=constraint)
+        return run_all(engine_of(loaded), sequence)[0]
+
+    assert text(guessing) == text(plain)
+    assert len(json.loads(text(guessing))) == 6
+
+
+def test_aborting_and_failing_leave_nothing_behind(guessing: LoadedModel) -> None:
+    engine = engine_of(guessing)
+    expect_guesses_at_any_cost(engine)
+    alone = texts_of(guessing)
+    for i in range(6):
+        engine.submit(make_sequence(guessing, i, PROMPTS[i % 5], n_max_tokens=60))
+    for _ in range(8):
+        engine.step()
+    engine.abort(0)
+    engine.abort(3)
+    engine.fail_all()
+    assert engine._speculation is not None
+    assert not engine._speculation._records
+    assert texts_of(guessing) == alone
+
+
+def test_memory_of_a_draft_is_planned(backend: Backend) -> None:
+    def plan(**options: object) -> int:
+        params = LoadParams(model_path=str(STORIES), n_ctx_seq=512, n_slots=2, cache_ram_bytes=0, **options)
+        return plan_memory(backend, params, []).contexts[0].total_bytes
+
+    alone, both = plan(), plan(speculation="draft", draft_path=str(STORIES))
+    assert 1.9 * alone < both < 2.5 * alone
+
+
+def test_a_draft_with_another_vocabulary_is_refused(load_stories: LoadStories) -> None:
+    with pytest.raises(LoadFailedError, match="another vocabulary"):
+        load_stories(speculation="draft", draft_path=str(DEMO))
+
+
+# -- pure parts --------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 3), max_size=60), st.integers(1, 8))
+def test_a_lookup_guesses_what_followed_the_same_three_tokens_last(tokens: list[int], n_max: int) -> None:
+    guess = PromptLookup(tokens).guess(n_max)
+    places = [i for i in range(3, len(tokens)) if tokens[i - 3 : i] == tokens[-3:]]
+    if not places:
+        assert guess == []
+        return
+    sequel = tokens[places[-1] :]
+    assert guess == [sequel[i % len(sequel)] for i in range(n_max)]
+
+
+@given(st.lists(st.integers(0, 3), max_size=40), st.integers(0, 40))
+def test_a_lookup_is_the_same_whether_it_grew_or_was_made_at_once(tokens: list[int], cut: int) -> None:
+    grown = PromptLookup(tokens[:cut])
+    grown.extend(tokens[cut:])
+    assert grown.guess(5) == PromptLookup(tokens).guess(5)
+
+
+def curve(base: float, per_token: float) -> Curve:
+    made = Curve()
+    for n in range(1, 40):
+        made.observe(n, base + per_token * n)
+    return made
+
+
+def test_sure_guesses_on_a_machine_with_time_are_many_and_unsure_ones_few() -> None:
+    cheap = curve(1.0, 0.01)
+    assert n_worth_guessing(0.95, 16, 1, cheap) == 16
+    assert 0 < n_worth_guessing(0.3, 16, 1, cheap) < 6
+    assert n_worth_guessing(0.001, 16, 1, cheap) == 0
+
+
+def test_nothing_is_guessed_where_every_token_costs_the_same() -> None:
+    assert n_worth_guessing(0.9, 16, 1, curve(0.0, 1.0)) == 0
+    assert n_worth_guessing(0.9, 16, 8, curve(0.1, 1.0)) == 0
+
+
+def test_dear_guesses_are_fewer() -> None:
+    cheap = curve(1.0, 0.01)
+    assert n_worth_guessing(0.8, 16, 1, cheap, guess_s=0.3) < n_worth_guessing(0.8, 16, 1, cheap)
+
+
+def test_a_record_learns_and_forgives() -> None:
+    record = GuessRecord()
+    at_first = record.chance
+    for _ in range(10):
+        record.verified(4, 0)
+    low = record.chance
+    for _ in range(100):
+        record.passed()
+    assert low < 0.2 < record.chance <= at_first
+    for _ in range(10):
+        record.verified(4, 4)
+    assert record.chance > 0.9
