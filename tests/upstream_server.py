@@ -161,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(429, {"error": {"message": "slow down"}}, {"retry-after": "17"})
 
     def _refuse(self, body: dict[str, Any]) -> None:
-        key = self.headers["authorization"].split()[-1]
+        key = self.headers.get("authorization", "nothing").split()[-1]
         error = {"message": f"top_k is unknown\nsaid {key}", "param": "top_k", "code": "unknown_parameter"}
         self._json(400, {"error": error})
 

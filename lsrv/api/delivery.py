@@ -26,6 +26,7 @@ from lsrv.api.respond import send_json
 from lsrv.api.sse import EventStream
 from lsrv.api.state import ServerState
 from lsrv.errors import LsrvError
+from lsrv.registry import Candidates, Target
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     raw: bytes
     model: str | None
     is_streaming: bool
+    sticky_key: str | None  # requests with the same one go to the same model of a route
     parse: Callable[[bytes], GenerationRequest]
     openai_path: str | None  # where OpenAI's API takes this very body, below base_url; None: nowhere
 
@@ -63,6 +65,8 @@ class _Head(msgspec.Struct):
 
     model: str | None = None
     stream: bool | None = None
+    user: object = None
+    session_id: object = None
 
 
 _head_decoder = msgspec.json.Decoder(_Head)
@@ -71,12 +75,25 @@ _head_decoder = msgspec.json.Decoder(_Head)
 def read_asked(raw: bytes, parse: Callable[[bytes], GenerationRequest], openai_path: str | None = None) -> Asked:
     """The call that `raw` is. Raises RequestError."""
     head = decode_body(_head_decoder, raw)
-    return Asked(raw=raw, model=head.model, is_streaming=bool(head.stream), parse=parse, openai_path=openai_path)
+    return Asked(
+        raw=raw,
+        model=head.model,
+        is_streaming=bool(head.stream),
+        sticky_key=_sticky_key(head),
+        parse=parse,
+        openai_path=openai_path,
+    )
 
 
-def named_model(raw: bytes) -> str | None:
-    """The model that a body names. Raises RequestError."""
-    return decode_body(_head_decoder, raw).model
+def named_model(raw: bytes) -> tuple[str | None, str | None]:
+    """The model that a body names, and what its requests should stick to. Raises RequestError."""
+    head = decode_body(_head_decoder, raw)
+    return head.model, _sticky_key(head)
+
+
+def _sticky_key(head: _Head) -> str | None:
+    """A session is narrower than a user."""
+    return next((key for key in (head.session_id, head.user) if isinstance(key, str) and key), None)
 
 
 class Delivery:
@@ -88,34 +105,34 @@ class Delivery:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         note = note_of(scope)
-        answer = self._answer(note)
+        candidates = self._state.registry.routing.candidates(self._asked.model, self._asked.sticky_key)
         if self._asked.is_streaming:
-            await self._stream_until_disconnect(answer, note, receive, EventStream(send))
+            await self._stream_until_disconnect(candidates, note, receive, EventStream(send))
         else:
-            await send_json(send, await until_disconnect(receive, answer.body()))
+            body = first_body(candidates, lambda target: self._answer(target, note).body())
+            await send_json(send, await until_disconnect(receive, body))
 
-    def _answer(self, note: RequestNote) -> Answer:
-        """Who answers: a name that is not there, and a body that does not fit, is told before any wait."""
+    def _answer(self, target: Target, note: RequestNote) -> Answer:
+        """The answer of `target`. Raises RequestError for a body that does not fit it."""
         asked, registry = self._asked, self._state.registry
-        target = registry.target(asked.model)
         self._state.begin(note, target.model_id)
         if asked.openai_path is not None and registry.is_upstream(target.model_id):
             return Relay(self._state, target.model_id, asked.openai_path, asked.raw, note)
         return Generation(self._state, asked.parse(asked.raw), target, note)
 
     async def _stream_until_disconnect(
-        self, answer: Answer, note: RequestNote, receive: Receive, stream: EventStream
+        self, candidates: Candidates, note: RequestNote, receive: Receive, stream: EventStream
     ) -> None:
         try:
-            await until_disconnect(receive, self._stream(answer, note, stream))
+            await until_disconnect(receive, self._stream(candidates, note, stream))
         except ClientGoneError as error:
             if not stream.has_started:
                 raise
             note.status, note.error_code = status_of(error), error.code  # 200 was sent, but it isn't what became of it
 
-    async def _stream(self, answer: Answer, note: RequestNote, stream: EventStream) -> None:
+    async def _stream(self, candidates: Candidates, note: RequestNote, stream: EventStream) -> None:
         try:
-            last = await self._all_but_last(answer, stream)
+            last = await self._all_but_last(candidates, note, stream)
         except LsrvError as error:
             if not stream.has_started:
                 raise
@@ -130,11 +147,37 @@ class Delivery:
         else:
             await stream.end(last)
 
-    async def _all_but_last(self, answer: Answer, stream: EventStream) -> bytes:
-        async with stream.comments(answer.comment) as comments:
+    async def _all_but_last(self, candidates: Candidates, note: RequestNote, stream: EventStream) -> bytes:
+        has_text = False
+        async with stream.comments(lambda: answer.comment()) as comments:
 
             async def write(data: bytes) -> None:
+                nonlocal has_text
+                has_text = True
                 comments.cancel()
                 await stream.write(data)
 
-            return await answer.stream(write)
+            while True:
+                try:
+                    answer = self._answer(candidates.target, note)
+                    last = await answer.stream(write)
+                except LsrvError as error:
+                    if has_text:
+                        candidates.failed()
+                        raise
+                    candidates.go_on(error)
+                else:
+                    candidates.answered()
+                    return last
+
+
+async def first_body(candidates: Candidates, ask: Callable[[Target], Awaitable[bytes]]) -> bytes:
+    """The answer of the first one who has one. Raises the error of the first one if nobody has."""
+    while True:
+        try:
+            body = await ask(candidates.target)
+        except LsrvError as error:
+            candidates.go_on(error)
+        else:
+            candidates.answered()
+            return body

@@ -12,7 +12,7 @@ from litestar.datastructures import State
 from litestar.types import ASGIApp
 
 from lsrv.api import llamacpp
-from lsrv.api.delivery import Delivery, named_model, read_asked
+from lsrv.api.delivery import Delivery, first_body, named_model, read_asked
 from lsrv.api.note import note_of
 from lsrv.api.openai.chat import parse_chat
 from lsrv.api.openai.completion import parse_completion
@@ -24,7 +24,7 @@ from lsrv.api.routes import EMBEDDING, with_alias
 from lsrv.api.state import ServerState
 from lsrv.protocol.commands import Detokenize, Embed, Tokenize
 from lsrv.protocol.events import Detokenized, Embedded, Tokenized
-from lsrv.registry import WorkerLease
+from lsrv.registry import Target, WorkerLease
 
 ApiRequest = Request[Any, Any, State]
 AnswerHere = Callable[[ApiRequest, ServerState, str, bytes], Coroutine[object, object, bytes]]  # model_id, body
@@ -93,12 +93,15 @@ async def apply_template(request: ApiRequest, server: ServerState) -> Response[b
 async def _answered(request: ApiRequest, server: ServerState, path: str, here: AnswerHere) -> Response[bytes]:
     """What the named model makes of the body: one of this machine by `here`, an upstream at `path`."""
     raw = await body_of(request, server)
-    model_id = _resolved(request, server, named_model(raw))
-    if server.registry.is_upstream(model_id):
-        answer = Relay(server, model_id, path, raw, note_of(request.scope)).body()
-    else:
-        answer = here(request, server, model_id, raw)
-    return json_response(await until_disconnect(request.receive, answer))
+
+    async def ask(target: Target) -> bytes:
+        model_id = _resolved(request, server, target.model_id)
+        if server.registry.is_upstream(model_id):
+            return await Relay(server, model_id, path, raw, note_of(request.scope)).body()
+        return await here(request, server, model_id, raw)
+
+    candidates = server.registry.routing.candidates(*named_model(raw))
+    return json_response(await until_disconnect(request.receive, first_body(candidates, ask)))
 
 
 async def _embed(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:

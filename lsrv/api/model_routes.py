@@ -19,6 +19,7 @@ from lsrv.api.models import (
     adapter_objects,
     listing,
     model_object,
+    route_object,
     verb_answer,
     verb_failure,
 )
@@ -39,7 +40,8 @@ Act = Callable[[str, VerbBody], Awaitable[EntryView]]
 @get(with_alias("/v1/models"))
 async def list_models(request: ApiRequest, server: ServerState) -> Response[bytes]:
     query = request.query_params
-    data = listing(server.registry.views(), is_only_available=query.get("available") == "true")
+    views, routes = server.registry.views(), server.registry.routing.view_all()
+    data = listing(views, routes, is_only_available=query.get("available") == "true")
     body: dict[str, object] = {"object": "list", "data": data}
     if "client_version" in query:
         body["models"] = []  # Codex asks this way, and takes an absent list for a broken server
@@ -49,6 +51,9 @@ async def list_models(request: ApiRequest, server: ServerState) -> Response[byte
 @get([f"{path}/{{model_id:path}}" for path in with_alias("/v1/models")])
 async def get_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
     _, _, wanted = unquote(request.scope["raw_path"].decode()).partition("/models/")  # elsewhere `//` has become `/`
+    route = server.registry.routing.view(wanted)
+    if route is not None:
+        return json_response(_encode(route_object(route)))
     target = server.registry.target(wanted)
     view = server.registry.view(target.model_id)
     if target.adapter is not None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from lsrv.errors import LsrvError, ModelDisabledError, ModelNotFoundError, NothingToLoadError
-from lsrv.registry import EntryView
+from lsrv.registry import EntryView, RouteView
 
 VerbStatus = Literal["loaded", "unloaded", "reloading", "not_found", "no_loader_config", "internal_error"]
 
@@ -34,13 +34,28 @@ class VerbAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     log: list[str] = []
 
 
-def listing(views: Iterable[EntryView], *, is_only_available: bool) -> list[dict[str, object]]:
-    """`data` of `GET /v1/models`: `default` first, then every entry in config order, each with its adapters."""
+def listing(
+    views: Iterable[EntryView], routes: Iterable[RouteView], *, is_only_available: bool
+) -> list[dict[str, object]]:
+    """`data` of `GET /v1/models`: `default`, then every entry in config order, each with its adapters, then routes."""
     views = list(views)
     shown = [view for view in views if not is_only_available or view.endpoint_status == "ready"]
     created = min((view.created for view in views), default=0)
     default: dict[str, object] = {"id": DEFAULT_ID, "object": "model", "created": created, "owned_by": "local"}
-    return [default, *(each for view in shown for each in (model_object(view), *adapter_objects(view)))]
+    entries = (each for view in shown for each in (model_object(view), *adapter_objects(view)))
+    return [default, *entries, *(route_object(route) for route in routes if route.is_ready or not is_only_available)]
+
+
+def route_object(route: RouteView) -> dict[str, object]:
+    """A route as a model object. Like `default` it has no status: its models have."""
+    return {
+        "id": route.model_id,
+        "object": "model",
+        "created": route.created,
+        "owned_by": "local",
+        "endpoint_status": "ready" if route.is_ready else "error",
+        "route": route.members,
+    }
 
 
 def adapter_objects(view: EntryView) -> list[dict[str, object]]:

@@ -16,6 +16,7 @@ _AT_ONCE = frozenset(
     {
         "default_model_id",
         "require_default",
+        "routes",
         "server.insecure",
         "server.api_keys",
         "server.api_keys_env",

@@ -6,8 +6,9 @@ All of it works on raw tables, so that it also speaks when some key has the wron
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
-from lsrv.config.layer import KeyPath, Layer, as_table, as_tables, names_of
+from lsrv.config.layer import KeyPath, Layer, RawTable, as_table, as_tables, names_of
 from lsrv.config.problems import Problem, key_text, problem
 
 
@@ -18,6 +19,7 @@ def find_contradictions(layer: Layer) -> list[Problem]:
         *_taken_names(layer),
         *_taken_adapter_names(layer),
         *_default_names_nothing(layer),
+        *_routes(layer),
         *_mixed_cpu(layer),
     ]
 
@@ -75,6 +77,44 @@ def _default_names_nothing(layer: Layer) -> Iterator[Problem]:
     default, names = layer.raw.get("default_model_id"), known_names(layer)
     if isinstance(default, str) and names and default not in names:
         yield problem(layer, ("default_model_id",), f'"{default}" names no model; write one of {", ".join(names)}')
+
+
+def _routes(layer: Layer) -> Iterator[Problem]:
+    """Routes that share a name with something else, or lead to what is no entry. They lead to no routes: no circles."""
+    routes, targets = as_tables(layer.raw.get("routes")), _route_targets(layer)
+    taken = set(targets)
+    for index, route in enumerate(routes):
+        name = route.get("model_id")
+        if isinstance(name, str) and name in taken:
+            text = f'"{name}" is taken by another entry or route; choose another name'
+            yield problem(layer, ("routes", index, "model_id"), text)
+        taken |= {name} if isinstance(name, str) else set()
+        for path, member in _members(route):
+            if member in targets:
+                continue
+            is_route = any(other.get("model_id") == member for other in routes)
+            text = "is a route, and routes lead to models" if is_route else "names no model"
+            mend = f"write one of {', '.join(known_names(layer)) or '(there are none)'}"
+            yield problem(layer, ("routes", index, *path), f'"{member}" {text}; {mend}')
+
+
+def _route_targets(layer: Layer) -> set[str]:
+    """Names of entries, and of each with an adapter that it lists."""
+    targets = set(known_names(layer))
+    for model in layer.models():
+        adapters = [adapter.get("name") for adapter in as_tables(model.get("adapters"))]
+        targets |= {f"{base}{colons}{name}" for base in names_of(model) for name in adapters for colons in (":", "::")}
+    return targets
+
+
+def _members(route: RawTable) -> Iterator[tuple[KeyPath, str]]:
+    for position, each in enumerate(as_tables(route.get("split"))):
+        if isinstance(model := each.get("model"), str):
+            yield ("split", position, "model"), model
+    for key in ("shadow", "fallback"):
+        value = route.get(key)
+        names = cast("list[object]", value) if isinstance(value, list) else [value]
+        yield from (((key,), name) for name in names if isinstance(name, str))
 
 
 def _mixed_cpu(layer: Layer) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lsrv.config.layer import KeyPath, Layer, RawTable, as_table
+from lsrv.config.layer import KeyPath, Layer, RawTable, as_table, as_tables
 from lsrv.config.problems import Problem, problem
 
 
@@ -38,7 +38,7 @@ NOT_YET: tuple[NotYet, ...] = (
     NotYet("models.format.mmproj", _always, "images and audio come later; remove it for the text part alone"),
     NotYet("models.device.rpc", _unless([], ""), "remove it"),
     NotYet("models.context.context_shift", _unless(False), "remove it; a full context ends the answer"),
-    NotYet("routes", _unless([]), "remove it, and let clients name the model"),
+    NotYet("routes.shadow", _unless([], ""), "remove it"),
 )
 
 
@@ -53,12 +53,12 @@ def find_not_yet(layer: Layer) -> list[Problem]:
 
 
 def find(layer: Layer, key: str) -> Iterator[tuple[KeyPath, object]]:
-    """Each place of the dotted `key` in `layer` with its value; "models." stands for every entry."""
+    """Each place of the dotted `key` in `layer` with its value; "models." and "routes." stand for every one of them."""
     parts = key.split(".")
     roots: list[tuple[KeyPath, RawTable]] = [((), layer.raw)]
-    if parts[0] == "models":
-        parts = parts[1:]
-        roots = [(("models", index), model) for index, model in enumerate(layer.models())]
+    if parts[0] in ("models", "routes"):
+        name, *parts = parts
+        roots = [((name, index), table) for index, table in enumerate(as_tables(layer.raw.get(name)))]
     for root, table in roots:
         value: object = table
         for part in parts:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lsrv.config.keys import nearest
-from lsrv.config.layer import KeyPath, Layer, Place
+from lsrv.config.layer import KeyPath, Layer, Place, as_tables
 from lsrv.config.table import shown
 from lsrv.errors import ConfigError
 
@@ -56,8 +56,8 @@ def key_text(layer: Layer, path: KeyPath) -> str:
     for depth, part in enumerate(path):
         if isinstance(part, str):
             text += f".{part}" if text else part
-        elif depth == 1 and path[0] == "models":
-            text += f"[{_entry_name(layer, part)}]"
+        elif depth == 1 and path[0] in ("models", "routes"):
+            text += f"[{_entry_name(layer, path[0], part)}]"
         else:
             text += f"[{part}]"
     return text
@@ -90,7 +90,7 @@ def _choices(expected: str) -> str:
     return expected.replace("'", '"')
 
 
-def _entry_name(layer: Layer, index: int) -> str:
-    models = layer.models()
-    name = models[index].get("model_id") if index < len(models) else None
+def _entry_name(layer: Layer, table: str, index: int) -> str:
+    entries = as_tables(layer.raw.get(table))
+    name = entries[index].get("model_id") if index < len(entries) else None
     return shown(name) if isinstance(name, str) else f"#{index + 1}"

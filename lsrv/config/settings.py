@@ -9,24 +9,9 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from lsrv.config.model import ModelSettings
+from lsrv.config.route import RouteSettings
 from lsrv.config.server import GlobalSettings, ServerSettings
-from lsrv.config.table import Strings, Table, as_tuple
-
-
-class WeightedModel(Table):
-    """One target of a route's split."""
-
-    model: str
-    weight: float = Field(default=1.0, gt=0)
-
-
-class RouteSettings(Table):
-    """A virtual model: requests to it go to others."""
-
-    model_id: str
-    split: Annotated[tuple[WeightedModel, ...], BeforeValidator(as_tuple)] = ()
-    shadow: Strings = ()
-    fallback: Strings = ()
+from lsrv.config.table import Table, as_tuple
 
 
 class Settings(Table):

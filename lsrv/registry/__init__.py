@@ -7,6 +7,7 @@ from lsrv.registry.lease import Lease, WorkerLease
 from lsrv.registry.names import Target
 from lsrv.registry.registry import WORKER_COMMAND, Registry
 from lsrv.registry.request_stream import RequestStream
+from lsrv.registry.routing import Candidates, RouteView
 from lsrv.registry.upstream.dialect import reported_usage
 from lsrv.registry.upstream.lease import UpstreamLease
 from lsrv.registry.view import EntryView, MemoryView, WeightsView, WorkerLog
@@ -20,6 +21,7 @@ __all__ = [
     "WORKER_COMMAND",
     "Adapter",
     "BuildProgress",
+    "Candidates",
     "Deadlines",
     "EntryView",
     "Lease",
@@ -27,6 +29,7 @@ __all__ = [
     "Registry",
     "RegistryEvent",
     "RequestStream",
+    "RouteView",
     "Target",
     "UpstreamLease",
     "Verdict",

@@ -27,6 +27,7 @@ class Names:
     def __init__(self, settings: Settings, adapters_of: AdaptersOf) -> None:
         self._ids = {name: model.model_id for model in settings.models for name in (*model.alias, model.model_id)}
         self._listed = {model.model_id: model.listed_id for model in settings.models}
+        self._routes = [route.model_id for route in settings.routes]
         self._adapters_of = adapters_of
         first = settings.models[0].model_id if settings.models and not settings.require_default else None
         named = settings.default_model_id
@@ -41,6 +42,8 @@ class Names:
             return Target(self._default())
         if model in self._ids:
             return Target(self._ids[model])
+        if model in self._routes:
+            raise ModelNotFoundError(f"'{model}' is a route and no model; name one of its models", param="model")
         parted = list(self._partings(model))
         for target in parted:
             if target.adapter in self._adapters_of(target.model_id):
@@ -90,4 +93,4 @@ class Names:
         known: list[str] = []
         for model_id, listed_id in self._listed.items():
             known += [listed_id, *(f"{listed_id}:{name}" for name in self._adapters_of(model_id))]
-        return known
+        return known + self._routes

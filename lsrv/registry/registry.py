@@ -28,6 +28,7 @@ from lsrv.registry.names import Target
 from lsrv.registry.planner import Planner
 from lsrv.registry.rooms import Rooms
 from lsrv.registry.roster import Roster
+from lsrv.registry.routing import Routing
 from lsrv.registry.spares import Spares
 from lsrv.registry.tickets import Tickets
 from lsrv.registry.timers import Timers
@@ -98,6 +99,7 @@ class Registry:
         self._upstreams = Upstreams(settings, self._note_idle)
         self._rooms = Rooms(self._roster.by_id, settings.server, self._tell)
         self.adapters = HotAdapters(self._entry, self._acquire_worker)
+        self.routing = Routing(settings, self.target, self.views)
         self._inbox: asyncio.Queue[tuple[Entry, Happening] | tuple[SettingsChange, int]] = asyncio.Queue()
         self._tickets = Tickets()
         self._timers = Timers(lambda entry: self._post(entry, Ticked()))
@@ -253,6 +255,7 @@ class Registry:
         self._settings = self._preparer.settings = change.settings
         self._rooms.configure(change.settings.server)
         self._upstreams.configure(change.settings)
+        self.routing.configure(change.settings)
         for entry, happening in self._roster.configure(change):
             self._tell(entry, happening)
         self._preload()

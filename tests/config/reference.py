@@ -30,7 +30,7 @@ def _is_hidden(key: Key) -> bool:
 
 def _table(path: tuple[str, ...], keys: list[Key]) -> str:
     name = ".".join(path)
-    title = f"`[[{name}]]`" if path == ("models",) else f"`[{name}]`" if path else "Above all tables"
+    title = f"`[[{name}]]`" if path in (("models",), ("routes",)) else f"`[{name}]`" if path else "Above all tables"
     rows = [f"| `{key.path[-1]}` | {_default(key)} | {_meaning(key)} |" for key in keys]
     return "\n".join([f"### {title}\n", "| Key | Default | Meaning |", "|---|---|---|", *rows, ""])
 

@@ -1,0 +1,206 @@
+"""Which entries are asked for one request, one after another: routes with their splits and fallbacks, and the default.
+
+The choices are pure functions; `Routing` holds the routes of the settings, and counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from lsrv.config import Settings
+from lsrv.config.route import RouteSettings, WeightedModel
+from lsrv.errors import (
+    ConfigError,
+    LsrvError,
+    ModelNotFoundError,
+    PromptTooLongError,
+    RequestError,
+    UnsupportedCapabilityError,
+    UnsupportedParameterError,
+    UpstreamRefusedError,
+)
+from lsrv.registry.names import Target
+from lsrv.registry.view import EntryView
+
+_log = logging.getLogger(__name__)
+
+# Errors that another model would give as well. What only one of them can't do is none of these.
+_EVERYBODYS = (RequestError, UpstreamRefusedError, ModelNotFoundError, ConfigError)
+_ONES_OWN = (PromptTooLongError, UnsupportedCapabilityError, UnsupportedParameterError)
+
+
+class MemberView(msgspec.Struct, frozen=True, kw_only=True):
+    """A model of a route, and how its requests ended there. `weight`: of the split; None: a fallback."""
+
+    model: str
+    weight: float | None
+    n_answered: int
+    n_failed: int
+
+
+class RouteView(msgspec.Struct, frozen=True, kw_only=True):
+    """A route now."""
+
+    model_id: str
+    members: list[MemberView]
+    is_ready: bool  # at least one of them is
+    created: int
+
+
+def share_of(route_id: str, sticky_key: str) -> float:
+    """Where requests with that key fall in a split, from 0 to below 1: the same today and on every machine."""
+    digest = hashlib.blake2b(f"{route_id}\0{sticky_key}".encode(errors="replace"), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64
+
+
+def choose(split: Sequence[WeightedModel], share: float) -> str:
+    """The model on which `share` falls, each being as wide as its weight."""
+    left = share * sum(each.weight for each in split)
+    for each in split:
+        left -= each.weight
+        if left < 0:
+            return each.model
+    return split[-1].model
+
+
+def may_fall_back(error: LsrvError) -> bool:
+    """Whether another model might do better: unless the request itself is wrong."""
+    return not isinstance(error, _EVERYBODYS) or isinstance(error, _ONES_OWN)
+
+
+def largest_that_fits(views: Iterable[EntryView], n_prompt_tokens: int) -> str | None:
+    """The loaded model with the most parameters whose context holds the prompt and an answer of one token."""
+    fitting = [
+        (view.info.n_params, view.model_id)
+        for view in views
+        if view.status == "loaded" and view.info and view.info.can_generate and view.info.n_ctx_seq > n_prompt_tokens
+    ]
+    return max(fitting)[1] if fitting else None
+
+
+class Candidates:
+    """Who is asked for one request. `target` is the one to ask now."""
+
+    def __init__(
+        self,
+        target: Target,
+        next_target: Callable[[LsrvError], Target | None],
+        note_end: Callable[[str], None] = lambda end: None,
+    ) -> None:
+        self.target = target
+        self._next_target = next_target
+        self._note_end = note_end
+        self._first_error: LsrvError | None = None
+
+    def answered(self) -> None:
+        """`target` has answered."""
+        self._note_end("answered")
+
+    def failed(self) -> None:
+        """`target` has failed, and it is too late for another one: some of its answer was sent."""
+        self._note_end("failed")
+
+    def go_on(self, error: LsrvError) -> None:
+        """`target` has failed before anything of its answer was sent. Raises the first error if nobody is left."""
+        self.failed()
+        self._first_error = self._first_error or error
+        following = self._next_target(error)
+        if following is None:
+            raise self._first_error
+        self.target = following
+
+
+class Routing:
+    """The routes of one server."""
+
+    def __init__(
+        self, settings: Settings, target_of: Callable[[str | None], Target], views: Callable[[], list[EntryView]]
+    ) -> None:
+        self._target_of = target_of
+        self._views = views
+        self._ends: Counter[tuple[str, str, str]] = Counter()  # (route, member, "answered" or "failed")
+        self._routes: dict[str, RouteSettings] = {}
+        self.configure(settings)
+
+    def configure(self, settings: Settings) -> None:
+        """Go by other settings from the next request on."""
+        self._routes = {route.model_id: route for route in settings.routes}
+
+    def candidates(self, model: str | None, sticky_key: str | None = None) -> Candidates:
+        """Who is asked for `model`. Requests with the same key go to the same model of a split.
+
+        Raises ModelNotFoundError.
+        """
+        route = self._routes.get(model or "")
+        if route is not None:
+            return self._along(route, sticky_key)
+        target = self._target_of(model)
+        is_named = model not in (None, "", "default")
+        return Candidates(target, (lambda error: None) if is_named else self._for_long_prompt(target))
+
+    def view_all(self) -> list[RouteView]:
+        """All routes, in config order."""
+        return [self._view(route) for route in self._routes.values()]
+
+    def view(self, model_id: str) -> RouteView | None:
+        """One route; None if that is none."""
+        route = self._routes.get(model_id)
+        return None if route is None else self._view(route)
+
+    def _along(self, route: RouteSettings, sticky_key: str | None) -> Candidates:
+        share = random.random() if sticky_key is None else share_of(route.model_id, sticky_key)
+        first = choose(route.split, share)
+        rest = iter([name for name in dict.fromkeys(route.fallback) if name != first])
+        names = [first]
+
+        def next_target(error: LsrvError) -> Target | None:
+            if not may_fall_back(error) or (name := next(rest, None)) is None:
+                return None
+            _log.info("fell back", extra={"route": route.model_id, "model_id": name, "reason": error.message})
+            names.append(name)
+            return self._target_of(name)
+
+        def note_end(end: str) -> None:
+            self._ends[route.model_id, names[-1], end] += 1
+
+        return Candidates(self._target_of(first), next_target, note_end)
+
+    def _for_long_prompt(self, default: Target) -> Callable[[LsrvError], Target | None]:
+        tried = {default.model_id}
+
+        def next_target(error: LsrvError) -> Target | None:
+            n_prompt_tokens = error.fields.get("n_prompt_tokens") if isinstance(error, PromptTooLongError) else None
+            if not isinstance(n_prompt_tokens, int):
+                return None
+            larger = largest_that_fits((view for view in self._views() if view.model_id not in tried), n_prompt_tokens)
+            if larger is None:
+                return None
+            tried.add(larger)
+            return Target(larger)
+
+        return next_target
+
+    def _view(self, route: RouteSettings) -> RouteView:
+        weights = {each.model: each.weight for each in route.split}
+        members = [*weights, *(name for name in route.fallback if name not in weights)]
+        entries = {view.model_id: view for view in self._views()}
+        return RouteView(
+            model_id=route.model_id,
+            members=[
+                MemberView(
+                    model=name,
+                    weight=weights.get(name),
+                    n_answered=self._ends[route.model_id, name, "answered"],
+                    n_failed=self._ends[route.model_id, name, "failed"],
+                )
+                for name in members
+            ],
+            is_ready=any(entries[self._target_of(name).model_id].endpoint_status == "ready" for name in members),
+            created=min(view.created for view in entries.values()),
+        )
