@@ -105,7 +105,7 @@ class Delivery:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         note = note_of(scope)
-        candidates = self._state.registry.routing.candidates(self._asked.model, self._asked.sticky_key)
+        candidates = self._state.registry.routing.text_candidates(self._asked.model, self._asked.sticky_key)
         if self._asked.is_streaming:
             await self._stream_until_disconnect(candidates, note, receive, EventStream(send))
         else:

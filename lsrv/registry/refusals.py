@@ -6,12 +6,20 @@ import math
 
 import msgspec
 
-from lsrv.errors import AbortedError, ErrorInfo, ModelDisabledError, ModelNotFoundError, QueueFullError
+from lsrv.errors import AbortedError, DrainingError, ErrorInfo, ModelDisabledError, ModelNotFoundError, QueueFullError
+
+_RESTART_S = 10  # about the time a service manager takes to start us again
 
 
 def disabled(model_id: str) -> ErrorInfo:
     """The entry is switched off."""
     return ModelDisabledError(f"model '{model_id}' is disabled").info()
+
+
+def draining() -> ErrorInfo:
+    """The server is stopping."""
+    text = "the server is stopping; try again when it is back"
+    return DrainingError(text, retry_after_s=_RESTART_S).info()
 
 
 def removed(model_id: str) -> ErrorInfo:

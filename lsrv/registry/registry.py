@@ -16,8 +16,9 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 from lsrv.config import Settings, SettingsChange
-from lsrv.errors import DrainingError, LsrvError, ModelNotFoundError, from_info
+from lsrv.errors import LsrvError, ModelNotFoundError, from_info
 from lsrv.frontdoor.building import BuildProgress
+from lsrv.registry import refusals
 from lsrv.registry.budget import only_bytes
 from lsrv.registry.builds import Builds, Prepare
 from lsrv.registry.entry import Entry
@@ -57,13 +58,8 @@ from lsrv.registry.words import (
 from lsrv.registry.worker_process import WorkerProcess
 
 WORKER_COMMAND = (sys.executable, "-m", "lsrv.worker")
-_RETRY_AFTER_S = 10  # about the time a service manager takes to start us again
 
 _log = logging.getLogger(__name__)
-
-
-def _draining() -> DrainingError:
-    return DrainingError("the server is stopping; try again when it is back", retry_after_s=_RETRY_AFTER_S)
 
 
 class Registry:
@@ -314,7 +310,7 @@ class Registry:
         return self._view(entry)
 
     async def _end_all(self) -> None:
-        error = _draining().info()
+        error = refusals.draining()
         self._upstreams.end_all(error)
         unloads = (self._ask(entry, UnloadAsked(self._tickets.number(), True, error)) for entry in self._roster)
         await asyncio.gather(*unloads)
@@ -329,7 +325,7 @@ class Registry:
 
     def _refuse_if_draining(self) -> None:
         if self._is_draining:
-            raise _draining()
+            raise from_info(refusals.draining())
 
     def _post(self, entry: Entry, happening: Happening) -> None:
         self._inbox.put_nowait((entry, happening))
@@ -342,7 +338,7 @@ class Registry:
 
     async def _wait(self, ticket: int, ask: Callable[[], None]) -> LoadedModel | None:
         if self._run_task is None or self._run_task.done():
-            raise _draining()
+            raise from_info(refusals.draining())
         try:
             return await self._tickets.wait(ticket, ask)
         finally:

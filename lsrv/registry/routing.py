@@ -90,7 +90,7 @@ class Candidates:
     def __init__(
         self,
         target: Target,
-        next_target: Callable[[LsrvError], Target | None],
+        next_target: Callable[[LsrvError], Target | None] = lambda error: None,
         note_end: Callable[[str], None] = lambda end: None,
     ) -> None:
         self.target = target
@@ -138,11 +138,17 @@ class Routing:
         Raises ModelNotFoundError.
         """
         route = self._routes.get(model or "")
-        if route is not None:
-            return self._along(route, sticky_key)
+        return Candidates(self._target_of(model)) if route is None else self._along(route, sticky_key)
+
+    def text_candidates(self, model: str | None, sticky_key: str | None = None) -> Candidates:
+        """The same for requests that any generating model can answer: without a name they may go to a longer context.
+
+        Vectors are no such thing: those of another model mean nothing beside the first one's.
+        """
+        if model not in (None, "", "default"):
+            return self.candidates(model, sticky_key)
         target = self._target_of(model)
-        is_named = model not in (None, "", "default")
-        return Candidates(target, (lambda error: None) if is_named else self._for_long_prompt(target))
+        return Candidates(target, self._for_long_prompt(target))
 
     def view_all(self) -> list[RouteView]:
         """All routes, in config order."""

@@ -114,7 +114,7 @@ TOO_LONG = PromptTooLongError("long", n_prompt_tokens=600, n_ctx=512)
 
 @pytest.mark.parametrize("model", [None, "", "default"])
 def test_an_unnamed_request_too_long_for_the_default_goes_on(model: str | None) -> None:
-    candidates = routing(view("a", 5, 512), view("b", 1, 1024), view("c", 2, 1024)).candidates(model)
+    candidates = routing(view("a", 5, 512), view("b", 1, 1024), view("c", 2, 1024)).text_candidates(model)
     candidates.go_on(TOO_LONG)
     assert candidates.target == Target("c")
     candidates.go_on(TOO_LONG)
@@ -125,9 +125,14 @@ def test_an_unnamed_request_too_long_for_the_default_goes_on(model: str | None) 
 
 def test_a_named_one_gets_the_error() -> None:
     with pytest.raises(PromptTooLongError):
-        routing(view("c", 2, 1024)).candidates("a").go_on(TOO_LONG)
+        routing(view("c", 2, 1024)).text_candidates("a").go_on(TOO_LONG)
+
+
+def test_vectors_of_another_model_are_no_answer() -> None:
+    with pytest.raises(PromptTooLongError):
+        routing(view("c", 2, 1024)).candidates(None).go_on(TOO_LONG)
 
 
 def test_an_unnamed_request_stays_where_it_failed_otherwise() -> None:
     with pytest.raises(QueueFullError):
-        routing(view("c", 2, 1024)).candidates(None).go_on(QueueFullError("full"))
+        routing(view("c", 2, 1024)).text_candidates(None).go_on(QueueFullError("full"))
