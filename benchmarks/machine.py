@@ -8,7 +8,8 @@ import platform
 import subprocess
 from pathlib import Path
 
-from lsrv.cli.machine import cpu_name, memory_bytes, n_physical_cores
+from lsrv.cli.machine import cpu_name, memory_bytes
+from lsrv.cores import n_good_cores, read_processor
 
 _PACKAGES = ("lsrv", "llama_cpp_python", "xllamacpp", "litestar", "uvicorn", "msgspec", "numpy")
 
@@ -17,7 +18,7 @@ def describe() -> dict[str, object]:
     """What a reader needs to judge a figure, ready for JSON."""
     return {
         "cpu": cpu_name(),
-        "n_cores": n_physical_cores(),
+        "n_cores": n_good_cores(read_processor()),
         "memory_bytes": memory_bytes()[0],
         "platform": platform.platform(),
         "python": platform.python_version(),

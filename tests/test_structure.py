@@ -19,7 +19,7 @@ import lsrv
 ROOT = Path(lsrv.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
-LEAVES = {"errors", "log", "protocol", "demo", "quantization", "survival", "units"}
+LEAVES = {"errors", "log", "protocol", "demo", "quantization", "survival", "units", "cores"}
 ARROWS: dict[str, set[str]] = {
     "": set(),
     "errors": set(),
@@ -28,10 +28,11 @@ ARROWS: dict[str, set[str]] = {
     "quantization": set(),
     "survival": set(),
     "units": set(),
+    "cores": set(),
     "protocol": {"errors"},
     "config": {"errors", "demo", "quantization", "units"},
     "frontdoor": {"errors", "log", "demo", "quantization", "survival", "units"},
-    "engine": {"errors", "log", "protocol", "quantization"},
+    "engine": {"errors", "log", "protocol", "quantization", "cores"},
     "chat": {"errors", "log", "protocol"},
     "worker": {"engine", "chat", *LEAVES},
     "registry": {"frontdoor", "config", *LEAVES},

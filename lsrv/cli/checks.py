@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,12 @@ from typing import Literal
 
 import lsrv
 from lsrv.cli import machine
+from lsrv.cli.machine import GpuMaker
 from lsrv.cli.rebuild import rebuild_command
 from lsrv.cli.table import count
 from lsrv.cli.worker_probe import probe_worker
 from lsrv.config import load_settings
+from lsrv.cores import n_good_cores, read_processor
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.frontdoor.hub_cache import default_cache
 from lsrv.protocol.events import Ready
@@ -38,6 +39,14 @@ _SPEED_FEATURES = {
     "asimddp": "DOTPROD",
     "i8mm": "MATMUL_INT8",
     "sve": "SVE",
+}
+
+
+_GPUS: dict[GpuMaker, tuple[str, str]] = {
+    "Apple": ("an Apple GPU", "Metal"),
+    "NVIDIA": ("an NVIDIA GPU", "CUDA"),
+    "AMD": ("an AMD GPU with ROCm", "HIP"),
+    "other": ("a GPU", "Vulkan"),
 }
 
 
@@ -69,9 +78,9 @@ def _check_worker() -> Iterator[Check]:
         yield Check("worker", "fail", f"no worker starts: {error.message}", rebuild_command("CPU"))
         return
     yield Check("worker", "ok", f"starts, llama-cpp-python {ready.llama_cpp_version}")
-    yield Check("build", "ok", ready.system_info.strip())
+    yield Check("build", "ok", f"{ready.library}\n{ready.system_info.strip()}")
     yield check_cpu_features(machine.cpu_name(), machine.cpu_features(), ready)
-    yield check_devices(ready)
+    yield check_devices(ready, machine.gpu_maker())
     yield from check_healing(machine.cpu_features(), is_condemned(ready.llama_cpp_version))
 
 
@@ -95,18 +104,15 @@ def check_healing(features: frozenset[str], is_healed: bool) -> Iterator[Check]:
         yield Check("repacking", "ok", found)
 
 
-def check_devices(ready: Ready) -> Check:
+def check_devices(ready: Ready, maker: GpuMaker | None) -> Check:
     """Whether a GPU of this machine is one the build can use."""
-    gpus = [name for name in ready.devices if name != "CPU"]
-    if gpus:
+    if any(name != "CPU" for name in ready.devices):
         return Check("devices", "ok", ", ".join(ready.devices))
-    if sys.platform == "darwin" and platform.machine() == "arm64":
-        return Check("devices", "warn", "the build has no Metal", rebuild_command("Metal"))
-    if machine.has_nvidia_gpu():
-        return Check("devices", "warn", "an NVIDIA GPU, and a build without CUDA", rebuild_command("CUDA"))
-    if machine.has_render_node():
-        return Check("devices", "warn", "a GPU, and a build that only uses the CPU", rebuild_command("Vulkan"))
-    return Check("devices", "ok", "CPU only, and no GPU was seen")
+    if maker is None:
+        return Check("devices", "ok", "CPU only, and no GPU was seen")
+    seen, backend = _GPUS[maker]
+    found = f"{seen}, and a build of llama.cpp that only uses the CPU"
+    return Check("devices", "warn", found, f"install one with {backend}: {rebuild_command(backend)}")
 
 
 def _build_flags(system_info: str) -> Iterator[tuple[str, str]]:
@@ -118,7 +124,10 @@ def _build_flags(system_info: str) -> Iterator[tuple[str, str]]:
 
 
 def _check_cores() -> Check:
-    return Check("cores", "ok", f"{machine.n_physical_cores()} physical cores for this process")
+    processor = read_processor()
+    n_cpus = len(processor.allowed & processor.core.keys())
+    found = f"{count(n_good_cores(processor), 'thread')} for a model, of {count(n_cpus, 'logical CPU')} allowed"
+    return Check("cores", "ok", found + (f" and {processor.quota:g} CPUs' time" if processor.quota else ""))
 
 
 def _check_memory() -> Check:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import psutil
+
+GpuMaker = Literal["Apple", "NVIDIA", "AMD", "other"]
 
 
 def cpu_name() -> str:
@@ -25,12 +27,6 @@ def cpu_features() -> frozenset[str]:
     if sys.platform == "darwin":
         return frozenset(_sysctl("machdep.cpu.features").lower().split())
     return frozenset((_cpuinfo("flags") or _cpuinfo("Features")).split())
-
-
-def n_physical_cores() -> int:
-    """Cores this process may run on, hyper-threads not counted; at least 1."""
-    n_cores = psutil.cpu_count(logical=False) or 1
-    return min(n_cores, len(os.sched_getaffinity(0))) if sys.platform == "linux" else n_cores
 
 
 def memory_bytes() -> tuple[int, int]:
@@ -57,14 +53,15 @@ def is_port_free(host: str, port: int) -> bool:
     return True
 
 
-def has_nvidia_gpu() -> bool:
-    """Whether the NVIDIA driver shows a device."""
-    return Path("/dev/nvidia0").exists()
-
-
-def has_render_node() -> bool:
-    """Whether a GPU offers a render node (AMD, Intel, and most others on Linux)."""
-    return any(Path("/dev/dri").glob("renderD*"))
+def gpu_maker(dev: Path = Path("/dev")) -> GpuMaker | None:
+    """Who made the GPU of this machine, by what its driver shows; None if there is none, or no driver."""
+    if sys.platform == "darwin":
+        return "Apple" if platform.machine() == "arm64" else None
+    if any(dev.glob("nvidia[0-9]*")) or ((dev / "dxg").exists() and shutil.which("nvidia-smi")):  # dxg: Windows' WSL
+        return "NVIDIA"
+    if (dev / "kfd").exists():
+        return "AMD"
+    return "other" if any((dev / "dri").glob("renderD*")) else None
 
 
 def _cpuinfo(key: str) -> str:

@@ -9,7 +9,13 @@ import sys
 
 _PACKAGE = "llama-cpp-python"
 _WHEELS = "https://abetlen.github.io/llama-cpp-python/whl"
-_FLAGS = {"Metal": "-DGGML_METAL=on", "CUDA": "-DGGML_CUDA=on", "Vulkan": "-DGGML_VULKAN=on", "CPU": "-DGGML_NATIVE=on"}
+_FLAGS = {
+    "Metal": "-DGGML_METAL=on",
+    "CUDA": "-DGGML_CUDA=on",
+    "HIP": "-DGGML_HIP=on",
+    "Vulkan": "-DGGML_VULKAN=on",
+    "CPU": "-DGGML_NATIVE=on",
+}
 
 
 def rebuild_commands() -> dict[str, str]:
@@ -18,7 +24,7 @@ def rebuild_commands() -> dict[str, str]:
 
 
 def rebuild_command(backend: str) -> str:
-    """The command that compiles the installed version anew for `backend`: Metal, CUDA, Vulkan or CPU.
+    """The command that compiles the installed version anew for `backend`: Metal, CUDA, HIP, Vulkan or CPU.
 
     The cache is off because pip and uv would else hand back the wheel built with other flags.
     """

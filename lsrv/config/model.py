@@ -170,7 +170,8 @@ class ContextSettings(Table):
         default="auto", description="One KV cache for all slots, or one each."
     )
     cache_ram: Annotated[Literal["auto"] | int, BeforeValidator(_auto_or_bytes), WithJsonSchema(BYTES_SCHEMA)] = Field(
-        default="auto", description='RAM for prompts that lost their slot, such as "2GiB"; 0: they are forgotten.'
+        default="auto",
+        description='RAM for prompts that lost their slot ("2GiB"), reserved at the load; 0: they are forgotten.',
     )
     flash_attention: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_off)] = Field(
         default="auto", description="Flash attention."

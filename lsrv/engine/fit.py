@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import os
-from pathlib import Path
-
 import msgspec
 import psutil
 
+from lsrv.cores import n_good_cores, read_processor
 from lsrv.engine.embedding_fit import fit_embedding
 from lsrv.engine.llama.model import Model
 from lsrv.errors import LoadFailedError
@@ -16,8 +13,8 @@ from lsrv.protocol.commands import LoadParams
 
 AUTO_CTX_SEQ = 4096  # enough for a chat, small enough for a laptop at AUTO_SLOTS
 AUTO_SLOTS = 4
-_CACHE_BYTES_MAX = 2 * 1024**3
-_CACHE_SHARE = 8
+_STORE_BYTES_MAX = 1024**3
+_STORE_SHARE = 16
 _N_GUESSES_STEP = 64
 _ONE_THREAD_BYTES = 16 * 1024 * 1024
 
@@ -53,7 +50,6 @@ def _fit_generation(params: LoadParams, model: Model) -> LoadParams:
         n_batch=n_batch,
         n_ubatch=n_ubatch,
         n_outputs=n_slots + n_guesses_step(params, n_slots),
-        cache_ram_bytes=_good_cache_bytes() if params.cache_ram_bytes < 0 else params.cache_ram_bytes,
     )
 
 
@@ -62,28 +58,22 @@ def n_guesses_step(params: LoadParams, n_slots: int) -> int:
     return 0 if params.speculation == "off" else min(_N_GUESSES_STEP, n_slots * params.n_guess_max)
 
 
-def _good_cache_bytes() -> int:
-    """A part of what is free now: enough for some long chats, and nothing that other programs would miss."""
-    return min(_CACHE_BYTES_MAX, psutil.virtual_memory().available // _CACHE_SHARE)
+def store_bytes(params: LoadParams, kv_bytes: int) -> int:
+    """What sequences without a slot may take of RAM. Left open: as much as those with one, within reason.
+
+    All of it is promised before the load, so that it is not chosen larger than it is likely to be used.
+    """
+    if params.is_embedding:
+        return 0
+    if params.cache_ram_bytes >= 0:
+        return params.cache_ram_bytes
+    return min(_STORE_BYTES_MAX, kv_bytes, psutil.virtual_memory().available // _STORE_SHARE)
 
 
 def n_good_threads(size_bytes: int) -> int:
-    """Physical cores this process may use: hyper-threads share the units that matrix products keep busy.
+    """Cores that serve a model of that size best.
 
     One for weights that a core reads in no time: its threads would mostly wait for each other, and where the cores have
     other work, too, each such wait can last a time slice (seen: 680 ms per token instead of 2).
     """
-    if size_bytes < _ONE_THREAD_BYTES:
-        return 1
-    n_physical = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-    n_allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else n_physical
-    return max(1, min(n_physical, n_allowed, _cgroup_cpus()))
-
-
-def _cgroup_cpus() -> int:
-    """CPUs a cgroup v2 quota allows, rounded up; effectively unlimited without one."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return math.ceil(int(quota) / int(period))
-    except (OSError, ValueError):  # no cgroup v2, or "max"
-        return 1 << 16
+    return 1 if size_bytes < _ONE_THREAD_BYTES else n_good_cores(read_processor())

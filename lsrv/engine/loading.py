@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from lsrv.engine.adapters import Adapters
 from lsrv.engine.embedding import EmbeddingEngine
 from lsrv.engine.engine import Engine
-from lsrv.engine.fit import fit_params, n_guesses_step
+from lsrv.engine.fit import fit_params, n_guesses_step, store_bytes
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.llama.batch import Batch
 from lsrv.engine.llama.breakdown import RAM
@@ -70,6 +71,8 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) ->
         adapters = _load_adapters(backend, model, params)
         on_progress("context", 0.0)
         context = Context(model, params)
+        own_kv_bytes = memory_use(backend.log.lines).kv_bytes
+        params = msgspec.structs.replace(params, cache_ram_bytes=store_bytes(params, own_kv_bytes))
         speculation = _speculation(context, model, params)
     except LoadFailedError as error:
         raise LoadFailedError(error.message, log=backend.log.tail(_N_LOG_LINES)) from error

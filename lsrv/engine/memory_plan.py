@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from lsrv.engine.fit import fit_params
+from lsrv.engine.fit import fit_params, store_bytes
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.llama.breakdown import RAM, DeviceBytes, device_memory, memory_breakdown
 from lsrv.engine.llama.context import Context
@@ -66,9 +66,10 @@ def _plan_context(
             "lower context_length or slots"
         )
     memory = _with_adapters(_memory_of_context(backend, model, params), params)
+    n_store_bytes = store_bytes(params, memory.kv_bytes)
     if draft is not None:
         memory = _together(memory, _memory_of_context(backend, draft, draft_params(params)))
-    return ContextPlan(n_ctx_seq=params.n_ctx_seq, n_slots=params.n_slots, memory=memory)
+    return ContextPlan(params.n_ctx_seq, params.n_slots, memory, n_store_bytes)
 
 
 def _memory_of_context(backend: Backend, model: Model, params: LoadParams) -> MemoryUse:

@@ -19,6 +19,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
     llama_cpp_version: str
     system_info: str  # llama_print_system_info(): the CPU features the build uses
     devices: list[str]  # backend devices, e.g. ["CPU", "CUDA0"]
+    library: str = ""  # path of the libllama that was loaded
 
 
 class Progress(msgspec.Struct, frozen=True, tag="progress"):
@@ -85,10 +86,16 @@ class ContextPlan(msgspec.Struct, frozen=True):
     n_ctx_seq: int
     n_slots: int
     memory: MemoryUse
+    store_bytes: int = 0  # RAM that prompts without a slot may come to take (cache_ram)
+
+    @property
+    def by_device(self) -> dict[str, int]:
+        """All of it, the store included."""
+        return self.memory.by_device | {"CPU": self.memory.by_device.get("CPU", 0) + self.store_bytes}
 
     @property
     def total_bytes(self) -> int:
-        """On all devices together."""
+        """The model's buffers on all devices together."""
         return sum(self.memory.by_device.values())
 
 

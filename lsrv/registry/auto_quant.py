@@ -34,7 +34,7 @@ def choose_offer(
         _, params = params_to_plan(model, by_candidate[candidate])
         planned = asyncio.run_coroutine_threadsafe(planner.plan(params), loop).result()
         budget.note_devices(planned.devices, taken)
-        return Fit(budget.need(planned.contexts[0].memory.by_device), budget.limit(taken.get(RAM, 0)))
+        return Fit(budget.need(planned.contexts[0].by_device), budget.limit(taken.get(RAM, 0)))
 
     try:
         choice = choose_auto(by_candidate, lambda candidate: by_candidate[candidate].size_bytes, plan)

@@ -196,7 +196,7 @@ def _log_fit(listed_id: str, fitted: Fitted) -> None:
             "model_id": listed_id,
             "context_length": plan.n_ctx_seq,
             "slots": plan.n_slots,
-            "memory": shown(plan.memory.by_device),
+            "memory": shown(plan.by_device),
             "because": "; ".join(filter(None, (fitted.context_because, fitted.place_because))) or "so configured",
         },
     )

@@ -81,7 +81,7 @@ class Rooms:
         """Wait until the memory of `plan` is promised to `entry`. Raises NotEnoughMemoryError if it can never be."""
         loop = asyncio.get_running_loop()
         name = entry.settings.model_id
-        memory = self._budget.need(plan.memory.by_device)
+        memory = self._budget.need(plan.by_device)
         self._waits[name] = wait = _Wait(entry, memory, loop.create_future())
         self.settle()
         try:

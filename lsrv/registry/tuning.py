@@ -197,7 +197,7 @@ def _row(
 
 
 def _context(plan: ContextPlan, budget: Budget, limit: Memory) -> TunedContext:
-    needed = dict(budget.need(plan.memory.by_device))
+    needed = dict(budget.need(plan.by_device))
     return TunedContext(
         n_ctx_seq=plan.n_ctx_seq,
         n_slots=plan.n_slots,

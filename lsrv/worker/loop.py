@@ -40,7 +40,11 @@ class Worker:
     def _ready(self) -> Ready:
         backend = self._backend
         return Ready(
-            pid=os.getpid(), llama_cpp_version=backend.version, system_info=backend.system_info, devices=backend.devices
+            pid=os.getpid(),
+            llama_cpp_version=backend.version,
+            system_info=backend.system_info,
+            devices=backend.devices,
+            library=backend.library,
         )
 
     def _await_load(self) -> LoadParams:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 import socket
+import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from lsrv.cli import cli, machine
-from lsrv.cli.checks import GIB, check_cpu_features, check_disk
+from lsrv.cli.checks import GIB, check_cpu_features, check_devices, check_disk
+from lsrv.cli.machine import GpuMaker
 from lsrv.cli.rebuild import rebuild_commands
 from lsrv.cli.worker_probe import probe_worker
 from lsrv.protocol.events import Ready
@@ -32,6 +35,34 @@ def test_a_build_that_leaves_features_unused_gets_a_warning_with_the_mend() -> N
 def test_a_build_that_uses_all_features_is_fine() -> None:
     check = check_cpu_features("a CPU", frozenset({"avx2", "sse2"}), _ready("CPU : SSE3 = 1 | AVX2 = 1 | "))
     assert check.verdict == "ok"
+
+
+@pytest.mark.parametrize(
+    ("maker", "flag"),
+    [("Apple", "METAL"), ("NVIDIA", "CUDA"), ("AMD", "HIP"), ("other", "VULKAN")],
+)
+def test_a_gpu_that_the_build_leaves_idle_gets_the_command_that_mends_it(maker: GpuMaker, flag: str) -> None:
+    check = check_devices(_ready(""), maker)
+    assert check.verdict == "warn"
+    assert f"-DGGML_{flag}=on" in check.mend
+    assert "llama-cpp-python==" in check.mend
+
+
+def test_a_build_that_uses_the_gpu_and_a_machine_without_any_are_fine() -> None:
+    with_gpu = msgspec.structs.replace(_ready(""), devices=["CUDA0", "CPU"])
+    assert (check_devices(with_gpu, "NVIDIA").verdict, check_devices(with_gpu, "NVIDIA").found) == ("ok", "CUDA0, CPU")
+    assert check_devices(_ready(""), None).verdict == "ok"
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="looks into /dev of Linux")
+@pytest.mark.parametrize(
+    ("node", "maker"),
+    [("nvidia0", "NVIDIA"), ("nvidia7", "NVIDIA"), ("kfd", "AMD"), ("dri/renderD128", "other"), ("nvidiactl", None)],
+)
+def test_a_gpu_is_known_by_what_its_driver_shows(tmp_path: Path, node: str, maker: str | None) -> None:
+    (tmp_path / node).parent.mkdir(exist_ok=True)
+    (tmp_path / node).touch()
+    assert machine.gpu_maker(tmp_path) == maker
 
 
 @pytest.mark.parametrize(("free_bytes", "verdict"), [(0, "fail"), (5 * GIB, "warn"), (50 * GIB, "ok")])
@@ -59,6 +90,7 @@ def test_rebuild_commands_are_shell_lines_that_pin_the_installed_version() -> No
 def test_a_worker_without_a_model_tells_its_build_and_goes() -> None:
     ready = probe_worker()
     assert "CPU" in ready.devices
+    assert Path(ready.library).is_file()
     assert not Path(f"/proc/{ready.pid}").exists()
 
 

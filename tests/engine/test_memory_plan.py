@@ -105,6 +105,18 @@ def test_the_plan_is_right_to_the_byte(
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "n_kv_shares", "n_bytes"),
+    [({"cache_ram_bytes": -1}, 1, 0), ({"cache_ram_bytes": 12345}, 0, 12345), ({"is_embedding": True}, 0, 0)],
+)
+def test_what_prompts_may_come_to_take_is_planned(
+    backend: Backend, options: dict[str, Any], n_kv_shares: int, n_bytes: int
+) -> None:
+    (planned,) = plan_memory(backend, params(**options), []).contexts
+    assert planned.store_bytes == n_kv_shares * planned.memory.kv_bytes + n_bytes
+    assert planned.by_device["CPU"] == planned.total_bytes + planned.store_bytes
+
+
 def test_experts_that_stay_in_ram_are_planned_and_loaded(backend: Backend, tmp_path: Path) -> None:
     """Without a GPU they lie there anyway, in the plain form; what a GPU would hold is in tests/registry/fitting."""
     path = shapes.write_qwen3moe(tmp_path / "model.gguf")

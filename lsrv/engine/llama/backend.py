@@ -6,7 +6,7 @@ import ctypes
 import sys
 from collections import deque
 
-from lsrv.engine.llama.library import ggml, lib
+from lsrv.engine.llama.library import ggml, lib, libllama
 
 _WARNING = 3  # ggml_log_level: 1 debug, 2 info, 3 warning, 4 error, 5 continues the line before
 _CONTINUED = 5
@@ -52,6 +52,11 @@ class Backend:
     @property
     def version(self) -> str:
         return lib.__version__
+
+    @property
+    def library(self) -> str:
+        """Path of the libllama in use; LLAMA_CPP_LIB_PATH names the folder of another one."""
+        return libllama._name
 
     @property
     def system_info(self) -> str:

@@ -24,7 +24,7 @@ class Bounds:
 
     def need(self, plan: ContextPlan) -> Memory:
         """All that a load by `plan` takes."""
-        return self.need_of(plan.memory.by_device)
+        return self.need_of(plan.by_device)
 
     def can_hold(self, plan: ContextPlan) -> bool:
         """Whether it fits once whoever may leave has left."""

@@ -55,7 +55,11 @@ async def fit(ask: Ask, params: LoadParams, openness: Openness, find_bounds: Fin
         place_because = placed.because
         params, planned = placed.params, await ask(placed.params, lengths)
     if params.n_ctx_seq:
-        return Fitted(params, planned.contexts[0], place_because=place_because)
+        return Fitted(_filled(params, planned.contexts[0]), planned.contexts[0], place_because=place_because)
     chosen = choose_context(planned.contexts, bounds, openness.n_ctx_train)
-    params = msgspec.structs.replace(params, n_ctx_seq=chosen.plan.n_ctx_seq)
-    return Fitted(params, chosen.plan, chosen.because, place_because)
+    return Fitted(_filled(params, chosen.plan), chosen.plan, chosen.because, place_because)
+
+
+def _filled(params: LoadParams, plan: ContextPlan) -> LoadParams:
+    """`params` with what was open as `plan` has it: the load shall take what was promised, whatever is free by then."""
+    return msgspec.structs.replace(params, n_ctx_seq=plan.n_ctx_seq, cache_ram_bytes=plan.store_bytes)

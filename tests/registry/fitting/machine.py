@@ -23,6 +23,7 @@ class Shape:
     output: int = 300
     per_1024: int = 2
     compute: int = 200
+    store: int = 0
     n_ctx_train: int = 32768
 
 
@@ -89,4 +90,4 @@ class Machine:
             output_bytes=0,
             by_device=by_device,
         )
-        return ContextPlan(n_ctx_seq, params.n_slots, memory)
+        return ContextPlan(n_ctx_seq, params.n_slots, memory, shape.store * MIB)

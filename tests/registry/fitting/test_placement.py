@@ -154,6 +154,13 @@ async def test_where_ram_is_short_too_the_context_is_shortened() -> None:
     assert fitted.plan.memory.by_device["CPU"] <= (2600 - 40) * MIB
 
 
+async def test_room_for_prompts_is_part_of_the_plan_and_no_more_is_taken() -> None:
+    plain, storing = Machine({}, ram=4300), Machine({}, ram=4300, shape=Shape(store=400))
+    assert (await plain.fit()).params.n_ctx_seq == 4096
+    fitted = await storing.fit()
+    assert (fitted.params.n_ctx_seq, fitted.params.cache_ram_bytes) == (2048, 400 * MIB)
+
+
 async def test_a_context_that_is_set_is_kept_and_layers_give_way() -> None:
     fitted = await Machine(mib_of(CUDA0=4000)).fit(n_ctx_seq=32768)
     assert (fitted.params.n_ctx_seq, fitted.params.n_gpu_layers) == (32768, 1 + (4000 - 500) // 164)
