@@ -57,7 +57,7 @@ class House:
         path = self.folder / f"{model.model_id}.gguf"
         if not path.exists():
             raise WeightsNotFoundError(f"no weights at {path}")
-        n_ctx_train = next((int(word[5:]) for word in path.stem.split("+") if word.startswith("train")), 512)
+        n_ctx_train = next((int(word[5:]) for word in path.stem.split("+") if word.startswith("train")), 4096)
         header = replace(HEADER, n_ctx_train=n_ctx_train)
         return Weights(path, (path,), path.stat().st_size, "F16", "test", "the only one", header)
 
