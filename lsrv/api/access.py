@@ -114,15 +114,15 @@ class Access:
         headers = [(b"vary", b"origin")]
         if caller.origin in self._origins:
             headers.append((b"access-control-allow-origin", caller.origin.encode("latin-1")))
-            headers.append((b"access-control-expose-headers", b"x-request-id, retry-after"))
+            headers.append((b"access-control-expose-headers", b"x-request-id, retry-after, x-lsrv-cache"))
         return headers
 
     def preflight_headers(self, headers: Headers) -> list[tuple[bytes, bytes]]:
         """The answer to OPTIONS: any request header may be sent, for none of ours grants anything by itself."""
         asked = headers.get(b"access-control-request-headers", b"authorization, content-type, x-api-key")
         return [
-            (b"allow", b"GET, HEAD, POST, OPTIONS"),
-            (b"access-control-allow-methods", b"GET, HEAD, POST, OPTIONS"),
+            (b"allow", b"GET, HEAD, POST, DELETE, OPTIONS"),
+            (b"access-control-allow-methods", b"GET, HEAD, POST, DELETE, OPTIONS"),
             (b"access-control-allow-headers", asked[:1024]),
             (b"access-control-max-age", b"600"),
         ]
@@ -130,7 +130,12 @@ class Access:
     def check_key(self, headers: Headers, method: str, path: str) -> None:
         """Raises UnauthorizedError without a valid key, ForbiddenError for a valid one that may not do this."""
         path = plain_path(path)  # who may do a thing must not depend on how its route is spelled
-        is_admin_path = path in _ADMIN_PATHS or path.startswith(ADMIN) or (method == "POST" and path in _ADMIN_POSTS)
+        is_admin_path = (
+            method == "DELETE"
+            or path in _ADMIN_PATHS
+            or path.startswith(ADMIN)
+            or (method == "POST" and path in _ADMIN_POSTS)
+        )
         if not self._api_keys and not (is_admin_path and self._admin_keys):
             return
         key = _key_of(headers)

@@ -13,6 +13,7 @@ class Account:
     """Begun with the request; `note.arrived_at` is when that was."""
 
     def __init__(self, metrics: ModelMetrics, note: RequestNote) -> None:
+        self.is_cached = False  # what the answer took counts for the request that computed it
         self.n_texts = 0  # writes that brought text
         self._metrics = metrics
         self._note = note
@@ -36,6 +37,8 @@ class Account:
         """The answer is complete."""
         self._note.n_prompt_tokens = usage.n_prompt_tokens
         self._note.n_completion_tokens = usage.n_completion_tokens
+        if self.is_cached:
+            return
         self._metrics.count_usage(usage, self._lease_wait_s)
         if self.n_texts <= 1:  # it came in one piece: its single tokens were not seen
             self._metrics.observe_itl(usage)

@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException
 
 from lsrv.api.adapter_routes import ADAPTER_HANDLERS
 from lsrv.api.admin_routes import ADMIN_HANDLERS
+from lsrv.api.cache_routes import CACHE_HANDLERS
 from lsrv.api.docs import DOCS_HANDLERS
 from lsrv.api.errors import (
     MethodNotAllowedError,
@@ -53,6 +54,7 @@ def _create_routes(state: ServerState) -> Litestar:
         route_handlers=[
             *GENERATING_HANDLERS,
             *MODEL_HANDLERS,
+            *CACHE_HANDLERS,
             pull_model,
             *ADAPTER_HANDLERS,
             *ADMIN_HANDLERS,

@@ -19,12 +19,10 @@ class Choices:
 
     def __init__(self, lease: Lease, commands: Sequence[Generate]) -> None:
         self._streams = [lease.generate(command) for command in commands]
+        self._has_begun = False
         self._waiting: dict[asyncio.Task[list[Accepted | Delta | Finished]], int] = {}
 
     async def __aenter__(self) -> Self:
-        if len(self._streams) > 1:
-            for index in range(len(self._streams)):
-                self._wait_for(index)
         return self
 
     async def __aexit__(
@@ -42,6 +40,10 @@ class Choices:
         """
         if len(self._streams) == 1:
             return [(0, event) for event in await self._streams[0].next_batch()]
+        if not self._has_begun:
+            self._has_begun = True
+            for index in range(len(self._streams)):
+                self._wait_for(index)
         done, _ = await asyncio.wait(self._waiting, return_when=asyncio.FIRST_COMPLETED)
         batch: list[ChoiceEvent] = []
         for task in done:
@@ -51,6 +53,10 @@ class Choices:
             if not any(isinstance(event, Finished) for event in events):
                 self._wait_for(index)
         return batch
+
+    async def ends(self) -> list[Finished]:
+        """How every choice ended, with all of its text: for commands that do not stream."""
+        return [await stream.finished() for stream in self._streams]
 
     def _wait_for(self, index: int) -> None:
         self._waiting[asyncio.create_task(self._streams[index].next_batch())] = index

@@ -23,6 +23,7 @@ from lsrv.api.note import RequestNote, note_of
 from lsrv.api.receive import until_disconnect
 from lsrv.api.relay import Relay
 from lsrv.api.respond import send_json
+from lsrv.api.sources import CacheUse, cache_use
 from lsrv.api.sse import EventStream
 from lsrv.api.state import ServerState
 from lsrv.errors import LsrvError
@@ -102,9 +103,11 @@ class Delivery:
     def __init__(self, state: ServerState, asked: Asked) -> None:
         self._state = state
         self._asked = asked
+        self._use: CacheUse = "read"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         note = note_of(scope)
+        self._use = cache_use(scope["headers"])
         candidates = self._state.registry.routing.text_candidates(self._asked.model, self._asked.sticky_key)
         if self._asked.is_streaming:
             await self._stream_until_disconnect(candidates, note, receive, EventStream(send))
@@ -116,9 +119,10 @@ class Delivery:
         """The answer of `target`. Raises RequestError for a body that does not fit it."""
         asked, registry = self._asked, self._state.registry
         self._state.begin(note, target.model_id)
+        note.is_cache_hit = None  # what came of another candidate
         if asked.openai_path is not None and registry.is_upstream(target.model_id):
             return Relay(self._state, target.model_id, asked.openai_path, asked.raw, note)
-        return Generation(self._state, asked.parse(asked.raw), target, note)
+        return Generation(self._state, asked.parse(asked.raw), target, note, self._use)
 
     async def _stream_until_disconnect(
         self, candidates: Candidates, note: RequestNote, receive: Receive, stream: EventStream

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -26,6 +26,12 @@ class Reply(Protocol):
     def body(self, finished: Sequence[Finished]) -> bytes: ...
 
 
+class MakeReply(Protocol):
+    """`created` in Unix time; `is_cached`: nothing is computed for this answer alone, which it then says."""
+
+    def __call__(self, model_id: str, created: int, *, is_cached: bool = False) -> Reply: ...
+
+
 class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One client call in internal terms: a command per choice, and how to write what comes back."""
 
@@ -34,7 +40,8 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     n_choices: int  # per prompt; commands[i] is choice i % n_choices of prompt i // n_choices
     is_streaming: bool
     adapters: AdapterStack = AdapterStack()
-    make_reply: Callable[[str, int], Reply]  # (model id to echo, unix time) -> Reply
+    uses_response_cache: bool = True
+    make_reply: MakeReply
 
 
 def sse(payload: bytes) -> bytes:

@@ -89,6 +89,7 @@ class Gate:
             "model_id": note.model_id or None,
             "n_prompt_tokens": note.n_prompt_tokens,
             "n_completion_tokens": note.n_completion_tokens,
+            "cache_hit": note.is_cache_hit,
             "error": note.error_code,
         }
         fields |= {name: value for name, value in optional.items() if value is not None}
@@ -113,8 +114,13 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.note.status = message["status"]
-            message["headers"] = [*message["headers"], *self.extra_headers]
+            message["headers"] = [*message["headers"], *self.extra_headers, *self._cache_headers()]
         await self._send(message)
+
+    def _cache_headers(self) -> list[tuple[bytes, bytes]]:
+        """What an answer says of the response cache; an error says nothing."""
+        is_hit = self.note.is_cache_hit
+        return [] if is_hit is None or self.note.status != 200 else [(b"x-lsrv-cache", b"hit" if is_hit else b"miss")]
 
 
 def _with_method(scope: Scope, method: str) -> Scope:

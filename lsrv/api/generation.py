@@ -1,60 +1,64 @@
-"""Answers one generation request with a model's own events: lease, streams, reply, metrics.
+"""Answers one generation request with a model's own events: source, reply, metrics.
 
-Every batch of events becomes one write. The lease is given back before the last bytes are returned.
+Every batch of events becomes one write. The source is left before the last bytes are returned.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 
 from msgspec.structs import replace
 
 from lsrv.api.account import Account
 from lsrv.api.adapters import choices
-from lsrv.api.choices import ChoiceEvent, Choices
+from lsrv.api.choices import ChoiceEvent
 from lsrv.api.defaults import fill_defaults
 from lsrv.api.dialect import GenerationRequest, Reply
 from lsrv.api.note import RequestNote
 from lsrv.api.progress import Progress
+from lsrv.api.sources import CacheUse, Source, Sources
 from lsrv.api.state import ServerState
+from lsrv.config import ModelSettings
 from lsrv.protocol.commands import Generate
 from lsrv.protocol.events import Delta, Finished
-from lsrv.registry import Lease, Target
+from lsrv.registry import Target
 
 
 class Generation:
     """The answer of `target` to one generation request. Raises RequestError for adapters it does not offer."""
 
-    def __init__(self, state: ServerState, request: GenerationRequest, target: Target, note: RequestNote) -> None:
+    def __init__(
+        self, state: ServerState, request: GenerationRequest, target: Target, note: RequestNote, use: CacheUse
+    ) -> None:
         self._state = state
         self._request = request
         self._target = target
+        self._note = note
+        self._listed_id = state.registry.settings_of(target.model_id).listed_id
         self._adapters = choices(request.adapters, target.adapter, state.registry.adapters.of(target.model_id))
         self._account = Account(state.metrics.of(target.model_id), note)
+        self._use: CacheUse = use if request.uses_response_cache else "off"
 
     async def body(self) -> bytes:
         """The whole answer."""
         progress = Progress(self._request, self._account)
-        async with self._state.registry.acquire(self._target.model_id) as lease:
+        async with await self._find() as source:
             self._account.leased()
-            streams = [lease.generate(command) for command in self._commands(lease)]
-            ends = [await stream.finished() for stream in streams]
+            ends = await source.ends()
             progress.finish(ends)
-            return self._reply(lease).body(ends)
+            return self._reply().body(ends)
 
     async def stream(self, write: Callable[[bytes], Awaitable[None]]) -> bytes:
         """Writes all events but the last batch, and returns that."""
         progress = Progress(self._request, self._account)
-        async with (
-            self._state.registry.acquire(self._target.model_id) as lease,
-            Choices(lease, self._commands(lease)) as choices,
-        ):
+        async with await self._find() as source:
             self._account.leased()
-            reply = self._reply(lease)
+            reply = self._reply()
             unsent = reply.head()
             while True:
-                batch = await choices.next_batch()
+                batch = await source.next_batch()
                 progress.take(batch)
                 data = _written(reply, batch)
                 if progress.is_complete:
@@ -70,18 +74,26 @@ class Generation:
             return "waiting"
         return f"loading {progress.stage} {progress.fraction * 100:.0f} %"
 
-    def _commands(self, lease: Lease) -> list[Generate]:
-        defaults, seed = lease.settings.defaults, self._state.settings.global_.seed
+    async def _find(self) -> AbstractAsyncContextManager[Source]:
+        """Where the events come from."""
+        sources = Sources(self._state.registry, self._state.responses)
+        found = await sources.find(self._target.model_id, self._commands, self._adapters, self._use)
+        self._account.is_cached = found.is_hit is True
+        self._note.is_cache_hit = found.is_hit
+        return found.source
+
+    def _commands(self, settings: ModelSettings) -> list[Generate]:
+        defaults, seed = settings.defaults, self._state.settings.global_.seed
         n_choices = self._request.n_choices
         return [
             replace(fill_defaults(command, defaults, seed=seed, choice=i % n_choices), adapters=self._adapters)
             for i, command in enumerate(self._request.commands)
         ]
 
-    def _reply(self, lease: Lease) -> Reply:
-        adapter = self._target.adapter
-        model_id = lease.listed_id if adapter is None else f"{lease.listed_id}:{adapter}"
-        return self._request.make_reply(model_id, int(time.time()))
+    def _reply(self) -> Reply:
+        adapter, listed_id = self._target.adapter, self._listed_id
+        model_id = listed_id if adapter is None else f"{listed_id}:{adapter}"
+        return self._request.make_reply(model_id, int(time.time()), is_cached=self._account.is_cached)
 
 
 def _written(reply: Reply, batch: list[ChoiceEvent]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.registry import Collector
 
 from lsrv.api.entry_metrics import EntryCollector
 from lsrv.protocol.events import Usage
@@ -106,6 +107,10 @@ class Metrics:
     def _note(self, event: RegistryEvent) -> None:
         if event.kind == "loaded" and event.load_s is not None:
             self.load.labels(event.model_id).observe(event.load_s)
+
+    def add(self, collector: Collector) -> None:
+        """Show what `collector` tells, too."""
+        self._registry.register(collector)
 
     def exposition(self) -> bytes:
         """The text format, version 0.0.4."""

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Response, get, post
 
 from lsrv.api.body import decode_body
+from lsrv.api.cache_routes import cache_of
 from lsrv.api.handlers import ApiRequest, body_of, json_response
 from lsrv.api.models import (
     DEFAULT_ID,
@@ -25,9 +26,9 @@ from lsrv.api.models import (
 )
 from lsrv.api.note import note_of
 from lsrv.api.receive import until_disconnect
-from lsrv.api.routes import with_alias
+from lsrv.api.routes import CACHE, with_alias
 from lsrv.api.state import ServerState
-from lsrv.errors import LsrvError, RequestError
+from lsrv.errors import LsrvError, ModelNotFoundError, RequestError
 from lsrv.registry import EntryView
 
 _decoder = msgspec.json.Decoder(VerbBody)
@@ -54,7 +55,12 @@ async def get_model(request: ApiRequest, server: ServerState) -> Response[bytes]
     route = server.registry.routing.view(wanted)
     if route is not None:
         return json_response(_encode(route_object(route)))
-    target = server.registry.target(wanted)
+    try:
+        target = server.registry.target(wanted)
+    except ModelNotFoundError:
+        if not wanted.endswith(CACHE):
+            raise
+        return await cache_of(request, server, wanted.removesuffix(CACHE))
     view = server.registry.view(target.model_id)
     if target.adapter is not None:
         names = [adapter.name for adapter in view.adapters]

@@ -23,6 +23,7 @@ class RequestNote:
     n_prompt_tokens: int | None = None
     n_completion_tokens: int | None = None
     error_code: str | None = None
+    is_cache_hit: bool | None = None  # None: the response cache has no part in it
 
 
 def attach_note(scope: Scope, note: RequestNote) -> None:

@@ -39,6 +39,8 @@ _ROUTES = (
     _Route("post", "/v1/models/reload", "Load an unloaded model", VerbBody),
     _Route("post", "/v1/models/status", "State of a model", VerbBody),
     _Route("post", "/v1/models/tune", "Which weights of a model fit this machine, with which context", TuneBody),
+    _Route("get", "/v1/models/{model_id}/cache", "What the response cache keeps of a model, and how often that helped"),
+    _Route("delete", "/v1/models/{model_id}/cache", "Delete the kept answers of a model"),
     _Route("get", "/v1/lora_adapters", "List adapters; `?model=` those of one model"),
     _Route("post", "/v1/load_lora_adapter", "Load an adapter; its model goes on serving", LoadAdapterBody),
     _Route("post", "/v1/unload_lora_adapter", "Unload an adapter; its model goes on serving", UnloadAdapterBody),

@@ -44,6 +44,7 @@ class GenerationBody(msgspec.Struct, kw_only=True):
     stop: str | list[str] | None = None
     ignore_eos: bool | None = None
     cache_prompt: bool | None = None
+    response_cache: bool | None = None
 
     temperature: NonNegative | None = None
     top_k: Count | None = None

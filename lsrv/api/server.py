@@ -68,6 +68,7 @@ async def run_server(
             await serving
     finally:
         await registry.close()
+        await state.responses.close()
     return 1 if stop.second.is_set() else 0
 
 

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lsrv.api.access import Access
+from lsrv.api.cache_metrics import CacheCollector
 from lsrv.api.events import Feed, RequestFinished, RequestStarted
 from lsrv.api.metrics import Metrics
 from lsrv.api.models import model_object
 from lsrv.api.note import RequestNote
-from lsrv.config import LoadedSettings, Settings
-from lsrv.registry import Registry
+from lsrv.config import LoadedSettings, ServerSettings, Settings
+from lsrv.registry import Registry, own_cache
+from lsrv.response_cache import CacheLimits, ResponseCache
 
 ReadSettings = Callable[[], LoadedSettings]  # blocks; raises ConfigError
 
@@ -29,11 +31,14 @@ class ServerState:
     started_at: float = field(default_factory=time.monotonic)
     access: Access = field(init=False)
     feed: Feed = field(init=False)
+    responses: ResponseCache = field(init=False)
 
     def __post_init__(self) -> None:
         self.configure(self.settings)
         self.feed = Feed(self._snapshot)
         self.registry.watch(self.feed.take)
+        self.responses = _response_cache(self.settings.server)
+        self.metrics.add(CacheCollector(self.responses))
 
     def configure(self, settings: Settings) -> None:
         """Go by other settings from the next request on."""
@@ -64,3 +69,12 @@ class ServerState:
     def _snapshot(self) -> dict[str, object]:
         models = [model_object(view) for view in self.registry.views()]
         return {"default_model_id": self.registry.default_model_id, "models": models}
+
+
+def _response_cache(server: ServerSettings) -> ResponseCache:
+    limits = CacheLimits(
+        ram_bytes=server.response_cache_ram_bytes,
+        disk_bytes=server.response_cache_disk_bytes,
+        max_age_s=server.response_cache_age_s,
+    )
+    return ResponseCache(own_cache() / "responses", limits)

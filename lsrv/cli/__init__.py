@@ -8,6 +8,7 @@ import sys
 import rich_click as click
 
 import lsrv
+from lsrv.cli.cache import cache
 from lsrv.cli.completions import completions
 from lsrv.cli.config import config
 from lsrv.cli.doctor import doctor
@@ -38,6 +39,7 @@ _COMMANDS = (
     unload,
     reload,
     status,
+    cache,
     pull,
     quantize,
     tune,
@@ -52,7 +54,7 @@ _COMMANDS = (
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "color": _COLOR})
 @click.command_panel("Serve", commands=["from-config", "serve"])
-@click.command_panel("A running server", commands=["ps", "load", "unload", "reload", "status"])
+@click.command_panel("A running server", commands=["ps", "load", "unload", "reload", "status", "cache"])
 @click.command_panel("Weights", commands=["pull", "tune", "quantize", "list", "rm", "login"])
 @click.command_panel("This machine", commands=["config", "doctor", "completions"])
 @click.version_option(lsrv.__version__, prog_name="lsrv")

@@ -30,6 +30,10 @@ class ServerClient:
         """The JSON object at `path`. Raises ServerError with what the server said, or that none answers."""
         return self._request("GET", path, None)
 
+    def delete(self, path: str) -> JsonObject:
+        """Delete what is at `path`. Raises like `get`."""
+        return self._request("DELETE", path, None)
+
     def post(self, path: str, body: JsonObject) -> JsonObject:
         """Send `body` and wait for the answer as long as it takes (a load may take minutes). Raises like `get`."""
         return self._request("POST", path, body)

@@ -10,7 +10,9 @@ from lsrv.config.settings import Settings
 from lsrv.config.table import Table
 
 # What an entry may change while its model stays in memory. Whatever is not named here needs a new load.
-_LIGHT = frozenset({"alias", "preload", "pinned", "priority", "keep_alive", "max_concurrency", "queue", "defaults"})
+_LIGHT = frozenset(
+    {"alias", "preload", "pinned", "priority", "keep_alive", "max_concurrency", "queue", "defaults", "response_cache"}
+)
 # What is looked up anew at every use. Whatever is not named here needs a new process.
 _AT_ONCE = frozenset(
     {

@@ -287,6 +287,9 @@ class ModelSettings(Table):
     )
     max_concurrency: int = Field(default=0, ge=0, description="Requests in the worker at once; 0: as many as slots.")
     queue: int = Field(default=64, ge=0, description="Requests that may wait; above: 429.")
+    response_cache: bool = Field(
+        default=False, description="Keep answers, and give them again where the same request would get the same one."
+    )
     format: FormatSettings = FormatSettings()
     quantization: QuantizationSettings = QuantizationSettings()
     device: DeviceSettings = DeviceSettings()

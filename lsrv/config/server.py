@@ -98,6 +98,19 @@ class ServerSettings(Table):
         alias="cache_disk",
         description='Disk for prompts of unloaded models, such as "4GiB", all models together; 0: they are forgotten.',
     )
+    response_cache_ram_bytes: Bytes = Field(
+        default=64 * 1024**2,
+        alias="response_cache_ram",
+        description="RAM for kept answers of models with response_cache, all together; 0: on disk only.",
+    )
+    response_cache_disk_bytes: Bytes = Field(
+        default=1024**3,
+        alias="response_cache_disk",
+        description="Disk for the same, which survives restarts; 0: in RAM only.",
+    )
+    response_cache_age_s: Seconds = Field(
+        default=30 * 86400.0, alias="response_cache_age", description='Older answers are made anew; "-1": never.'
+    )
     memory_budget: BudgetText = Field(
         default="auto",
         description='RAM for models: "auto" (what others leave), "12GiB" or "75%"; idle ones are unloaded for it.',

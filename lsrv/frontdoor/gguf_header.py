@@ -23,6 +23,7 @@ _KEY_BYTES_MAX = 65_535
 _TENSOR_NAME_BYTES_MAX = 63  # GGML_MAX_NAME - 1
 _N_DIMS_MAX = 4  # GGML_MAX_DIMS
 _KEPT_BYTES_MAX = 4096
+_TEMPLATE_KEY, _TEMPLATE_BYTES_MAX = "tokenizer.chat_template", 1024 * 1024
 _INT64_MAX = 2**63 - 1
 _ALIGNMENT = 32  # GGUF_DEFAULT_ALIGNMENT
 
@@ -51,6 +52,7 @@ class GgufHeader:
     alignment: int
     size_bytes: int
     has_chat_template: bool
+    chat_template: str | None  # None: there is none, or it is longer than any that is kept
     pooling_type: int | None  # llama_pooling_type; None: not said
     has_classifier: bool  # tensors that make scores of a text's vector; of a split model, in this shard
     is_causal: bool
@@ -122,7 +124,8 @@ def _read_keys(data: GgufBytes, n_keys: int) -> dict[str, Value]:
         key = _text(data, raw, f"key {index}")
         if not key or key in keys:
             data.fail(f'key {index} "{key}" is empty or stands twice')
-        keys[key] = data.value(data.u32(f'the type of "{key}"'), f'the value of "{key}"', _KEPT_BYTES_MAX)
+        n_bytes_kept = _TEMPLATE_BYTES_MAX if key == _TEMPLATE_KEY else _KEPT_BYTES_MAX
+        keys[key] = data.value(data.u32(f'the type of "{key}"'), f'the value of "{key}"', n_bytes_kept)
     return keys
 
 
@@ -191,7 +194,7 @@ def _header(data: GgufBytes, version: int, keys: dict[str, Value], alignment: in
     arch = text("general.architecture")
     by_type = tensors.bytes_by_type.most_common()
     dominant = by_type[0][0] if by_type else "unknown"
-    file_type = number("general.file_type")
+    file_type, template = number("general.file_type"), keys.get(_TEMPLATE_KEY)
     return GgufHeader(
         version=version,
         arch=arch,
@@ -202,7 +205,8 @@ def _header(data: GgufBytes, version: int, keys: dict[str, Value], alignment: in
         n_tensors=len(tensors.names),
         alignment=alignment,
         size_bytes=data.size_bytes,
-        has_chat_template="tokenizer.chat_template" in keys,
+        has_chat_template=_TEMPLATE_KEY in keys,
+        chat_template=template.decode(errors="replace") if isinstance(template, bytes) else None,
         pooling_type=number(f"{arch}.pooling_type"),
         has_classifier=not tensors.names.isdisjoint(_CLASSIFIERS),
         is_causal=keys.get(f"{arch}.attention.causal", True) is not False,

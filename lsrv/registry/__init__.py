@@ -1,11 +1,12 @@
 """Entries, their states and their workers: loads on demand, shares loads, counts leases, survives crashes."""
 
 from lsrv.frontdoor.building import BuildProgress
+from lsrv.frontdoor.own_cache import own_cache
 from lsrv.registry.adapters import Adapter
 from lsrv.registry.healing import Verdict, is_condemned, read_verdicts, verdicts_path
 from lsrv.registry.lease import Lease, WorkerLease
 from lsrv.registry.names import Target
-from lsrv.registry.registry import WORKER_COMMAND, Registry
+from lsrv.registry.registry import Registry
 from lsrv.registry.request_stream import RequestStream
 from lsrv.registry.routing import Candidates, RouteView
 from lsrv.registry.upstream.dialect import reported_usage
@@ -15,7 +16,7 @@ from lsrv.registry.watchdog import Deadlines
 from lsrv.registry.watchers import RegistryEvent
 from lsrv.registry.weights import draft_of, front_door, look, wish_of
 from lsrv.registry.worker_memory import WorkerMemory, worker_memory
-from lsrv.registry.worker_process import WorkerProcess
+from lsrv.registry.worker_process import WORKER_COMMAND, WorkerProcess
 
 __all__ = [
     "WORKER_COMMAND",
@@ -42,6 +43,7 @@ __all__ = [
     "front_door",
     "is_condemned",
     "look",
+    "own_cache",
     "read_verdicts",
     "reported_usage",
     "verdicts_path",

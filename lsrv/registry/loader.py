@@ -12,18 +12,17 @@ from typing import TypeVar
 
 import msgspec
 
-from lsrv.config import ModelSettings, read_template, template_path
+from lsrv.config import ModelSettings
 from lsrv.errors import (
     CrashedError,
     LsrvError,
     StartFailedError,
     UnresponsiveError,
-    WeightsNotFoundError,
 )
 from lsrv.frontdoor import Weights
 from lsrv.frontdoor.building import BuildProgress
 from lsrv.frontdoor.own_cache import own_cache
-from lsrv.protocol.commands import AdapterFile, LoadParams
+from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, ModelInfo, Progress
 from lsrv.registry import healing
 from lsrv.registry.adapters import Adapter
@@ -31,10 +30,11 @@ from lsrv.registry.budget import shown
 from lsrv.registry.builds import Builds
 from lsrv.registry.death import is_cpu_fault
 from lsrv.registry.fitting import FindBounds, Fitted, Openness, fit
-from lsrv.registry.load_params import has_open_layers, load_params
+from lsrv.registry.load_basis import LoadBasis, find_basis
+from lsrv.registry.load_params import has_open_layers
 from lsrv.registry.planner import Planner
 from lsrv.registry.spares import Spares
-from lsrv.registry.weights import draft_of, find_adapter_file
+from lsrv.registry.weights import draft_of
 from lsrv.registry.words import Failure, Fingerprint
 from lsrv.registry.worker_process import WorkerProcess
 
@@ -49,9 +49,13 @@ class LoadedModel(msgspec.Struct, frozen=True):
 
     worker: WorkerProcess
     info: ModelInfo
-    weights: Weights
+    basis: LoadBasis
     context_because: str = ""
     place_because: str = ""
+
+    @property
+    def weights(self) -> Weights:
+        return self.basis.weights
 
 
 @dataclass(frozen=True)
@@ -104,15 +108,16 @@ class Loader:
             weights = await self._builds.get(model, lambda progress: on_progress(_as_load(progress)))
             draft = draft_of(model)
             guesser = await self._builds.get(draft, lambda progress: on_progress(_as_load(progress))) if draft else None
-            fingerprint, params = await asyncio.to_thread(_find_rest, model, adapters, weights, guesser)
+            basis = await asyncio.to_thread(find_basis, model, adapters, weights, guesser)
+            fingerprint = basis.files
             if known_bad is not None and known_bad.weights == fingerprint:
                 raise LoadLostError(known_bad)
             params = msgspec.structs.replace(
-                params, cache_folder=str(own_cache() / _PROMPTS), cache_disk_bytes=self._cache_disk_bytes
+                basis.params, cache_folder=str(own_cache() / _PROMPTS), cache_disk_bytes=self._cache_disk_bytes
             )
             openness = Openness(weights.header.n_ctx_train, has_open_layers(model))
             worker, info, fitted = await self._load_or_heal(params, openness, model.listed_id, on_progress, admission)
-            return LoadedModel(worker, info, weights, fitted.context_because, fitted.place_because)
+            return LoadedModel(worker, info, basis, fitted.context_because, fitted.place_because)
         except LsrvError as error:
             raise LoadLostError(_failure(error, fingerprint)) from error
         finally:
@@ -202,20 +207,6 @@ def _log_fit(listed_id: str, fitted: Fitted) -> None:
     )
 
 
-def _find_rest(
-    model: ModelSettings, adapters: Sequence[Adapter], weights: Weights, draft: Weights | None
-) -> tuple[Fingerprint, LoadParams]:
-    """All that is read from disk beside the weights before a worker is needed. Blocks."""
-    files = [AdapterFile(adapter.name, str(find_adapter_file(adapter, weights))) for adapter in adapters]
-    paths = [*(weights.shards or (weights.path,)), *(Path(file.path) for file in files)]
-    paths += [draft.path] if draft is not None else []
-    template = model.jinja_explicit or model.chat_template
-    if template is not None and (path := template_path(template)) is not None:
-        paths.append(path)
-    chat_template = None if template is None else read_template(template)
-    return _fingerprint(model, paths), load_params(model, weights, chat_template, files, draft)
-
-
 def _as_load(progress: BuildProgress) -> Progress:
     """A step of building as a step of the load that waits for it."""
     fraction = progress.n_bytes / progress.n_bytes_total if progress.n_bytes_total else 0.0
@@ -232,12 +223,3 @@ def _failure(error: LsrvError, weights: Fingerprint | None) -> Failure:
         is_retryable=error.is_retryable and not is_death,
         weights=weights,
     )
-
-
-def _fingerprint(model: ModelSettings, paths: Sequence[Path]) -> Fingerprint:
-    """Changes when one of the files a load depends on is replaced. Raises WeightsNotFoundError if one is missing."""
-    try:
-        stats = [(str(path), path.stat()) for path in paths]
-    except OSError as error:
-        raise WeightsNotFoundError(f"a file of model '{model.model_id}' can't be read: {error}") from error
-    return tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats)

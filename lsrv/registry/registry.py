@@ -10,12 +10,11 @@ import asyncio
 import contextlib
 import functools
 import logging
-import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
-from lsrv.config import Settings, SettingsChange
+from lsrv.config import ModelSettings, Settings, SettingsChange
 from lsrv.errors import LsrvError, ModelNotFoundError, from_info
 from lsrv.frontdoor.building import BuildProgress
 from lsrv.registry import refusals
@@ -23,6 +22,7 @@ from lsrv.registry.budget import only_bytes
 from lsrv.registry.builds import Builds, Prepare
 from lsrv.registry.entry import Entry
 from lsrv.registry.hot_adapters import HotAdapters
+from lsrv.registry.identity import Identities
 from lsrv.registry.lease import Lease, WorkerLease
 from lsrv.registry.loader import Admission, LoadedModel, Loader
 from lsrv.registry.names import Target
@@ -55,9 +55,7 @@ from lsrv.registry.words import (
     Ticked,
     UnloadAsked,
 )
-from lsrv.registry.worker_process import WorkerProcess
-
-WORKER_COMMAND = (sys.executable, "-m", "lsrv.worker")
+from lsrv.registry.worker_process import WORKER_COMMAND, WorkerProcess
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +93,7 @@ class Registry:
         self._upstreams = Upstreams(settings, self._note_idle)
         self._rooms = Rooms(self._roster.by_id, settings.server, self._tell)
         self.adapters = HotAdapters(self._entry, self._acquire_worker)
+        self.identities = Identities(settings, self._roster.by_id)
         self.routing = Routing(settings, self.target, self.views)
         self._inbox: asyncio.Queue[tuple[Entry, Happening] | tuple[SettingsChange, int]] = asyncio.Queue()
         self._tickets = Tickets()
@@ -198,6 +197,11 @@ class Registry:
         """Have `watcher` called with every event from now on, in the event loop; it must not block."""
         self._watchers.add(watcher)
 
+    def settings_of(self, model: str | None) -> ModelSettings:
+        """What an entry is configured to be now. Raises ModelNotFoundError."""
+        model_id = self.resolve(model)
+        return (self._upstreams.get(model_id) or self._roster.by_id[model_id]).settings
+
     # -- requests ----------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
@@ -248,7 +252,7 @@ class Registry:
         return self._roster.choose_default(model)
 
     def _take(self, change: SettingsChange) -> None:
-        self._settings = self._preparer.settings = change.settings
+        self._settings = self._preparer.settings = self.identities.settings = change.settings
         self._rooms.configure(change.settings.server)
         self._upstreams.configure(change.settings)
         self.routing.configure(change.settings)

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar, cast
 
@@ -42,6 +43,7 @@ from lsrv.registry.milestones import Milestones
 from lsrv.registry.process_memory import anonymous_bytes, rss_bytes
 from lsrv.registry.watchdog import Deadlines, Watchdog
 
+WORKER_COMMAND = (sys.executable, "-m", "lsrv.worker")
 _RSS_AGE_S = 1.0
 _KEPT_BYTES_MAX = 16 * 1024 * 1024  # more than before its first load: a worker that keeps what it should have freed
 

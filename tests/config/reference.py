@@ -41,8 +41,12 @@ def _default(key: Key) -> str:
     value = key.field.get_default()
     if value is None or value in ((), {}):
         return ""
-    if key.field.alias == "cache_disk":
+    if key.field.alias in ("cache_disk", "response_cache_disk"):
         return f'`"{value / 1024**3:g}GiB"`'
+    if key.field.alias == "response_cache_ram":
+        return f'`"{value / 1024**2:g}MiB"`'
+    if key.field.alias == "response_cache_age":
+        return f'`"{value / 86400:g}d"`'
     if key.field.alias in ("keep_alive", "drain_timeout", "swap_patience", "timeout"):
         return f'`"{value / 60:g}m"`' if value % 60 == 0 and value < math.inf else f'`"{value:g}s"`'
     return f"`{str(value).lower()}`" if isinstance(value, (bool, int, float)) else f'`"{value}"`'

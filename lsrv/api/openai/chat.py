@@ -77,6 +77,7 @@ def parse_chat(raw: bytes) -> GenerationRequest:
         n_choices=n_choices,
         is_streaming=is_streaming,
         adapters=adapters_of(body),
+        uses_response_cache=body.response_cache is not False,
         make_reply=partial(ChatReply, n_choices=n_choices, has_usage=has_usage),
     )
 

@@ -12,7 +12,7 @@ import msgspec
 
 from lsrv.api.dialect import DONE
 from lsrv.api.openai.usage import timings_object, total_usage, usage_object
-from lsrv.protocol.events import Delta, Finished, TokenLogprob
+from lsrv.protocol.events import Delta, Finished, TokenLogprob, Usage
 
 _encode = msgspec.json.Encoder().encode
 
@@ -20,12 +20,15 @@ _encode = msgspec.json.Encoder().encode
 class ChatReply:
     """One chat answer. `id`, `created` and `model` are the same in every chunk."""
 
-    def __init__(self, model_id: str, created: int, *, n_choices: int, has_usage: bool) -> None:
+    def __init__(
+        self, model_id: str, created: int, *, is_cached: bool = False, n_choices: int, has_usage: bool
+    ) -> None:
         self._id = f"chatcmpl-{secrets.token_hex(12)}"
         self._created = created
         self._model_id = model_id
         self._n_choices = n_choices
         self._has_usage = has_usage
+        self._cached: dict[str, object] = {"cached": True} if is_cached else {}
         common = _encode({"id": self._id, "object": "chat.completion.chunk", "created": created, "model": model_id})
         self._head = b"data: " + common[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if has_usage else b"]}\n\n"
@@ -48,22 +51,13 @@ class ChatReply:
         last = self._chunk(index, b'{"content":""}', finish_reason=_encode(finished.finish_reason))
         if self._has_usage or self._n_choices > 1:
             return rest + last
-        timings = _encode(timings_object(finished.usage))
-        return rest + last[: -len(self._tail)] + b'],"timings":' + timings + b"}\n\n"
+        return rest + last[: -len(self._tail)] + b"]," + self._account({"timings": timings_object(finished.usage)})
 
     def tail(self, finished: Sequence[Finished]) -> bytes:
         if not self._has_usage:
             return DONE
         usage = total_usage(finished, self._n_choices)
-        return (
-            self._head
-            + b'],"usage":'
-            + _encode(usage_object(usage))
-            + b',"timings":'
-            + _encode(timings_object(usage))
-            + b"}\n\n"
-            + DONE
-        )
+        return self._head + b"]," + self._account(_counts(usage)) + DONE
 
     def body(self, finished: Sequence[Finished]) -> bytes:
         usage = total_usage(finished, self._n_choices)
@@ -74,10 +68,14 @@ class ChatReply:
                 "created": self._created,
                 "model": self._model_id,
                 "choices": [_choice(i, end) for i, end in enumerate(finished)],
-                "usage": usage_object(usage),
-                "timings": timings_object(usage),
             }
+            | _counts(usage)
+            | self._cached
         )
+
+    def _account(self, counts: dict[str, object]) -> bytes:
+        """The end of a stream's last chunk: what the answer took, and whether anything was computed for it."""
+        return _encode(counts | self._cached)[1:] + b"\n\n"
 
     def _chunk(self, index: int, delta: bytes, *, logprobs: bytes = b"null", finish_reason: bytes = b"null") -> bytes:
         return b'%b{"index":%d,"delta":%b,"logprobs":%b,"finish_reason":%b}%b' % (
@@ -88,6 +86,10 @@ class ChatReply:
             finish_reason,
             self._tail,
         )
+
+
+def _counts(usage: Usage) -> dict[str, object]:
+    return {"usage": usage_object(usage), "timings": timings_object(usage)}
 
 
 def _delta_object(text: str, reasoning: str) -> bytes:

@@ -84,6 +84,7 @@ def parse_completion(raw: bytes) -> GenerationRequest:
         n_choices=n_choices,
         is_streaming=is_streaming,
         adapters=adapters_of(body),
+        uses_response_cache=body.response_cache is not False,
         make_reply=partial(CompletionReply, n_choices=n_choices, has_usage=has_usage),
     )
 
@@ -116,7 +117,9 @@ def _refuse_later_fields(body: CompletionBody) -> None:
 class CompletionReply:
     """One answer of `/v1/completions`; chunks are built as in `chat_reply`."""
 
-    def __init__(self, model_id: str, created: int, *, n_choices: int, has_usage: bool) -> None:
+    def __init__(
+        self, model_id: str, created: int, *, is_cached: bool = False, n_choices: int, has_usage: bool
+    ) -> None:
         self._common = {
             "id": f"cmpl-{secrets.token_hex(12)}",
             "object": "text_completion",
@@ -125,6 +128,7 @@ class CompletionReply:
         }
         self._n_choices = n_choices
         self._has_usage = has_usage
+        self._cached: dict[str, object] = {"cached": True} if is_cached else {}
         self._offsets: dict[int, int] = {}
         self._head = b"data: " + _encode(self._common)[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if has_usage else b"]}\n\n"
@@ -140,9 +144,10 @@ class CompletionReply:
 
     def tail(self, finished: Sequence[Finished]) -> bytes:
         usage = total_usage(finished, self._n_choices)
-        timings = b'],"timings":%b' % _encode(timings_object(usage))
-        counts = b',"usage":%b' % _encode(usage_object(usage)) if self._has_usage else b""
-        return self._head + timings + counts + b"}\n\n" + DONE
+        counts: dict[str, object] = {"timings": timings_object(usage)} | self._cached
+        if self._has_usage:
+            counts["usage"] = usage_object(usage)
+        return self._head + b"]," + _encode(counts)[1:] + b"\n\n" + DONE
 
     def body(self, finished: Sequence[Finished]) -> bytes:
         usage = total_usage(finished, self._n_choices)
@@ -155,9 +160,8 @@ class CompletionReply:
             }
             for i, end in enumerate(finished)
         ]
-        return _encode(
-            self._common | {"choices": choices, "usage": usage_object(usage), "timings": timings_object(usage)}
-        )
+        counts = {"usage": usage_object(usage), "timings": timings_object(usage)}
+        return _encode(self._common | {"choices": choices} | counts | self._cached)
 
     def _chunk(self, index: int, text: str, logprobs: list[TokenLogprob] | None, finish_reason: bytes) -> bytes:
         return b'%b{"index":%d,"text":%b,"logprobs":%b,"finish_reason":%b}%b' % (

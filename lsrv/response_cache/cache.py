@@ -1,0 +1,143 @@
+"""Both tiers for an event loop: memory answers at once, the disk in a thread of its own. One owner, one loop."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal, TypeVar, get_args
+
+import msgspec
+
+from lsrv.errors import LsrvError
+from lsrv.protocol.events import Finished
+from lsrv.response_cache.answer import decode, encode
+from lsrv.response_cache.disk import DiskTier
+from lsrv.response_cache.flight import Flights
+from lsrv.response_cache.memory import Kept, MemoryTier
+from lsrv.response_cache.statistics import Holding, ModelStatistics
+
+Outcome = Literal["memory", "disk", "shared", "miss"]  # shared: by another request's computation
+
+FILE_NAME = "answers.sqlite3"
+_CLOSE_S = 5.0  # for answers that are still on their way to the disk
+
+_log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+
+class CacheLimits(msgspec.Struct, frozen=True, kw_only=True):
+    ram_bytes: int
+    disk_bytes: int  # 0: nothing is written
+    max_age_s: float
+
+
+class ResponseCache:
+    """Kept answers in memory, and in `folder` below a bound. Nothing is opened before the first answer is asked for."""
+
+    def __init__(self, folder: Path, limits: CacheLimits, clock: Callable[[], float] = time.time) -> None:
+        self.flights = Flights()
+        self._memory = MemoryTier(limits.ram_bytes, limits.max_age_s)
+        self._disk = DiskTier(folder / FILE_NAME, limits.disk_bytes, limits.max_age_s) if limits.disk_bytes else None
+        self._thread: Executor = ThreadPoolExecutor(1, thread_name_prefix="response-cache")
+        self._clock = clock
+        self._used: set[str] = set()  # in memory, which the disk has yet to hear of
+        self._n_purges: Counter[str] = Counter()
+        self.counts: dict[Outcome, Counter[str]] = {outcome: Counter() for outcome in get_args(Outcome)}  # by model_id
+
+    async def get(self, model_id: str, key: str) -> list[Finished] | None:
+        """The answer under `key`, one end per choice."""
+        kept, outcome = self._memory.get(key, self._clock()), "memory"
+        if kept is None:
+            kept, outcome = await self._from_disk(model_id, key), "disk"
+        if kept is None:  # it may have been put there while the disk was asked
+            kept, outcome = self._memory.get(key, self._clock()), "memory"
+        if kept is None:
+            return None
+        self._used.add(key)
+        self.count(outcome, model_id)
+        return decode(kept.raw)
+
+    async def _from_disk(self, model_id: str, key: str) -> Kept | None:
+        n_purges = self._n_purges[model_id]
+        kept = await self._in_thread(lambda disk: disk.get(key, self._clock()), None)
+        if kept is None or self._n_purges[model_id] != n_purges:
+            return None
+        self._memory.put(key, kept)
+        return kept
+
+    async def put(self, model_id: str, key: str, ends: Sequence[Finished]) -> None:
+        """Keep an answer; returns when it is in memory, before it is on disk."""
+        now = self._clock()
+        kept = Kept(model_id, await asyncio.to_thread(encode, ends), now)
+        self._memory.put(key, kept)
+        used, self._used = self._used, set()
+        self._send(lambda disk: disk.touch(used, now))
+        self._send(lambda disk: disk.put(key, kept, now))
+
+    async def purge(self, model_id: str) -> None:
+        """Delete every answer of a model. Raises LsrvError if the disk refuses."""
+        self._n_purges[model_id] += 1
+        self._memory.purge(model_id)
+        if not await self._in_thread(lambda disk: disk.purge(model_id), True):
+            raise LsrvError("The kept answers on disk can't be deleted; the server's log says why.")
+        _log.info("kept answers deleted", extra={"model_id": model_id})
+
+    def count(self, outcome: Outcome, model_id: str) -> None:
+        """Where a request's answer comes from."""
+        self.counts[outcome][model_id] += 1
+
+    @property
+    def n_memory_bytes(self) -> int:
+        return self._memory.n_bytes.total()
+
+    @property
+    def n_disk_bytes(self) -> int:
+        """As of the last write; 0 before the file was opened."""
+        return self._disk.n_bytes if self._disk is not None else 0
+
+    async def statistics(self) -> dict[str, ModelStatistics]:
+        """By model_id, of those that were asked or have answers kept."""
+        contents = await self._in_thread(lambda disk: disk.contents(), {})
+        return {
+            model_id: ModelStatistics(
+                memory_hits=self.counts["memory"][model_id],
+                disk_hits=self.counts["disk"][model_id],
+                shared=self.counts["shared"][model_id],
+                misses=self.counts["miss"][model_id],
+                memory=Holding(self._memory.n_answers[model_id], self._memory.n_bytes[model_id]),
+                disk=Holding(*contents.get(model_id, (0, 0))),
+            )
+            for model_id in set(contents).union(*self.counts.values(), self._memory.n_answers)
+        }
+
+    async def close(self) -> None:
+        """End computations, and write what is on its way to the disk."""
+        await self.flights.close()
+        used, self._used = self._used, set()
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await self._in_thread(lambda disk: disk.touch(used, self._clock()), None)
+                await self._in_thread(lambda disk: disk.close(), None)
+        except TimeoutError:
+            _log.warning("the response cache's disk is too slow; the last answers are not kept")
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    # -- the disk's thread -------------------------------------------------------------------------
+
+    async def _in_thread(self, work: Callable[[DiskTier], _T], otherwise: _T) -> _T:
+        """What `work` makes of the disk tier; `otherwise` without one."""
+        if self._disk is None:
+            return otherwise
+        return await asyncio.get_running_loop().run_in_executor(self._thread, functools.partial(work, self._disk))
+
+    def _send(self, work: Callable[[DiskTier], None]) -> None:
+        """The same without waiting, in the order of the calls."""
+        if self._disk is not None:
+            self._thread.submit(work, self._disk)

@@ -1,0 +1,241 @@
+"""The tier on disk: one SQLite file with a row per answer, which outlives the server. Blocks; for one thread only.
+
+Only its owner can read it, for it holds what was answered. A file that is damaged or not ours is deleted with a line in
+the log, and so is a row whose checksum is wrong; a disk that refuses costs the cache and never an answer. Servers that
+share a cache folder share the file: SQLite keeps them apart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from lsrv.response_cache.memory import Kept
+
+_APPLICATION_ID = 0x6C737276  # "lsrv"
+_VERSION = 1
+_BUSY_S = 2.0
+_JOURNAL_BYTES = 1024 * 1024
+_DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+
+# auto_vacuum counts only before the first table; secure_delete overwrites what was purged.
+_SETTINGS = f"""
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+PRAGMA secure_delete = ON;
+PRAGMA journal_size_limit = {_JOURNAL_BYTES};
+PRAGMA wal_autocheckpoint = 128;
+"""
+_TABLES = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY, model_id TEXT NOT NULL, raw BLOB NOT NULL, checksum BLOB NOT NULL,
+    made_at REAL NOT NULL, used_at REAL NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS answers_by_use ON answers (used_at);
+CREATE INDEX IF NOT EXISTS answers_by_model ON answers (model_id);
+PRAGMA application_id = {_APPLICATION_ID};
+PRAGMA user_version = {_VERSION};
+COMMIT;
+"""
+
+_log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_Work = Callable[[sqlite3.Connection], _T]
+
+
+class ForeignFileError(Exception):
+    """A sound SQLite file that is not ours, or of another version."""
+
+
+class DiskTier:
+    """The file at `path`, of at most `max_bytes` and a journal; nothing in it is older than `max_age_s`."""
+
+    def __init__(self, path: Path, max_bytes: int, max_age_s: float) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._max_age_s = max_age_s
+        self.n_bytes = 0  # of the file, as of the last write
+        self._connection: sqlite3.Connection | None = None
+
+    def get(self, key: str, now: float) -> Kept | None:
+        """The answer under `key`, which counts as used; one that is too old or damaged is deleted."""
+        return self._run(lambda db: self._read(db, key, now), None)
+
+    def put(self, key: str, kept: Kept, now: float) -> None:
+        """Keep an answer; those unused longest give way. One that would take most of the file is not kept."""
+        if kept.n_bytes <= self._max_bytes // 2:
+            self._run(lambda db: self._write(db, key, kept, now), None)
+
+    def touch(self, keys: Iterable[str], now: float) -> None:
+        """Answers that were used without asking this tier."""
+        rows = [(now, key) for key in keys]
+        if rows:
+            self._run(lambda db: _touch(db, rows), None)
+
+    def purge(self, model_id: str) -> bool:
+        """Delete every answer of a model, so that nothing of them is left in the file; whether that was done."""
+        is_done = self._path.exists() and self._run(lambda db: self._delete_model(db, model_id), False)
+        return is_done or not self._path.exists()
+
+    def contents(self) -> dict[str, tuple[int, int]]:
+        """Answers and their bytes by model_id."""
+        return self._run(_contents, {}) if self._path.exists() else {}
+
+    def close(self) -> None:
+        """Let go of the file; the next call opens it again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    # -- the file ----------------------------------------------------------------------------------
+
+    def _run(self, work: _Work[_T], otherwise: _T) -> _T:
+        """What `work` returns; `otherwise`, with a line in the log, where the file or the disk won't have it."""
+        try:
+            if self._connection is None:
+                self._connection = _open(self._path)
+                self.n_bytes = _n_bytes(self._connection)
+            return work(self._connection)
+        except ForeignFileError as error:
+            self._delete(error)
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:  # the low byte: extended codes name details
+                self._delete(error)
+            else:
+                self._note(error)
+        except OSError as error:
+            self._note(error)
+        return otherwise
+
+    def _note(self, error: Exception) -> None:
+        _log.warning("the response cache can't use its file", extra={"path": str(self._path), "reason": str(error)})
+        self.close()
+
+    def _delete(self, error: Exception) -> None:
+        _log.warning(
+            "the response cache's file is of no use and is deleted",
+            extra={"path": str(self._path), "reason": str(error)},
+        )
+        self.close()
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(OSError):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    # -- its rows ----------------------------------------------------------------------------------
+
+    def _read(self, db: sqlite3.Connection, key: str, now: float) -> Kept | None:
+        row = db.execute("SELECT model_id, raw, checksum, made_at FROM answers WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        model_id, raw, checksum, made_at = row
+        is_damaged = checksum != _checksum(key, model_id, raw)
+        if is_damaged:
+            _log.warning("a kept answer is damaged and is deleted", extra={"model_id": model_id, "key": key})
+        if is_damaged or now - made_at > self._max_age_s:
+            db.execute("DELETE FROM answers WHERE key = ?", (key,))
+            return None
+        db.execute("UPDATE answers SET used_at = ? WHERE key = ?", (now, key))
+        return Kept(model_id, raw, made_at)
+
+    def _write(self, db: sqlite3.Connection, key: str, kept: Kept, now: float) -> None:
+        row = (key, kept.model_id, kept.raw, _checksum(key, kept.model_id, kept.raw), kept.made_at, now)
+        with _transaction(db):
+            db.execute("DELETE FROM answers WHERE made_at < ?", (now - self._max_age_s,))
+            db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", row)
+            while (n_excess := _n_used_bytes(db) - self._max_bytes) > 0 and _drop_oldest(db, n_excess):
+                pass  # rows share pages, so that one pass may free less than the answers' own bytes
+        if _n_bytes(db) > self._max_bytes:
+            _shrink(db)
+        self.n_bytes = _n_bytes(db)
+
+    def _delete_model(self, db: sqlite3.Connection, model_id: str) -> bool:
+        db.execute("DELETE FROM answers WHERE model_id = ?", (model_id,))
+        _shrink(db)
+        self.n_bytes = _n_bytes(db)
+        return True
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """The file, made if it is missing. Raises ForeignFileError, sqlite3.Error, OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its journal the mode of the file
+    path.chmod(0o600)
+    db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
+    try:
+        found = _pragma(db, "application_id"), _pragma(db, "user_version")
+        is_new = _pragma(db, "page_count") == 0
+        if not is_new and found != (_APPLICATION_ID, _VERSION):
+            raise ForeignFileError(f"application {found[0]:#x}, version {found[1]}")
+        db.executescript(_SETTINGS)
+        if is_new:
+            db.executescript(_TABLES)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Generator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _checksum(key: str, model_id: str, raw: bytes) -> bytes:
+    """Covers the key, too: an answer under another key would be another request's."""
+    return hashlib.blake2b(b"\0".join((key.encode(), model_id.encode(), raw)), digest_size=16).digest()
+
+
+def _n_bytes(db: sqlite3.Connection) -> int:
+    return _pragma(db, "page_count") * _pragma(db, "page_size")
+
+
+def _n_used_bytes(db: sqlite3.Connection) -> int:
+    return (_pragma(db, "page_count") - _pragma(db, "freelist_count")) * _pragma(db, "page_size")
+
+
+def _drop_oldest(db: sqlite3.Connection, n_bytes: int) -> bool:
+    """Delete the rows unused longest whose answers come to `n_bytes`; False if there was none."""
+    n_found, keys = 0, list[tuple[str]]()
+    for key, size in db.execute("SELECT key, length(raw) FROM answers ORDER BY used_at"):
+        keys.append((key,))
+        n_found += size
+        if n_found >= n_bytes:
+            break
+    db.executemany("DELETE FROM answers WHERE key = ?", keys)
+    return bool(keys)
+
+
+def _touch(db: sqlite3.Connection, rows: list[tuple[float, str]]) -> None:
+    with _transaction(db):
+        db.executemany("UPDATE answers SET used_at = ? WHERE key = ?", rows)
+
+
+def _shrink(db: sqlite3.Connection) -> None:
+    """Give free pages back to the disk, and the journal with what it still holds of them."""
+    db.executescript("PRAGMA incremental_vacuum")  # execute() takes a single step of it
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def _contents(db: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+    rows = db.execute("SELECT model_id, count(*), sum(length(raw)) FROM answers GROUP BY model_id")
+    return {model_id: (n_answers, n_bytes) for model_id, n_answers, n_bytes in rows}
