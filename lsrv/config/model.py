@@ -194,6 +194,11 @@ class ContextSettings(Table):
             )
         if self.context_length == 0:
             raise ValueError('context_length 0 leaves no room; write a number of tokens, or "auto"')
+        if self.rope_scaling == "none" and self.rope_freq_scale not in (0.0, 1.0):
+            raise ValueError(
+                f'rope_scaling = "none" leaves rope_freq_scale = {self.rope_freq_scale:g} without effect; '
+                "remove one of them"
+            )
         if self.flash_attention == "off" and self.cache_type_v not in _FLOAT_CACHE_TYPES:
             raise ValueError(
                 f'cache_type_v = "{self.cache_type_v}" needs flash attention; set flash_attention = "auto"'

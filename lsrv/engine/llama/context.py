@@ -94,7 +94,7 @@ class Context:
         if self.handle is None:
             raise LoadFailedError(
                 f"llama.cpp can't make a context of {params.n_slots} x {params.n_ctx_seq} tokens "
-                f"for {params.model_path}; lower context_length or slots"
+                f"for {params.model_path}; {_mend(params)}"
             )
         self.memory = Memory(self.handle, model, is_shared=params.kv == "shared")
         self._adapters: list[tuple[Adapter, float]] = []
@@ -169,6 +169,15 @@ class Context:
         Only without pooling. Source: llama_get_embeddings.
         """
         return _floats(lib.llama_get_embeddings(self.handle), (end, length))[start:].copy()
+
+
+def _mend(params: LoadParams) -> str:
+    """What to change where there is no context. Small types come in blocks of 32 values, of which heads are made up."""
+    types = {"cache_type_k": params.cache_type_k, "cache_type_v": params.cache_type_v}
+    small = [f'{key} = "{value}"' for key, value in types.items() if value not in ("f32", "f16", "bf16")]
+    if not small:
+        return "lower context_length or slots"
+    return f'its heads may be too small for {" and ".join(small)} (write "f16"), else lower context_length or slots'
 
 
 def _floats(pointer: Any, shape: tuple[int, ...]) -> FloatRows:
