@@ -33,10 +33,13 @@ def alone(params: LoadParams, gpu: int) -> LoadParams:
 
 
 def split(params: LoadParams, gpus: Sequence[str], room: Mapping[str, float]) -> LoadParams:
-    """`params` for all GPUs, in shares as `room`. Said to llama.cpp, whose own shares are what is free just then."""
+    """`params` for all GPUs, in shares as `room`; in equal ones where none has any.
+
+    Said to llama.cpp, whose own shares would be what is free at the load, not what was planned with.
+    """
     whole = sum(max(room.get(gpu, 0), 0) for gpu in gpus) or 1
     shares = [float(round(_N_SHARES * max(room.get(gpu, 0), 0) / whole)) for gpu in gpus]
-    return msgspec.structs.replace(params, tensor_split=shares) if any(shares) else params
+    return msgspec.structs.replace(params, tensor_split=shares if any(shares) else [1.0] * len(gpus))
 
 
 def corrected(shares: Sequence[float], gpus: Sequence[str], plan: ContextPlan, bounds: Bounds) -> dict[str, float]:

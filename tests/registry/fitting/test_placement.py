@@ -113,10 +113,11 @@ async def test_experts_stay_in_ram_where_all_else_fits() -> None:
     assert (fitted.params.n_gpu_layers, n_in_ram) == (-1, 32 - (6000 - 32 * 28 - 500) // 500)
 
 
-async def test_a_gpu_without_room_is_left_alone() -> None:
-    fitted = await Machine(mib_of(CUDA0=100)).fit()
+@pytest.mark.parametrize("gpus", [{"CUDA0": 100}, {"CUDA0": 0, "CUDA1": 0}], ids=str)
+async def test_gpus_without_room_are_left_alone(gpus: dict[str, int]) -> None:
+    fitted = await Machine(gpus).fit()
     assert (fitted.params.split_mode, fitted.params.main_gpu) == ("none", -1)
-    assert "CUDA0" not in fitted.plan.memory.by_device
+    assert fitted.plan.memory.by_device.keys() == {"CPU"}
 
 
 async def test_of_several_gpus_the_emptiest_holds_a_model_alone() -> None:
