@@ -39,7 +39,7 @@ async def fit(ask: Ask, params: LoadParams, openness: Openness, find_bounds: Fin
     """`params` with a place and a context that fit this machine. Raises what `ask` does.
 
     Layers come first: a context is as long as usual before any of them leaves the GPU, and longer once all are there.
-    Where not even one without layers on GPUs fits, shorter ones are placed in turn.
+    Where RAM is short as well, it is shortened in the place that was found for the usual one.
     """
     n_slots = params.n_slots or _USUAL_SLOTS
     lengths = [params.n_ctx_seq] if params.n_ctx_seq else lengths_to_plan(openness.n_ctx_train, n_slots)
@@ -48,10 +48,6 @@ async def fit(ask: Ask, params: LoadParams, openness: Openness, find_bounds: Fin
     place_because = ""
     if openness.has_open_layers and planned.devices:
         placed = await place(ask, params, planned, lengths[0], bounds)
-        for n_ctx_seq in (n for n in lengths[1:] if n < planned.contexts[0].n_ctx_seq):
-            if bounds.can_hold(placed.plan):
-                break
-            placed = await place(ask, params, await ask(params, [n_ctx_seq]), n_ctx_seq, bounds)
         place_because = placed.because
         params, planned = placed.params, await ask(placed.params, lengths)
     if params.n_ctx_seq:
