@@ -26,7 +26,7 @@ from lsrv.api.models import (
 )
 from lsrv.api.note import note_of
 from lsrv.api.receive import until_disconnect
-from lsrv.api.routes import CACHE, with_alias
+from lsrv.api.routes import CACHE, PLAN, with_alias
 from lsrv.api.state import ServerState
 from lsrv.errors import LsrvError, ModelNotFoundError, RequestError
 from lsrv.registry import EntryView
@@ -58,15 +58,22 @@ async def get_model(request: ApiRequest, server: ServerState) -> Response[bytes]
     try:
         target = server.registry.target(wanted)
     except ModelNotFoundError:
-        if not wanted.endswith(CACHE):
-            raise
-        return await cache_of(request, server, wanted.removesuffix(CACHE))
+        if wanted.endswith(CACHE):
+            return await cache_of(request, server, wanted.removesuffix(CACHE))
+        if wanted.endswith(PLAN):
+            return await _plan(request, server, wanted.removesuffix(PLAN))
+        raise
     view = server.registry.view(target.model_id)
     if target.adapter is not None:
         names = [adapter.name for adapter in view.adapters]
         return json_response(_encode(adapter_objects(view)[names.index(target.adapter)]))
     body = model_object(view)
     return json_response(_encode(body | {"id": DEFAULT_ID} if wanted == DEFAULT_ID else body))
+
+
+async def _plan(request: ApiRequest, server: ServerState, wanted: str) -> Response[bytes]:
+    note_of(request.scope).model_id = server.registry.resolve(wanted)
+    return json_response(_encode(await until_disconnect(request.receive, server.registry.plans.outlook(wanted))))
 
 
 @post(with_alias("/v1/models/load"), status_code=200)
@@ -106,7 +113,7 @@ async def tune_model(request: ApiRequest, server: ServerState) -> Response[bytes
     body = decode_body(_tune_decoder, await body_of(request, server))
     asked = body.model_id if body.model_id is not None else body.model
     model_id = note_of(request.scope).model_id = server.registry.resolve(asked)
-    tuning = server.registry.tune(model_id, body.context_lengths)
+    tuning = server.registry.plans.tune(model_id, body.context_lengths)
     return json_response(_encode(await until_disconnect(request.receive, tuning)))
 
 

@@ -34,6 +34,7 @@ _ROUTES = (
     _Route("post", "/v1/rerank", "Documents in the order in which they answer a query", RerankBody),
     _Route("get", "/v1/models", "List the models; never loads one"),
     _Route("get", "/v1/models/{model_id}", "One model; ids may contain slashes"),
+    _Route("get", "/v1/models/{model_id}/plan", "What a load would take, and whom it would evict; loads nothing"),
     _Route("post", "/v1/models/load", "Load a model, and wait until it is loaded", VerbBody),
     _Route("post", "/v1/models/unload", "Unload a model after its running requests", VerbBody),
     _Route("post", "/v1/models/reload", "Load an unloaded model", VerbBody),

@@ -10,6 +10,7 @@ HEALTH = ("/health", "/healthz", "/readyz")
 
 GENERATING = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank", "/v1/reranking")
 VERBS = ("/v1/models/load", "/v1/models/unload", "/v1/models/reload", "/v1/models/status", "/v1/models/tune")
+PLAN = "/plan"  # behind /v1/models/{id}: what a load would take and do
 CACHE = "/cache"  # behind /v1/models/{id}: GET tells of the response cache, DELETE empties it
 ADMIN = "/admin/"  # whatever begins so needs an admin key
 ADMIN_ROUTES = ("/admin/status", "/admin/reload", "/admin/default", "/admin/events")

@@ -13,6 +13,7 @@ from lsrv.cli.completions import completions
 from lsrv.cli.config import config
 from lsrv.cli.doctor import doctor
 from lsrv.cli.from_config import from_config, multi_model
+from lsrv.cli.plan import plan
 from lsrv.cli.ps import ps
 from lsrv.cli.pull import login, pull
 from lsrv.cli.quantize import quantize
@@ -39,6 +40,7 @@ _COMMANDS = (
     unload,
     reload,
     status,
+    plan,
     cache,
     pull,
     quantize,
@@ -54,7 +56,7 @@ _COMMANDS = (
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "color": _COLOR})
 @click.command_panel("Serve", commands=["from-config", "serve"])
-@click.command_panel("A running server", commands=["ps", "load", "unload", "reload", "status", "cache"])
+@click.command_panel("A running server", commands=["ps", "load", "unload", "reload", "status", "plan", "cache"])
 @click.command_panel("Weights", commands=["pull", "tune", "quantize", "list", "rm", "login"])
 @click.command_panel("This machine", commands=["config", "doctor", "completions"])
 @click.version_option(lsrv.__version__, prog_name="lsrv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,18 +44,17 @@ class LoadedModel:
     """A model ready to serve; exactly one of the two engines is there."""
 
     model: Model
-    context: Context
     params: LoadParams  # as fitted
     info: ModelInfo
     sampling_defaults: dict[str, float]
     adapters: Adapters
     generation: Engine | None
     embedding: EmbeddingEngine | None
+    memory: ExitStack  # every model and context of it
 
     def free(self) -> None:
         """Give everything back, adapters included; nothing that was made of it may be used any more."""
-        self.context.free()
-        self.model.free()
+        self.memory.close()
 
 
 def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) -> LoadedModel:
@@ -65,15 +65,18 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) ->
     """
     started = time.perf_counter()
     backend.log.lines.clear()
+    memory = ExitStack()
     try:
         model = Model(params, lambda fraction: on_progress("weights", fraction))
+        memory.callback(model.free)
         params = fit_params(params, model)
         adapters = _load_adapters(backend, model, params)
         on_progress("context", 0.0)
         context = Context(model, params)
+        memory.callback(context.free)
         own_kv_bytes = memory_use(backend.log.lines).kv_bytes
         params = msgspec.structs.replace(params, cache_ram_bytes=store_bytes(params, own_kv_bytes))
-        speculation = _speculation(context, model, params)
+        speculation = _speculation(context, model, params, memory)
     except LoadFailedError as error:
         raise LoadFailedError(error.message, log=backend.log.tail(_N_LOG_LINES)) from error
     log = list(backend.log.lines)
@@ -82,13 +85,13 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) ->
     _warm_up(context, model, params)
     return LoadedModel(
         model=model,
-        context=context,
         params=params,
         info=_describe(model, context, params, log, time.perf_counter() - started),
         sampling_defaults=model_defaults(model.meta),
         adapters=adapters,
         generation=None if params.is_embedding else _engine(context, model, params, build, adapters, speculation),
         embedding=EmbeddingEngine(context, params, _vector_length(model, context)) if params.is_embedding else None,
+        memory=memory,
     )
 
 
@@ -107,7 +110,7 @@ def _load_adapters(backend: Backend, model: Model, params: LoadParams) -> Adapte
     return adapters
 
 
-def _speculation(context: Context, model: Model, params: LoadParams) -> Speculation | None:
+def _speculation(context: Context, model: Model, params: LoadParams, memory: ExitStack) -> Speculation | None:
     if params.speculation == "off":
         return None
     if params.is_embedding:
@@ -117,13 +120,15 @@ def _speculation(context: Context, model: Model, params: LoadParams) -> Speculat
             f"{params.model_path} ({model.arch}) can't take tokens back, so guesses can't be verified; "
             'set speculative.mode = "off" for it'
         )
-    guesser = Lookup() if params.speculation == "lookup" else _draft(model, params)
+    guesser = Lookup() if params.speculation == "lookup" else _draft(model, params, memory)
     return Speculation(guesser, params.n_guess_max, n_guesses_step(params, params.n_slots))
 
 
-def _draft(model: Model, params: LoadParams) -> DraftModel:
+def _draft(model: Model, params: LoadParams, memory: ExitStack) -> DraftModel:
     own = draft_params(params)
-    return DraftModel(Model(own, lambda _fraction: None), own, model.vocab)
+    draft = DraftModel(Model(own, lambda _fraction: None), own, model.vocab)
+    memory.callback(draft.free)
+    return draft
 
 
 def _engine(

@@ -59,7 +59,8 @@ class Entry:
         self._stop_task: asyncio.Task[None] | None = None
         self._progress: Progress | None = None
         self.n_loads = 0
-        self.last_load_s: float | None = None
+        self.last_load_s: float | None = None  # of the wait for it, memory and weights included
+        self.reload_s: float | None = None  # of the work: what it costs to have it back
         self.last_log: WorkerLog | None = None  # of the worker before the present one
 
     def handle(self, happening: Happening, now_s: float) -> list[Effect]:
@@ -188,6 +189,7 @@ class Entry:
         self.loaded = loaded
         self.n_loads += 1
         self.last_load_s = load_s
+        self.reload_s = loaded.info.load_s
         loaded.worker.dead.add_done_callback(self._on_death)
         _log.info("loaded", extra={"model_id": self.settings.listed_id, "load_s": load_s, "pid": loaded.worker.pid})
         self._announce("loaded", load_s=load_s)

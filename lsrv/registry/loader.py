@@ -50,6 +50,7 @@ class LoadedModel(msgspec.Struct, frozen=True):
     worker: WorkerProcess
     info: ModelInfo
     basis: LoadBasis
+    plan: ContextPlan
     context_because: str = ""
     place_because: str = ""
 
@@ -112,12 +113,8 @@ class Loader:
             fingerprint = basis.files
             if known_bad is not None and known_bad.weights == fingerprint:
                 raise LoadLostError(known_bad)
-            params = msgspec.structs.replace(
-                basis.params, cache_folder=str(own_cache() / _PROMPTS), cache_disk_bytes=self._cache_disk_bytes
-            )
-            openness = Openness(weights.header.n_ctx_train, has_open_layers(model))
-            worker, info, fitted = await self._load_or_heal(params, openness, model.listed_id, on_progress, admission)
-            return LoadedModel(worker, info, basis, fitted.context_because, fitted.place_because)
+            worker, info, fitted = await self._load_or_heal(model, basis, on_progress, admission)
+            return LoadedModel(worker, info, basis, fitted.plan, fitted.context_because, fitted.place_because)
         except LsrvError as error:
             raise LoadLostError(_failure(error, fingerprint)) from error
         finally:
@@ -125,28 +122,35 @@ class Loader:
             if self._n_loading == 0:
                 self._spares.fill_soon()
 
+    async def plan(self, model: ModelSettings, basis: LoadBasis, find_bounds: FindBounds) -> Fitted:
+        """What a load would choose now, and what it would take. Raises what the load would."""
+        return await fit(self._planner.plan, self._params(basis), _openness(model, basis), find_bounds)
+
+    def _params(self, basis: LoadBasis) -> LoadParams:
+        prompts = str(own_cache() / _PROMPTS)
+        return msgspec.structs.replace(basis.params, cache_folder=prompts, cache_disk_bytes=self._cache_disk_bytes)
+
     async def take_back(self, loaded: LoadedModel) -> None:
         """Unload a model that has no requests; its worker may serve the next load. Its memory is back afterwards."""
         await self._spares.give_back(loaded.worker)
 
     async def _load_or_heal(
         self,
-        params: LoadParams,
-        openness: Openness,
-        listed_id: str,
+        model: ModelSettings,
+        basis: LoadBasis,
         on_progress: Callable[[Progress], None],
         admission: Admission,
     ) -> tuple[WorkerProcess, ModelInfo, Fitted]:
         """Plan, wait for room, load; after a death that a processor's false promise explains, without extra buffers."""
-        label = f"the worker of model '{listed_id}'"
+        label, params = f"the worker of model '{model.listed_id}'", self._params(basis)
         worker = await self._take(label)
         version = worker.llama_cpp_version
         verdict = asyncio.to_thread(healing.is_condemned, version, self._verdicts_path)
         if await _or_stop(worker, verdict):
             params = msgspec.structs.replace(params, use_extra_bufts=False)
         ask = functools.partial(self._planner.plan, worker=worker)
-        fitted = await _or_stop(worker, fit(ask, params, openness, admission.find_bounds))
-        _log_fit(listed_id, fitted)
+        fitted = await _or_stop(worker, fit(ask, params, _openness(model, basis), admission.find_bounds))
+        _log_fit(model.listed_id, fitted)
         await _or_stop(worker, admission.reserve(fitted.plan))
         try:
             info = await _or_stop(worker, worker.load(fitted.params, on_progress))
@@ -191,6 +195,10 @@ async def _or_stop(worker: WorkerProcess, step: Awaitable[_Outcome]) -> _Outcome
     except BaseException:
         await worker.stop()
         raise
+
+
+def _openness(model: ModelSettings, basis: LoadBasis) -> Openness:
+    return Openness(basis.weights.header.n_ctx_train, has_open_layers(model))
 
 
 def _log_fit(listed_id: str, fitted: Fitted) -> None:

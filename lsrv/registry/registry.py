@@ -27,13 +27,13 @@ from lsrv.registry.lease import Lease, WorkerLease
 from lsrv.registry.loader import Admission, LoadedModel, Loader
 from lsrv.registry.names import Target
 from lsrv.registry.planner import Planner
+from lsrv.registry.plans import Plans
 from lsrv.registry.rooms import Rooms
 from lsrv.registry.roster import Roster
 from lsrv.registry.routing import Routing
 from lsrv.registry.spares import Spares
 from lsrv.registry.tickets import Tickets
 from lsrv.registry.timers import Timers
-from lsrv.registry.tuning import Tuning, tune
 from lsrv.registry.upstream.upstreams import Upstreams
 from lsrv.registry.view import EntryView, MemoryView, WorkerLog
 from lsrv.registry.watchdog import Deadlines
@@ -95,6 +95,7 @@ class Registry:
         self.adapters = HotAdapters(self._entry, self._acquire_worker)
         self.identities = Identities(settings, self._roster.by_id)
         self.routing = Routing(settings, self.target, self.views)
+        self.plans = Plans(self.planner, loader, self._rooms, self._entry, lambda: self._settings)
         self._inbox: asyncio.Queue[tuple[Entry, Happening] | tuple[SettingsChange, int]] = asyncio.Queue()
         self._tickets = Tickets()
         self._timers = Timers(lambda entry: self._post(entry, Ticked()))
@@ -292,10 +293,6 @@ class Registry:
         entry = self._entry(model)
         await self._ask(entry, UnloadAsked(self._tickets.number(), force))
         return self._view(entry)
-
-    async def tune(self, model: str | None, n_ctx_seqs: Sequence[int] = ()) -> Tuning:
-        """Which weights of a model fit with which context. Loads nothing; raises what looking for them raises."""
-        return await tune(self.planner, self._settings, self._entry(model).settings, n_ctx_seqs, self._rooms.taken())
 
     async def enable(self, model: str | None) -> EntryView:
         """Let a disabled entry serve again."""

@@ -15,11 +15,12 @@ from lsrv.registry import room
 from lsrv.registry.budget import RAM, Budget, only_bytes, shown
 from lsrv.registry.entry import Entry
 from lsrv.registry.fitting import Bounds
-from lsrv.registry.process_memory import anonymous_bytes
+from lsrv.registry.forecast import Forecast, forecast
 from lsrv.registry.room import Memory, Refusal, Resident, Stay, Verdict, Want
 from lsrv.registry.state import Phase
 from lsrv.registry.view import MemoryView
 from lsrv.registry.words import Evicted, Happening, Held
+from lsrv.registry.worker_memory import anonymous_bytes
 
 _STAY = {
     Phase.LOADING: Stay.LOADING,
@@ -71,7 +72,7 @@ class Rooms:
         self._budget.note_devices(devices, self._held())
         pinned = [name for name in self._promised if self._entries[name].settings.pinned]
         taken = room.total(self._promised[name] for name in pinned)
-        available = room.minus(self._budget.limit(self._taken_bytes()), taken)
+        available = room.minus(self._limit(), taken)
         rivals = [name for name, each in self._entries.items() if each.settings.kind != "upstream"]
         share = self._budget.share(available, len(rivals) - len(pinned))
         free = room.minus(available, room.minus(room.total(self._promised.values()), taken))
@@ -91,10 +92,26 @@ class Rooms:
                 del self._waits[name]
                 loop.call_soon(self.settle)
 
+    def forecast(self, entry: Entry, plan: ContextPlan) -> Forecast:
+        """What would become of a load by `plan`, were it asked for now."""
+        name, now_s = entry.settings.model_id, asyncio.get_running_loop().time()
+        want = Want(
+            model_id=name,
+            memory=self._budget.need(plan.by_device),
+            since_s=now_s,
+            priority=entry.settings.priority,
+        )
+        others = [each for each in self._wants() if each.model_id != name]
+        return forecast(want, others, self._residents(), self._limit(), self._patience_s, now_s)
+
+    def listed_id(self, model_id: str) -> str:
+        """The name of an entry in listings."""
+        return self._entries[model_id].settings.listed_id
+
     def memory(self, n_spare_workers: int) -> MemoryView:
         """Budget and promises of all models together."""
         return MemoryView(
-            budget_bytes=only_bytes(self._budget.limit(self._taken_bytes())),
+            budget_bytes=only_bytes(self._limit()),
             promised_bytes=only_bytes(room.total(self._promised.values())),
             n_spare_workers=n_spare_workers,
         )
@@ -103,8 +120,7 @@ class Rooms:
         """Decide anew; to be called after everything that happens."""
         while self._waits or any(entry.state.is_held for entry in self._entries.values()):
             now_s = asyncio.get_running_loop().time()
-            budget = self._budget.limit(self._taken_bytes())
-            verdict = room.decide(self._wants(), self._residents(), budget, self._patience_s, now_s)
+            verdict = room.decide(self._wants(), self._residents(), self._limit(), self._patience_s, now_s)
             if not self._apply(verdict):
                 self._wake_at(verdict.wake_s)
                 return
@@ -120,6 +136,10 @@ class Rooms:
     def taken(self) -> Memory:
         """What our own workers hold now: RAM as it is measured, GPUs by their plans."""
         return {**self._held(), RAM: self._taken_bytes()}
+
+    def _limit(self) -> Memory:
+        """All that may be promised now."""
+        return self._budget.limit(self._taken_bytes())
 
     def _held(self) -> Memory:
         """What models hold by their plans, or will hold soon."""
@@ -154,7 +174,7 @@ class Rooms:
             n_waiting=len(state.waiting),
             since_s=state.loaded_s,
             last_used_s=state.last_used_s,
-            reload_s=entry.last_load_s or 0.0,
+            reload_s=entry.reload_s or 0.0,
             priority=entry.settings.priority,
             is_pinned=entry.settings.pinned,
             is_held=state.is_held,

@@ -40,8 +40,8 @@ from lsrv.registry.inflight import InFlight, Receiver
 from lsrv.registry.link import WorkerLink
 from lsrv.registry.log_tail import LogTail
 from lsrv.registry.milestones import Milestones
-from lsrv.registry.process_memory import anonymous_bytes, rss_bytes
 from lsrv.registry.watchdog import Deadlines, Watchdog
+from lsrv.registry.worker_memory import anonymous_bytes, rss_bytes
 
 WORKER_COMMAND = (sys.executable, "-m", "lsrv.worker")
 _RSS_AGE_S = 1.0

@@ -38,7 +38,7 @@ from lsrv.protocol.events import (
     Tokenized,
     Unloaded,
 )
-from lsrv.registry.process_memory import anonymous_bytes
+from lsrv.registry.worker_memory import anonymous_bytes
 from tests.models import STORIES
 from tests.models.lora import write_lora
 from tests.worker.conftest import StartWorker, WorkerUnderTest
@@ -249,7 +249,8 @@ def test_an_unloaded_model_leaves_a_worker_for_the_next_one_and_none_of_its_memo
     adapter = AdapterFile("loud", str(write_lora(tmp_path / "loud.gguf", 1)))
     texts: list[str] = []
     for n_slots in (200, 100, 200):
-        memory = worker.load(n_slots=n_slots, n_ctx_seq=512, adapters=[adapter]).info.memory
+        draft: dict[str, object] = {"speculation": "draft", "draft_path": str(STORIES)}
+        memory = worker.load(n_slots=n_slots, n_ctx_seq=512, adapters=[adapter], **draft).info.memory
         texts.append(finished_text(worker, story(1)))
         worker.send(story(2, max_tokens=400, ignore_eos=True))  # still running when its model goes
         worker.send(story(3, grammar=Grammar("json_schema", '{"type": "object"}', "response_format")))  # and this waits

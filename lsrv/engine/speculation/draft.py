@@ -58,7 +58,7 @@ class DraftModel:
     def __init__(self, model: Model, params: LoadParams, vocab: Vocab) -> None:
         """`params`: the large model's, with the draft's path. Raises LoadFailedError if they don't fit each other."""
         _check_vocab(model.vocab, vocab, params.model_path)
-        self._model = model  # lives as long as its context
+        self._model = model
         self._context = Context(model, params)
         if not self._context.memory.keeps_all_prefixes:
             raise LoadFailedError(
@@ -84,6 +84,11 @@ class DraftModel:
 
     def forget(self, sequence: Sequence) -> None:
         """Nothing: the next sequence of the slot may begin alike."""
+
+    def free(self) -> None:
+        """Give everything back, the model included; nothing else may be called then."""
+        self._context.free()
+        self._model.free()
 
     def clear(self) -> None:
         """Forget all cells."""

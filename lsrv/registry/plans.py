@@ -1,0 +1,82 @@
+"""What an operator may ask before a load: what fits, what it takes, who would leave. Loads nothing, evicts nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
+
+from lsrv.config import ModelSettings, Settings
+from lsrv.frontdoor import Pending, Weights
+from lsrv.registry.budget import shown
+from lsrv.registry.entry import Entry
+from lsrv.registry.load_basis import find_basis
+from lsrv.registry.loader import LoadedModel, Loader
+from lsrv.registry.outlook import Outlook, described, foreseen, pending
+from lsrv.registry.planner import Planner
+from lsrv.registry.room import Memory
+from lsrv.registry.rooms import Rooms
+from lsrv.registry.tuning import Tuning, tune
+from lsrv.registry.weights import draft_of, look
+
+
+class Plans:
+    """Questions about entries of a running registry. `find_entry` raises what an unknown name deserves."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        loader: Loader,
+        rooms: Rooms,
+        find_entry: Callable[[str | None], Entry],
+        settings: Callable[[], Settings],
+    ) -> None:
+        self._planner = planner
+        self._loader = loader
+        self._rooms = rooms
+        self._find_entry = find_entry
+        self._settings = settings
+
+    async def tune(self, model: str | None, n_ctx_seqs: Sequence[int] = ()) -> Tuning:
+        """Which weights of a model fit with which context. Raises what looking for them raises."""
+        entry = self._find_entry(model)
+        return await tune(self._planner, self._settings(), entry.settings, n_ctx_seqs, self._rooms.taken())
+
+    async def outlook(self, model: str | None) -> Outlook:
+        """What a load of an entry would take and do now. Raises why its weights can't be had or planned."""
+        entry = self._find_entry(model)
+        promised = self._rooms.promised(entry)
+        if entry.loaded is not None and promised is not None:
+            return _of_loaded(entry, entry.loaded, promised)
+        weights = await self._look(entry.settings)
+        if isinstance(weights, Pending):
+            return pending(entry.settings.listed_id, weights)
+        draft = draft_of(entry.settings)
+        guesser = await self._look(draft) if draft is not None else None
+        if isinstance(guesser, Pending):
+            return pending(entry.settings.listed_id, guesser)
+        basis = await asyncio.to_thread(find_basis, entry.settings, tuple(entry.adapters), weights, guesser)
+        fitted = await self._loader.plan(entry.settings, basis, self._rooms.bounds)
+        if (promised := self._rooms.promised(entry)) is not None:
+            begun = Outlook(model=entry.settings.listed_id, verdict="loading", summary="it is loading just now")
+            return described(begun, weights, fitted.plan, promised)
+        forecast = self._rooms.forecast(entry, fitted.plan)
+        asked = foreseen(entry.settings.listed_id, forecast, self._rooms.listed_id, entry.reload_s)
+        asked = replace(asked, context_because=fitted.context_because, placed_because=fitted.place_because)
+        return described(asked, weights, fitted.plan, forecast.needed)
+
+    async def _look(self, model: ModelSettings) -> Weights | Pending:
+        return await asyncio.to_thread(look, self._settings(), model)
+
+
+def _of_loaded(entry: Entry, loaded: LoadedModel, promised: Memory) -> Outlook:
+    held = Outlook(
+        model=entry.settings.listed_id,
+        verdict="loaded",
+        summary=f"is loaded, and holds {shown(promised)}",
+        load_s=loaded.info.load_s,
+        context_because=loaded.context_because,
+        placed_because=loaded.place_because,
+    )
+    return described(held, loaded.weights, loaded.plan, promised)
