@@ -44,8 +44,11 @@ def lsrv_server(
     return ServerProcess(name, make_command)
 
 
-def make_peer(peer: str, params: ServerParams) -> ServerProcess:
-    """`peer`: "xllamacpp", or the path of a llama-server binary. Raises ServerFailedError if it is not there."""
+def make_peer(peer: str, params: ServerParams, *, flags: Sequence[str] = ()) -> ServerProcess:
+    """`peer`: "xllamacpp", or the path of a llama-server binary, which gets `flags`.
+
+    Raises ServerFailedError if it is not there.
+    """
     if peer == XLLAMACPP:
         if importlib.util.find_spec(XLLAMACPP) is None:
             raise ServerFailedError("The peer is missing. Run: pip install xllamacpp")
@@ -53,7 +56,10 @@ def make_peer(peer: str, params: ServerParams) -> ServerProcess:
     binary = _binary(peer)
     return ServerProcess(
         "llama-server",
-        lambda port, _: [str(binary), "-m", str(params.model_path), "--alias", MODEL_NAME, *_flags(params, port)],
+        lambda port, _: [
+            *(str(binary), "-m", str(params.model_path), "--alias", MODEL_NAME),
+            *(*_flags(params, port), *flags),
+        ],
     )
 
 
