@@ -12,8 +12,9 @@ from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import Load, LoadParams, Plan, Stop, Unload
 from lsrv.protocol.events import Event, Loaded, LoadFailed, LoadStage, PlanFailed, Planned, Progress, Ready, Unloaded
 from lsrv.worker.channel import Channel
+from lsrv.worker.embedding_service import EmbeddingService
 from lsrv.worker.heap import return_free_memory
-from lsrv.worker.service import EmbeddingService, GenerationService, Service
+from lsrv.worker.service import GenerationService, Service
 
 _HEARTBEAT_S = 1.0
 _COMPILING_S = 0.002  # most grammars are ready in this time

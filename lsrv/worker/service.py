@@ -1,63 +1,40 @@
-"""What a loaded model does with commands: one service for text, one for vectors, the same shape for the loop."""
+"""What a loaded model that writes does with commands, and the shape that every service has for the loop."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from lsrv.engine.embedding import EmbeddingEngine, EmbeddingRequest
 from lsrv.engine.engine import Engine
 from lsrv.engine.llama.context import DecodeError
-from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.loading import LoadedModel
 from lsrv.errors import LsrvError
 from lsrv.protocol.commands import (
     Abort,
     Command,
-    Detokenize,
-    Embed,
     Generate,
-    Load,
     LoadAdapter,
-    Plan,
-    Rerank,
-    Stop,
-    Tokenize,
-    Unload,
     UnloadAdapter,
 )
 from lsrv.protocol.events import (
     Accepted,
     AdaptersChanged,
-    CacheUse,
     Delta,
-    Detokenized,
-    Embedded,
     Event,
     Failed,
     Finished,
     Heartbeat,
-    ModelInfo,
-    Reranked,
     Step,
-    Tokenized,
 )
 from lsrv.worker.compiling import Compiling
-from lsrv.worker.inputs import Inputs
 from lsrv.worker.intake import Intake
-from lsrv.worker.refusal import refusal
+from lsrv.worker.questions import handle_common, heartbeat_of
 from lsrv.worker.reply import Reply
 
 # A small model writes thousands of tokens per second; sending each alone costs more than computing it. Real models
 # take longer than this for one step, so each of their tokens still goes out at once.
 _MIN_DELTA_INTERVAL_S = 0.004
 _SAVE_S = 2.5  # for cached prompts at the end; the parent waits 5 s before it uses force
-
-
-_Asked = TypeVar("_Asked", Embed, Rerank)
-
-Question = Generate | Embed | Rerank | LoadAdapter | UnloadAdapter | Tokenize | Detokenize
 
 
 class Service(Protocol):
@@ -111,7 +88,7 @@ class GenerationService:
         return self._compiling.has_work
 
     def heartbeat(self) -> Heartbeat:
-        return _heartbeat(self._engine, self._engine.cache_use())
+        return heartbeat_of(self._engine, self._engine.cache_use())
 
     def handle(self, command: Command) -> list[Event]:
         match command:
@@ -122,7 +99,7 @@ class GenerationService:
             case LoadAdapter() | UnloadAdapter():
                 return self._change_adapters(command)
             case _:
-                return _handle_common(command, self._intake, self._vocab, self._info)
+                return handle_common(command, self._intake, self._vocab, self._info)
 
     def _change_adapters(self, command: LoadAdapter | UnloadAdapter) -> list[Event]:
         adapters = self._engine.adapters
@@ -201,107 +178,3 @@ class GenerationService:
         failed = self._engine.fail_all()
         self._replies.clear()
         return [Failed(sequence.request_id, error.info()) for sequence in failed]
-
-
-class EmbeddingService:
-    """Vectors, or scores of pairs, from one model."""
-
-    def __init__(self, loaded: LoadedModel) -> None:
-        """Raises LoadFailedError if the model's chat template is broken."""
-        assert loaded.embedding is not None
-        self._engine: EmbeddingEngine = loaded.embedding
-        self._model = loaded.model
-        self._info = loaded.info
-        self._intake = Intake(loaded)
-        self._inputs = Inputs(loaded, self._intake)
-
-    is_compiling = False
-
-    @property
-    def has_work(self) -> bool:
-        return self._engine.has_work
-
-    def poll(self) -> list[Event]:
-        return []
-
-    def heartbeat(self) -> Heartbeat:
-        return _heartbeat(self._engine, None)
-
-    def handle(self, command: Command) -> list[Event]:
-        match command:
-            case Embed() if self._info.can_embed:
-                return self._submit(command, self._inputs.texts)
-            case Rerank() if self._info.can_rerank:
-                return self._submit(command, self._inputs.pairs)
-            case Abort():
-                self._engine.abort(command.request_id)
-                return []
-            case _:
-                return _handle_common(command, self._intake, self._model.vocab, self._info)
-
-    def _submit(self, command: _Asked, make_request: Callable[[_Asked], EmbeddingRequest]) -> list[Event]:
-        try:
-            self._engine.submit(make_request(command))
-        except LsrvError as error:
-            return [Failed(command.request_id, error.info())]
-        return []
-
-    def step(self) -> list[Event]:
-        try:
-            return [self._answer(request) for request in self._engine.step()]
-        except DecodeError as error:
-            return [Failed(request.request_id, error.info()) for request in self._engine.fail_all()]
-
-    def _answer(self, request: EmbeddingRequest) -> Event:
-        vectors = [vector for vector in request.vectors if vector is not None]
-        n_tokens = sum(len(tokens) for tokens in request.inputs)
-        if not self._info.can_rerank:
-            raw = [vector.astype("<f4").tobytes() for vector in vectors]
-            return Embedded(request.request_id, raw, n_tokens, self._info.n_embd)
-        return Reranked(
-            request_id=request.request_id,
-            scores=[float(vector[0]) for vector in vectors],
-            is_probability=self._model.ranks_in_probabilities,
-            n_prompt_tokens=n_tokens,
-        )
-
-    def close(self) -> None:
-        """Vectors are sent and forgotten: nothing to keep."""
-
-
-def _handle_common(command: Command, intake: Intake, vocab: Vocab, info: ModelInfo) -> list[Event]:
-    """Commands that every model answers at once; a request of the wrong kind is told so."""
-    if isinstance(command, Load | Plan | Stop | Unload | Abort):
-        return []
-    try:
-        return [_answer(command, intake, vocab, info)]
-    except LsrvError as error:
-        return [Failed(command.request_id, error.info())]
-
-
-def _answer(command: Question, intake: Intake, vocab: Vocab, info: ModelInfo) -> Event:
-    match command:
-        case Tokenize():
-            tokens, prompt = intake.tokenized(command)
-            ids: list[int] = tokens.tolist()
-            return Tokenized(command.request_id, ids, [vocab.special_piece(t) for t in ids], prompt)
-        case Detokenize():
-            intake.check_tokens(command.tokens, "tokens")
-            return Detokenized(command.request_id, vocab.detokenize(command.tokens))
-        case _:
-            raise refusal(command, info)
-
-
-def _heartbeat(engine: Engine | EmbeddingEngine, cache: CacheUse | None) -> Heartbeat:
-    counts = engine.counts
-    return Heartbeat(
-        n_slots_busy=engine.n_running,
-        n_waiting=engine.n_waiting,
-        n_steps=counts.n_steps,
-        n_prefill_tokens=counts.n_prefill_tokens,
-        n_decode_tokens=counts.n_decode_tokens,
-        n_cached_tokens=counts.n_cached_tokens,
-        compute_s=counts.compute_s,
-        overhead_s=counts.overhead_s,
-        cache=cache,
-    )
