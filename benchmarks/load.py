@@ -41,11 +41,13 @@ class Work:
     is_streaming: bool = True
     temperature: float = 0.8
     top_k: int = 40
+    is_ignoring_eos: bool = True
+    fields: tuple[tuple[str, object], ...] = ()  # more of every body
     seed: int = 0  # of prompts and of the servers' samplers
     models: tuple[str, ...] = ()  # asked in turns, one request each; empty: only the one that `bodies` is given
 
     def bodies(self, model: str) -> list[bytes]:
-        """The JSON bodies. `ignore_eos`: every answer has exactly `max_tokens` tokens."""
+        """The JSON bodies. Ignoring the end, every answer has exactly `max_tokens` tokens."""
         rng, models = random.Random(self.seed), self.models or (model,)
         shared = _prompt(random.Random(self.shared_seed), self.n_shared_words)
         return [
@@ -58,7 +60,7 @@ class Work:
         fields: dict[str, object] = {
             "model": model,
             "max_tokens": self.max_tokens,
-            "ignore_eos": True,
+            "ignore_eos": self.is_ignoring_eos,
             "temperature": self.temperature,
             "top_k": self.top_k,
             "top_p": 0.95,
@@ -66,6 +68,7 @@ class Work:
             "seed": self.seed * 100_000 + index,
             "stream": self.is_streaming,
             "cache_prompt": self.is_caching,
+            **dict(self.fields),
         }
         fields |= {"messages": [{"role": "user", "content": text}]} if self.is_chat else {"prompt": text}
         if self.is_streaming:

@@ -25,8 +25,9 @@ def lsrv_server(
     spare_workers: int = 1,
     models: Sequence[str] = (MODEL_NAME,),
     server: Mapping[str, object] | None = None,
+    speculative: Mapping[str, object] | None = None,
 ) -> ServerProcess:
-    """lsrv with an entry for each of `models`, all of the one file, and more `server` keys.
+    """lsrv with an entry for each of `models`, all of the one file, and more `server` and `speculative` keys.
 
     `use_extra_bufts = False` is said as lsrv's own verdict over this machine would say it.
     """
@@ -37,7 +38,10 @@ def lsrv_server(
             condemn(version, "none: a benchmark turns them off", folder / "state" / "lsrv" / "extra_bufts.json")
         config = folder / "models.toml"
         keys = {"host": HOST, "port": port, "keep_alive": "-1", "spare_workers": spare_workers} | dict(server or {})
-        entries = (_entry(params, _linked(folder, model, params), model, preload=preload) for model in models)
+        entries = (
+            _entry(params, _linked(folder, model, params), model, preload=preload, speculative=speculative or {})
+            for model in models
+        )
         config.write_text(f"[server]\n{_toml_lines(keys)}" + "".join(entries))
         return [str(Path(sys.executable).with_name("lsrv")), "from-config", "-f", str(config)]
 
@@ -92,7 +96,7 @@ def _linked(folder: Path, model: str, params: ServerParams) -> Path:
     return link
 
 
-def _entry(params: ServerParams, path: Path, alias: str, *, preload: bool) -> str:
+def _entry(params: ServerParams, path: Path, alias: str, *, preload: bool, speculative: Mapping[str, object]) -> str:
     model: dict[str, object] = {"model_id": str(path), "alias": alias, "preload": preload}
     device: dict[str, object] = {
         "gpu_layers": params.n_gpu_layers,
@@ -106,7 +110,12 @@ def _entry(params: ServerParams, path: Path, alias: str, *, preload: bool) -> st
         "ubatch_size": params.n_ubatch,
         "kv": "shared" if params.is_kv_shared else "split",
     }
-    tables = {"[[models]]": model, "[models.device]": device, "[models.context]": context}
+    tables: dict[str, Mapping[str, object]] = {
+        "[[models]]": model,
+        "[models.device]": device,
+        "[models.context]": context,
+        "[models.speculative]": speculative,
+    }
     return "\n".join(f"{head}\n{_toml_lines(table)}" for head, table in tables.items())
 
 
