@@ -80,7 +80,9 @@ def _arguments() -> argparse.Namespace:
     parser.set_defaults(context=2560)
     parser.add_argument("--streams", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=700, help="of a stream (default: %(default)s)")
-    parser.add_argument("--words", type=int, default=1900, help="of the long prompt (default: %(default)s)")
+    parser.add_argument(
+        "--words", type=int, default=1100, help="of the long prompt, near 2,000 tokens (default: %(default)s)"
+    )
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--peer", default="xllamacpp", help="xllamacpp, or the path of a llama-server binary")
     return parser.parse_args()

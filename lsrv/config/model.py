@@ -169,6 +169,9 @@ class ContextSettings(Table):
     kv: Literal["auto", "shared", "split"] = Field(
         default="auto", description="One KV cache for all slots, or one each."
     )
+    kv_cells: int = Field(
+        default=0, ge=0, description="Tokens that a shared KV cache holds, of all slots; 0: context_length for each."
+    )
     cache_ram: Annotated[Literal["auto"] | int, BeforeValidator(_auto_or_bytes), WithJsonSchema(BYTES_SCHEMA)] = Field(
         default="auto",
         description='RAM for prompts that lost their slot ("2GiB"), reserved at the load; 0: they are forgotten.',
@@ -192,6 +195,16 @@ class ContextSettings(Table):
             raise ValueError(
                 f"ubatch_size {self.ubatch_size} is above batch_size {self.batch_size}; make it at most that"
             )
+        if self.kv_cells and self.kv == "split":
+            raise ValueError('kv_cells is for one cache of all slots; set kv = "shared", or remove it')
+        if self.kv_cells and isinstance(self.context_length, int) and self.kv_cells < self.context_length:
+            raise ValueError(
+                f"kv_cells {self.kv_cells} holds no request of context_length {self.context_length}; raise it to that"
+            )
+        if self.kv_cells and self.context_length == "auto":
+            raise ValueError("kv_cells needs a context_length: the longest request it is for; write a number")
+        if self.kv_cells and self.context_shift:
+            raise ValueError("context_shift needs cells of its own for each slot; remove kv_cells")
         if self.context_length == 0:
             raise ValueError('context_length 0 leaves no room; write a number of tokens, or "auto"')
         if self.rope_scaling == "none" and self.rope_freq_scale not in (0.0, 1.0):
@@ -317,6 +330,10 @@ class ModelSettings(Table):
         if pooling not in ("auto", *_POOLINGS.get(self.kind, (pooling,))):
             raise ValueError(
                 f'kind = "{self.kind}" and context.pooling = "{pooling}" contradict each other; remove one'
+            )
+        if self.speculative.mode == "draft" and self.context.context_shift:
+            raise ValueError(
+                'a draft model can\'t follow context_shift; remove one, or set speculative.mode = "lookup"'
             )
         if self.speculative.mode != "off" and self.kind not in ("auto", "text", "multimodal"):
             raise ValueError(f'speculation guesses text, and kind = "{self.kind}" writes none; remove it')

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import operator
 import time
 from collections import deque
 from dataclasses import dataclass
 
-import numpy as np
 from msgspec.structs import replace
 
 from lsrv.engine.adapters import Adapters, Turns
 from lsrv.engine.cost import StepCost
-from lsrv.engine.llama.batch import Batch
-from lsrv.engine.llama.context import Context, FloatRows
+from lsrv.engine.filling import Filled, Filling
+from lsrv.engine.llama.context import Context, FloatRows, NoCellsError
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.prefix.cache import PrefixCache
-from lsrv.engine.scheduler import Load, plan_prefill, prefill_budget
+from lsrv.engine.scheduler import has_cells
 from lsrv.engine.sequence import Output, Sequence, SequenceState
+from lsrv.engine.shift import plan_shift
 from lsrv.engine.speculation.speculation import Speculation
 from lsrv.engine.writing import Writer
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import CacheUse, FinishReason
 
 _N_FORCED_MAX = 64  # tokens that a constraint may add to a step, per sequence
-_by_seq_id = operator.attrgetter("seq_id")
 
 
 @dataclass(slots=True)
@@ -39,6 +37,7 @@ class EngineCounts:
     n_cache_hits: int = 0  # of these: those with cached tokens
     n_guessed_tokens: int = 0  # by speculation
     n_right_tokens: int = 0  # of those
+    n_preempted: int = 0  # sequences that gave their cells to others for a while
     compute_s: float = 0.0  # inside llama_decode
     overhead_s: float = 0.0  # in steps, outside llama_decode
 
@@ -62,13 +61,13 @@ class Engine:
         self._writer = Writer(vocab)
         self._speculation = speculation
         self._cache = cache
-        self._n_batch = params.n_batch
-        self._n_ubatch = params.n_ubatch
-        self._batch = Batch(params.n_batch)
+        self._cost = StepCost()
+        self._filling = Filling(params.n_batch, params.n_ubatch, cache, self._cost, speculation)
+        self._n_cells = params.n_cells
+        self._n_ctx_seq = params.n_ctx_seq
         self._n_forced = min(_N_FORCED_MAX, params.n_batch // params.n_slots - 1)
         self._waiting: deque[Sequence] = deque()
         self._running: list[Sequence] = []
-        self._cost = StepCost()
         self.counts = EngineCounts()
 
     @property
@@ -106,18 +105,14 @@ class Engine:
         """
         started = time.perf_counter()
         self._admit(started)
-        n_prefill = self.counts.n_prefill_tokens
-        sampled = self._fill_batch(self._next_turn(started))
-        n_prefill = self.counts.n_prefill_tokens - n_prefill
+        self._shift()
+        filled = self._filling.fill(self._next_turn(started), self._n_streams)
         computed = time.perf_counter()
-        self._context.decode(self._batch)
+        filled = self._decode(filled)
         decoded = time.perf_counter()
-        self._cost.observe(self._batch.n_tokens - n_prefill, n_prefill, decoded - computed)
-        outputs = self._sample(sampled, decoded)
-        ended = time.perf_counter()
-        self.counts.n_steps += 1
-        self.counts.compute_s += decoded - computed
-        self.counts.overhead_s += ended - decoded + computed - started
+        self._count(filled, decoded - computed)
+        outputs = self._sample(filled.sampled, decoded)
+        self.counts.overhead_s += time.perf_counter() - decoded + computed - started
         return outputs
 
     def fail_all(self) -> list[Sequence]:
@@ -147,11 +142,12 @@ class Engine:
         return self._cache.save(until_s)
 
     def _admit(self, now: float) -> None:
-        while self._waiting and self._cache.can_take():
+        while self._waiting and self._cache.can_take() and self._has_cells(self._waiting[0]):
             sequence = self._waiting.popleft()
-            sequence.scheduled_at = now
             sequence.state = SequenceState.PREFILL
-            self._writer.force_first(sequence, self._n_forced)
+            if not sequence.scheduled_at:
+                sequence.scheduled_at = now
+                self._writer.force_first(sequence, self._n_forced)
             self._cache.take(sequence)
             self._running.append(sequence)
         self._cache.join_leaders()
@@ -162,74 +158,57 @@ class Engine:
         self._context.use_adapters(self.adapters.weighted(adapters))
         return [sequence for sequence in self._running if sequence.adapters == adapters]
 
-    def _fill_batch(self, turn: list[Sequence]) -> list[Sequence]:
-        """Write the next batch; returns the sequences that get a token from it, in the order of its output rows.
+    @property
+    def _n_streams(self) -> int:
+        return sum(each.state is SequenceState.DECODE for each in self._running)
 
-        Rising seq_ids: a split KV cache computes only neighbouring streams in one ubatch, in just this order; any other
-        costs a pass over the weights for every break (llama_batch_allocr::split_equal with `sequential`).
-        """
-        self._batch.clear()
-        self._guess(turn)
-        n_prefill = self._plan_prefill(turn)
-        sampled: list[Sequence] = []
-        for sequence in sorted(turn, key=_by_seq_id):
-            if sequence.state is SequenceState.DECODE:
-                self._add_decode(sequence)
-                sampled.append(sequence)
-            elif sequence.seq_id in n_prefill and self._add_chunk(sequence, n_prefill[sequence.seq_id]):
-                sampled.append(sequence)
-        return sampled
+    def _has_cells(self, sequence: Sequence) -> bool:
+        return has_cells([each.n_tokens for each in self._running], sequence.n_tokens, self._n_cells)
 
-    def _guess(self, turn: list[Sequence]) -> None:
-        """Let the streams of a step guess; not while prompts are read, which take the time that guesses would use."""
-        if self._speculation is None or any(each.state is SequenceState.PREFILL for each in turn):
-            return
-        streams = sorted(turn, key=_by_seq_id)
-        self._speculation.guess(streams, sum(each.n_unread for each in streams), self._cost.decode)
+    def _shift(self) -> None:
+        """Let full contexts give up their older half: only answers that may be longer than the context get here."""
+        for sequence in self._running:
+            shift = plan_shift(len(sequence.prompt), sequence.n_past, sequence.n_unread, self._n_ctx_seq)
+            if shift is not None:
+                self._context.memory.shift(sequence.seq_id, shift.n_keep, shift.n_drop)
+                sequence.n_past -= shift.n_drop
+                sequence.n_dropped += shift.n_drop
 
-    def _plan_prefill(self, turn: list[Sequence]) -> dict[int, int]:
-        """How many prompt tokens of which seq_id this step reads."""
-        prefilling = [each for each in turn if each.state is SequenceState.PREFILL]
-        prefilling = [each for each in prefilling if not self._cache.is_following(each)]
-        n_remaining = [self._cache.n_readable(sequence) - sequence.n_past for sequence in prefilling]
-        chunks = plan_prefill(n_remaining, self._prefill_budget(turn, len(prefilling)))
-        return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}
+    def _decode(self, filled: Filled) -> Filled:
+        """Decode the batch; where a shared KV cache is full, what idle slots hold goes, then who came last waits."""
+        while True:
+            try:
+                self._context.decode(self._filling.batch)
+                return filled
+            except NoCellsError:
+                if self._cache.free_cells():
+                    continue
+                filled.undo()
+                if len(self._running) == 1:
+                    raise
+                self._preempt(self._running[-1])
+                filled = self._filling.fill(self._next_turn(time.perf_counter()), self._n_streams)
 
-    def _prefill_budget(self, turn: list[Sequence], n_prompts: int) -> int:
-        streams = [each for each in self._running if each.state is SequenceState.DECODE]
-        if not streams:
-            return self._n_batch
-        # Those of another turn wait for this step, too.
-        n_decode = sum(each.n_unread for each in streams if each in turn) or len(streams)
-        load = Load(len(streams), n_decode, n_prompts)
-        return prefill_budget(load, min(self._n_batch, self._n_ubatch), self._cost)
+    def _preempt(self, sequence: Sequence) -> None:
+        """Back to the head of the queue: it reads what it holds once more, and goes on where it was."""
+        self._running.remove(sequence)
+        self._cache.release(sequence)
+        sequence.state, sequence.seq_id, sequence.n_past = SequenceState.WAITING, -1, 0
+        self._waiting.appendleft(sequence)
+        self.counts.n_preempted += 1
 
-    def _add_decode(self, sequence: Sequence) -> None:
-        """Add what was generated last: one token, or more where some were forced; and guesses behind it."""
-        n_guesses = len(sequence.guesses)
-        n_tokens = sequence.n_unread + n_guesses
-        if n_tokens == 1:
-            self._batch.add_decode(sequence.generated[-1], sequence.n_past, sequence.seq_id)
-        else:
-            unread = sequence.tokens(sequence.n_past, sequence.n_tokens)
-            tokens = np.concatenate([unread, np.array(sequence.guesses, np.int32)])
-            self._batch.add_chunk(tokens, sequence.n_past, sequence.seq_id, n_outputs=1 + n_guesses)
-        sequence.n_past += n_tokens
-        self.counts.n_decode_tokens += n_tokens - n_guesses
-
-    def _add_chunk(self, sequence: Sequence, n_tokens: int) -> bool:
-        """Add prompt tokens; whether they were the last ones, whose logits choose the first new token."""
-        start, end = sequence.n_past, sequence.n_past + n_tokens
-        is_last = end == sequence.n_tokens
-        self._batch.add_chunk(sequence.tokens(start, end), start, sequence.seq_id, n_outputs=int(is_last))
-        sequence.n_past = end
-        self.counts.n_prefill_tokens += n_tokens
-        if is_last:
-            sequence.state = SequenceState.DECODE
-            self.counts.n_cached_tokens += sequence.n_cached
-            self.counts.n_prompts += 1
-            self.counts.n_cache_hits += sequence.n_cached > 0
-        return is_last
+    def _count(self, filled: Filled, compute_s: float) -> None:
+        n_tokens = self._filling.batch.n_tokens
+        self._cost.observe(n_tokens - filled.n_prefill, filled.n_prefill, compute_s)
+        self.counts.n_steps += 1
+        self.counts.compute_s += compute_s
+        self.counts.n_prefill_tokens += filled.n_prefill
+        self.counts.n_decode_tokens += n_tokens - filled.n_prefill - sum(len(each.guesses) for each in filled.sampled)
+        for sequence in filled.sampled:
+            if not sequence.first_token_at:
+                self.counts.n_cached_tokens += sequence.n_cached
+                self.counts.n_prompts += 1
+                self.counts.n_cache_hits += sequence.n_cached > 0
 
     def _sample(self, sampled: list[Sequence], now: float) -> list[Output]:
         if not sampled:

@@ -49,6 +49,7 @@ def _fit_generation(params: LoadParams, model: Model) -> LoadParams:
         n_ctx_seq=n_ctx_seq,
         n_batch=n_batch,
         n_ubatch=n_ubatch,
+        n_cells=params.n_cells or n_slots * n_ctx_seq,
         n_outputs=n_slots + n_guesses_step(params, n_slots),
     )
 

@@ -74,6 +74,7 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnProgress) ->
         on_progress("context", 0.0)
         context = Context(model, params)
         memory.callback(context.free)
+        _check_memory(context, model, params)
         own_kv_bytes = memory_use(backend.log.lines).kv_bytes
         params = msgspec.structs.replace(params, cache_ram_bytes=store_bytes(params, own_kv_bytes))
         speculation = _speculation(context, model, params, memory)
@@ -110,6 +111,14 @@ def _load_adapters(backend: Backend, model: Model, params: LoadParams) -> Adapte
     return adapters
 
 
+def _check_memory(context: Context, model: Model, params: LoadParams) -> None:
+    if params.is_shifting and not context.memory.can_shift:
+        raise LoadFailedError(
+            f"{params.model_path} ({model.arch}) can't move its cells, so its context can't shift; "
+            "set context_shift = false for it"
+        )
+
+
 def _speculation(context: Context, model: Model, params: LoadParams, memory: ExitStack) -> Speculation | None:
     if params.speculation == "off":
         return None
@@ -121,7 +130,7 @@ def _speculation(context: Context, model: Model, params: LoadParams, memory: Exi
             'set speculative.mode = "off" for it'
         )
     guesser = Lookup() if params.speculation == "lookup" else _draft(model, params, memory)
-    return Speculation(guesser, params.n_guess_max, n_guesses_step(params, params.n_slots))
+    return Speculation(guesser, params.n_guess_max, n_guesses_step(params, params.n_slots), params.n_ctx_seq)
 
 
 def _draft(model: Model, params: LoadParams, memory: ExitStack) -> DraftModel:

@@ -60,7 +60,7 @@ def _plan_context(
     backend: Backend, model: Model, draft: Model | None, params: LoadParams, n_ctx_seq: int
 ) -> ContextPlan:
     params = fit_params(msgspec.structs.replace(params, n_ctx_seq=n_ctx_seq), model)
-    if params.n_ctx_seq * params.n_slots > _N_CELLS_MAX:
+    if params.n_cells > _N_CELLS_MAX:
         raise LoadFailedError(
             f"{params.model_path}: a context of {params.n_slots} x {params.n_ctx_seq} tokens is beyond all machines; "
             "lower context_length or slots"

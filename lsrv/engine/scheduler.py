@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lsrv.engine.cost import StepCost
 
 _SLOWDOWN = 1.8  # of running streams while prompts are read; the promise is 2, and steps vary
+_N_CELLS_AHEAD = 64  # of a shared KV cache, per sequence
 _N_PREFILL_MIN = 4  # per step, whatever it costs: prompts have to get on, too
 
 
@@ -61,3 +62,14 @@ def plan_prefill(n_remaining: Sequence[int], budget: int) -> list[Chunk]:
         n_tokens[index] += n_more
         budget -= n_more
     return [Chunk(index, n) for index, n in enumerate(n_tokens) if n]
+
+
+def has_cells(n_running: Sequence[int], n_tokens: int, n_cells: int) -> bool:
+    """Whether a sequence of `n_tokens` is let in beside running ones, which hold `n_running` tokens each.
+
+    Every one of them must have room to write on for a while, or those let in would soon have to give way again. What
+    they share counts for each of them: the answer is cautious. A sequence alone always has room.
+    """
+    if not n_running:
+        return True
+    return sum(n_running) + n_tokens + _N_CELLS_AHEAD * (len(n_running) + 1) <= n_cells

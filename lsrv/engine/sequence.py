@@ -15,6 +15,8 @@ from lsrv.engine.llama.vocab import Tokens
 from lsrv.errors import LsrvError
 from lsrv.protocol.events import FinishReason, TokenLogprob
 
+_NONE: Tokens = np.empty(0, np.int32)
+
 
 class SequenceState(enum.Enum):
     WAITING = enum.auto()
@@ -40,6 +42,8 @@ class Sequence:
     constraint: Constraint | None = None
 
     state: SequenceState = SequenceState.WAITING
+    beginning: Tokens = field(default_factory=lambda: _NONE)  # what it held when it got its slot
+    n_dropped: int = 0  # tokens whose cells a context shift gave up, so that later ones moved up
     seq_id: int = -1
     n_cached: int = 0  # prompt tokens that an earlier request had left in the slot
     n_past: int = 0  # tokens with cells in the KV cache
@@ -62,11 +66,15 @@ class Sequence:
     @property
     def n_unread(self) -> int:
         """Tokens that have no cells yet."""
-        return self.n_tokens - self.n_past
+        return self.n_tokens - self.n_dropped - self.n_past
+
+    def unread(self) -> Tokens:
+        """Those tokens: int32 (n_unread,)."""
+        return self.tokens(self.n_past + self.n_dropped, self.n_tokens)
 
     def tokens_in_cache(self) -> Tokens:
-        """The tokens whose cells are in memory: int32 (n_past,)."""
-        return self.tokens(0, self.n_past)
+        """The tokens whose cells are in memory and can be used again: int32 (n_past,), none after a shift."""
+        return _NONE if self.n_dropped else self.tokens(0, self.n_past)
 
     def tokens(self, start: int, end: int) -> Tokens:
         """Prompt and generated tokens from position `start` up to `end`: int32 (end - start,)."""

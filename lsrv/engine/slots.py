@@ -15,7 +15,7 @@ _EMPTY: Tokens = np.empty(0, np.int32)
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """A seat. `tokens`: those whose cells are in memory, in order; while it is busy, the prompt of its sequence."""
+    """A seat. `tokens`: those whose cells are in memory, in order; while it is busy, the beginning of its sequence."""
 
     seq_id: int
     tokens: Tokens = field(default_factory=lambda: _EMPTY)
@@ -77,7 +77,7 @@ class Slots:
 
     def take(self, slot: Slot, sequence: Sequence) -> None:
         """Give a free slot to a sequence."""
-        slot.sequence, slot.tokens, slot.adapters = sequence, sequence.prompt, sequence.adapters
+        slot.sequence, slot.tokens, slot.adapters = sequence, sequence.beginning, sequence.adapters
         sequence.seq_id = slot.seq_id
         self.n_busy += 1
         self._mark(slot)

@@ -40,6 +40,8 @@ class LoadParams(msgspec.Struct, frozen=True, kw_only=True):
     use_extra_bufts: bool = True  # repacked weights (AMX, aarch64); False survives CPUs that fault on them
     n_ctx_seq: int = 0  # cells per sequence
     n_slots: int = 0
+    n_cells: int = 0  # of the whole KV cache; 0: n_ctx_seq for each slot. Fewer need a shared cache.
+    is_shifting: bool = False  # an answer may be longer than the context, which then forgets its older half
     n_batch: int = 2048
     n_ubatch: int = 512
     kv: KvMode = "split"

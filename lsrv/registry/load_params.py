@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 from lsrv.config import ModelSettings
 from lsrv.errors import LoadFailedError
 from lsrv.frontdoor import GgufHeader, Weights
-from lsrv.protocol.commands import AdapterFile, LoadParams
+from lsrv.protocol.commands import AdapterFile, KvMode, LoadParams
 
 _EMBEDDING_KINDS = ("embedding", "rerank")
 
@@ -36,9 +37,11 @@ def load_params(
         tensor_split=list(device.tensor_split),
         n_ctx_seq=0 if context.context_length == "auto" else context.context_length,
         n_slots=context.slots,
+        n_cells=context.kv_cells,
+        is_shifting=context.context_shift,
         n_batch=context.batch_size,
         n_ubatch=min(context.ubatch_size, context.batch_size),
-        kv="split" if context.kv == "auto" else context.kv,
+        kv=_kv(context.kv, context.kv_cells),
         cache_ram_bytes=-1 if context.cache_ram == "auto" else context.cache_ram,
         cache_type_k=context.cache_type_k,
         cache_type_v=context.cache_type_v,
@@ -55,6 +58,13 @@ def load_params(
         n_guess_max=model.speculative.max_tokens,
         draft_path=str(draft.path) if draft is not None else "",
     )
+
+
+def _kv(kv: Literal["auto", "shared", "split"], n_cells: int) -> KvMode:
+    """Split caches are faster where prompts share nothing; a number of cells for all slots means a shared one."""
+    if kv != "auto":
+        return kv
+    return "shared" if n_cells else "split"
 
 
 def _kind(model: ModelSettings, header: GgufHeader) -> str:

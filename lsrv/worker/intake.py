@@ -47,13 +47,14 @@ class Intake:
         prompt = self.prompt_text(command.messages, command.prompt, command.template_kwargs)
         tokens = self.prompt_tokens(prompt, is_chat=command.messages is not None)
         n_room = self._loaded.info.n_ctx_seq - len(tokens)
+        n_max = command.max_tokens or n_room
         values = fill_sampling(command.sampling, self._loaded.sampling_defaults, self._loaded.info.n_ctx_seq)
         sequence = Sequence(
             request_id=command.request_id,
             prompt=tokens,
             sampler=self._sampler(values, tokens),
             text=TextAssembler(command.stop),
-            n_max_tokens=min(command.max_tokens or n_room, n_room),
+            n_max_tokens=n_max if self._loaded.params.is_shifting else min(n_max, n_room),
             submitted_at=time.perf_counter(),
             n_top_logprobs=command.n_top_logprobs,
             is_ignoring_eos=command.ignore_eos,

@@ -8,7 +8,7 @@ from lsrv.engine.slots import Slot, Slots
 
 
 def sequence(*prompt: int) -> Sequence:
-    return Sequence(
+    made = Sequence(
         request_id=0,
         prompt=np.array(prompt, np.int32),
         sampler=None,
@@ -16,6 +16,8 @@ def sequence(*prompt: int) -> Sequence:
         n_max_tokens=1,
         submitted_at=0.0,
     )
+    made.beginning = made.prompt
+    return made
 
 
 def use(slots: Slots, slot: Slot, *prompt: int) -> None:

@@ -50,6 +50,8 @@ _CACHE_TYPES = {
 
 _FLOAT_BYTES = 4
 
+_NO_CELLS = 1  # what llama_decode returns: nothing has changed then
+
 FloatRows = npt.NDArray[np.float32]
 
 
@@ -57,6 +59,10 @@ class DecodeError(LsrvError):
     """llama_decode failed for good; the context's memory can't be trusted any more."""
 
     code = "decode_failed"
+
+
+class NoCellsError(DecodeError):
+    """A shared KV cache has no room for the batch. Everything is as it was before."""
 
 
 class Context:
@@ -71,7 +77,7 @@ class Context:
         self.reads_in_parts = params.is_embedding and model.reads_in_parts(params.pooling)
         # Embeddings forget their cells after each round; generating slots keep theirs.
         n_ctx_round = max(params.n_ctx_seq, params.n_batch)
-        raw.n_ctx = n_ctx_round if params.is_embedding else params.n_ctx_seq * params.n_slots
+        raw.n_ctx = n_ctx_round if params.is_embedding else params.n_cells
         raw.n_seq_max = params.n_slots
         raw.kv_unified = params.kv == "shared"
         raw.n_batch = params.n_batch
@@ -131,9 +137,11 @@ class Context:
         self._adapters = list(adapters)
 
     def decode(self, batch: Batch) -> None:
-        """Run `batch` and wait for it. Raises DecodeError. Source: llama_decode. Releases the GIL."""
+        """Run `batch` and wait for it. Raises NoCellsError, DecodeError. Source: llama_decode. Releases the GIL."""
         batch.raw.n_tokens = batch.n_tokens
         code: int = lib.llama_decode(self.handle, batch.raw)
+        if code == _NO_CELLS:
+            raise NoCellsError(f"the KV cache has no room for a batch of {batch.n_tokens} tokens")
         if code != 0:
             raise DecodeError(f"llama_decode failed with code {code} on a batch of {batch.n_tokens} tokens")
         lib.llama_synchronize(self.handle)

@@ -29,6 +29,7 @@ class Memory:
         self._is_whole_only = model.has_recurrent_state
         # Separate streams copy data, not cells, and only whole ones (llama_kv_cache::seq_cp). In a window, a cell of
         # two sequences is never used again (find_slot), until no cell is left for a decode that should have fitted.
+        self.is_shared = is_shared
         self.shares_cells = is_shared and self._n_swa == 0
 
     @property
@@ -59,6 +60,19 @@ class Memory:
             return n_keep
         lib.llama_memory_seq_rm(self._memory, seq_id, -1, -1)
         return 0
+
+    @property
+    def can_shift(self) -> bool:
+        """Whether cells can be moved to other positions. Source: llama_memory_can_shift."""
+        return bool(self._memory) and bool(lib.llama_memory_can_shift(self._memory))
+
+    def shift(self, seq_id: int, n_keep: int, n_drop: int) -> None:
+        """Drop `n_drop` cells from position `n_keep` on, and move up what follows. Needs `can_shift`.
+
+        The next decode turns the moved keys. Source: llama_memory_seq_rm, llama_memory_seq_add.
+        """
+        lib.llama_memory_seq_rm(self._memory, seq_id, n_keep, n_keep + n_drop)
+        lib.llama_memory_seq_add(self._memory, seq_id, n_keep + n_drop, -1, -n_drop)
 
     def share_prefix(self, source: int, target: int, n_keep: int) -> int:
         """Let `target` hold the first `n_keep` tokens of `source` and nothing else; returns how many it really holds.

@@ -80,6 +80,7 @@ class PrefixCache:
 
     def take(self, sequence: Sequence) -> None:
         """Give a sequence a slot, and `n_past` of its prompt or a leader to wait for. Needs `can_take`."""
+        sequence.beginning = sequence.tokens(0, sequence.n_tokens)
         source, leader = self._find(sequence, None)
         slot = self._choose_slot(source if leader is None else None)
         is_in_place = leader is None and source is not None and source.holder is slot
@@ -134,6 +135,16 @@ class PrefixCache:
             filed_bytes=sum(filed.n_state_bytes + filed.tokens.nbytes for filed in self._filed),
         )
 
+    def free_cells(self) -> bool:
+        """Drop what the slot that is unused longest holds, a copy of what is worth it kept; False if none is left."""
+        idle = [slot for slot in self._slots.by_last_use() if not slot.is_busy]
+        if not idle:
+            return False
+        self._vacate(idle[-1], 0)
+        idle[-1].tokens = idle[-1].tokens[:0]
+        self._memory.keep_prefix(idle[-1].seq_id, 0)
+        return True
+
     def clear(self) -> None:
         """Empty all slots and the memory. Saved sequences stay: they were copied while all was well."""
         self._memory.clear()
@@ -175,9 +186,9 @@ class PrefixCache:
         if not sequence.can_reuse_cache:
             return None, None
         # The last prompt token is always computed: its logits choose the first new token.
-        n_wanted = len(sequence.prompt) - 1
+        n_wanted = len(sequence.beginning) - 1
         matches = [
-            match for match in self._tree.matches(sequence.prompt, sequence.adapters) if match[1] is not own_slot
+            match for match in self._tree.matches(sequence.beginning, sequence.adapters) if match[1] is not own_slot
         ]
         source = choose_source(self._candidates(matches), n_wanted)
         if source is not None and isinstance(source.holder, SavedSequence):
@@ -219,7 +230,9 @@ class PrefixCache:
         if leader is not None and isinstance(leader.holder, Slot) and leader.holder.sequence is not None:
             self._following[sequence] = _Following(leader.holder.sequence, leader.n_tokens)
             source = None
-        sequence.n_past = sequence.n_cached = self._fetch(slot, source)
+        sequence.n_past = self._fetch(slot, source)
+        if not sequence.first_token_at:  # else it comes back, and finds its own cells
+            sequence.n_cached = min(sequence.n_past, len(sequence.prompt))
 
     def _fetch(self, slot: Slot, source: Beginning[Holder] | None) -> int:
         """Put the source's tokens into a slot, and nothing else; returns how many they are."""
@@ -232,7 +245,10 @@ class PrefixCache:
         state = self._state_of(source.holder, source.n_tokens)
         if state is None:
             return self._memory.keep_prefix(slot.seq_id, 0)
-        return self._memory.write_state(slot.seq_id, state, source.n_tokens)
+        n_held = self._memory.write_state(slot.seq_id, state, source.n_tokens)
+        while n_held < source.n_tokens and self._memory.is_shared and self.free_cells():
+            n_held = self._memory.write_state(slot.seq_id, state, source.n_tokens)
+        return n_held
 
     def _state_of(self, holder: Holder, n_tokens: int) -> State | None:
         """The state of a holder whose first `n_tokens` are wanted; None if it can't be had, or not worth the while."""

@@ -56,8 +56,9 @@ class Lookup:
 class Speculation:
     """Guesses for the sequences of one engine. Belongs to the engine thread."""
 
-    def __init__(self, guesser: Guesser, n_max: int, n_max_step: int) -> None:
+    def __init__(self, guesser: Guesser, n_max: int, n_max_step: int, n_ctx_seq: int) -> None:
         """`n_max`: guesses for one sequence in a step; `n_max_step`: for all together."""
+        self._n_ctx_seq = n_ctx_seq
         self._guesser = guesser
         self._n_max = n_max
         self._n_max_step = n_max_step
@@ -91,6 +92,7 @@ class Speculation:
     def _n_wanted(self, sequence: Sequence, n_max: int, n_step: int, cost: Curve) -> int:
         # The last token of an answer follows from the one before it: there is nothing to guess behind it.
         n_max = min(n_max, sequence.n_max_tokens - len(sequence.generated) - 1)
+        n_max = min(n_max, self._n_ctx_seq - sequence.n_past - sequence.n_unread)
         record = self._record(sequence)
         n = n_worth_guessing(record.chance, n_max, n_step, cost, self._guess_s)
         if n == 0:

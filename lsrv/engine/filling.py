@@ -1,0 +1,115 @@
+"""What goes into the next llama_decode: what streams have not read yet, guesses behind it, chunks of prompts."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence as Items
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lsrv.engine.cost import StepCost
+from lsrv.engine.llama.batch import Batch
+from lsrv.engine.prefix.cache import PrefixCache
+from lsrv.engine.scheduler import Load, plan_prefill, prefill_budget
+from lsrv.engine.sequence import Sequence, SequenceState
+from lsrv.engine.speculation.speculation import Speculation
+
+_by_seq_id = operator.attrgetter("seq_id")
+
+
+@dataclass(slots=True)
+class Filled:
+    """A batch, in terms of sequences."""
+
+    sampled: list[Sequence] = field(default_factory=list[Sequence])  # get tokens from it, in the order of its rows
+    n_prefill: int = 0
+    _before: list[tuple[Sequence, int, SequenceState]] = field(
+        default_factory=list[tuple[Sequence, int, SequenceState]]
+    )
+
+    def advance(self, sequence: Sequence, n_tokens: int, state: SequenceState) -> None:
+        """A sequence's next tokens are in the batch."""
+        self._before.append((sequence, sequence.n_past, sequence.state))
+        sequence.n_past += n_tokens
+        sequence.state = state
+
+    def undo(self) -> None:
+        """The batch was not decoded: all sequences are where they were."""
+        for sequence, n_past, state in self._before:
+            sequence.n_past, sequence.state, sequence.guesses = n_past, state, []
+
+
+class Filling:
+    """Fills one batch again and again. Belongs to the engine thread."""
+
+    def __init__(
+        self, n_batch: int, n_ubatch: int, cache: PrefixCache, cost: StepCost, speculation: Speculation | None
+    ) -> None:
+        self.batch = Batch(n_batch)
+        self._n_batch = n_batch
+        self._n_ubatch = n_ubatch
+        self._cache = cache
+        self._cost = cost
+        self._speculation = speculation
+
+    def fill(self, turn: Items[Sequence], n_streams: int) -> Filled:
+        """Write the next batch for the sequences of a turn; `n_streams` run in all turns together.
+
+        Rising seq_ids: a split KV cache computes only neighbouring streams in one ubatch, in just this order; any other
+        costs a pass over the weights for every break (llama_batch_allocr::split_equal with `sequential`).
+        """
+        self.batch.clear()
+        filled = Filled()
+        self._guess(turn)
+        chunks = self._plan_prefill(turn, n_streams)
+        for sequence in sorted(turn, key=_by_seq_id):
+            if sequence.state is SequenceState.DECODE:
+                self._add_decode(filled, sequence)
+            elif sequence.seq_id in chunks:
+                self._add_chunk(filled, sequence, chunks[sequence.seq_id])
+        return filled
+
+    def _guess(self, turn: Items[Sequence]) -> None:
+        """Let the streams of a step guess; not while prompts are read, which take the time that guesses would use."""
+        if self._speculation is None or any(each.state is SequenceState.PREFILL for each in turn):
+            return
+        streams = sorted(turn, key=_by_seq_id)
+        self._speculation.guess(streams, sum(each.n_unread for each in streams), self._cost.decode)
+
+    def _plan_prefill(self, turn: Items[Sequence], n_streams: int) -> dict[int, int]:
+        """How many prompt tokens of which seq_id this step reads."""
+        prefilling = [each for each in turn if each.state is SequenceState.PREFILL]
+        prefilling = [each for each in prefilling if not self._cache.is_following(each)]
+        n_remaining = [self._cache.n_readable(sequence) - sequence.n_past for sequence in prefilling]
+        chunks = plan_prefill(n_remaining, self._prefill_budget(turn, n_streams, len(prefilling)))
+        return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}
+
+    def _prefill_budget(self, turn: Items[Sequence], n_streams: int, n_prompts: int) -> int:
+        if not n_streams:
+            return self._n_batch
+        # Those of another turn wait for this step, too.
+        n_decode = sum(each.n_unread for each in turn if each.state is SequenceState.DECODE) or n_streams
+        return prefill_budget(Load(n_streams, n_decode, n_prompts), min(self._n_batch, self._n_ubatch), self._cost)
+
+    def _add_decode(self, filled: Filled, sequence: Sequence) -> None:
+        """Add what was generated last: one token, or more where some were forced; and guesses behind it."""
+        n_guesses = len(sequence.guesses)
+        n_tokens = sequence.n_unread + n_guesses
+        if n_tokens == 1:
+            self.batch.add_decode(sequence.generated[-1], sequence.n_past, sequence.seq_id)
+        else:
+            tokens = np.concatenate([sequence.unread(), np.array(sequence.guesses, np.int32)])
+            self.batch.add_chunk(tokens, sequence.n_past, sequence.seq_id, n_outputs=1 + n_guesses)
+        filled.advance(sequence, n_tokens, SequenceState.DECODE)
+        filled.sampled.append(sequence)
+
+    def _add_chunk(self, filled: Filled, sequence: Sequence, n_tokens: int) -> None:
+        """Add prompt tokens; if they are the last ones, their logits choose the first new token."""
+        is_last = n_tokens == sequence.n_unread
+        chunk = sequence.unread()[:n_tokens]
+        self.batch.add_chunk(chunk, sequence.n_past, sequence.seq_id, n_outputs=int(is_last))
+        filled.advance(sequence, n_tokens, SequenceState.DECODE if is_last else SequenceState.PREFILL)
+        filled.n_prefill += n_tokens
+        if is_last:
+            filled.sampled.append(sequence)

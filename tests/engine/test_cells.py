@@ -1,0 +1,153 @@
+"""Cells that run out: in a shared cache who came last waits; a full context forgets its older half."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lsrv.engine.constraint import Constraint
+from lsrv.engine.engine import Engine
+from lsrv.engine.grammar import Grammars
+from lsrv.engine.loading import LoadedModel
+from lsrv.engine.scheduler import has_cells
+from lsrv.engine.shift import plan_shift
+from lsrv.protocol.commands import Grammar
+from tests.engine.conftest import LoadStories, make_sequence, run_all
+
+PROMPTS = ["Once upon a time", "Tom and Sam", "One day, a girl", "The big red ball", "Lily saw", "A bird"]
+
+
+def engine_of(loaded: LoadedModel) -> Engine:
+    assert loaded.generation is not None
+    return loaded.generation
+
+
+@pytest.fixture(scope="module")
+def scarce(load_stories: LoadStories) -> LoadedModel:
+    """Four slots, and cells for one and a half of them."""
+    return load_stories(kv="shared", n_cells=384, n_ctx_seq=256, cache_ram_bytes=10_000_000)
+
+
+@pytest.fixture(scope="module")
+def ample(load_stories: LoadStories) -> LoadedModel:
+    return load_stories(kv="shared", n_ctx_seq=256)
+
+
+def test_who_has_to_wait_for_cells_writes_what_it_would_have_written(scarce: LoadedModel, ample: LoadedModel) -> None:
+    def run(loaded: LoadedModel) -> list[str]:
+        engine = engine_of(loaded)
+        engine.fail_all()
+        sequences = [
+            make_sequence(loaded, i, prompt, n_max_tokens=200, is_ignoring_eos=True) for i, prompt in enumerate(PROMPTS)
+        ]
+        texts = run_all(engine, *sequences)
+        assert all(len(sequence.generated) == 200 for sequence in sequences)
+        return [texts[i] for i in range(len(PROMPTS))]
+
+    n_before = engine_of(scarce).counts.n_preempted
+    alone = [
+        run_all(
+            engine_of(ample),
+            make_sequence(ample, 0, prompt, n_max_tokens=200, is_ignoring_eos=True),
+        )[0]
+        for prompt in PROMPTS
+    ]
+    assert run(scarce) == alone
+    assert engine_of(scarce).counts.n_preempted > n_before, "make the cells fewer"
+
+
+def test_a_constrained_answer_goes_on_where_it_was(scarce: LoadedModel) -> None:
+    grammars = Grammars(scarce.model.vocab)
+    schema = json.dumps({"type": "array", "items": {"enum": ["lily", "tom"]}, "minItems": 40, "maxItems": 40})
+    sequences = [
+        make_sequence(
+            scarce,
+            i,
+            prompt,
+            n_max_tokens=240,
+            constraint=Constraint(
+                grammars.compile(Grammar("json_schema", schema, "grammar")).result(), scarce.model.vocab
+            ),
+        )
+        for i, prompt in enumerate(PROMPTS)
+    ]
+    n_before = engine_of(scarce).counts.n_preempted
+    texts = run_all(engine_of(scarce), *sequences)
+    assert all(len(json.loads(texts[i])) == 40 for i in range(len(PROMPTS)))
+    assert engine_of(scarce).counts.n_preempted > n_before
+
+
+def test_aborting_one_that_waits_for_cells_leaves_the_others_alone(scarce: LoadedModel) -> None:
+    engine = engine_of(scarce)
+    sequences = [make_sequence(scarce, i, p, n_max_tokens=200, is_ignoring_eos=True) for i, p in enumerate(PROMPTS)]
+    for sequence in sequences:
+        engine.submit(sequence)
+    n_before = engine.counts.n_preempted
+    while engine.counts.n_preempted == n_before:
+        engine.step()
+    gone = engine._waiting[0]
+    assert engine.abort(gone.request_id) is gone
+    while engine.has_work:
+        engine.step()
+    assert all(len(sequence.generated) == 200 for sequence in sequences if sequence is not gone)
+
+
+def test_a_request_as_long_as_the_whole_cache_is_served(load_stories: LoadStories) -> None:
+    loaded = load_stories(kv="shared", n_cells=256, n_ctx_seq=256)
+    n_prompt = len(make_sequence(loaded, 0, PROMPTS[0]).prompt)
+    sequences = [
+        make_sequence(loaded, i, PROMPTS[0], n_max_tokens=256 - n_prompt, is_ignoring_eos=True) for i in range(3)
+    ]
+    texts = run_all(engine_of(loaded), *sequences)
+    assert texts[0] == texts[1] == texts[2]
+
+
+@given(st.lists(st.integers(1, 500), max_size=8), st.integers(1, 500), st.integers(500, 5000))
+def test_who_is_let_in_has_room_to_write(n_running: list[int], n_tokens: int, n_cells: int) -> None:
+    assert has_cells([], n_tokens, n_cells)
+    if n_running and has_cells(n_running, n_tokens, n_cells):
+        assert sum(n_running) + n_tokens < n_cells - 64
+
+
+# -- context shift -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("speculation", ["off", "lookup"])
+@pytest.mark.parametrize("kv", ["split", "shared"])
+def test_an_answer_may_be_longer_than_the_context(load_stories: LoadStories, kv: str, speculation: str) -> None:
+    loaded = load_stories(is_shifting=True, n_ctx_seq=128, kv=kv, speculation=speculation)
+    plain = load_stories(n_ctx_seq=512, kv=kv)
+    options = {"n_max_tokens": 400, "is_ignoring_eos": True}
+    sequences = [make_sequence(loaded, i, prompt, **options) for i, prompt in enumerate(PROMPTS[:4])]
+    texts = run_all(engine_of(loaded), *sequences)
+    long = run_all(engine_of(plain), make_sequence(plain, 0, PROMPTS[0], **options))[0]
+    for i, sequence in enumerate(sequences):
+        assert len(sequence.generated) == 400
+        assert sequence.n_dropped > 0
+        assert len(set(texts[i][-200:].split())) > 10, "the text is no babble"
+    assert texts[0][:150] == long[:150], "until the context is full it is the same"
+
+
+def test_nobody_uses_the_cells_of_a_shifted_context(load_stories: LoadStories) -> None:
+    loaded = load_stories(is_shifting=True, n_ctx_seq=128)
+    fresh = run_all(engine_of(loaded), make_sequence(loaded, 0, PROMPTS[0], n_max_tokens=60))[0]
+    engine_of(loaded).fail_all()
+    run_all(engine_of(loaded), make_sequence(loaded, 1, PROMPTS[0], n_max_tokens=300, is_ignoring_eos=True))
+    again = make_sequence(loaded, 2, PROMPTS[0], n_max_tokens=60)
+    assert run_all(engine_of(loaded), again)[2] == fresh
+    assert again.n_cached == 0
+
+
+@given(st.integers(1, 100), st.integers(0, 128), st.integers(1, 20), st.integers(64, 128))
+def test_a_shift_makes_room_and_keeps_the_beginning(n_prompt: int, n_past: int, n_unread: int, n_ctx: int) -> None:
+    n_past = min(n_past, n_ctx)
+    shift = plan_shift(n_prompt, n_past, n_unread, n_ctx)
+    if shift is None:
+        assert n_past + n_unread <= n_ctx
+        return
+    assert 0 <= shift.n_keep <= n_ctx // 4
+    assert shift.n_keep + shift.n_drop <= n_past
+    assert n_past - shift.n_drop + n_unread <= n_ctx
