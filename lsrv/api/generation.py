@@ -20,10 +20,11 @@ from lsrv.api.note import RequestNote
 from lsrv.api.progress import Progress
 from lsrv.api.sources import CacheUse, Source, Sources
 from lsrv.api.state import ServerState
+from lsrv.api.wait_words import wait_words
 from lsrv.config import ModelSettings
 from lsrv.protocol.commands import Generate
 from lsrv.protocol.events import Delta, Finished
-from lsrv.registry import Target
+from lsrv.registry import Target, Turn
 
 
 class Generation:
@@ -39,6 +40,7 @@ class Generation:
         self._listed_id = state.registry.settings_of(target.model_id).listed_id
         self._adapters = choices(request.adapters, target.adapter, state.registry.adapters.of(target.model_id))
         self._account = Account(state.metrics.of(target.model_id), note)
+        self._turn = Turn()
         self._use: CacheUse = use if request.uses_response_cache else "off"
 
     async def body(self) -> bytes:
@@ -68,16 +70,13 @@ class Generation:
                     unsent = b""
 
     def comment(self) -> str:
-        """How far the load is that the client waits for."""
-        progress = self._state.registry.view(self._target.model_id).progress
-        if progress is None:
-            return "waiting"
-        return f"loading {progress.stage} {progress.fraction * 100:.0f} %"
+        """Whose turn it is, and how far the load is that the client waits for."""
+        return wait_words(self._state.registry.queues.standing(self._target.model_id, self._turn))
 
     async def _find(self) -> AbstractAsyncContextManager[Source]:
         """Where the events come from."""
         sources = Sources(self._state.registry, self._state.responses)
-        found = await sources.find(self._target.model_id, self._commands, self._adapters, self._use)
+        found = await sources.find(self._target.model_id, self._commands, self._adapters, self._use, self._turn)
         self._account.is_cached = found.is_hit is True
         self._note.is_cache_hit = found.is_hit
         return found.source

@@ -19,7 +19,7 @@ from lsrv.api.choices import ChoiceEvent, Choices
 from lsrv.config import ModelSettings
 from lsrv.protocol.commands import AdapterChoice, Generate
 from lsrv.protocol.events import Finished
-from lsrv.registry import Registry
+from lsrv.registry import Registry, Turn
 from lsrv.response_cache import Flight, ResponseCache, Subject, is_keepable, is_repeatable, key_of, whole_answer
 
 MakeCommands = Callable[[ModelSettings], Sequence[Generate]]  # with the defaults of an entry
@@ -65,16 +65,21 @@ class Sources:
         self._cache = cache
 
     async def find(
-        self, model_id: str, make_commands: MakeCommands, adapters: Sequence[AdapterChoice], use: CacheUse
+        self,
+        model_id: str,
+        make_commands: MakeCommands,
+        adapters: Sequence[AdapterChoice],
+        use: CacheUse,
+        turn: Turn,
     ) -> Found:
-        """The source for commands that use `adapters`."""
+        """The source for commands that use `adapters`; `turn` is theirs."""
         settings = self._registry.settings_of(model_id)
         if use == "off" or not settings.response_cache or not is_repeatable(commands := make_commands(settings)):
-            return Found(_leased(self._registry, model_id, make_commands))
-        question = _Question(self._registry, self._cache, model_id, commands, adapters)
+            return Found(_leased(self._registry, model_id, make_commands, turn))
+        question = _Question(self._registry, self._cache, model_id, commands, adapters, turn)
         subject = await question.subject()
         if subject is None:
-            return Found(_leased(self._registry, model_id, make_commands))
+            return Found(_leased(self._registry, model_id, make_commands, turn))
         key = key_of(subject, commands)
         if use == "read":
             if (ends := await self._cache.get(model_id, key)) is not None:
@@ -96,6 +101,7 @@ class _Question:
     model_id: str
     commands: Sequence[Generate]
     adapters: Sequence[AdapterChoice]
+    turn: Turn
 
     async def subject(self) -> Subject | None:
         """Who answers now; None if that can't be told."""
@@ -115,7 +121,7 @@ class _Question:
     async def compute(self, flight: Flight) -> None:
         """Hand the events on. The lease is given back before the last ones: who has them is over here, too."""
         n_open = len(self.commands)
-        async with _leased(self.registry, self.model_id, lambda _: self.commands) as choices:
+        async with _leased(self.registry, self.model_id, lambda _: self.commands, self.turn) as choices:
             flight.leased()
             if not self.commands[0].is_streaming:
                 batch: list[ChoiceEvent] = list(enumerate(await choices.ends()))
@@ -133,9 +139,11 @@ class _Question:
 
 
 @contextlib.asynccontextmanager
-async def _leased(registry: Registry, model_id: str, make_commands: MakeCommands) -> AsyncGenerator[Choices]:
+async def _leased(
+    registry: Registry, model_id: str, make_commands: MakeCommands, turn: Turn
+) -> AsyncGenerator[Choices]:
     """The events as the model makes them."""
-    async with registry.acquire(model_id) as lease, Choices(lease, make_commands(lease.settings)) as choices:
+    async with registry.acquire(model_id, turn) as lease, Choices(lease, make_commands(lease.settings)) as choices:
         yield choices
 
 

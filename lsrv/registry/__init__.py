@@ -6,6 +6,7 @@ from lsrv.registry.adapters import Adapter
 from lsrv.registry.healing import Verdict, is_condemned, read_verdicts, verdicts_path
 from lsrv.registry.lease import Lease, WorkerLease
 from lsrv.registry.names import Target
+from lsrv.registry.queues import Standing, Turn
 from lsrv.registry.registry import Registry
 from lsrv.registry.request_stream import RequestStream
 from lsrv.registry.routing import Candidates, RouteView
@@ -31,7 +32,9 @@ __all__ = [
     "RegistryEvent",
     "RequestStream",
     "RouteView",
+    "Standing",
     "Target",
+    "Turn",
     "UpstreamLease",
     "Verdict",
     "WeightsView",

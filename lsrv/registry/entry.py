@@ -57,7 +57,7 @@ class Entry:
         self._admission = admission
         self._load_task: asyncio.Task[None] | None = None
         self._stop_task: asyncio.Task[None] | None = None
-        self._progress: Progress | None = None
+        self.progress: Progress | None = None
         self.n_loads = 0
         self.last_load_s: float | None = None  # of the wait for it, memory and weights included
         self.reload_s: float | None = None  # of the work: what it costs to have it back
@@ -141,7 +141,7 @@ class Entry:
             is_pinned=self.settings.pinned,
             is_removed=state.is_removed,
             is_held=state.is_held,
-            progress=self._progress,
+            progress=self.progress,
             last_used_s_ago=now_s - last_used_s if math.isfinite(last_used_s) else None,
             retry_in_s=max(0.0, state.retry_at_s - now_s) if is_error else None,
             heartbeat=worker.heartbeat if worker is not None else None,
@@ -183,7 +183,7 @@ class Entry:
         else:
             self._gain(attempt, loaded, loop.time() - began_s)
         finally:
-            self._progress = None
+            self.progress = None
 
     def _gain(self, attempt: int, loaded: LoadedModel, load_s: float) -> None:
         self.loaded = loaded
@@ -205,7 +205,7 @@ class Entry:
         self._post(self, LoadLost(attempt, failure))
 
     def _note_progress(self, progress: Progress) -> None:
-        self._progress = progress
+        self.progress = progress
         self._announce("progress", progress=progress)
 
     # -- the end -----------------------------------------------------------------------------------

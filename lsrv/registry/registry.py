@@ -28,6 +28,7 @@ from lsrv.registry.loader import Admission, LoadedModel, Loader
 from lsrv.registry.names import Target
 from lsrv.registry.planner import Planner
 from lsrv.registry.plans import Plans
+from lsrv.registry.queues import Queues, Turn
 from lsrv.registry.rooms import Rooms
 from lsrv.registry.roster import Roster
 from lsrv.registry.routing import Routing
@@ -95,6 +96,7 @@ class Registry:
         self.adapters = HotAdapters(self._entry, self._acquire_worker)
         self.identities = Identities(settings, self._roster.by_id)
         self.routing = Routing(settings, self.target, self.views)
+        self.queues = Queues(self._entry, self._rooms)
         self.plans = Plans(self.planner, loader, self._rooms, self._entry, lambda: self._settings)
         self._inbox: asyncio.Queue[tuple[Entry, Happening] | tuple[SettingsChange, int]] = asyncio.Queue()
         self._tickets = Tickets()
@@ -206,22 +208,22 @@ class Registry:
     # -- requests ----------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def acquire(self, model: str | None) -> AsyncGenerator[Lease]:
+    async def acquire(self, model: str | None, turn: Turn | None = None) -> AsyncGenerator[Lease]:
         """A place at what serves `model`: a worker, which is loaded first if it has to be, or another server.
 
-        Waits in order of arrival. Raises ModelNotFoundError, ModelDisabledError, QueueFullError, DrainingError, why the
-        load failed, or an UpstreamError.
+        Waits in order of arrival; `queues` tells of the wait by `turn`. Raises ModelNotFoundError, ModelDisabledError,
+        QueueFullError, DrainingError, why the load failed, or an UpstreamError.
         """
         self._refuse_if_draining()
         upstream = self._upstreams.get(self.resolve(model))
-        async with upstream.acquire() if upstream is not None else self._acquire_worker(model) as lease:
+        async with upstream.acquire() if upstream is not None else self._acquire_worker(model, turn) as lease:
             yield lease
 
     @contextlib.asynccontextmanager
-    async def _acquire_worker(self, model: str | None) -> AsyncGenerator[WorkerLease]:
+    async def _acquire_worker(self, model: str | None, turn: Turn | None = None) -> AsyncGenerator[WorkerLease]:
         entry = self._entry(model)
         self._refuse_if_draining()
-        tickets: list[int] = []  # one, and one more for every worker that died under this lease
+        tickets = (turn or Turn()).tickets  # one, and one more for every worker that died under this lease
 
         async def enter() -> LoadedModel:
             tickets.append(self._tickets.number())

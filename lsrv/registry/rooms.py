@@ -104,6 +104,18 @@ class Rooms:
         others = [each for each in self._wants() if each.model_id != name]
         return forecast(want, others, self._residents(), self._limit(), self._patience_s, now_s)
 
+    def holders(self, entry: Entry) -> tuple[str, ...] | None:
+        """Listed ids of those who would have to leave for a load that waits; None where it does not wait for memory.
+
+        Empty while memory is being freed for it, or goes to others first.
+        """
+        name, now_s = entry.settings.model_id, asyncio.get_running_loop().time()
+        want = next((each for each in self._wants() if each.model_id == name), None)
+        if want is None:
+            return None
+        foreseen = forecast(want, [], self._residents(), self._limit(), self._patience_s, now_s)
+        return tuple(self.listed_id(each) for each in foreseen.leaving)
+
     def listed_id(self, model_id: str) -> str:
         """The name of an entry in listings."""
         return self._entries[model_id].settings.listed_id
