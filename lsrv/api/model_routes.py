@@ -54,7 +54,7 @@ async def get_model(request: ApiRequest, server: ServerState) -> Response[bytes]
     _, _, wanted = unquote(request.scope["raw_path"].decode()).partition("/models/")  # elsewhere `//` has become `/`
     route = server.registry.routing.view(wanted)
     if route is not None:
-        return json_response(_encode(route_object(route)))
+        return json_response(_encode(_by_name(route_object(route), wanted)))
     try:
         target = server.registry.target(wanted)
     except ModelNotFoundError:
@@ -67,8 +67,11 @@ async def get_model(request: ApiRequest, server: ServerState) -> Response[bytes]
     if target.adapter is not None:
         names = [adapter.name for adapter in view.adapters]
         return json_response(_encode(adapter_objects(view)[names.index(target.adapter)]))
-    body = model_object(view)
-    return json_response(_encode(body | {"id": DEFAULT_ID} if wanted == DEFAULT_ID else body))
+    return json_response(_encode(_by_name(model_object(view), wanted)))
+
+
+def _by_name(body: dict[str, object], wanted: str) -> dict[str, object]:
+    return body | {"id": DEFAULT_ID} if wanted == DEFAULT_ID else body
 
 
 async def _plan(request: ApiRequest, server: ServerState, wanted: str) -> Response[bytes]:

@@ -29,6 +29,12 @@ def known_names(layer: Layer) -> list[str]:
     return [name for model in layer.models() for name in names_of(model)]
 
 
+def route_is_whole(layer: Layer, route: RawTable) -> bool:
+    """Whether every model that `route` names is an entry of `layer`."""
+    targets = _route_targets(layer)
+    return all(member in targets for _, member in _members(route))
+
+
 def _no_models(layer: Layer) -> Iterator[Problem]:
     found = layer.raw.get("models")
     if not found and isinstance(found, (list, type(None))):
@@ -74,8 +80,8 @@ def _taken_adapter_names(layer: Layer) -> Iterator[Problem]:
 
 
 def _default_names_nothing(layer: Layer) -> Iterator[Problem]:
-    default, names = layer.raw.get("default_model_id"), known_names(layer)
-    if isinstance(default, str) and names and default not in names:
+    default, names = layer.raw.get("default_model_id"), [*known_names(layer), *_route_names(layer)]
+    if isinstance(default, str) and known_names(layer) and default not in names:
         yield problem(layer, ("default_model_id",), f'"{default}" names no model; write one of {", ".join(names)}')
 
 
@@ -105,6 +111,10 @@ def _route_targets(layer: Layer) -> set[str]:
         adapters = [adapter.get("name") for adapter in as_tables(model.get("adapters"))]
         targets |= {f"{base}{colons}{name}" for base in names_of(model) for name in adapters for colons in (":", "::")}
     return targets
+
+
+def _route_names(layer: Layer) -> list[str]:
+    return [name for route in as_tables(layer.raw.get("routes")) if isinstance(name := route.get("model_id"), str)]
 
 
 def _members(route: RawTable) -> Iterator[tuple[KeyPath, str]]:

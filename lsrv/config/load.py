@@ -14,10 +14,10 @@ from typing import cast
 
 from pydantic import ValidationError
 
-from lsrv.config.checks import find_contradictions, known_names
+from lsrv.config.checks import find_contradictions, known_names, route_is_whole
 from lsrv.config.env import comma_list, read_environment
 from lsrv.config.files import find_config, find_local, read_file
-from lsrv.config.layer import KeyPath, Layer, Place, RawTable, as_table, merge, names_of
+from lsrv.config.layer import KeyPath, Layer, Place, RawTable, as_table, as_tables, merge, names_of
 from lsrv.config.model import ModelSettings
 from lsrv.config.not_yet import find, find_not_yet
 from lsrv.config.problems import Problem, config_error, problem, validation_problems
@@ -117,9 +117,14 @@ class _Loading:
                 text = f'"{name}" names no model; write some of {", ".join(known) or "(there are none)"}'
                 self._problems.append(Problem(Place("MODELS"), "", text))
         kept = [index for index, model in enumerate(layer.models()) if set(names_of(model)) & set(wanted)]
-        chosen = _only(layer, kept)
+        chosen = _only(layer, "models", kept)
+        left_out = {*known} - {*known_names(chosen)}
+        chosen, lost_routes = _without_lost_routes(layer, chosen)
+        self._warnings += [
+            f'MODELS: leaves out models of the route "{name}", which is not served' for name in lost_routes
+        ]
         default = layer.raw.get("default_model_id")
-        if default in known and default not in known_names(chosen):
+        if default in {*left_out, *lost_routes}:
             del chosen.raw["default_model_id"]
             self._warnings.append(f'MODELS: leaves out the default "{default}"; the first entry is the default now')
         return chosen
@@ -183,18 +188,33 @@ def _flag_places(overrides: Mapping[str, object]) -> dict[KeyPath, Place]:
     return places
 
 
-def _only(layer: Layer, kept: list[int]) -> Layer:
-    """`layer` with the entries at the indices `kept`."""
-    models = layer.models()
+def _without_lost_routes(layer: Layer, chosen: Layer) -> tuple[Layer, list[str]]:
+    """`chosen` without the routes that lead to entries of `layer` which were left out, and the names of those routes.
+
+    A route that was wrong before stays, and is told of.
+    """
+    routes = as_tables(layer.raw.get("routes"))
+    is_lost = [route_is_whole(layer, route) and not route_is_whole(chosen, route) for route in routes]
+    if not any(is_lost):
+        return chosen, []
+    kept = [index for index, lost in enumerate(is_lost) if not lost]
+    return _only(chosen, "routes", kept), [
+        str(route.get("model_id")) for route, lost in zip(routes, is_lost, strict=True) if lost
+    ]
+
+
+def _only(layer: Layer, name: str, kept: list[int]) -> Layer:
+    """`layer` with those tables of the array `name` that have the indices `kept`."""
+    tables = as_tables(layer.raw.get(name))
     new_index = {old: new for new, old in enumerate(kept)}
     places: dict[KeyPath, Place] = {}
     for path, place in layer.places.items():
-        index = path[1] if path[0] == "models" and len(path) > 1 else None
+        index = path[1] if path[0] == name and len(path) > 1 else None
         if index is None:
             places[path] = place
         elif isinstance(index, int) and index in new_index:
-            places["models", new_index[index], *path[2:]] = place
-    return Layer({**layer.raw, "models": [models[index] for index in kept]}, layer.origin, places)
+            places[name, new_index[index], *path[2:]] = place
+    return Layer({**layer.raw, name: [tables[index] for index in kept]}, layer.origin, places)
 
 
 def _templates(layer: Layer) -> list[tuple[KeyPath, str]]:

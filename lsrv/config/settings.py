@@ -18,7 +18,9 @@ class Settings(Table):
     """models.toml with every layer applied. Attributes are the TOML keys; durations are seconds, ending in `_s`."""
 
     command: Literal["serve", "run"] = Field(default="serve", description="What from-config does with this file.")
-    default_model_id: str | None = Field(default=None, description="id or alias that answers requests naming no model.")
+    default_model_id: str | None = Field(
+        default=None, description="id, alias or route that answers requests naming no model."
+    )
     require_default: bool = Field(
         default=False, description="Refuse requests that name no model unless default_model_id is set."
     )

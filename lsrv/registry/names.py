@@ -31,7 +31,8 @@ class Names:
         self._adapters_of = adapters_of
         first = settings.models[0].model_id if settings.models and not settings.require_default else None
         named = settings.default_model_id
-        self.default_model_id = first if named is None else self._ids[named]
+        self.default_route = named if named in self._routes else None
+        self.default_model_id = first if named is None else self._ids.get(named)
 
     def resolve(self, model: str | None) -> Target:
         """What `model` means: an id, an alias, the default, or one of these, one or two colons and an adapter.
@@ -40,10 +41,17 @@ class Names:
         """
         if model in (None, "", _DEFAULT):
             return Target(self._default())
+        return self._named(model)
+
+    def choose_default(self, model_id: str) -> None:
+        """Let the entry of that canonical id answer requests which name none."""
+        self.default_model_id, self.default_route = model_id, None
+
+    def _named(self, model: str) -> Target:
         if model in self._ids:
             return Target(self._ids[model])
         if model in self._routes:
-            raise ModelNotFoundError(f"'{model}' is a route and no model; name one of its models", param="model")
+            raise _is_a_route(model)
         parted = list(self._partings(model))
         for target in parted:
             if target.adapter in self._adapters_of(target.model_id):
@@ -68,6 +76,8 @@ class Names:
     def _default(self) -> str:
         if self.default_model_id is not None:
             return self.default_model_id
+        if self.default_route is not None:
+            raise _is_a_route(self.default_route)
         reason = "no models are currently available" if not self._ids else "no model is named and there is no default"
         raise ModelNotFoundError(
             f"{reason}; name one in `model` or set default_model_id", param="model", known=self._known()
@@ -94,3 +104,7 @@ class Names:
         for model_id, listed_id in self._listed.items():
             known += [listed_id, *(f"{listed_id}:{name}" for name in self._adapters_of(model_id))]
         return known + self._routes
+
+
+def _is_a_route(name: str) -> ModelNotFoundError:
+    return ModelNotFoundError(f"'{name}' is a route and no model; name one of its models", param="model")

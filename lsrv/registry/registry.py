@@ -95,7 +95,7 @@ class Registry:
         self._rooms = Rooms(self._roster.by_id, settings.server, self._tell)
         self.adapters = HotAdapters(self._entry, self._acquire_worker)
         self.identities = Identities(settings, self._roster.by_id)
-        self.routing = Routing(settings, self.target, self.views)
+        self.routing = Routing(settings, self.target, self.views, lambda: self._roster.default_route)
         self.queues = Queues(self._entry, self._rooms)
         self.plans = Plans(self.planner, loader, self._rooms, self._entry, lambda: self._settings)
         self._inbox: asyncio.Queue[tuple[Entry, Happening] | tuple[SettingsChange, int]] = asyncio.Queue()

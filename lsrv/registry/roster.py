@@ -35,6 +35,11 @@ class Roster:
         """The canonical id of the entry that answers requests which name none."""
         return self._names.default_model_id
 
+    @property
+    def default_route(self) -> str | None:
+        """The route that answers them instead."""
+        return self._names.default_route
+
     def target(self, model: str | None) -> Target:
         """What `model` means. Raises ModelNotFoundError."""
         return self._names.resolve(model)
@@ -45,7 +50,8 @@ class Roster:
 
     def choose_default(self, model: str) -> str:
         """Make `model` the default until the settings name another one; its canonical id. Raises ModelNotFoundError."""
-        self._chosen_default = self._names.default_model_id = self.target(model).model_id
+        self._chosen_default = self.target(model).model_id
+        self._names.choose_default(self._chosen_default)
         return self._chosen_default
 
     def configure(self, change: SettingsChange) -> list[tuple[Entry, Happening]]:
@@ -76,9 +82,10 @@ class Roster:
 
     def _rename(self, change: SettingsChange) -> None:
         self._names = Names(change.settings, self._adapters_of)
-        is_kept = self._chosen_default in {model.model_id for model in change.settings.models}
-        if is_kept and "default_model_id" not in change.at_once:
-            self._names.default_model_id = self._chosen_default
+        chosen = self._chosen_default
+        is_kept = chosen in {model.model_id for model in change.settings.models}
+        if chosen is not None and is_kept and "default_model_id" not in change.at_once:
+            self._names.choose_default(chosen)
         else:
             self._chosen_default = None
 

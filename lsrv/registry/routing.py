@@ -30,6 +30,8 @@ from lsrv.registry.view import EntryView
 
 _log = logging.getLogger(__name__)
 
+_DEFAULT = (None, "", "default")
+
 # Errors that another model would give as well. What only one of them can't do is none of these.
 _EVERYBODYS = (RequestError, UpstreamRefusedError, ModelNotFoundError, ConfigError)
 _ONES_OWN = (PromptTooLongError, UnsupportedCapabilityError, UnsupportedParameterError)
@@ -120,9 +122,14 @@ class Routing:
     """The routes of one server."""
 
     def __init__(
-        self, settings: Settings, target_of: Callable[[str | None], Target], views: Callable[[], list[EntryView]]
+        self,
+        settings: Settings,
+        target_of: Callable[[str | None], Target],
+        views: Callable[[], list[EntryView]],
+        default_route: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._target_of = target_of
+        self._default_route = default_route
         self._views = views
         self._ends: Counter[tuple[str, str, str]] = Counter()  # (route, member, "answered" or "failed")
         self._routes: dict[str, RouteSettings] = {}
@@ -137,7 +144,7 @@ class Routing:
 
         Raises ModelNotFoundError.
         """
-        route = self._routes.get(model or "")
+        route = self._route_of(model)
         return Candidates(self._target_of(model)) if route is None else self._along(route, sticky_key)
 
     def text_candidates(self, model: str | None, sticky_key: str | None = None) -> Candidates:
@@ -145,7 +152,7 @@ class Routing:
 
         Vectors are no such thing: those of another model mean nothing beside the first one's.
         """
-        if model not in (None, "", "default"):
+        if model not in _DEFAULT or self._default_route() is not None:
             return self.candidates(model, sticky_key)
         target = self._target_of(model)
         return Candidates(target, self._for_long_prompt(target))
@@ -155,9 +162,13 @@ class Routing:
         return [self._view(route) for route in self._routes.values()]
 
     def view(self, model_id: str) -> RouteView | None:
-        """One route; None if that is none."""
-        route = self._routes.get(model_id)
+        """One route, or the default if that is one; None if it is none."""
+        route = self._route_of(model_id)
         return None if route is None else self._view(route)
+
+    def _route_of(self, model: str | None) -> RouteSettings | None:
+        name = self._default_route() if model in _DEFAULT else model
+        return None if name is None else self._routes.get(name)
 
     def _along(self, route: RouteSettings, sticky_key: str | None) -> Candidates:
         share = random.random() if sticky_key is None else share_of(route.model_id, sticky_key)

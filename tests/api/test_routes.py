@@ -8,7 +8,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.conftest import TINY, RunningServer, copies_of_stories
+from tests.conftest import TINY, RunningServer, StartServer, copies_of_stories
 from tests.upstream_server import UpstreamServer
 
 MESSAGES: Any = [{"role": "user", "content": "Once upon a time"}]
@@ -111,6 +111,16 @@ def test_a_prompt_too_long_for_one_goes_to_another(client: openai.OpenAI) -> Non
 def test_what_our_engine_can_not_do_goes_to_who_can(client: openai.OpenAI) -> None:
     tools: Any = [{"type": "function", "function": {"name": "weather"}}]
     assert answered_by(client, "tools", tools=tools) == "good"
+
+
+def test_a_route_may_be_the_default(start_server: StartServer, upstream: UpstreamServer) -> None:
+    far = {"model_id": "far", "kind": "upstream", "upstream": {"base_url": upstream.base_url("good")}}
+    front = start_server(models=[far], routes=[{"model_id": "r", "split": [{"model": "far"}]}], default_model_id="r")
+    assert answered_by(front.openai(), "") == "far"
+    assert members(front, "default")["far"] == (1, 0)
+    assert front.http.get("/v1/models/default").json()["id"] == "default"
+    answer = front.http.post("/v1/models/status", json={}).json()
+    assert answer["status"] == "not_found" and "'r' is a route and no model" in answer["error"]
 
 
 def test_routes_are_listed_behind_the_models(front: RunningServer) -> None:

@@ -147,6 +147,46 @@ def test_models_that_leaves_out_the_default_says_so(load):
     assert loaded.warnings == ['MODELS: leaves out the default "a"; the first entry is the default now']
 
 
+ROUTES = """default_model_id = "r"
+[[models]]
+model_id = "a"
+[[models]]
+model_id = "b"
+adapters = [{ name = "x", source = "x.gguf" }]
+[[models]]
+model_id = "c"
+[[routes]]
+model_id = "r"
+split = [{ model = "a" }, { model = "b:x" }]
+[[routes]]
+model_id = "s"
+split = [{ model = "a" }]
+fallback = "c"
+[[routes]]
+model_id = "t"
+split = [{ model = "a" }]
+"""
+
+
+def test_models_that_leaves_out_what_a_route_needs_leaves_out_the_route(load):
+    loaded = load(ROUTES, environ={"MODELS": "a,c"})
+    assert [route.model_id for route in loaded.settings.routes] == ["s", "t"]
+    assert loaded.settings.default_model_id is None
+    assert loaded.warnings == [
+        'MODELS: leaves out models of the route "r", which is not served',
+        'MODELS: leaves out the default "r"; the first entry is the default now',
+    ]
+
+
+def test_models_keeps_the_lines_of_the_routes_that_stay(error_of):
+    text = ROUTES.replace('fallback = "c"', 'fallback = "nobody"')
+    assert error_of(text, environ={"MODELS": "a,c"}).startswith('models.toml:15: routes["s"].fallback: "nobody" names')
+
+
+def test_a_route_may_be_the_default(load):
+    assert load(ROUTES).settings.default_model_id == "r"
+
+
 def test_errors_of_chosen_entries_keep_their_lines(error_of):
     text = MODEL + '[[models]]\nmodel_id = "b"\nqueue = -1\n'
     assert error_of(text, environ={"MODELS": "b"}).startswith('models.toml:5: models["b"].queue: ')
