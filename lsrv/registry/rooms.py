@@ -56,6 +56,7 @@ class Rooms:
         self._tell = tell
         self._waits: dict[str, _Wait] = {}
         self._promised: dict[str, Memory] = {}
+        self._outgrown: set[str] = set()  # holders of more than was promised, of whom people were told
         self._timer: asyncio.TimerHandle | None = None
 
     def configure(self, server: ServerSettings) -> None:
@@ -71,11 +72,12 @@ class Rooms:
         """What one model may take now. `devices`: what GPUs have free."""
         self._budget.note_devices(devices, self._held())
         pinned = [name for name in self._promised if self._entries[name].settings.pinned]
-        taken = room.total(self._promised[name] for name in pinned)
+        taken = room.total(self._counted(name) for name in pinned)
         available = room.minus(self._limit(), taken)
         rivals = [name for name, each in self._entries.items() if each.settings.kind != "upstream"]
         share = self._budget.share(available, len(rivals) - len(pinned))
-        free = room.minus(available, room.minus(room.total(self._promised.values()), taken))
+        others = [self._counted(name) for name in self._promised if name not in pinned]
+        free = room.minus(available, room.total(others))
         return Bounds(available, free, share, self._budget.need)
 
     async def reserve(self, entry: Entry, plan: ContextPlan) -> None:
@@ -140,6 +142,7 @@ class Rooms:
     def forget(self, entry: Entry) -> None:
         """The worker of `entry` is gone, and its memory is back."""
         self._promised.pop(entry.settings.model_id, None)
+        self._outgrown.discard(entry.settings.model_id)
 
     def close(self) -> None:
         if self._timer is not None:
@@ -159,8 +162,25 @@ class Rooms:
 
     def _taken_bytes(self) -> int:
         """RAM that our own workers really hold: it is part of the budget, and not free."""
-        loaded = (self._entries[name].loaded for name in self._promised)
-        return sum(anonymous_bytes(each.worker.pid) for each in loaded if each is not None)
+        return sum(map(self._real_bytes, self._promised))
+
+    def _real_bytes(self, name: str) -> int:
+        loaded = self._entries[name].loaded
+        return anonymous_bytes(loaded.worker.pid) if loaded is not None else 0
+
+    def _counted(self, name: str) -> Memory:
+        """What an entry holds: what was promised to it, or the RAM its worker really has, if that is more."""
+        promised, real_bytes = self._promised[name], self._real_bytes(name)
+        if real_bytes <= promised[RAM]:
+            return promised
+        if name not in self._outgrown:
+            self._outgrown.add(name)
+            model_id, planned = self.listed_id(name), shown({RAM: promised[RAM]})
+            _log.warning(
+                "a model takes more memory than planned, and is counted with that",
+                extra={"model_id": model_id, "planned": planned, "real": shown({RAM: real_bytes})},
+            )
+        return {**promised, RAM: real_bytes}
 
     def _wants(self) -> list[Want]:
         return [
@@ -174,7 +194,7 @@ class Rooms:
         ]
 
     def _residents(self) -> list[Resident]:
-        return [self._resident(self._entries[name], memory) for name, memory in self._promised.items()]
+        return [self._resident(self._entries[name], self._counted(name)) for name in self._promised]
 
     def _resident(self, entry: Entry, memory: Memory) -> Resident:
         state = entry.state

@@ -109,7 +109,7 @@ class ScriptedWorker:
         if "slow" in self.script:
             time.sleep(0.3)
         if "hoarding" in self.script:
-            self.hoard = b"x" * (32 * 1024 * 1024)
+            self.hoard = b"x" * (128 * 1024 * 1024)
         if "stuck" in self.script:
             signal.pause()
         if "deaf" in self.script:

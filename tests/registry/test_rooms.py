@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
+import psutil
 import pytest
 
-from lsrv.errors import NotEnoughMemoryError
+from lsrv.errors import LsrvError, NotEnoughMemoryError
 from lsrv.protocol.commands import Generate
 from lsrv.registry import Registry
 from tests.registry.conftest import House, until, worker_pids
 
 pytestmark = pytest.mark.anyio
 
+MIB = 1024 * 1024
 ONE = {"max_loaded_models": 1}
 HUNDRED = {"memory_budget": "120MiB"}  # room for one model of 60mib
 
@@ -164,3 +166,39 @@ async def test_nobody_is_pressed_for_a_waiter_who_has_left(house: House) -> None
         assert await ask(registry, "a") == "xxx"
         await first
         assert (loaded(registry), registry.view("b").n_loads) == (["a"], 0)
+
+
+async def test_a_plan_that_lies_is_told_and_the_budget_counts_what_is_really_taken(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with house.registry("hoarding+10mib", "b+10mib", server={"memory_budget": "160MiB"}) as registry:
+        await ask(registry, "hoarding+10mib")
+        assert await ask(registry, "b+10mib") == "xxx"
+        assert loaded(registry) == ["b+10mib"], "by their plans both would have fitted"
+    (told,) = [record for record in caplog.records if "more memory than planned" in record.message]
+    assert told.__dict__["planned"] == "50.0 MiB of RAM"
+
+
+@pytest.mark.parametrize("bad", ["bad", "die_at_load"])
+async def test_a_load_that_fails_half_way_gives_its_memory_back(house: House, bad: str) -> None:
+    async with house.registry(f"{bad}+60mib", "b+60mib", server=HUNDRED) as registry:
+        with pytest.raises(LsrvError):
+            await ask(registry, f"{bad}+60mib")
+        assert registry.memory().promised_bytes == {}
+        assert await ask(registry, "b+60mib") == "xxx"
+
+
+async def test_memory_that_another_program_takes_meanwhile_is_not_promised(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, context = ("a+60mib", "b+60mib", "c+60mib", "d+300mib"), {"context_length": 4096}
+    async with house.registry(*models, context=context) as registry:
+        await ask(registry, "a+60mib")
+        await ask(registry, "b+60mib")
+        memory = psutil.virtual_memory()._replace(available=512 * MIB + 150 * MIB)
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+        assert await ask(registry, "c+60mib") == "xxx"
+        assert loaded(registry) == ["c+60mib"], "with 100 MiB each only one still fits"
+        with pytest.raises(NotEnoughMemoryError, match="end other programs"):
+            await ask(registry, "d+300mib")
+        assert loaded(registry) == ["c+60mib"], "and nobody leaves in vain"
