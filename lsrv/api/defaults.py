@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
+from lsrv.api.sampling import RANDOM_SEED
 from lsrv.protocol.commands import Generate, Sampling
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ def with_system(messages: list[dict[str, object]] | None, system: str | None) ->
 
 
 def _sampling(sampling: Sampling, defaults: Defaults, seed: int | None, choice: int) -> Sampling:
-    seed = _first(sampling.seed, defaults.seed, seed)
+    seed = None if sampling.seed == RANDOM_SEED else _first(sampling.seed, defaults.seed, seed)
     return replace(
         sampling,
         temperature=_first(sampling.temperature, defaults.temperature),

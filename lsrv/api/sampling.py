@@ -11,16 +11,18 @@ from msgspec import Meta
 from lsrv.api.adapters import AdapterItem, AdapterName, AdapterStack, LoraItem, stack_of
 from lsrv.api.grammar import GrammarItem, Json, ResponseFormat
 from lsrv.errors import RequestError, UnsupportedParameterError
-from lsrv.protocol.commands import Sampling
+from lsrv.protocol.commands import MAX_REPEAT_PENALTY, MIN_REPEAT_PENALTY, Sampling
 
+RANDOM_SEED = -1
 MAX_CHOICES = 8
 MAX_TOP_LOGPROBS = 20
 MAX_STOPS = 16
 MAX_STOP_BYTES = 256
 MAX_LOGIT_BIAS = 1024
 
-NonNegative = Annotated[float, Meta(ge=0)]
+NonNegative = Annotated[float, Meta(ge=0, le=1e9)]  # float32 in llama.cpp
 Fraction = Annotated[float, Meta(ge=0, le=1)]
+RepeatPenalty = Annotated[float, Meta(ge=MIN_REPEAT_PENALTY, le=MAX_REPEAT_PENALTY)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=-1, le=2**31 - 1)]  # -1: llama.cpp's "all" or "no limit"
 Token = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -57,8 +59,8 @@ class GenerationBody(msgspec.Struct, kw_only=True):
     dynatemp_range: NonNegative | None = None
     dynatemp_exponent: NonNegative | None = None
     repeat_last_n: Count | None = None
-    repeat_penalty: NonNegative | None = None
-    repetition_penalty: NonNegative | None = None
+    repeat_penalty: RepeatPenalty | None = None
+    repetition_penalty: RepeatPenalty | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
     dry_multiplier: NonNegative | None = None
@@ -147,8 +149,8 @@ def token_limit(*limits: int | None) -> int | None:
 
 
 def _seed(seed: int | None) -> int | None:
-    """llama.cpp's seeds are 32 bits wide, and -1 means random."""
-    return None if seed is None or seed == -1 else seed % 2**32
+    """llama.cpp's seeds are 32 bits wide, and -1 means random: whatever the entry or the server says."""
+    return seed if seed is None or seed == RANDOM_SEED else seed % 2**32
 
 
 def _logit_bias(bias: dict[int, float] | list[tuple[int, float | bool]] | None) -> dict[int, float] | None:

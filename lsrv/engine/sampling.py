@@ -6,9 +6,10 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
-from lsrv.protocol.commands import Sampling
+from lsrv.protocol.commands import MAX_REPEAT_PENALTY, MIN_REPEAT_PENALTY, Sampling
 
 _RANDOM_BITS = 32
+_COLDEST = 1e-9  # below that float32 logits divided by a temperature may overflow; the likeliest token it is
 _MAX_SEED = 2**32 - 2  # 2**32 - 1 is LLAMA_DEFAULT_SEED: "choose one", which would not be repeatable
 
 
@@ -47,9 +48,14 @@ class SamplingValues:
         return self.repeat_last_n != 0 and not is_neutral
 
     @property
+    def is_greedy(self) -> bool:
+        """The likeliest token always, after bias, penalties and DRY; nothing else is asked."""
+        return self.temperature < _COLDEST
+
+    @property
     def is_plain_greedy(self) -> bool:
         """The likeliest token always, untouched by bias or history: needs no sampler chain."""
-        return self.temperature <= 0 and not (self.has_penalties or self.logit_bias or self.dry_multiplier > 0)
+        return self.is_greedy and not (self.has_penalties or self.logit_bias or self.dry_multiplier > 0)
 
     @property
     def n_needed(self) -> int:
@@ -57,8 +63,8 @@ class SamplingValues:
 
         Known where nothing in front of top_k changes a logit or looks at all of them.
         """
-        is_first = not (self.has_penalties or self.logit_bias or self.dry_multiplier > 0 or self.top_n_sigma > 0)
-        return max(0, self.top_k) if is_first and self.mirostat == 0 and self.temperature > 0 else 0
+        is_first = not (self.has_penalties or self.dry_multiplier > 0 or self.top_n_sigma > 0)
+        return max(0, self.top_k) if is_first and self.mirostat == 0 and not self.is_greedy else 0
 
     @property
     def n_history(self) -> int:
@@ -66,6 +72,14 @@ class SamplingValues:
         spans = [self.repeat_last_n] if self.has_penalties else []
         spans += [self.dry_penalty_last_n] if self.dry_multiplier > 0 else []
         return max(spans, default=0)
+
+
+def _repeat_penalty(text: str) -> float:
+    """Logits are divided by it."""
+    value = float(text)
+    if not MIN_REPEAT_PENALTY <= value <= MAX_REPEAT_PENALTY:
+        raise ValueError(text)
+    return value
 
 
 # GGUF metadata keys of a model's own recommended settings: llama_model_meta_key_str.
@@ -77,7 +91,7 @@ _META_KEYS: dict[str, tuple[str, Callable[[str], float]]] = {
     "xtc_probability": ("general.sampling.xtc_probability", float),
     "xtc_threshold": ("general.sampling.xtc_threshold", float),
     "repeat_last_n": ("general.sampling.penalty_last_n", int),
-    "repeat_penalty": ("general.sampling.penalty_repeat", float),
+    "repeat_penalty": ("general.sampling.penalty_repeat", _repeat_penalty),
     "mirostat": ("general.sampling.mirostat", int),
     "mirostat_tau": ("general.sampling.mirostat_tau", float),
     "mirostat_eta": ("general.sampling.mirostat_eta", float),
@@ -101,7 +115,7 @@ def model_defaults(meta: Callable[[str], str | None]) -> dict[str, float]:
 def fill_sampling(sampling: Sampling, defaults: Mapping[str, float], n_ctx_seq: int) -> SamplingValues:
     """`sampling` with `defaults` under it; a missing seed is drawn at random.
 
-    Negative spans mean the whole context, as in llama.cpp.
+    Negative spans mean the whole context, as in llama.cpp; longer ones mean no more, and would only take memory.
     """
     values: dict[str, object] = dict(defaults)
     for field in fields(SamplingValues):
@@ -123,4 +137,4 @@ def fill_sampling(sampling: Sampling, defaults: Mapping[str, float], n_ctx_seq: 
 
 def _span(n_tokens: int, n_ctx_seq: int) -> int:
     """llama_sampler_init_dry and _penalties take a negative span for none; users, and our default, mean all."""
-    return n_ctx_seq if n_tokens < 0 else n_tokens
+    return n_ctx_seq if n_tokens < 0 else min(n_tokens, n_ctx_seq)

@@ -18,6 +18,7 @@ class Writer:
     def __init__(self, vocab: Vocab) -> None:
         self._vocab = vocab
         self._candidates = Candidates(vocab.n_tokens)
+        self._has_suppressed = bool(len(vocab.suppressed_ids))
 
     def force_first(self, sequence: Sequence, n_max: int) -> None:
         """Append what a constraint forces before anything is sampled: it is read together with the prompt.
@@ -49,12 +50,16 @@ class Writer:
     def _choose(self, sequence: Sequence, logits: FloatRow) -> tuple[int, list[TokenLogprob] | None]:
         """The next token, and its logprob where it is wanted: as the model saw it, before any constraint."""
         raw = logits if sequence.n_top_logprobs is None else logits.copy()
+        if self._has_suppressed:
+            logits[self._vocab.suppressed_ids] = _NEG_INF
         if sequence.is_ignoring_eos:
             logits[self._vocab.eog_ids] = _NEG_INF
         if sequence.constraint is not None:
             sequence.constraint.mask(logits)
         sampler = sequence.sampler
         token = int(logits.argmax()) if sampler is None else sampler.sample(logits, self._candidates)
+        if logits[token] == _NEG_INF:
+            raise GrammarError("no token is left to go on with: logit_bias or ignore_eos bars all that could follow")
         if sequence.n_top_logprobs is None:
             return token, None
         return token, [token_logprob(raw, token, sequence.n_top_logprobs, self._vocab)]

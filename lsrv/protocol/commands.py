@@ -65,6 +65,10 @@ class LoadParams(msgspec.Struct, frozen=True, kw_only=True):
     n_outputs: int = 0  # most logits rows of one llama_decode; 0: chosen
 
 
+MIN_REPEAT_PENALTY = 1e-6  # it divides logits: 0 would make them infinite
+MAX_REPEAT_PENALTY = 1e6  # it multiplies negative ones
+
+
 class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request's sampler settings. None: the model's own default, else llama.cpp's."""
 

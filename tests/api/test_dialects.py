@@ -46,9 +46,10 @@ def test_a_seed_is_the_requests_then_the_entrys_then_the_servers() -> None:
             (chat(seed=0), DefaultSettings(seed=1)),
             (chat(), DefaultSettings(seed=1)),
             (chat(), DefaultSettings()),
+            (chat(seed=-1), DefaultSettings(seed=1)),
         ]
     ]
-    assert seeds == [0, 1, 42]
+    assert seeds == [0, 1, 42, None]
 
 
 def test_choices_sample_with_following_seeds() -> None:

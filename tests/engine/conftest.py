@@ -31,8 +31,8 @@ def backend() -> Backend:
 @pytest.fixture(scope="session")
 def load_stories(backend: Backend) -> LoadStories:
     def load(**params: object) -> LoadedModel:
-        given = {"n_ctx_seq": 256, "n_slots": 4, "n_threads": 1, "cache_ram_bytes": 0} | params
-        return load_model(backend, LoadParams(model_path=str(STORIES), **given), lambda _stage, _fraction: None)
+        usual = {"model_path": str(STORIES), "n_ctx_seq": 256, "n_slots": 4, "n_threads": 1, "cache_ram_bytes": 0}
+        return load_model(backend, LoadParams(**(usual | params)), lambda _stage, _fraction: None)
 
     return load
 

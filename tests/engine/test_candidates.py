@@ -54,7 +54,6 @@ def test_a_chain_chooses_from_the_likeliest_as_from_all(stories: LoadedModel, op
         {"top_n_sigma": 1.0},
         {"repeat_penalty": 1.1},
         {"dry_multiplier": 0.5},
-        {"logit_bias": {1: 1.0}},
     ],
 )
 def test_where_more_than_the_likeliest_counts_all_are_handed_over(options: dict[str, float]) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from lsrv.engine.llama.batch import Batch
 from lsrv.engine.loading import LoadedModel
 from lsrv.protocol.commands import Sampling
 from tests.engine.conftest import LoadStories, make_sequence, run_all
+from tests.models.kinds import write_suppressing
 
 PROMPTS = ["Once upon a time", "The little dog", "Lily and Tom went to the park", "One day, a big bird"]
 
@@ -133,6 +136,35 @@ def test_a_logit_bias_forces_its_token(stories: LoadedModel) -> None:
     sequence = make_sequence(stories, 1, PROMPTS[0], sampling=sampling, n_max_tokens=3)
     run_all(engine_of(stories), sequence)
     assert sequence.generated == [300, 300, 300]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_tokens_that_the_model_suppresses_never_come(
+    tmp_path: Path, load_stories: LoadStories, temperature: float
+) -> None:
+    def written(path: Path, suppressed: list[int]) -> list[int]:
+        write_suppressing(path, suppressed)
+        model = load_stories(model_path=str(path))
+        sequence = make_sequence(
+            model, 1, PROMPTS[0], sampling=Sampling(temperature=temperature, seed=1), n_max_tokens=30
+        )
+        run_all(engine_of(model), sequence)
+        return sequence.generated
+
+    usual = written(tmp_path / "free.gguf", [511])
+    barred = sorted(set(usual))
+    assert barred
+    assert not set(barred) & set(written(tmp_path / "barred.gguf", barred))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_where_everything_is_ruled_out_the_answer_ends_with_an_error(stories: LoadedModel, temperature: float) -> None:
+    sampling = Sampling(temperature=temperature, logit_bias=dict.fromkeys(range(512), float("-inf")))
+    sequence = make_sequence(stories, 1, PROMPTS[0], sampling=sampling)
+    run_all(engine_of(stories), sequence)
+    assert (sequence.finish_reason, sequence.generated) == ("abort", [])
+    assert sequence.error is not None
+    assert "logit_bias" in sequence.error.message
 
 
 def test_a_strong_presence_penalty_never_repeats_a_token(stories: LoadedModel) -> None:

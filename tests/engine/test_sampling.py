@@ -26,6 +26,11 @@ def test_a_negative_span_means_the_whole_context() -> None:
     assert values.n_history == 512
 
 
+def test_a_span_takes_no_more_memory_than_the_context_can_use() -> None:
+    values = fill_sampling(Sampling(repeat_last_n=2**31 - 1, dry_penalty_last_n=2**31 - 1), {}, 512)
+    assert (values.repeat_last_n, values.dry_penalty_last_n) == (512, 512)
+
+
 def test_plain_greedy_needs_no_chain_but_a_bias_or_penalty_does() -> None:
     assert fill_sampling(Sampling(temperature=0), {}, 512).is_plain_greedy
     assert not fill_sampling(Sampling(temperature=0, logit_bias={1: 5}), {}, 512).is_plain_greedy
@@ -33,7 +38,11 @@ def test_plain_greedy_needs_no_chain_but_a_bias_or_penalty_does() -> None:
 
 
 def test_a_gguf_may_recommend_its_own_settings_and_nonsense_is_left_out() -> None:
-    meta = {"general.sampling.temp": "0.6", "general.sampling.top_k": "many"}
+    meta = {
+        "general.sampling.temp": "0.6",
+        "general.sampling.top_k": "many",
+        "general.sampling.penalty_repeat": "0",
+    }
     assert model_defaults(meta.get) == {"temperature": 0.6}
 
 

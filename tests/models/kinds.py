@@ -59,6 +59,16 @@ def write_hybrid(path: Path) -> None:
     _finish(writer)
 
 
+def write_suppressing(path: Path, suppressed: list[int]) -> None:
+    """Any model, which says that some tokens are never to be written."""
+    writer, add = _begin(path, "llama", _N_HEAD_KV)
+    writer.add_array("tokenizer.ggml.suppress_tokens", suppressed)
+    for layer in range(_N_LAYER):
+        _add_attention(add, f"blk.{layer}")
+        _add_feed_forward(add, f"blk.{layer}")
+    _finish(writer)
+
+
 KINDS: dict[str, Callable[[Path], None]] = {
     "windowed": write_windowed,
     "recurrent": write_recurrent,

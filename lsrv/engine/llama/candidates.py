@@ -21,7 +21,6 @@ class Candidates:
     def __init__(self, n_vocab: int) -> None:
         self._data = (lib.llama_token_data * n_vocab)()
         self._view = np.frombuffer(self._data, _FIELDS)
-        self.all_tokens = np.arange(n_vocab)
 
     def fill(self, logits: FloatRow, tokens: npt.NDArray[np.intp]) -> Any:
         """A llama_token_data_array of `tokens` with their logits, to be applied at once."""
@@ -37,15 +36,24 @@ class Candidates:
         return array.data[array.selected].id
 
 
+def possible(logits: FloatRow) -> npt.NDArray[np.intp]:
+    """Ids, ascending, of tokens that nothing has ruled out. logits: float32 (n_vocab,), -inf where ruled out.
+
+    llama.cpp's typical_p takes the logarithm of their probability, 0, and has no numbers left to sort by.
+    """
+    return np.flatnonzero(logits > -np.inf)
+
+
 def likeliest(logits: FloatRow, k: int) -> npt.NDArray[np.intp]:
     """Ids, ascending, of tokens among which are the `k` likeliest; rarely more than a few above `k`.
 
     logits: float32 (n_vocab,). The k-th greatest of the block maxima is a lower bound of the k-th greatest logit, as k
-    blocks hold a logit that great: one cheap pass instead of a selection over the whole vocabulary.
+    blocks hold a logit that great: one cheap pass instead of a selection over the whole vocabulary. None of them is
+    ruled out (-inf).
     """
     n_columns = len(logits) // _N_ROWS
     if n_columns < k:
-        return np.arange(len(logits))
+        return possible(logits)
     maxima = logits[: n_columns * _N_ROWS].reshape(_N_ROWS, n_columns).max(axis=0)
     bound = np.partition(maxima, n_columns - k)[n_columns - k]
-    return np.flatnonzero(logits >= bound)
+    return np.flatnonzero(logits >= bound) if bound > -np.inf else possible(logits)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
 from typing import Any
 
-from lsrv.engine.llama.candidates import Candidates, FloatRow, likeliest
+import numpy as np
+import numpy.typing as npt
+
+from lsrv.engine.llama.candidates import Candidates, FloatRow, likeliest, possible
 from lsrv.engine.llama.library import lib
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.sampling import SamplingValues
@@ -24,10 +26,20 @@ class SamplerChain:
         for sampler in _samplers(values, vocab):
             lib.llama_sampler_chain_add(self._handle, sampler)
         self._n_needed = values.n_needed if vocab.n_tokens >= _LARGE_VOCAB else 0
+        biases = values.logit_bias or {}
+        self._biased: npt.NDArray[np.intp] = np.fromiter(biases.keys(), np.intp, len(biases))
+        self._biases: FloatRow = np.fromiter(biases.values(), np.float32, len(biases))
 
     def sample(self, logits: FloatRow, candidates: Candidates) -> int:
-        """Choose and accept the next token. logits: float32 (n_vocab,). Source: llama_sampler_sample."""
-        tokens = likeliest(logits, self._n_needed) if self._n_needed else candidates.all_tokens
+        """Choose and accept the next token. Source: llama_sampler_sample.
+
+        logits: float32 (n_vocab,), changed. A token whose logit is -inf is returned only if all are.
+        """
+        if len(self._biased):
+            logits[self._biased] += self._biases
+        tokens = likeliest(logits, self._n_needed) if self._n_needed else possible(logits)
+        if not len(tokens):
+            return 0
         array = candidates.fill(logits, tokens)
         lib.llama_sampler_apply(self._handle, ctypes.byref(array))
         token = candidates.chosen(array)
@@ -45,10 +57,11 @@ class SamplerChain:
 
 
 def _samplers(values: SamplingValues, vocab: Vocab) -> list[Any]:
-    """The chain in llama.cpp's own default order: bias, penalties, dry, then truncation, then the choice."""
+    """The chain in llama.cpp's own default order: penalties, dry, then truncation, then the choice.
+
+    The bias comes before all of them, and needs no sampler.
+    """
     chain: list[Any] = []
-    if values.logit_bias:
-        chain.append(_logit_bias(values.logit_bias, vocab))
     if values.has_penalties:
         chain.append(
             lib.llama_sampler_init_penalties(
@@ -65,7 +78,7 @@ def _samplers(values: SamplingValues, vocab: Vocab) -> list[Any]:
 
 
 def _choosers(values: SamplingValues, vocab: Vocab) -> list[Any]:
-    if values.temperature <= 0:
+    if values.is_greedy:
         return [lib.llama_sampler_init_greedy()]
     if values.mirostat == 1:
         mirostat = lib.llama_sampler_init_mirostat(
@@ -113,11 +126,3 @@ def _dry(values: SamplingValues, vocab: Vocab) -> Any:
         raw,
         len(breakers),
     )
-
-
-def _logit_bias(biases: Mapping[int, float], vocab: Vocab) -> Any:
-    raw = (lib.llama_logit_bias * len(biases))()
-    for i, (token, bias) in enumerate(biases.items()):
-        raw[i].token = token
-        raw[i].bias = bias
-    return lib.llama_sampler_init_logit_bias(vocab.n_tokens, len(biases), raw)

@@ -37,6 +37,13 @@ class Vocab:
         """All end-of-generation tokens. Built on first use: asking for 150k tokens takes 0.1 s."""
         return np.array([t for t in range(self.n_tokens) if self.is_eog(t)], np.int64)
 
+    @cached_property
+    def suppressed_ids(self) -> npt.NDArray[np.int32]:
+        """Tokens that the GGUF says are never to be written. Source: llama_vocab_get_suppress_tokens."""
+        n = ctypes.c_int32()
+        tokens = lib.llama_vocab_get_suppress_tokens(self._handle, ctypes.byref(n))
+        return np.array(tokens[: n.value] if n.value else [], np.int32)
+
     def is_eog(self, token: int) -> bool:
         """Whether `token` ends a generation. Source: llama_vocab_is_eog."""
         known = self._is_eog.get(token)
