@@ -121,7 +121,7 @@ async def test_pinned_models_stay(house: House) -> None:
 async def test_a_busy_model_is_swapped_after_the_patience_and_everybody_is_answered(house: House) -> None:
     server = ONE | {"swap_patience": 0.3}
     async with house.registry("a", "b", server=server) as registry:
-        first = asyncio.create_task(ask(registry, "a", n_tokens=100))
+        first = asyncio.create_task(ask(registry, "a", n_tokens=250))  # so that "b" has a worker by then
         await until(lambda: registry.view("a").n_running == 1)
         second = asyncio.create_task(ask(registry, "b"))
         await until(lambda: registry.view("b").n_waiting == 1 and registry.view("a").is_held)
@@ -157,15 +157,15 @@ async def test_a_worker_that_does_not_give_its_memory_back_has_to_go(house: Hous
 
 async def test_nobody_is_pressed_for_a_waiter_who_has_left(house: House) -> None:
     async with house.registry("a", "b", server=ONE | {"swap_patience": 0.05}) as registry:
-        first = asyncio.create_task(ask(registry, "a", n_tokens=80))
+        first = asyncio.create_task(ask(registry, "a", n_tokens=100_000))
         await until(lambda: registry.view("a").n_running == 1)
         second = asyncio.create_task(ask(registry, "b"))
         await until(lambda: registry.view("a").is_held)
         second.cancel()
         await until(lambda: not registry.view("a").is_held)
         assert await ask(registry, "a") == "xxx"
-        await first
         assert (loaded(registry), registry.view("b").n_loads) == (["a"], 0)
+        first.cancel()
 
 
 async def test_a_plan_that_lies_is_told_and_the_budget_counts_what_is_really_taken(
