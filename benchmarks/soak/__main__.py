@@ -132,7 +132,7 @@ async def soak(server: ServerProcess, config: Path, args: argparse.Namespace) ->
         chaos = Chaos(client, server.pid, change_config, rng)
         run = Soak(client, chaos, rng)
         unstable = await run.take_references()
-        print(f"{len(run.references)} questions; left out, for company changes them: {len(unstable)}")
+        print(f"{len(run.references)} questions; left out, for company changes them: {len(unstable)}", flush=True)
         for question in unstable:
             print(f"  {question}")
         samples: list[Sample] = []

@@ -22,6 +22,7 @@ _KILL_GAP_S = 31.0  # three deaths of one model within a minute would rightly op
 _PAUSE_S = (2.0, 10.0)
 _POLL_S = 5.0
 _ENTRIES = ("plain", "lookup", "shared", "cached", "demo", "embed", "rerank")
+_WORDS = {"loaded", "unloaded", "reloading"}
 _POLLED = ("/metrics", "/v1/models", "/admin/status", "/health", "/readyz", "/v1/models/plain/plan")
 
 
@@ -82,7 +83,7 @@ class Chaos:
 
     def _end(self, pid: int, entry: str, act: str) -> None:
         self._killed_at = time.monotonic()
-        self.incidents.append(Incident(entry, "worker_crashed", self._killed_at))
+        self.incidents.append(Incident(entry, "worker_crashed", self._killed_at, self._killed_at))
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -95,23 +96,25 @@ class Chaos:
         return {model["worker"]["pid"]: model["id"] for model in status["models"] if model["worker"] is not None}
 
     async def _unload(self) -> None:
-        await self._verb("unload", {"model_id": self._rng.choice(_ENTRIES)}, {"unloaded"})
+        await self._verb("unload", {"model_id": self._rng.choice(_ENTRIES)})
 
     async def _force(self) -> None:
-        entry, began_at = self._rng.choice(_ENTRIES), time.monotonic()
-        await self._verb("unload", {"model_id": entry, "force": True}, {"unloaded"})
-        self.incidents += (Incident(entry, "aborted", at) for at in (began_at, time.monotonic()))
+        incident = Incident(self._rng.choice(_ENTRIES), "aborted", time.monotonic())
+        self.incidents.append(incident)
+        await self._verb("unload", {"model_id": incident.entry, "force": True})
+        incident.ended_at = time.monotonic()
 
     async def _load(self) -> None:
-        await self._verb("load", {"model_id": self._rng.choice(_ENTRIES)}, {"loaded"})
+        await self._verb("load", {"model_id": self._rng.choice(_ENTRIES)})
 
     async def _reload(self) -> None:
-        await self._verb("reload", {"model_id": self._rng.choice(_ENTRIES)}, {"loaded", "reloading"})
+        await self._verb("reload", {"model_id": self._rng.choice(_ENTRIES)})
 
-    async def _verb(self, verb: str, body: dict[str, Any], words: set[str]) -> None:
+    async def _verb(self, verb: str, body: dict[str, Any]) -> None:
+        """Any state will do: others want the model or its memory, and may have it when the answer is written."""
         answer = await self._client.post(f"/v1/models/{verb}", json=body)
         self.n_acts[verb + (" by force" if "force" in body else "")] += 1
-        is_right = answer.status_code == httpx.codes.OK and answer.json()["status"] in words
+        is_right = answer.status_code == httpx.codes.OK and answer.json()["status"] in _WORDS
         self._expect(is_right, f"{verb} {body}: {answer.status_code} {answer.text[:300]}")
 
     async def _sighup(self) -> None:

@@ -34,13 +34,14 @@ class Outcome(Enum):
 FAILURES = (Outcome.WRONG, Outcome.LOST, Outcome.UNEXPECTED)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Incident:
     """A worker of `entry` that was killed, or made to end its requests (`code`: what they are told)."""
 
     entry: str
     code: str
-    at: float
+    began_at: float
+    ended_at: float = math.inf  # while it goes on
 
 
 def judge(question: Question, reference: object, answer: Answer, incidents: Sequence[Incident]) -> Outcome:
@@ -62,7 +63,8 @@ def _excuse(question: Question, answer: Answer, incidents: Sequence[Incident]) -
     is_excused = any(
         incident.entry == question.entry
         and incident.code == answer.code
-        and answer.began_at <= incident.at <= answer.ended_at
+        and answer.began_at <= incident.ended_at
+        and incident.began_at <= answer.ended_at
         for incident in incidents
     )
     if not is_excused:
