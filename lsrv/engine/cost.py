@@ -22,24 +22,22 @@ class Curve:
     """Seconds by number of tokens: a point for each small number and four per power of two, straight lines between."""
 
     _points: dict[int, _Point] = field(default_factory=dict[int, _Point])
+    _ordered: list[_Point] = field(default_factory=list[_Point])  # by tokens: a mean never leaves its power's quarter
 
     def observe(self, n_tokens: int, seconds: float) -> None:
         about = _about(n_tokens)
         point = self._points.get(about)
         if point is None:
             self._points[about] = _Point(n_tokens, seconds)
+            self._ordered = [self._points[key] for key in sorted(self._points)]
             return
         seconds = min(seconds, _OUTLIER * point.seconds) if point.seconds > 0 else seconds
         point.n_tokens += _NEWEST * (n_tokens - point.n_tokens)
         point.seconds += _NEWEST * (seconds - point.seconds)
 
-    def knows(self, n_tokens: int) -> bool:
-        """Whether as many tokens, or more, were seen."""
-        return max(self._points, default=0) >= _about(n_tokens)
-
     def seconds(self, n_tokens: int) -> float:
         """What `n_tokens` take; beyond what was seen in proportion. 0 if nothing was seen."""
-        points = sorted(self._points.values(), key=lambda point: point.n_tokens)
+        points = self._ordered
         if not points:
             return 0.0
         at = bisect_left(points, n_tokens, key=lambda point: point.n_tokens)
@@ -52,11 +50,21 @@ class Curve:
         share = (n_tokens - below.n_tokens) / (above.n_tokens - below.n_tokens)
         return below.seconds + share * (above.seconds - below.seconds)
 
+    def least_seconds(self, n_tokens: int) -> float:
+        """The same, but beyond what was seen no more than the most that was seen: an invitation to try."""
+        if not self._ordered or n_tokens <= self._ordered[-1].n_tokens:
+            return self.seconds(n_tokens)
+        return self._ordered[-1].seconds
+
     def n_within(self, limit_s: float, n_max: int) -> int:
-        """The most tokens, up to `n_max`, that take `limit_s` at most; 0 if even one takes longer, or none was seen."""
-        if not self._points:
+        """The most tokens, up to `n_max`, that take `limit_s` at most; 0 if even one takes longer, or none was seen.
+
+        Up to twice the most that was seen, where that took no longer: the next observation tells whether it was so.
+        """
+        if not self._ordered:
             return 0
-        return bisect_left(range(1, n_max + 1), True, key=lambda n: self.seconds(n) > limit_s)
+        n_max = min(n_max, 2 * round(self._ordered[-1].n_tokens))
+        return bisect_left(range(1, n_max + 1), True, key=lambda n: self.least_seconds(n) > limit_s)
 
 
 def _about(n_tokens: int) -> int:

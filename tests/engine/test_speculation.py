@@ -65,7 +65,10 @@ def engine_of(loaded: LoadedModel) -> Engine:
 
 
 def expect_guesses_at_any_cost(engine: Engine) -> None:
-    engine._cost = Cheap()
+    """On a machine where long batches cost nothing, and that has seen no text before."""
+    assert engine._speculation is not None
+    engine._speculation._all = GuessRecord()
+    engine._cost = engine._filling._cost = Cheap()
 
 
 def texts_of(loaded: LoadedModel, **options: object) -> list[str]:
@@ -238,3 +241,19 @@ def test_a_record_learns_and_forgives() -> None:
     for _ in range(10):
         record.verified(4, 4)
     assert record.chance > 0.9
+
+
+def test_a_text_that_turns_out_to_repeat_is_guessed_though_nothing_was_tried(load_stories: LoadStories) -> None:
+    """Guesses that seem too dear are watched: when they would have been right, they are made."""
+    loaded = load_stories(speculation="lookup")
+    engine = engine_of(loaded)
+    expect_guesses_at_any_cost(engine)
+    assert engine._speculation is not None
+    engine._speculation._all = GuessRecord(prior=0.0)
+    token = int(loaded.model.vocab.tokenize("cat", add_special=False, parse_special=False)[0])
+    sampling = Sampling(temperature=0, logit_bias={token: 100.0})
+    sequence = make_sequence(loaded, 0, "Once", n_max_tokens=100, sampling=sampling)
+    n_before = engine.counts.n_steps
+    run_all(engine, sequence)
+    assert sequence.n_right == sequence.n_guessed > 50
+    assert engine.counts.n_steps - n_before < 50

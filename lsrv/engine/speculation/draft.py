@@ -55,6 +55,8 @@ class _Guessing:
 class DraftModel:
     """A second context beside the large one. Every method belongs to the engine thread."""
 
+    is_free = False
+
     def __init__(self, model: Model, params: LoadParams, vocab: Vocab) -> None:
         """`params`: the large model's, with the draft's path. Raises LoadFailedError if they don't fit each other."""
         _check_vocab(model.vocab, vocab, params.model_path)
@@ -70,11 +72,14 @@ class DraftModel:
         self._n_tail = max(1, params.n_batch // params.n_slots)
         self._held: dict[int, Tokens] = {}
 
+    def has_guess(self, sequence: Sequence) -> bool:
+        """Always: a model has an opinion on everything."""
+        return True
+
     def guess(self, wanted: Mapping[Sequence, int]) -> dict[Sequence, list[int]]:
         """Up to so many tokens for each sequence. Raises DecodeError."""
-        guessing = [_Guessing(sequence, n) for sequence, n in wanted.items() if n > 0]
-        if guessing:
-            self._catch_up(sorted(guessing, key=lambda each: each.sequence.seq_id))
+        guessing = [_Guessing(sequence, n) for sequence, n in wanted.items()]
+        self._catch_up(sorted(guessing, key=lambda each: each.sequence.seq_id))
         while going_on := [each for each in guessing if each.wants_more]:
             self._batch.clear()
             for each in going_on:

@@ -30,6 +30,11 @@ class PromptLookup:
                 self._places[tuple(known[-_N_GRAM:])] = len(known)
             known.append(token)
 
+    @property
+    def has_guess(self) -> bool:
+        """Whether the last three tokens stood together before."""
+        return tuple(self._tokens[-_N_GRAM:]) in self._places
+
     def guess(self, n_max: int) -> list[int]:
         """Up to `n_max` tokens that may come next; a text that repeats itself is guessed on past its end."""
         place = self._places.get(tuple(self._tokens[-_N_GRAM:]))
