@@ -164,6 +164,12 @@ class ContextSettings(Table):
     slots: int = Field(default=0, ge=0, le=_N_SLOTS_MAX, description="Requests computed together; 0: chosen.")
     batch_size: int = Field(default=2048, ge=1, le=1 << 20, description="Most tokens of one llama_decode.")
     ubatch_size: int = Field(default=512, ge=1, le=1 << 20, description="Most tokens computed at once within a batch.")
+    prefill_slowdown: float = Field(
+        default=2.0,
+        ge=1.2,
+        le=1000,
+        description="How many times longer running answers' tokens may take while prompts are read.",
+    )
     cache_type_k: CacheType = Field(default="f16", description="Type of the K cache.")
     cache_type_v: CacheType = Field(default="f16", description="Type of the V cache.")
     kv: Literal["auto", "shared", "split"] = Field(

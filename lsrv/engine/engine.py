@@ -62,7 +62,7 @@ class Engine:
         self._speculation = speculation
         self._cache = cache
         self._cost = StepCost()
-        self._filling = Filling(params.n_batch, params.n_ubatch, cache, self._cost, speculation)
+        self._filling = Filling(params, cache, self._cost, speculation)
         self._n_cells = params.n_cells
         self._n_ctx_seq = params.n_ctx_seq
         self._n_forced = min(_N_FORCED_MAX, params.n_batch // params.n_slots - 1)

@@ -14,6 +14,7 @@ from lsrv.engine.prefix.cache import PrefixCache
 from lsrv.engine.scheduler import Load, plan_prefill, prefill_budget
 from lsrv.engine.sequence import Sequence, SequenceState
 from lsrv.engine.speculation.speculation import Speculation
+from lsrv.protocol.commands import LoadParams
 
 _by_seq_id = operator.attrgetter("seq_id")
 
@@ -43,12 +44,11 @@ class Filled:
 class Filling:
     """Fills one batch again and again. Belongs to the engine thread."""
 
-    def __init__(
-        self, n_batch: int, n_ubatch: int, cache: PrefixCache, cost: StepCost, speculation: Speculation | None
-    ) -> None:
-        self.batch = Batch(n_batch)
-        self._n_batch = n_batch
-        self._n_ubatch = n_ubatch
+    def __init__(self, params: LoadParams, cache: PrefixCache, cost: StepCost, speculation: Speculation | None) -> None:
+        self.batch = Batch(params.n_batch)
+        self._n_batch = params.n_batch
+        self._n_step = min(params.n_batch, params.n_ubatch)  # while others wait for the next one
+        self._slowdown = params.prefill_slowdown
         self._cache = cache
         self._cost = cost
         self._speculation = speculation
@@ -90,7 +90,7 @@ class Filling:
             return self._n_batch
         # Those of another turn wait for this step, too.
         n_decode = sum(each.n_unread for each in turn if each.state is SequenceState.DECODE) or n_streams
-        return prefill_budget(Load(n_streams, n_decode, n_prompts), min(self._n_batch, self._n_ubatch), self._cost)
+        return prefill_budget(Load(n_streams, n_decode, n_prompts), self._n_step, self._slowdown, self._cost)
 
     def _add_decode(self, filled: Filled, sequence: Sequence) -> None:
         """Add what was generated last: one token, or more where some were forced; and guesses behind it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lsrv.engine.cost import StepCost
 
-_SLOWDOWN = 1.8  # of running streams while prompts are read; the promise is 2, and steps vary
+_MARGIN = 0.9  # of what streams may be slowed down: steps vary
 _N_CELLS_AHEAD = 64  # of a shared KV cache, per sequence
 _N_PREFILL_MIN = 4  # per step, whatever it costs: prompts have to get on, too
 
@@ -29,17 +29,17 @@ class Load:
     n_prompts: int
 
 
-def prefill_budget(load: Load, n_batch: int, cost: StepCost) -> int:
+def prefill_budget(load: Load, n_batch: int, slowdown: float, cost: StepCost) -> int:
     """How many prompt tokens may join the tokens of running streams in a batch of `n_batch`. Needs a stream.
 
-    As many as make the step `_SLOWDOWN` times as long: a stream keeps more than half of its speed while a prompt is
-    read. Where more prompts wait than streams run, the time is shared among all of them alike.
+    As many as make the step `slowdown` times as long: at 2 a stream keeps half of its speed while a prompt is read.
+    Where more prompts wait than streams run, the time is shared among all of them alike.
     """
     room = n_batch - load.n_decode
     if room <= 0:
         return 0
     share = load.n_prompts / load.n_streams
-    slowdown = 1 + share if share > 1 else _SLOWDOWN
+    slowdown = max(_MARGIN * slowdown, 1 + share if share > 1 else 1.0)
     limit_s = (slowdown - 1) * cost.decode.seconds(load.n_decode)
     return min(room, max(_N_PREFILL_MIN, cost.prefill.n_within(limit_s, room)))
 

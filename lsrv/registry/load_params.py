@@ -41,6 +41,7 @@ def load_params(
         is_shifting=context.context_shift,
         n_batch=context.batch_size,
         n_ubatch=min(context.ubatch_size, context.batch_size),
+        prefill_slowdown=context.prefill_slowdown,
         kv=_kv(context.kv, context.kv_cells),
         cache_ram_bytes=-1 if context.cache_ram == "auto" else context.cache_ram,
         cache_type_k=context.cache_type_k,

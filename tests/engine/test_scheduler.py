@@ -42,29 +42,36 @@ def cost_of(decode: dict[int, float], prefill: dict[int, float]) -> StepCost:
 
 def test_a_chunk_makes_a_step_less_than_twice_as_long() -> None:
     cost = cost_of({4: 0.060}, {4: 0.020, 16: 0.080, 512: 2.560})
-    budget = prefill_budget(FOUR_STREAMS, 512, cost)
+    budget = prefill_budget(FOUR_STREAMS, 512, 2.0, cost)
     assert budget > 4
     assert cost.decode.seconds(4) + cost.prefill.seconds(budget) < 2 * cost.decode.seconds(4)
 
 
+def test_who_wants_prompts_sooner_lets_streams_wait_longer() -> None:
+    cost = cost_of({4: 0.060}, {4: 0.020, 16: 0.080, 512: 2.560})
+    budgets = [prefill_budget(FOUR_STREAMS, 512, slowdown, cost) for slowdown in (1.2, 2.0, 4.0, 1000.0)]
+    assert budgets == sorted(budgets)
+    assert budgets[-1] == 508
+
+
 def test_many_prompts_share_the_time_with_few_streams() -> None:
     cost = cost_of({1: 0.030}, {4: 0.030, 512: 2.6})
-    one, seven = (prefill_budget(Load(1, 1, n_prompts), 512, cost) for n_prompts in (1, 7))
+    one, seven = (prefill_budget(Load(1, 1, n_prompts), 512, 2.0, cost) for n_prompts in (1, 7))
     assert 6 < cost.prefill.seconds(seven) / cost.decode.seconds(1) < 7.1
     assert one < seven
 
 
 def test_where_a_token_more_costs_nothing_the_batch_is_filled() -> None:
-    assert prefill_budget(FOUR_STREAMS, 512, cost_of({4: 0.010}, {512: 0.007})) == 508
+    assert prefill_budget(FOUR_STREAMS, 512, 2.0, cost_of({4: 0.010}, {512: 0.007})) == 508
 
 
 def test_prompts_get_on_where_nothing_is_known_and_where_every_token_is_dear() -> None:
-    assert prefill_budget(FOUR_STREAMS, 512, StepCost()) > 0
-    assert prefill_budget(Load(1, 1, 1), 512, cost_of({1: 0.001}, {1: 1.0})) > 0
+    assert prefill_budget(FOUR_STREAMS, 512, 2.0, StepCost()) > 0
+    assert prefill_budget(Load(1, 1, 1), 512, 2.0, cost_of({1: 0.001}, {1: 1.0})) > 0
 
 
 def test_a_full_batch_has_no_room() -> None:
-    assert prefill_budget(Load(8, 8, 1), 8, StepCost()) == 0
+    assert prefill_budget(Load(8, 8, 1), 8, 2.0, StepCost()) == 0
 
 
 @given(st.floats(0.001, 0.1), st.floats(0.0001, 0.05), st.floats(0.0, 0.05))
@@ -75,7 +82,7 @@ def test_the_chunk_size_settles_whatever_the_machine(base_s: float, token_s: flo
         cost.observe(4, 0, base_s)
     budget = 0
     for _ in range(60):
-        budget = prefill_budget(FOUR_STREAMS, 512, cost)
+        budget = prefill_budget(FOUR_STREAMS, 512, 2.0, cost)
         cost.observe(4, budget, base_s + pass_s + token_s * budget)
     best = max(4, min(508, int((0.8 * base_s - pass_s) / token_s)))
     assert best * 0.5 <= budget <= best * 1.1 + 1
