@@ -12,31 +12,37 @@ class TextAssembler:
 
     A character split over several tokens is held back until it is whole; so is text that may be the beginning of a
     stop string. `stop_string` is set once one has matched; text from its first character on is never returned.
+    `n_read` characters have come in, of which `n_returned` were handed on.
     """
 
-    __slots__ = ("_decoder", "_held", "_stops", "stop_string")
+    __slots__ = ("_decoder", "_held", "_stops", "n_read", "n_returned", "stop_string")
 
     def __init__(self, stops: list[str]) -> None:
         self._decoder = _new_decoder("replace")
         self._stops = [stop for stop in stops if stop]
         self._held = ""
         self.stop_string: str | None = None
+        self.n_read = 0
+        self.n_returned = 0
 
     def push(self, piece: bytes) -> str:
         """The text that `piece` completes; often empty."""
-        text = self._decoder.decode(piece)
-        if not self._stops:
-            return text
-        return self._release(text)
+        return self._returned(self._read(piece))
 
     def flush(self) -> str:
         """What was held back, at the end of the sequence; an unfinished character becomes U+FFFD."""
-        text = self._decoder.decode(b"", final=True)
-        if not self._stops:
-            return text
-        ready = self._release(text)
+        ready = self._read(b"", is_last=True)
         held, self._held = self._held, ""
-        return ready if self.stop_string is not None else ready + held
+        return self._returned(ready if self.stop_string is not None else ready + held)
+
+    def _read(self, piece: bytes, *, is_last: bool = False) -> str:
+        text = self._decoder.decode(piece, is_last)
+        self.n_read += len(text)
+        return self._release(text) if self._stops else text
+
+    def _returned(self, text: str) -> str:
+        self.n_returned += len(text)
+        return text
 
     def _release(self, text: str) -> str:
         if not text and not self._held:

@@ -52,6 +52,7 @@ class Sequence:
     n_guessed: int = 0  # over all steps
     n_right: int = 0  # of those
     n_written: int = 0  # generated tokens whose text was sent
+    unsent_logprobs: list[tuple[int, TokenLogprob]] = field(default_factory=list[tuple[int, TokenLogprob]])
     finish_reason: FinishReason | None = None
     error: LsrvError | None = None  # why it ended, where it could not go on
     scheduled_at: float = 0.0

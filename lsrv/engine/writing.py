@@ -47,7 +47,7 @@ class Writer:
             return _failed(sequence, error)
         return self._text(sequence, logprob)
 
-    def _choose(self, sequence: Sequence, logits: FloatRow) -> tuple[int, list[TokenLogprob] | None]:
+    def _choose(self, sequence: Sequence, logits: FloatRow) -> tuple[int, TokenLogprob | None]:
         """The next token, and its logprob where it is wanted: as the model saw it, before any constraint."""
         raw = logits if sequence.n_top_logprobs is None else logits.copy()
         if self._has_suppressed:
@@ -62,7 +62,7 @@ class Writer:
             raise GrammarError("no token is left to go on with: logit_bias or ignore_eos bars all that could follow")
         if sequence.n_top_logprobs is None:
             return token, None
-        return token, [token_logprob(raw, token, sequence.n_top_logprobs, self._vocab)]
+        return token, token_logprob(raw, token, sequence.n_top_logprobs, self._vocab)
 
     def _append_forced(self, sequence: Sequence, n_max: int, *, is_leaving_one: bool = False) -> None:
         if sequence.constraint is None or sequence.n_top_logprobs is not None:
@@ -78,9 +78,11 @@ class Writer:
         """The model said that this is all."""
         text = self._unwritten_text(sequence, len(sequence.generated) - 1)
         sequence.finish_reason = "stop"
-        return Output(sequence, text + sequence.text.flush())
+        return Output(sequence, text + sequence.text.flush(), _take_logprobs(sequence))
 
-    def _text(self, sequence: Sequence, logprob: list[TokenLogprob] | None) -> Output:
+    def _text(self, sequence: Sequence, logprob: TokenLogprob | None) -> Output:
+        if logprob is not None:
+            sequence.unsent_logprobs.append((sequence.text.n_read, logprob))
         text = self._unwritten_text(sequence, len(sequence.generated))
         sequence.finish_reason = self._end_of(sequence)
         if sequence.finish_reason is not None and sequence.text.stop_string is None:
@@ -88,7 +90,7 @@ class Writer:
         if sequence.text.stop_string is not None:
             sequence.finish_reason = "stop"
             del sequence.generated[sequence.n_written :]  # forced, and never sent
-        return Output(sequence, text, logprob)
+        return Output(sequence, text, _take_logprobs(sequence))
 
     def _unwritten_text(self, sequence: Sequence, end: int) -> str:
         """The text of generated tokens up to `end` that was not sent yet; stops where a stop string does."""
@@ -102,6 +104,18 @@ class Writer:
         if sequence.constraint is not None and sequence.constraint.is_complete:
             return "stop"
         return "length" if len(sequence.generated) >= sequence.n_max_tokens else None
+
+
+def _take_logprobs(sequence: Sequence) -> list[TokenLogprob] | None:
+    """Those of tokens whose text has begun to go out: what a stop string cuts off has none. None: not wanted."""
+    if sequence.n_top_logprobs is None:
+        return None
+    unsent, n_returned = sequence.unsent_logprobs, sequence.text.n_returned
+    is_all = sequence.finish_reason is not None and sequence.text.stop_string is None
+    n = len(unsent) if is_all else sum(begin < n_returned for begin, _ in unsent)
+    taken = [logprob for _, logprob in unsent[:n]]
+    del unsent[:n]
+    return taken
 
 
 def _failed(sequence: Sequence, error: GrammarError) -> Output:

@@ -217,6 +217,70 @@ def test_logprobs_are_those_of_a_softmax_and_greedy_takes_the_top(stories: Loade
         assert len(chosen.top) == 5 < n_vocab
 
 
+def test_logprobs_are_the_models_own_whatever_the_sampler_does(stories: LoadedModel) -> None:
+    engine, vocab = engine_of(stories), stories.model.vocab
+    read, rows = engine._context.logits, list[np.ndarray]()
+
+    def watch(n: int) -> np.ndarray:
+        logits = read(n)
+        rows.append(logits[0].astype(np.float64))
+        return logits
+
+    sampling = Sampling(temperature=1.5, seed=3, top_k=0, repeat_penalty=1.5, logit_bias={300: 3.0, 301: -100.0})
+    sequence = make_sequence(
+        stories, 1, PROMPTS[0], sampling=sampling, n_max_tokens=30, n_top_logprobs=4, is_ignoring_eos=True
+    )
+    engine._context.logits = watch
+    engine.submit(sequence)
+    try:
+        told = [logprob for _ in range(30) for output in engine.step() for logprob in output.logprobs or ()]
+    finally:
+        engine._context.logits = read
+    assert len(told) == len(rows) == 30
+    for logprob, row, token in zip(told, rows, sequence.generated, strict=True):
+        expected = row - np.logaddexp.reduce(row)
+        assert logprob.raw == vocab.special_piece(token)
+        assert logprob.logprob == pytest.approx(expected[token], abs=1e-9)
+        likeliest = np.argsort(-expected)[:4]
+        assert [top.logprob for top in logprob.top] == pytest.approx(expected[likeliest].tolist(), abs=1e-9)
+
+
+def test_choices_of_one_prompt_read_it_once(stories: LoadedModel) -> None:
+    engine = engine_of(stories)
+    n_before = engine.counts.n_prefill_tokens
+    sequences = [
+        make_sequence(stories, i, " ".join(PROMPTS * 3), sampling=Sampling(temperature=1, seed=i), n_max_tokens=5)
+        for i in range(8)
+    ]
+    run_all(engine, *sequences)
+    n_prompt = len(sequences[0].prompt)
+    assert [each.n_cached for each in sequences] == [0] + [n_prompt - 1] * 7
+    assert engine.counts.n_prefill_tokens - n_before == n_prompt + 7  # each reads the last token for itself
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.9])
+@pytest.mark.parametrize("kv", ["split", "shared"])
+def test_the_same_request_alone_gives_the_same_text_again(
+    load_stories: LoadStories, kv: str, temperature: float
+) -> None:
+    """With one slot whatever else is asked; the prompt in the cache or not."""
+    stories = load_stories(kv=kv, n_slots=1)
+    engine = engine_of(stories)
+
+    def written(request_id: int, *, is_fresh: bool) -> list[int]:
+        sampling = Sampling(temperature=temperature, seed=9)
+        sequence = make_sequence(stories, request_id, PROMPTS[2], sampling=sampling, n_max_tokens=150)
+        sequence.can_reuse_cache = not is_fresh
+        others = [make_sequence(stories, request_id + i, PROMPTS[i], n_max_tokens=9) for i in range(1, 3)]
+        run_all(engine, others[0], sequence, others[1])
+        return sequence.generated
+
+    first = written(10, is_fresh=True)
+    assert len(first) > 20
+    assert written(20, is_fresh=True) == first
+    assert written(30, is_fresh=False) == written(40, is_fresh=False)
+
+
 def test_a_shared_kv_cache_says_the_same_as_separate_streams(load_stories: LoadStories) -> None:
     texts = [
         run_all(engine_of(stories), *(make_sequence(stories, i, prompt) for i, prompt in enumerate(PROMPTS)))

@@ -45,7 +45,7 @@ class ChatReply:
     def finish(self, index: int, finished: Finished) -> bytes:
         """What was still unsaid, then the finish reason. Without a usage chunk the last chunk carries the timings."""
         rest = b""
-        if finished.text or finished.reasoning:
+        if finished.text or finished.reasoning or finished.logprobs:
             content = _delta_object(finished.text, finished.reasoning)
             rest = self._chunk(index, content, logprobs=_logprobs_json(finished.logprobs))
         last = self._chunk(index, b'{"content":""}', finish_reason=_encode(finished.finish_reason))

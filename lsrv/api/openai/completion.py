@@ -6,7 +6,9 @@ instead of 16, as local servers do.
 
 from __future__ import annotations
 
+import codecs
 import secrets
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
@@ -110,7 +112,7 @@ def _refuse_later_fields(body: CompletionBody) -> None:
     refuse("suffix", body.suffix)
     if body.best_of is not None and body.best_of > 1:
         raise UnsupportedParameterError("best_of above 1 is not in this version; use n.", param="best_of")
-    if body.echo and body.logprobs is not None:
+    if body.echo and (body.logprobs is not None or body.n_probs is not None):
         raise UnsupportedParameterError("echo together with logprobs is not in this version yet.", param="echo")
 
 
@@ -129,7 +131,7 @@ class CompletionReply:
         self._n_choices = n_choices
         self._has_usage = has_usage
         self._cached: dict[str, object] = {"cached": True} if is_cached else {}
-        self._offsets: dict[int, int] = {}
+        self._texts: defaultdict[int, TextLength] = defaultdict(TextLength)
         self._head = b"data: " + _encode(self._common)[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if has_usage else b"]}\n\n"
 
@@ -155,7 +157,7 @@ class CompletionReply:
             {
                 "index": i,
                 "text": end.text,
-                "logprobs": _logprobs_object(end.logprobs, 0),
+                "logprobs": _logprobs_object(end.logprobs, TextLength()),
                 "finish_reason": end.finish_reason,
             }
             for i, end in enumerate(finished)
@@ -174,22 +176,30 @@ class CompletionReply:
         )
 
     def _logprobs(self, index: int, logprobs: list[TokenLogprob]) -> bytes:
-        offset = self._offsets.get(index, 0)
-        self._offsets[index] = offset + sum(len(token.text) for token in logprobs)
-        return _encode(_logprobs_object(logprobs, offset))
+        return _encode(_logprobs_object(logprobs, self._texts[index]))
 
 
-def _logprobs_object(logprobs: list[TokenLogprob] | None, offset: int) -> dict[str, object] | None:
+class TextLength:
+    """Counts the characters of an answer as its tokens come, of which several may make one."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._n = 0
+
+    def advance(self, token: TokenLogprob) -> int:
+        """Where `token` begins; the next one begins behind it."""
+        offset = self._n
+        self._n += len(self._decoder.decode(token.raw))
+        return offset
+
+
+def _logprobs_object(logprobs: list[TokenLogprob] | None, text: TextLength) -> dict[str, object] | None:
     """The legacy shape: parallel lists; `text_offset` counts characters from the start of the answer."""
     if logprobs is None:
         return None
-    offsets: list[int] = []
-    for token in logprobs:
-        offsets.append(offset)
-        offset += len(token.text)
     return {
         "tokens": [token.text for token in logprobs],
         "token_logprobs": [token.logprob for token in logprobs],
         "top_logprobs": [{top.text: top.logprob for top in token.top} for token in logprobs],
-        "text_offset": offsets,
+        "text_offset": [text.advance(token) for token in logprobs],
     }
