@@ -33,7 +33,7 @@ from lsrv.registry.rooms import Rooms
 from lsrv.registry.roster import Roster
 from lsrv.registry.routing import Routing
 from lsrv.registry.spares import Spares
-from lsrv.registry.tickets import Tickets
+from lsrv.registry.tickets import Settlement, Tickets
 from lsrv.registry.timers import Timers
 from lsrv.registry.upstream.upstreams import Upstreams
 from lsrv.registry.view import EntryView, MemoryView, WorkerLog
@@ -226,9 +226,9 @@ class Registry:
         tickets = (turn or Turn()).tickets  # one, and one more for every worker that died under this lease
 
         async def enter() -> LoadedModel:
-            tickets.append(self._tickets.number())
-            loaded = await self._ask(entry, Arrived(tickets[-1]))
-            assert loaded is not None
+            tickets.append(ticket := self._tickets.number())
+            loaded = await self._wait(ticket, lambda: self._post(entry, Arrived(ticket)))
+            assert isinstance(loaded, LoadedModel)
             return loaded
 
         try:
@@ -272,8 +272,7 @@ class Registry:
             upstream.forgive()
             return self.view(model)
         entry = self._entry(model)
-        await self._ask(entry, LoadAsked(self._tickets.number()))
-        return self._view(entry)
+        return await self._order(entry, LoadAsked(self._tickets.number()))
 
     def pull(self, name: str) -> AsyncGenerator[BuildProgress]:
         """Get the weights of an entry, or of any "OWNER/NAME:QUANT" on the Hub; the steps as they come.
@@ -293,8 +292,7 @@ class Registry:
     async def unload(self, model: str | None, *, force: bool = False) -> EntryView:
         """Unload once running requests have ended, or at once with AbortedError for all of them (`force`)."""
         entry = self._entry(model)
-        await self._ask(entry, UnloadAsked(self._tickets.number(), force))
-        return self._view(entry)
+        return await self._order(entry, UnloadAsked(self._tickets.number(), force))
 
     async def enable(self, model: str | None) -> EntryView:
         """Let a disabled entry serve again."""
@@ -309,13 +307,12 @@ class Registry:
             upstream.set_enabled(is_enabled)
             return self.view(model)
         entry = self._entry(model)
-        await self._ask(entry, EnableAsked(self._tickets.number(), is_enabled))
-        return self._view(entry)
+        return await self._order(entry, EnableAsked(self._tickets.number(), is_enabled))
 
     async def _end_all(self) -> None:
         error = refusals.draining()
         self._upstreams.end_all(error)
-        unloads = (self._ask(entry, UnloadAsked(self._tickets.number(), True, error)) for entry in self._roster)
+        unloads = (self._order(entry, UnloadAsked(self._tickets.number(), True, error)) for entry in self._roster)
         await asyncio.gather(*unloads)
 
     # -- the run loop ------------------------------------------------------------------------------
@@ -333,13 +330,14 @@ class Registry:
     def _post(self, entry: Entry, happening: Happening) -> None:
         self._inbox.put_nowait((entry, happening))
 
-    async def _ask(
-        self, entry: Entry, happening: Arrived | LoadAsked | UnloadAsked | EnableAsked
-    ) -> LoadedModel | None:
-        """Post, and wait for the Grant, the Answer or the Reject of that ticket."""
-        return await self._wait(happening.ticket, lambda: self._post(entry, happening))
+    async def _order(self, entry: Entry, order: LoadAsked | UnloadAsked | EnableAsked) -> EntryView:
+        """The entry as the order left it: who waits for its memory may have it before the operator is told."""
+        view = await self._wait(order.ticket, lambda: self._post(entry, order))
+        assert isinstance(view, EntryView)
+        return view
 
-    async def _wait(self, ticket: int, ask: Callable[[], None]) -> LoadedModel | None:
+    async def _wait(self, ticket: int, ask: Callable[[], None]) -> Settlement:
+        """Ask, and wait for the Grant, the Answer or the Reject of that ticket."""
         if self._run_task is None or self._run_task.done():
             raise from_info(refusals.draining())
         try:
@@ -376,7 +374,7 @@ class Registry:
             case Grant(ticket):
                 self._tickets.settle(ticket, entry.loaded)
             case Answer(ticket):
-                self._tickets.settle(ticket, None)
+                self._tickets.settle(ticket, self._view(entry))
             case Reject(ticket, error):
                 self._tickets.reject(ticket, from_info(error))
             case _:

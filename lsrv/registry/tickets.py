@@ -8,13 +8,17 @@ from collections.abc import Callable
 
 from lsrv.errors import LsrvError
 from lsrv.registry.loader import LoadedModel
+from lsrv.registry.view import EntryView
+
+Settlement = LoadedModel | EntryView | None
+"""Of a place, of an operator's order (the entry as the order left it), of new settings."""
 
 
 class Tickets:
     """Whoever gave up waiting is forgotten: settling that ticket then does nothing."""
 
     def __init__(self) -> None:
-        self._futures: dict[int, asyncio.Future[LoadedModel | None]] = {}
+        self._futures: dict[int, asyncio.Future[Settlement]] = {}
         self._numbers = itertools.count(1)
 
     def __len__(self) -> int:
@@ -24,9 +28,9 @@ class Tickets:
         """One that was never given before."""
         return next(self._numbers)
 
-    async def wait(self, ticket: int, ask: Callable[[], None]) -> LoadedModel | None:
+    async def wait(self, ticket: int, ask: Callable[[], None]) -> Settlement:
         """Ask, and wait for what `settle` gives. Raises what `reject` gives."""
-        future: asyncio.Future[LoadedModel | None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Settlement] = asyncio.get_running_loop().create_future()
         self._futures[ticket] = future
         ask()
         try:
@@ -34,7 +38,7 @@ class Tickets:
         finally:
             self._futures.pop(ticket, None)
 
-    def settle(self, ticket: int, result: LoadedModel | None) -> None:
+    def settle(self, ticket: int, result: Settlement) -> None:
         future = self._futures.get(ticket)
         if future is not None and not future.done():
             future.set_result(result)

@@ -155,6 +155,17 @@ async def test_a_worker_that_does_not_give_its_memory_back_has_to_go(house: Hous
         assert await ask(registry, bad) == "xxx"
 
 
+async def test_an_operator_is_told_of_the_load_even_if_others_take_the_room_at_once(house: House) -> None:
+    async with house.registry("a", "b", "c", server=ONE | {"swap_patience": "0s"}) as registry:
+        async with registry.acquire("a"):
+            load = asyncio.create_task(registry.load("b"))
+            await until(lambda: registry.view("b").status == "reloading")
+            waiter = asyncio.create_task(ask(registry, "c"))
+            await until(lambda: registry.view("c").n_waiting == 1)
+        assert (await load).status == "loaded"
+        assert await waiter == "xxx"
+
+
 async def test_nobody_is_pressed_for_a_waiter_who_has_left(house: House) -> None:
     async with house.registry("a", "b", server=ONE | {"swap_patience": 0.05}) as registry:
         first = asyncio.create_task(ask(registry, "a", n_tokens=100_000))
