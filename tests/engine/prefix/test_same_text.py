@@ -108,14 +108,17 @@ def make(request_id: int, prompt: Tokens) -> Sequence:
 
 def written(engine: Engine, n_steps: int = 1 << 20) -> dict[int, list[tuple[int, float]]]:
     """Step until nothing is left or `n_steps` are done: tokens and their log-probabilities by request."""
-    texts: dict[int, list[tuple[int, float]]] = {}
+    sequences: dict[int, Sequence] = {}
+    logprobs: dict[int, list[float]] = {}
     while engine.has_work and n_steps:
         n_steps -= 1
         for output in engine.step():
             assert output.logprobs is not None
-            token = output.sequence.generated[-1]
-            texts.setdefault(output.sequence.request_id, []).append((token, output.logprobs[0].logprob))
-    return texts
+            request_id = output.sequence.request_id
+            sequences[request_id] = output.sequence
+            logprobs.setdefault(request_id, []).extend(entry.logprob for entry in output.logprobs)
+    # A token whose bytes are no whole letter yet is told later than it is generated, or never where the steps end.
+    return {i: list(zip(sequence.generated, logprobs[i], strict=False)) for i, sequence in sequences.items()}
 
 
 def assert_same(found: list[tuple[int, float]], expected: list[tuple[int, float]]) -> None:
