@@ -1,7 +1,8 @@
 """A scripted OpenAI-compatible server on loopback: the first part of a path says how it behaves.
 
 `base_url("reset")` is that of a server which resets every stream. `requests` holds what came; each release of `gate`
-lets "gated", "waiting" and "reset" take a step; `has_lost_its_client` is set when a client of "endless" has gone.
+lets "gated", "waiting", "sinking" and "reset" take a step; `has_lost_its_client` is set when a client of "endless"
+has gone.
 """
 
 from __future__ import annotations
@@ -142,6 +143,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _waiting(self, body: dict[str, Any]) -> None:
         self.script.gate.acquire(timeout=20)
         self._json(200, ANSWER)
+
+    def _sinking(self, body: dict[str, Any]) -> None:
+        self.script.gate.acquire(timeout=20)
+        self._fail(body)
 
     # -- refusals ----------------------------------------------------------------------------------
 

@@ -53,7 +53,10 @@ class ChangedModel:
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsChange:
-    """What to do. `settings` are those to run with from now on: new ones, save for `needs_restart`, which stay old."""
+    """What to do. `settings` are those to run with from now on: new ones, save for `needs_restart`, which stay old.
+
+    `at_once`: keys outside of [[models]]; of routes their ids ("routes.assistant").
+    """
 
     settings: Settings
     added: tuple[ModelSettings, ...] = ()
@@ -78,7 +81,7 @@ def plan_change(old: Settings, new: Settings) -> SettingsChange:
         added=tuple(model for model_id, model in after.items() if model_id not in before),
         removed=tuple(model for model_id, model in before.items() if model_id not in after),
         changed=tuple(changed for pair in pairs if (changed := _changed_model(*pair)) is not None),
-        at_once=tuple(key for key in keys if key in _AT_ONCE),
+        at_once=tuple(_at_once(old, new, keys)),
         needs_restart=tuple(key for key in keys if key not in _AT_ONCE),
     )
 
@@ -96,6 +99,20 @@ def _changed_model(old: ModelSettings, new: ModelSettings) -> ChangedModel | Non
 def _top_keys(old: Settings, new: Settings) -> Iterator[str]:
     """Keys outside of [[models]] that differ."""
     return (key for key in _differing(old, new, "") if key.partition(".")[0] != "models")
+
+
+def _at_once(old: Settings, new: Settings, keys: list[str]) -> Iterator[str]:
+    for key in keys:
+        if key == "routes":
+            yield from _differing_routes(old, new) or [key]  # their order is none of them
+        elif key in _AT_ONCE:
+            yield key
+
+
+def _differing_routes(old: Settings, new: Settings) -> list[str]:
+    """Those that are new, gone or different."""
+    before, after = ({route.model_id: route for route in settings.routes} for settings in (old, new))
+    return [f"routes.{name}" for name in before | after if before.get(name) != after.get(name)]
 
 
 def _differing(old: Table, new: Table, prefix: str) -> Iterator[str]:

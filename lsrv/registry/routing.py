@@ -5,11 +5,12 @@ The choices are pure functions; `Routing` holds the routes of the settings, and 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -32,8 +33,8 @@ _log = logging.getLogger(__name__)
 
 _DEFAULT = (None, "", "default")
 
-# Errors that another model would give as well. What only one of them can't do is none of these.
-_EVERYBODYS = (RequestError, UpstreamRefusedError, ModelNotFoundError, ConfigError)
+# Errors that another model would give as well: not what only one of them can't do, nor that it has gone.
+_EVERYBODYS = (RequestError, UpstreamRefusedError, ConfigError)
 _ONES_OWN = (PromptTooLongError, UnsupportedCapabilityError, UnsupportedParameterError)
 
 
@@ -177,16 +178,24 @@ class Routing:
         names = [first]
 
         def next_target(error: LsrvError) -> Target | None:
-            if not may_fall_back(error) or (name := next(rest, None)) is None:
+            if not may_fall_back(error) or (following := self._next_there(rest)) is None:
                 return None
+            name, target = following
             _log.info("fell back", extra={"route": route.model_id, "model_id": name, "reason": error.message})
             names.append(name)
-            return self._target_of(name)
+            return target
 
         def note_end(end: str) -> None:
             self._ends[route.model_id, names[-1], end] += 1
 
         return Candidates(self._target_of(first), next_target, note_end)
+
+    def _next_there(self, names: Iterator[str]) -> tuple[str, Target] | None:
+        """The next of a route's models; a reload may have removed some while those before them were asked."""
+        for name in names:
+            with contextlib.suppress(ModelNotFoundError):
+                return name, self._target_of(name)
+        return None
 
     def _for_long_prompt(self, default: Target) -> Callable[[LsrvError], Target | None]:
         tried = {default.model_id}

@@ -83,6 +83,20 @@ def test_keys_that_need_a_restart_keep_their_old_value_and_are_told_every_time(r
     assert set(plan_change(running, new).needs_restart) == {"server.port", "server.no_ui"}
 
 
+def test_routes_are_told_by_their_ids(read: Read) -> None:
+    def routes(**split: str) -> Settings:
+        table = '[[routes]]\nmodel_id = "{}"\nsplit = [{{ model = "{}" }}]\n'
+        return read(ONE + TWO + "".join(table.format(*each) for each in split.items()))
+
+    old = routes(same="one", other="one", gone="two")
+    assert plan_change(old, routes(same="one", other="two", new="one")).at_once == (
+        "routes.other",
+        "routes.gone",
+        "routes.new",
+    )
+    assert plan_change(old, routes(gone="two", other="one", same="one")).at_once == ("routes",)
+
+
 def test_what_holds_at_once_is_named_by_keys_that_exist() -> None:
     """A key of `_AT_ONCE` that no setting has any more would be a promise that nobody keeps."""
     from lsrv.config.change import _AT_ONCE, _LIGHT
