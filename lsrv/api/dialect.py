@@ -41,6 +41,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     is_streaming: bool
     adapters: AdapterStack = AdapterStack()
     uses_response_cache: bool = True
+    keep_alive_s: float | None = None  # None: as the settings say
     make_reply: MakeReply
 
 

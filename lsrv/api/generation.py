@@ -40,7 +40,7 @@ class Generation:
         self._listed_id = state.registry.settings_of(target.model_id).listed_id
         self._adapters = choices(request.adapters, target.adapter, state.registry.adapters.of(target.model_id))
         self._account = Account(state.metrics.of(target.model_id), note)
-        self._turn = Turn()
+        self._turn = Turn(keep_alive_s=request.keep_alive_s)
         self._use: CacheUse = use if request.uses_response_cache else "off"
 
     async def body(self) -> bytes:

@@ -24,7 +24,7 @@ from lsrv.api.routes import EMBEDDING, with_alias
 from lsrv.api.state import ServerState
 from lsrv.protocol.commands import Detokenize, Embed, Tokenize
 from lsrv.protocol.events import Detokenized, Embedded, Tokenized
-from lsrv.registry import Target, WorkerLease
+from lsrv.registry import Target, Turn, WorkerLease
 
 ApiRequest = Request[Any, Any, State]
 AnswerHere = Callable[[ApiRequest, ServerState, str, bytes], Coroutine[object, object, bytes]]  # model_id, body
@@ -60,7 +60,7 @@ async def embeddings(request: ApiRequest, server: ServerState) -> Response[bytes
 async def token_embeddings(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body, command = llamacpp.parse_embedding(await body_of(request, server))
     model_id = _resolved(request, server, body.model)
-    _, embedded = await until_disconnect(request.receive, _vectors(request, server, model_id, command))
+    _, embedded = await until_disconnect(request.receive, _vectors(request, server, model_id, command, Turn()))
     return json_response(await _built(partial(llamacpp.embedding_body, embedded), len(embedded.vectors)))
 
 
@@ -106,13 +106,16 @@ async def _answered(request: ApiRequest, server: ServerState, path: str, here: A
 
 async def _embed(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:
     wanted = parse_embedding(raw)
-    listed_id, embedded = await _vectors(request, server, model_id, wanted.command)
+    turn = Turn(keep_alive_s=wanted.keep_alive_s)
+    listed_id, embedded = await _vectors(request, server, model_id, wanted.command, turn)
     return await _built(partial(embedding_body, wanted, listed_id, embedded), len(embedded.vectors))
 
 
-async def _vectors(request: ApiRequest, server: ServerState, model_id: str, command: Embed) -> tuple[str, Embedded]:
+async def _vectors(
+    request: ApiRequest, server: ServerState, model_id: str, command: Embed, turn: Turn
+) -> tuple[str, Embedded]:
     """The vectors, and the id to echo."""
-    async with server.registry.acquire(model_id) as lease:
+    async with server.registry.acquire(model_id, turn) as lease:
         embedded = await lease.embed(command)
         listed_id = lease.listed_id
     note_of(request.scope).n_prompt_tokens = embedded.n_prompt_tokens
@@ -127,7 +130,7 @@ async def _built(build: Callable[[], bytes], n_vectors: int) -> bytes:
 
 async def _rerank(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:
     wanted = parse_rerank(raw)
-    async with server.registry.acquire(model_id) as lease:
+    async with server.registry.acquire(model_id, Turn(keep_alive_s=wanted.keep_alive_s)) as lease:
         assert isinstance(lease, WorkerLease)
         reranked = await lease.rerank(wanted.query, wanted.documents)
         listed_id = lease.listed_id

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from lsrv.api.body import decode_body
+from lsrv.api.sampling import KeepAlive, keep_alive_of
 from lsrv.errors import LsrvError, RequestError
 from lsrv.protocol.events import Reranked
 
@@ -32,6 +33,7 @@ class RerankBody(msgspec.Struct, kw_only=True):
     return_documents: bool = False
     return_text: bool = False
     raw_scores: bool = False
+    keep_alive: KeepAlive = None
 
 
 class RerankRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,7 @@ class RerankRequest(msgspec.Struct, frozen=True, kw_only=True):
     is_bare: bool  # TEI's shape
     has_texts: bool
     has_raw_scores: bool
+    keep_alive_s: float | None
 
 
 _decoder = msgspec.json.Decoder(RerankBody)
@@ -61,6 +64,7 @@ def parse_rerank(raw: bytes) -> RerankRequest:
         is_bare=is_bare,
         has_texts=body.return_text if is_bare else body.return_documents,
         has_raw_scores=body.raw_scores,
+        keep_alive_s=keep_alive_of(body.keep_alive),
     )
 
 

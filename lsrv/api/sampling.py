@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from lsrv.api.adapters import AdapterItem, AdapterName, AdapterStack, LoraItem, stack_of
 from lsrv.api.grammar import GrammarItem, Json, ResponseFormat
+from lsrv.config import parse_duration
 from lsrv.errors import RequestError, UnsupportedParameterError
 from lsrv.protocol.commands import MAX_REPEAT_PENALTY, MIN_REPEAT_PENALTY, Sampling
 
@@ -28,6 +29,10 @@ Count = Annotated[int, Meta(ge=-1, le=2**31 - 1)]  # -1: llama.cpp's "all" or "n
 Token = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Later = Annotated[object, Meta(extra_json_schema={"description": "Not in this version: refused."})]
 Bias = Annotated[float, Meta(ge=-100, le=100)]
+KeepAlive = Annotated[
+    str | float | None,
+    Meta(extra_json_schema={"description": 'Idle time before its model is unloaded: 30, "10m", 0 at once, -1 never.'}),
+]
 
 
 class StreamOptions(msgspec.Struct, kw_only=True):
@@ -47,6 +52,7 @@ class GenerationBody(msgspec.Struct, kw_only=True):
     ignore_eos: bool | None = None
     cache_prompt: bool | None = None
     response_cache: bool | None = None
+    keep_alive: KeepAlive = None
 
     temperature: NonNegative | None = None
     top_k: Count | None = None
@@ -93,6 +99,14 @@ def refuse(param: str, value: object) -> None:
 def adapters_of(body: GenerationBody) -> AdapterStack:
     """The adapters `body` asks for."""
     return stack_of(body.adapters, body.adapter, body.lora, is_normalized=bool(body.normalize_adapters))
+
+
+def keep_alive_of(keep_alive: str | float | None) -> float | None:
+    """The seconds a request wants its model to stay; math.inf: for ever. Raises RequestError."""
+    try:
+        return None if keep_alive is None else parse_duration(keep_alive)
+    except ValueError as error:
+        raise RequestError(f"keep_alive: {error}.", param="keep_alive") from error
 
 
 def sampling_of(body: GenerationBody) -> Sampling:

@@ -25,7 +25,7 @@ class Table(BaseModel):
 
 
 def parse_duration(value: object) -> float:
-    """Seconds of "10m", "1h30m", "500ms", "30", 30 or 0.5; math.inf of "-1" and of every other negative number.
+    """Seconds of "10m", "1h30m", "500ms", "30", 30 or 0.5; math.inf of "-1" and of every other negative one.
 
     Raises ValueError with what to write instead.
     """
@@ -36,8 +36,10 @@ def parse_duration(value: object) -> float:
     text = value.strip().lower()
     if re.fullmatch(r"-?\d{1,18}(\.\d+)?", text):
         return _bounded(float(text), value)
-    if text and not _PART.sub("", text):
-        return _bounded(sum(float(number) * _UNIT_S[unit] for number, unit in _PART.findall(text)), value)
+    parts = text.removeprefix("-")
+    if parts and not _PART.sub("", parts):
+        seconds = sum(float(number) * _UNIT_S[unit] for number, unit in _PART.findall(parts))
+        return _bounded(-seconds if text != parts else seconds, value)
     raise ValueError(
         f'{shown(value)} is not a duration; write seconds (30) or text such as "10m", "1h30m", "-1" (never)'
     )

@@ -15,8 +15,12 @@ from lsrv.registry.view import Status, status
 
 @dataclass(slots=True)
 class Turn:
-    """A request's wait for a place. Made by who waits; the registry adds a number for each time it queues."""
+    """A request's wait for a place. Made by who waits; the registry adds a number for each time it queues.
 
+    `keep_alive_s`: how long its model shall stay when nobody uses it; None: as the settings say.
+    """
+
+    keep_alive_s: float | None = None
     tickets: list[int] = field(default_factory=list[int])
 
     @property

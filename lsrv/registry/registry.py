@@ -223,11 +223,12 @@ class Registry:
     async def _acquire_worker(self, model: str | None, turn: Turn | None = None) -> AsyncGenerator[WorkerLease]:
         entry = self._entry(model)
         self._refuse_if_draining()
-        tickets = (turn or Turn()).tickets  # one, and one more for every worker that died under this lease
+        turn = turn or Turn()
+        tickets = turn.tickets  # one, and one more for every worker that died under this lease
 
         async def enter() -> LoadedModel:
             tickets.append(ticket := self._tickets.number())
-            loaded = await self._wait(ticket, lambda: self._post(entry, Arrived(ticket)))
+            loaded = await self._wait(ticket, lambda: self._post(entry, Arrived(ticket, turn.keep_alive_s)))
             assert isinstance(loaded, LoadedModel)
             return loaded
 

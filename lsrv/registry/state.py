@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 from lsrv.errors import ErrorInfo
 from lsrv.registry import policy, refusals
+from lsrv.registry.keep_alive import KeepAlive
 from lsrv.registry.words import (
     ABANDONED,
     ASKED,
@@ -86,6 +87,7 @@ class EntryState:
     last_used_s: float = -math.inf
     waiting: dict[int, float] = field(default_factory=dict[int, float])  # ticket -> when it arrived, in that order
     running: dict[int, float] = field(default_factory=dict[int, float])
+    keep_alive: KeepAlive = field(default_factory=KeepAlive)
     loaders: list[int] = field(default_factory=list[int])  # tickets of operators who wait for the end of a load
     unloaders: list[int] = field(default_factory=list[int])
     _wanted_s: float = math.inf  # when an operator or `preload` asked last
@@ -121,15 +123,16 @@ class EntryState:
             return self._drain_until_s
         if self.phase is Phase.LOADED and self.is_removed:
             return self.last_used_s
-        if self.phase is Phase.LOADED and self.is_idle and (self._is_used or self.limits.keep_alive_s > 0):
-            return self.last_used_s + self.limits.keep_alive_s
+        keep_alive_s = self.keep_alive.seconds(self.limits.keep_alive_s)
+        if self.phase is Phase.LOADED and self.is_idle and (self._is_used or keep_alive_s > 0):
+            return self.last_used_s + keep_alive_s
         return math.inf
 
     def handle(self, happening: Happening, now_s: float) -> list[Effect]:
         """Change the state as `happening` demands, and return what must be done about it, in order."""
         match happening:
-            case Arrived(ticket):
-                return self._arrived(ticket, now_s)
+            case Arrived():
+                return self._arrived(happening, now_s)
             case Left(ticket):
                 return self._left(ticket, now_s)
             case LoadAsked() | UnloadAsked() | EnableAsked() | Configured() | Removed():
@@ -147,7 +150,8 @@ class EntryState:
 
     # -- requests ----------------------------------------------------------------------------------
 
-    def _arrived(self, ticket: int, now_s: float) -> list[Effect]:
+    def _arrived(self, arrived: Arrived, now_s: float) -> list[Effect]:
+        ticket = arrived.ticket
         if self.is_removed:
             return [Reject(ticket, refusals.removed(self.model_id))]
         if not self.is_enabled:
@@ -157,6 +161,7 @@ class EntryState:
         if len(self.waiting) + len(self.running) >= self.n_places + self.limits.queue:
             return [Reject(ticket, self._queue_full())]
         self.waiting[ticket] = now_s
+        self.keep_alive.arrived(ticket, arrived.keep_alive_s)
         if self.phase in (Phase.UNLOADED, Phase.ERROR):
             return self._start_load()
         return self._grant(now_s)
@@ -167,6 +172,7 @@ class EntryState:
             self._mean_request_s = policy.smoothed(self._mean_request_s, now_s - granted_s)
             self.last_used_s = now_s
         self.waiting.pop(ticket, None)
+        self.keep_alive.left(ticket)
         if self.phase is Phase.LOADING and not self.waiting and not self.is_wanted:
             return self._stop(ABANDONED)
         if self.phase is Phase.DRAINING and not self.running:
@@ -181,6 +187,7 @@ class EntryState:
         for ticket in tickets:
             del self.waiting[ticket]
             self.running[ticket] = now_s
+            self.keep_alive.granted(ticket)
             self._is_used = True
         return [Grant(ticket) for ticket in tickets]
 
@@ -308,6 +315,7 @@ class EntryState:
         self.n_slots = max(1, n_slots)
         self.loaded_s = self.last_used_s = now_s
         self.is_wanted = self._is_used = False
+        self.keep_alive.loaded()
         self._forgive()
         return self._answer(self.loaders) + self._grant(now_s)
 
@@ -375,7 +383,7 @@ class EntryState:
             return []
         if self.is_removed:
             return self._stop(REMOVED)
-        return self._stop(UnloadReason("idle", f"idle for {self.limits.keep_alive_s:g} s (keep_alive)"))
+        return self._stop(UnloadReason("idle", self.keep_alive.reason(self.limits.keep_alive_s)))
 
     def _forgive(self) -> None:
         self.failure = None

@@ -58,9 +58,10 @@ REMOVED = UnloadReason("removed", "it was removed from the settings")
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A request wants a place."""
+    """A request wants a place. `keep_alive_s`: once it has one, that counts instead of the settings' idle time."""
 
     ticket: int
+    keep_alive_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from lsrv.config import parse_duration
 @pytest.mark.parametrize(
     ("written", "seconds"),
     [("10m", 600), ("1h30m", 5400), ("500ms", 0.5), ("30", 30), (30, 30), (0.5, 0.5), ("0", 0), (0, 0), ("1.5h", 5400),
-     (" 2D ", 172800), ("-1", math.inf), (-1, math.inf), ("-0.5", math.inf)],
+     (" 2D ", 172800), ("-1", math.inf), (-1, math.inf), ("-0.5", math.inf), ("-1m", math.inf)],
 )  # fmt: skip
 def test_a_duration_is_read_as_seconds(written, seconds):
     assert parse_duration(written) == seconds

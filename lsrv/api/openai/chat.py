@@ -22,6 +22,7 @@ from lsrv.api.sampling import (
     GenerationBody,
     Later,
     adapters_of,
+    keep_alive_of,
     refuse,
     sampling_of,
     stops_of,
@@ -78,6 +79,7 @@ def parse_chat(raw: bytes) -> GenerationRequest:
         is_streaming=is_streaming,
         adapters=adapters_of(body),
         uses_response_cache=body.response_cache is not False,
+        keep_alive_s=keep_alive_of(body.keep_alive),
         make_reply=partial(ChatReply, n_choices=n_choices, has_usage=has_usage),
     )
 

@@ -26,6 +26,7 @@ from lsrv.api.sampling import (
     Later,
     Token,
     adapters_of,
+    keep_alive_of,
     refuse,
     sampling_of,
     stops_of,
@@ -87,6 +88,7 @@ def parse_completion(raw: bytes) -> GenerationRequest:
         is_streaming=is_streaming,
         adapters=adapters_of(body),
         uses_response_cache=body.response_cache is not False,
+        keep_alive_s=keep_alive_of(body.keep_alive),
         make_reply=partial(CompletionReply, n_choices=n_choices, has_usage=has_usage),
     )
 

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from lsrv.api.body import decode_body
 from lsrv.api.openai.completion import inputs_of
-from lsrv.api.sampling import Token
+from lsrv.api.sampling import KeepAlive, Token, keep_alive_of
 from lsrv.errors import LsrvError, RequestError
 from lsrv.protocol.commands import Embed
 from lsrv.protocol.events import Embedded
@@ -29,6 +29,7 @@ class EmbeddingBody(msgspec.Struct, kw_only=True):
     model: str | None = None
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Meta(ge=1)] | None = None
+    keep_alive: KeepAlive = None
 
 
 class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +37,7 @@ class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
     command: Embed
     is_base64: bool
     n_dimensions: int | None
+    keep_alive_s: float | None
 
 
 _decoder = msgspec.json.Decoder(EmbeddingBody)
@@ -50,6 +52,7 @@ def parse_embedding(raw: bytes) -> EmbeddingRequest:
         command=Embed(request_id=0, inputs=inputs_of(body.input, "input", MAX_INPUTS)),
         is_base64=body.encoding_format == "base64",
         n_dimensions=body.dimensions,
+        keep_alive_s=keep_alive_of(body.keep_alive),
     )
 
 
