@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import rich_click as click
 
 from lsrv.cli.options import DEFAULT_URL
-from lsrv.errors import ServerError
+from lsrv.errors import ConfigError, LsrvError, ServerError
 
 CONNECT_TIMEOUT_S = 5.0
 
@@ -27,7 +27,10 @@ class ServerClient:
     api_key: str | None
 
     def get(self, path: str) -> JsonObject:
-        """The JSON object at `path`. Raises ServerError with what the server said, or that none answers."""
+        """The JSON object at `path`. Raises ServerError with what the server said, or that none answers.
+
+        ConfigError: its config has an error.
+        """
         return self._request("GET", path, None)
 
     def delete(self, path: str) -> JsonObject:
@@ -115,13 +118,16 @@ def _answer(status: int, body: bytes, url: str) -> JsonObject:
         raise ServerError(f"what answers at {url} is no lsrv: it sent status {status} without a JSON object")
     found = cast("JsonObject", answer)
     if status >= 400:
-        raise ServerError(_error_message(found, status))
+        raise _error(found, status)
     return found
 
 
-def _error_message(answer: JsonObject, status: int) -> str:
-    error = answer.get("error")
-    message = cast("JsonObject", error).get("message") if isinstance(error, dict) else None
+def _error(answer: JsonObject, status: int) -> LsrvError:
+    told = answer.get("error")
+    error = cast("JsonObject", told) if isinstance(told, dict) else {}
+    message = error.get("message")
+    if error.get("code") == ConfigError.code:
+        return ConfigError(str(message))
     if status == 401:
-        return f"{message or 'the server wants a key'} (pass it with --api-key or LSRV_API_KEY)"
-    return str(message or f"the server answered with status {status}")
+        return ServerError(f"{message or 'the server wants a key'} (pass it with --api-key or LSRV_API_KEY)")
+    return ServerError(str(message or f"the server answered with status {status}"))

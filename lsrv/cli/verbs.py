@@ -1,4 +1,4 @@
-"""`lsrv load|unload|reload|status MODEL`: the four verbs of a running server."""
+"""`lsrv load|unload|reload|status MODEL`: the verbs of a running server's models."""
 
 from __future__ import annotations
 
@@ -33,12 +33,21 @@ def unload(model: str, force: bool, url: str, api_key: str | None, as_json: bool
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", required=False)
 @server_options
 @json_option
-def reload(model: str, url: str, api_key: str | None, as_json: bool) -> None:
-    """Load MODEL again after it was unloaded; a loaded one stays as it is."""
-    _run_verb("reload", {"model_id": model}, url, api_key, as_json)
+def reload(model: str | None, url: str, api_key: str | None, as_json: bool) -> None:
+    """Without MODEL: take in the server's config file anew, and say what changed. No restart, no lost request.
+
+    With MODEL: load it again after it was unloaded; a loaded one stays as it is.
+    """
+    from lsrv.cli.client import ServerClient
+    from lsrv.cli.reloading import reload_config
+
+    if model is None:
+        reload_config(ServerClient(url, api_key), as_json=as_json)
+    else:
+        _run_verb("reload", {"model_id": model}, url, api_key, as_json)
 
 
 @click.command()

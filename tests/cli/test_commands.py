@@ -36,7 +36,9 @@ def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
     assert _lsrv(*arguments).returncode == 2
 
 
-@pytest.mark.parametrize("arguments", [["ps"], ["load", "a"], ["unload", "a"], ["reload", "a"], ["status", "a"]])
+@pytest.mark.parametrize(
+    "arguments", [["ps"], ["load", "a"], ["unload", "a"], ["reload", "a"], ["reload"], ["status", "a"]]
+)
 def test_without_a_server_a_command_ends_with_1_and_one_plain_message(arguments: list[str]) -> None:
     result = _lsrv(*arguments, LSRV_URL="http://127.0.0.1:9")
     assert result.returncode == 1

@@ -1,0 +1,85 @@
+"""`lsrv reload` with a real server: what a person reads, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RunningServer
+
+DEADLINE_S = 60
+ENTRY = '[[models]]\nmodel_id = "{}"\nkind = "upstream"\n{}upstream = {{ base_url = "http://127.0.0.1:9/v1" }}\n'
+LOCAL = '[[models]]\nmodel_id = "m.gguf"\ncontext = {{ context_length = {} }}\n'
+ROUTE = '[[routes]]\nmodel_id = "r"\nsplit = [{ model = "b" }]\n'
+
+
+class House:
+    """A server, and the file that it was started with."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.write(entry("a"), entry("b"), LOCAL.format(128))
+        self.server = RunningServer(str(file), {})
+
+    def write(self, *parts: str, head: str = "") -> None:
+        self._file.write_text(f"[server]\nspare_workers = 0\n{head}" + "".join(parts))
+
+    def models(self) -> list[str]:
+        return [model["id"] for model in self.server.http.get("/v1/models").json()["data"]]
+
+    def reload(self, *options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", "from lsrv.cli import main; main()", "reload", "--url", self.server.url]
+        command += options
+        return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+
+
+def entry(name: str, more: str = "") -> str:
+    return ENTRY.format(name, more)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path / "models.toml")
+    yield house
+    house.server.stop()
+
+
+def test_what_changed_is_told_line_by_line(house: House) -> None:
+    changed = (entry("b", 'alias = "beta"\n'), LOCAL.format(256), entry("c"), ROUTE)
+    house.write(*changed, head='no_ui = true\nswap_patience = "3s"\n')
+    told = house.reload()
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.splitlines() == [
+        "added: c",
+        "removed: a",
+        "changed: beta (alias)",
+        "changed: m.gguf (context.context_length; needs a load)",
+        "holds now: server.swap_patience",
+        "holds now: routes.r",
+        "needs a restart: server.no_ui",
+    ]
+    house.write(*changed, head='swap_patience = "3s"\n')
+    assert house.reload().stdout == "nothing changed\n"
+    assert json.loads(house.reload("--json").stdout)["added"] == []
+
+
+def test_an_error_of_the_file_is_shown_as_it_is_and_ends_with_2(house: House) -> None:
+    house.write(entry("a"), ROUTE)
+    told = house.reload()
+    assert (told.returncode, told.stdout) == (2, "")
+    assert 'routes["r"].split[0].model: "b" names no model; write one of a' in told.stderr
+    assert "Traceback" not in told.stderr
+    assert house.models() == ["default", "a", "b", "m.gguf"]
+
+
+def test_a_key_that_is_no_admin_key_ends_with_1(house: House) -> None:
+    house.write(entry("a"), entry("b"), LOCAL.format(128), head='api_keys = ["k"]\nadmin_keys = ["boss"]\n')
+    assert house.reload().returncode == 0
+    refused = house.reload("--api-key", "k")
+    assert refused.returncode == 1 and "need one of the admin_keys" in refused.stderr
+    assert house.reload("--api-key", "boss").stdout == "nothing changed\n"
