@@ -55,7 +55,7 @@ class Script:
     gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     has_lost_its_client: threading.Event = field(default_factory=threading.Event)
     is_over: threading.Event = field(default_factory=threading.Event)
-    is_broken: bool = False  # of "moody"
+    is_broken: bool = False  # of "moody", which lets its user "patient" wait for the gate
 
 
 class UpstreamServer:
@@ -121,6 +121,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._end_stream()
 
     def _moody(self, body: dict[str, Any]) -> None:
+        if body.get("user") == "patient":
+            self.script.gate.acquire(timeout=20)
         if self.script.is_broken:
             self._json(500, {"error": {"message": "out of order"}})
         else:

@@ -91,7 +91,7 @@ class Registry:
                 model, drain_timeout_s, loader, self._post, self._watchers.tell, self._admission
             ),
         )
-        self._upstreams = Upstreams(settings, self._note_idle)
+        self._upstreams = Upstreams(settings, self._note_idle, self._watchers.tell)
         self._rooms = Rooms(self._roster.by_id, settings.server, self._tell)
         self.adapters = HotAdapters(self._entry, self._acquire_worker)
         self.identities = Identities(settings, self._roster.by_id)

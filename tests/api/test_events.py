@@ -12,6 +12,7 @@ import pytest
 
 from lsrv.api.events import Feed, RequestStarted
 from tests.conftest import DEADLINE_S, RunningServer, StartServer, wait_until
+from tests.upstream_server import UpstreamServer
 
 Event = tuple[str, dict[str, Any]]
 
@@ -74,6 +75,33 @@ def test_health_checks_and_listings_are_no_news(server: RunningServer) -> None:
     server.http.post("/tokenize", json={"content": "a", "model": "tiny"})
     wait_until(lambda: watcher.named("request_finished"))
     assert [data["route"] for _, data in watcher.named("request_started")] == ["/v1/tokenize"]
+
+
+def test_an_upstream_that_fails_and_comes_back_is_news(start_server: StartServer) -> None:
+    with UpstreamServer() as upstream:
+        far = {"model_id": "far", "kind": "upstream", "upstream": {"base_url": upstream.base_url("moody")}}
+        server = start_server(models=[far])
+        watcher = Watcher(server)
+
+        def ask(user: str) -> int:
+            body = {"model": "far", "messages": [{"role": "user", "content": "Hello"}], "user": user}
+            return server.http.post("/v1/chat/completions", json=body).status_code
+
+        patient = threading.Thread(target=ask, args=("patient",))
+        patient.start()
+        wait_until(lambda: upstream.requests_to("moody"))
+        upstream.script.is_broken = True
+        assert [ask("hasty") for _ in range(4)] == [502, 502, 502, 503]
+        wait_until(lambda: watcher.named("status"))
+        upstream.script.is_broken = False
+        upstream.script.gate.release()
+        patient.join()
+        assert ask("hasty") == 200
+        wait_until(lambda: len(watcher.named("request_finished")) == 6)
+        (_, failed), (_, back) = watcher.named("status")
+        assert (failed["model_id"], failed["status"]) == ("far", "error")
+        assert failed["error"]["message"].endswith("out of order")
+        assert back == {"model_id": "far", "status": "loaded"}
 
 
 def test_a_failed_load_tells_its_reason(start_server: StartServer) -> None:

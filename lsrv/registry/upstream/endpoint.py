@@ -35,15 +35,18 @@ _log = logging.getLogger(__name__)
 
 
 class UpstreamEndpoint:
-    """Owned by the event loop. `on_left` is called whenever a request has left."""
+    """Owned by the event loop. `on_left` is called whenever a request has left, `on_status` with every new status."""
 
-    def __init__(self, settings: ModelSettings, on_left: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: ModelSettings, on_left: Callable[[], None], on_status: Callable[[UpstreamEndpoint], None]
+    ) -> None:
         assert settings.upstream is not None
         self.settings = settings
         self._upstream = upstream = settings.upstream
         key = os.environ.get(upstream.api_key_env, "").strip() if upstream.api_key_env is not None else None
         self._server = Server(settings.listed_id, upstream.base_url, upstream.api_key_env, key or None)
         self._on_left = on_left
+        self._on_status = on_status
         self._connection: Connection | None = None
         self._places = asyncio.Semaphore(upstream.max_concurrency) if upstream.max_concurrency else None
         self._circuit = Circuit()
@@ -52,6 +55,7 @@ class UpstreamEndpoint:
         self._n_waiting = 0
         self._mean_request_s = 0.0
         self._last_used_s = -math.inf
+        self._told_status = self.status
         if upstream.api_key_env is not None and key == "":
             _log.warning(
                 "no key for upstream", extra={"model_id": settings.listed_id, "variable": upstream.api_key_env}
@@ -61,6 +65,19 @@ class UpstreamEndpoint:
     def is_idle(self) -> bool:
         """Whether no request runs or waits."""
         return not self._holds
+
+    @property
+    def failure(self) -> ErrorInfo | None:
+        """What keeps requests from being sent."""
+        missing = self._missing_key()
+        return missing if missing is not None else self._circuit.failure if self._circuit.is_open else None
+
+    @property
+    def status(self) -> Status:
+        """The word that clients read."""
+        if not self._is_enabled:
+            return "disabled"
+        return "loaded" if self.failure is None else "error"
 
     @contextlib.asynccontextmanager
     async def acquire(self) -> AsyncGenerator[UpstreamLease]:
@@ -97,10 +114,12 @@ class UpstreamEndpoint:
     def set_enabled(self, is_enabled: bool) -> None:
         """Serve, or refuse requests from now on; those that run go on."""
         self._is_enabled = is_enabled
+        self._tell_status()
 
     def forgive(self) -> None:
         """Forget past failures: the next request is sent."""
         self._circuit = Circuit()
+        self._tell_status()
 
     async def close(self) -> None:
         """Close the connections. After `end_all`, or when it is idle."""
@@ -108,21 +127,17 @@ class UpstreamEndpoint:
             await self._connection.close()
 
     def view(self, created: int) -> EntryView:
-        """A snapshot: loaded unless something keeps requests from being sent."""
+        """A snapshot."""
         now_s = asyncio.get_running_loop().time()
-        failure = self._circuit.failure if self._circuit.is_open else None
-        failure = info if (info := self._missing_key()) is not None else failure
-        word: Status = "error" if failure is not None else "loaded"
-        word = word if self._is_enabled else "disabled"
         return EntryView(
             model_id=self.settings.model_id,
             listed_id=self.settings.listed_id,
             aliases=self.settings.alias,
             kind="upstream",
             owned_by=self._upstream.owned_by,
-            status=word,
-            endpoint_status=endpoint_status(word),
-            error=failure,
+            status=self.status,
+            endpoint_status=endpoint_status(self.status),
+            error=self.failure,
             n_running=len(self._holds) - self._n_waiting,
             n_waiting=self._n_waiting,
             last_used_s_ago=now_s - self._last_used_s if math.isfinite(self._last_used_s) else None,
@@ -175,6 +190,12 @@ class UpstreamEndpoint:
             _log.warning("upstream fails", extra=extra | {"retry_in_s": self._circuit.wait_s(now_s)})
         elif before.is_open and not self._circuit.is_open:
             _log.info("upstream answers again", extra={"model_id": self.settings.listed_id})
+        self._tell_status()
+
+    def _tell_status(self) -> None:
+        if self.status != self._told_status:
+            self._told_status = self.status
+            self._on_status(self)
 
     def _connected(self) -> Connection:
         if self._connection is None:

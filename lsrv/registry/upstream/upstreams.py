@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from lsrv.config import Settings
+from lsrv.config import ModelSettings, Settings
 from lsrv.errors import ErrorInfo, NothingToLoadError
 from lsrv.registry.upstream.endpoint import UpstreamEndpoint
+from lsrv.registry.watchers import RegistryEvent, Watcher
 
 
 class Upstreams:
     """Owned by the event loop, like the registry whose part it is. `on_left`: a request has left one of them."""
 
-    def __init__(self, settings: Settings, on_left: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, on_left: Callable[[], None], on_event: Watcher) -> None:
         self._on_left = on_left
-        self._endpoints = {
-            model.model_id: UpstreamEndpoint(model, self._left) for model in settings.models if model.upstream
-        }
+        self._on_event = on_event
+        self._endpoints = {model.model_id: self._new(model) for model in settings.models if model.upstream}
         self._leaving: set[UpstreamEndpoint] = set()  # no longer in the settings, and not idle yet
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -29,7 +29,7 @@ class Upstreams:
                 continue
             known = before.get(model.model_id)
             is_kept = known is not None and known.settings == model
-            self._endpoints[model.model_id] = known if is_kept else UpstreamEndpoint(model, self._left)
+            self._endpoints[model.model_id] = known if is_kept else self._new(model)
         self._leaving |= set(before.values()) - set(self._endpoints.values())
         self._left()
 
@@ -60,6 +60,23 @@ class Upstreams:
     async def close(self) -> None:
         """Close all connections."""
         await asyncio.gather(*self._closing, *(endpoint.close() for endpoint in self._all()))
+
+    def _new(self, model: ModelSettings) -> UpstreamEndpoint:
+        return UpstreamEndpoint(model, self._left, self._tell_status)
+
+    def _tell_status(self, endpoint: UpstreamEndpoint) -> None:
+        """Tell those who watch, unless the entry has gone or another endpoint stands behind it."""
+        settings = endpoint.settings
+        if self.get(settings.model_id) is endpoint:
+            self._on_event(
+                RegistryEvent(
+                    kind="status",
+                    model_id=settings.model_id,
+                    listed_id=settings.listed_id,
+                    status=endpoint.status,
+                    error=endpoint.failure,
+                )
+            )
 
     def _all(self) -> list[UpstreamEndpoint]:
         return [*self._endpoints.values(), *self._leaving]
