@@ -22,6 +22,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 LEAVES = {"errors", "log", "protocol", "demo", "quantization", "survival", "units", "cores"}
 ARROWS: dict[str, set[str]] = {
     "": set(),
+    "__main__": {"cli"},
     "errors": set(),
     "log": {"errors"},
     "demo": set(),

@@ -9,7 +9,7 @@ from lsrv.config import ServerSettings
 from lsrv.frontdoor import fit
 from lsrv.protocol.events import DeviceMemory
 from lsrv.registry.machine_memory import machine_memory
-from lsrv.registry.room import Memory
+from lsrv.registry.room import Memory, fits
 from lsrv.units import parse_size
 
 RAM = "CPU"
@@ -69,6 +69,24 @@ class Budget:
 def shown(memory: Memory) -> str:
     """For people: "3.1 GiB of RAM and 7.9 GiB of CUDA0"."""
     return fit.shown(only_bytes(memory))
+
+
+def has_memory_for(needed: Memory, room: Memory) -> bool:
+    """Whether the bytes of `needed` are there; if it does not fit all the same, there are too many models."""
+    return fits(only_bytes(needed), room)
+
+
+def lack(needed: Memory, available: Memory) -> str:
+    """What a model that can't be loaded lacks of what pinned ones leave, for people; and behind a colon what helps."""
+    if has_memory_for(needed, available):
+        return (
+            "finds no place, for as many models are pinned as max_loaded_models allows: "
+            "unpin one, or raise max_loaded_models"
+        )
+    return (
+        f"needs {shown(needed)}, and there is {shown(available)} beside pinned models: lower its context_length or "
+        "slots, choose a smaller quant, unpin a model, end other programs, or raise memory_budget"
+    )
 
 
 def only_bytes(memory: Memory) -> dict[str, int]:

@@ -9,7 +9,7 @@ import msgspec
 
 from lsrv.frontdoor import Pending, Weights
 from lsrv.protocol.events import ContextPlan
-from lsrv.registry.budget import WORKER_BYTES, only_bytes, shown
+from lsrv.registry.budget import WORKER_BYTES, lack, only_bytes, shown
 from lsrv.registry.forecast import Forecast
 from lsrv.registry.room import Memory
 
@@ -101,7 +101,7 @@ def _summary(forecast: Forecast, leaving: str, busy: str) -> str:
         case "waits":
             return f"needs {needed}: it would wait for memory that is promised to others"
         case "refused":
-            return f"needs {needed}, and there is {shown(forecast.available)} beside pinned models: it can't be loaded"
+            return f"can't be loaded: it {lack(forecast.needed, forecast.available)}"
 
 
 def _named(names: list[str]) -> str:

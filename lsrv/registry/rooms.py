@@ -12,7 +12,7 @@ from lsrv.config import ServerSettings
 from lsrv.errors import NotEnoughMemoryError
 from lsrv.protocol.events import ContextPlan, DeviceMemory
 from lsrv.registry import room
-from lsrv.registry.budget import RAM, Budget, only_bytes, shown
+from lsrv.registry.budget import RAM, Budget, has_memory_for, lack, only_bytes, shown
 from lsrv.registry.entry import Entry
 from lsrv.registry.fitting import Bounds
 from lsrv.registry.forecast import Forecast, forecast
@@ -228,19 +228,19 @@ class Rooms:
         return bool(verdict.refused or verdict.admitted or verdict.evicted or changed)
 
     def _evict(self, entry: Entry, successor: Entry) -> None:
-        needed = shown(self._waits[successor.settings.model_id].memory)
-        reason = f"'{successor.settings.listed_id}' needed its memory ({needed})"
+        needed = self._waits[successor.settings.model_id].memory
+        free = room.minus(self._limit(), room.total(map(self._counted, self._promised)))
+        what = "place (max_loaded_models)" if has_memory_for(needed, free) else f"memory ({shown(needed)})"
+        reason = f"'{successor.settings.listed_id}' needed its {what}"
         _log.info("evicted", extra={"model_id": entry.settings.listed_id, "reason": reason})
         self._tell(entry, Evicted(reason))
 
     def _refused(self, refusal: Refusal) -> NotEnoughMemoryError:
-        model_id = self._entries[refusal.model_id].settings.listed_id
+        model_id, needed = self._entries[refusal.model_id].settings.listed_id, only_bytes(refusal.needed)
         return NotEnoughMemoryError(
-            f"model '{model_id}' needs {shown(refusal.needed)}, and there is {shown(refusal.available)} beside pinned "
-            "models: lower its context_length or slots, choose a smaller quant, unpin a model, end other programs, or "
-            "raise memory_budget",
-            needed_bytes=sum(refusal.needed.values()),
-            available_bytes=sum(refusal.available.get(device, 0) for device in refusal.needed),
+            f"model '{model_id}' {lack(refusal.needed, refusal.available)}",
+            needed_bytes=sum(needed.values()),
+            available_bytes=sum(refusal.available.get(device, 0) for device in needed),
         )
 
     def _wake_at(self, wake_s: float) -> None:

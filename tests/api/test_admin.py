@@ -62,7 +62,7 @@ def test_an_eviction_is_told_with_its_reason(two: RunningServer) -> None:
     assert two.metric("lsrv_model_unloads_total", model=two.model_path(TINY), reason="evicted") == n_before + 1
     tiny = status_of(two, TINY)
     assert tiny["n_unloads"]["evicted"] == n_before + 1
-    assert f"'{EMBEDDING}' needed its memory" in tiny["unload_reason"]
+    assert f"'{EMBEDDING}' needed its place (max_loaded_models)" in tiny["unload_reason"]
     assert tiny["planned_bytes"] == {}
     n_loads = two.metric("lsrv_model_loads_total", model=two.model_path(EMBEDDING))
     assert two.metric("lsrv_model_load_seconds_count", model=two.model_path(EMBEDDING)) == n_loads >= 1

@@ -59,7 +59,8 @@ def test_what_can_never_fit_is_told_with_the_numbers(start_server: StartServer, 
     server = start_server(server={"memory_budget": "41MiB"}, models=copies_of_stories(tmp_path)[:1])
     refused = outlook(server, TINY)
     assert refused["verdict"] == "refused"
-    assert str(refused["summary"]).endswith("and there is 41.0 MiB of RAM beside pinned models: it can't be loaded")
+    assert str(refused["summary"]).startswith("can't be loaded: it needs ")
+    assert "and there is 41.0 MiB of RAM beside pinned models: lower its context_length" in str(refused["summary"])
 
 
 def test_an_unknown_model_has_no_plan(server: RunningServer) -> None:

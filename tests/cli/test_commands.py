@@ -13,8 +13,7 @@ from lsrv.cli import cli
 
 
 def _lsrv(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    code = "from lsrv.cli import main; main()"
-    command = [sys.executable, "-c", code, *arguments]
+    command = [sys.executable, "-m", "lsrv", *arguments]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environ}
     )

@@ -36,7 +36,8 @@ async def test_an_idle_model_makes_room_and_the_reason_can_be_read(house: House,
             assert await ask(registry, model) == "xxx"
             assert loaded(registry) == [model]
         reason = registry.view("b+60mib").unload_reason
-        assert reason == "'a+60mib' needed its memory (100.0 MiB of RAM)", reason
+        what = "memory (100.0 MiB of RAM)" if server is HUNDRED else "place (max_loaded_models)"
+        assert reason == f"'a+60mib' needed its {what}"
 
 
 async def test_what_fits_together_stays_together(house: House) -> None:
@@ -53,6 +54,15 @@ async def test_what_can_never_fit_is_refused_with_the_numbers_and_evicts_nobody(
             await ask(registry, "b+1000mib")
         assert caught.value.fields["needed_bytes"] == 1040 * 1024 * 1024
         assert loaded(registry) == ["a+60mib"]
+
+
+async def test_who_finds_no_place_is_told_of_places_and_not_of_memory(house: House) -> None:
+    context = {"context_length": 4096}
+    async with house.registry("a+60mib", "b+60mib", server=ONE, pinned=True, context=context) as registry:
+        await ask(registry, "a+60mib")
+        with pytest.raises(NotEnoughMemoryError, match=r"finds no place, .* raise max_loaded_models$") as caught:
+            await ask(registry, "b+60mib")
+        assert caught.value.fields["needed_bytes"] == 100 * MIB
 
 
 async def test_a_context_left_open_is_shortened_until_it_fits(house: House) -> None:
