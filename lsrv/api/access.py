@@ -11,13 +11,14 @@ import msgspec
 from litestar.types import Scope
 
 from lsrv.api.errors import ForbiddenError, UnauthorizedError
-from lsrv.api.routes import ADAPTER_VERBS, ADMIN, DEFAULT_ADAPTERS, PULL, VERBS, plain_path, with_alias
+from lsrv.api.routes import ADAPTER_VERBS, ADMIN, DEFAULT_ADAPTERS, PULL, ROUTES, VERBS, plain_path, with_alias
 from lsrv.errors import RequestError
 
 Headers = dict[bytes, bytes]
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _ADMIN_PATHS = frozenset(path for verb in (*VERBS, *ADAPTER_VERBS) for path in with_alias(verb)) | {PULL}
+_ROUTES = tuple(with_alias(ROUTES))  # they show what models answered
 _ADMIN_POSTS = frozenset(with_alias(DEFAULT_ADAPTERS))
 
 
@@ -133,7 +134,7 @@ class Access:
         is_admin_path = (
             method == "DELETE"
             or path in _ADMIN_PATHS
-            or path.startswith(ADMIN)
+            or path.startswith((ADMIN, *_ROUTES))
             or (method == "POST" and path in _ADMIN_POSTS)
         )
         if not self._api_keys and not (is_admin_path and self._admin_keys):

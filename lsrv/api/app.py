@@ -26,6 +26,7 @@ from lsrv.api.metrics import Metrics
 from lsrv.api.model_routes import MODEL_HANDLERS
 from lsrv.api.note import note_of
 from lsrv.api.pull import pull_model
+from lsrv.api.route_handlers import ROUTE_HANDLERS
 from lsrv.api.state import ServerState
 from lsrv.config import Settings
 from lsrv.errors import LsrvError, RequestError
@@ -54,6 +55,7 @@ def _create_routes(state: ServerState) -> Litestar:
         route_handlers=[
             *GENERATING_HANDLERS,
             *MODEL_HANDLERS,
+            *ROUTE_HANDLERS,
             *CACHE_HANDLERS,
             pull_model,
             *ADAPTER_HANDLERS,

@@ -1,4 +1,4 @@
-"""An entry's `[models.defaults]` under one command: what the request says wins. Pure."""
+"""An entry's `[models.defaults]` under the commands of a request: what that says wins. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
+from lsrv.api.dialect import GenerationRequest
 from lsrv.api.sampling import RANDOM_SEED
-from lsrv.protocol.commands import Generate, Sampling
+from lsrv.protocol.commands import AdapterChoice, Generate, Sampling
 
 T = TypeVar("T")
 
@@ -31,6 +32,16 @@ class Defaults(Protocol):
     def seed(self) -> int | None: ...
     @property
     def system(self) -> str | None: ...
+
+
+def commands_of(
+    request: GenerationRequest, defaults: Defaults, adapters: list[AdapterChoice], seed: int | None
+) -> list[Generate]:
+    """What an entry is asked for `request`: with its defaults, and the server's `seed`."""
+    return [
+        replace(fill_defaults(command, defaults, seed=seed, choice=i % request.n_choices), adapters=adapters)
+        for i, command in enumerate(request.commands)
+    ]
 
 
 def fill_defaults(command: Generate, defaults: Defaults, *, seed: int | None, choice: int) -> Generate:

@@ -23,6 +23,8 @@ from lsrv.api.note import RequestNote, note_of
 from lsrv.api.receive import until_disconnect
 from lsrv.api.relay import Relay
 from lsrv.api.respond import send_json
+from lsrv.api.shadow.copies import Original
+from lsrv.api.shadow.transcript import Transcript
 from lsrv.api.sources import CacheUse, cache_use
 from lsrv.api.sse import EventStream
 from lsrv.api.state import ServerState
@@ -104,6 +106,7 @@ class Delivery:
         self._state = state
         self._asked = asked
         self._use: CacheUse = "read"
+        self._transcript: Transcript | None = None  # None: nobody gets a copy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         note = note_of(scope)
@@ -112,17 +115,27 @@ class Delivery:
         if self._asked.is_streaming:
             await self._stream_until_disconnect(candidates, note, receive, EventStream(send))
         else:
-            body = first_body(candidates, lambda target: self._answer(target, note).body())
+            body = first_body(candidates, lambda target: self._answer(candidates, note).body())
             await send_json(send, await until_disconnect(receive, body))
+            self._offer_copies(candidates, note)
 
-    def _answer(self, target: Target, note: RequestNote) -> Answer:
-        """The answer of `target`. Raises RequestError for a body that does not fit it."""
-        asked, registry = self._asked, self._state.registry
+    def _offer_copies(self, candidates: Candidates, note: RequestNote) -> None:
+        """The answer is with the client."""
+        if self._transcript is not None:
+            asked = self._asked
+            original = Original(note.request_id, asked.raw, asked.parse, self._transcript.texts)
+            self._state.shadows.offer(candidates.shadows, original)
+
+    def _answer(self, candidates: Candidates, note: RequestNote) -> Answer:
+        """The answer of the one to ask now. Raises RequestError for a body that does not fit it."""
+        asked, registry, target = self._asked, self._state.registry, candidates.target
+        has_copies = candidates.shadows and self._use != "off"  # no-store holds for copies, too
+        self._transcript = transcript = Transcript() if has_copies else None
         self._state.begin(note, target.model_id)
         note.is_cache_hit = None  # what came of another candidate
         if asked.openai_path is not None and registry.is_upstream(target.model_id):
-            return Relay(self._state, target.model_id, asked.openai_path, asked.raw, note)
-        return Generation(self._state, asked.parse(asked.raw), target, note, self._use)
+            return Relay(self._state, target.model_id, asked.openai_path, asked.raw, note, transcript)
+        return Generation(self._state, asked.parse(asked.raw), target, note, self._use, transcript)
 
     async def _stream_until_disconnect(
         self, candidates: Candidates, note: RequestNote, receive: Receive, stream: EventStream
@@ -150,6 +163,7 @@ class Delivery:
             await stream.end_with_error(LsrvError("An internal error ended this answer; the server's log says more."))
         else:
             await stream.end(last)
+            self._offer_copies(candidates, note)
 
     async def _all_but_last(self, candidates: Candidates, note: RequestNote, stream: EventStream) -> bytes:
         has_text = False
@@ -163,7 +177,7 @@ class Delivery:
 
             while True:
                 try:
-                    answer = self._answer(candidates.target, note)
+                    answer = self._answer(candidates, note)
                     last = await answer.stream(write)
                 except LsrvError as error:
                     if has_text:

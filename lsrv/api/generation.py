@@ -6,18 +6,17 @@ Every batch of events becomes one write. The source is left before the last byte
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-
-from msgspec.structs import replace
 
 from lsrv.api.account import Account
 from lsrv.api.adapters import choices
 from lsrv.api.choices import ChoiceEvent
-from lsrv.api.defaults import fill_defaults
+from lsrv.api.defaults import commands_of
 from lsrv.api.dialect import GenerationRequest, Reply
 from lsrv.api.note import RequestNote
 from lsrv.api.progress import Progress
+from lsrv.api.shadow.transcript import Transcript, texts_in
 from lsrv.api.sources import CacheUse, Source, Sources
 from lsrv.api.state import ServerState
 from lsrv.api.wait_words import wait_words
@@ -31,7 +30,13 @@ class Generation:
     """The answer of `target` to one generation request. Raises RequestError for adapters it does not offer."""
 
     def __init__(
-        self, state: ServerState, request: GenerationRequest, target: Target, note: RequestNote, use: CacheUse
+        self,
+        state: ServerState,
+        request: GenerationRequest,
+        target: Target,
+        note: RequestNote,
+        use: CacheUse,
+        transcript: Transcript | None = None,
     ) -> None:
         self._state = state
         self._request = request
@@ -41,6 +46,7 @@ class Generation:
         self._adapters = choices(request.adapters, target.adapter, state.registry.adapters.of(target.model_id))
         self._account = Account(state.metrics.of(target.model_id), note)
         self._turn = Turn(keep_alive_s=request.keep_alive_s)
+        self._transcript = transcript
         self._use: CacheUse = use if request.uses_response_cache else "off"
 
     async def body(self) -> bytes:
@@ -50,6 +56,7 @@ class Generation:
             self._account.leased()
             ends = await source.ends()
             progress.finish(ends)
+            self._hear(list(enumerate(ends)))
             return self._reply().body(ends)
 
     async def stream(self, write: Callable[[bytes], Awaitable[None]]) -> bytes:
@@ -62,6 +69,7 @@ class Generation:
             while True:
                 batch = await source.next_batch()
                 progress.take(batch)
+                self._hear(batch)
                 data = _written(reply, batch)
                 if progress.is_complete:
                     return unsent + data + reply.tail(progress.ends)
@@ -73,6 +81,10 @@ class Generation:
         """Whose turn it is, and how far the load is that the client waits for."""
         return wait_words(self._state.registry.queues.standing(self._target.model_id, self._turn))
 
+    def _hear(self, batch: Sequence[ChoiceEvent]) -> None:
+        if self._transcript is not None:
+            self._transcript.add(texts_in(batch))
+
     async def _find(self) -> AbstractAsyncContextManager[Source]:
         """Where the events come from."""
         sources = Sources(self._state.registry, self._state.responses)
@@ -82,12 +94,7 @@ class Generation:
         return found.source
 
     def _commands(self, settings: ModelSettings) -> list[Generate]:
-        defaults, seed = settings.defaults, self._state.settings.global_.seed
-        n_choices = self._request.n_choices
-        return [
-            replace(fill_defaults(command, defaults, seed=seed, choice=i % n_choices), adapters=self._adapters)
-            for i, command in enumerate(self._request.commands)
-        ]
+        return commands_of(self._request, settings.defaults, self._adapters, self._state.settings.global_.seed)
 
     def _reply(self) -> Reply:
         adapter, listed_id = self._target.adapter, self._listed_id

@@ -100,7 +100,7 @@ async def unload_model(request: ApiRequest, server: ServerState) -> Response[byt
 
 @post(with_alias("/v1/models/reload"), status_code=200)
 async def reload_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    return await _verb(request, server, lambda model_id, body: server.registry.reload(model_id))
+    return await _verb(request, server, lambda model_id, body: server.registry.load(model_id))
 
 
 @post(with_alias("/v1/models/status"), status_code=200)

@@ -35,6 +35,8 @@ _ROUTES = (
     _Route("get", "/v1/models", "List the models; never loads one"),
     _Route("get", "/v1/models/{model_id}", "One model; ids may contain slashes"),
     _Route("get", "/v1/models/{model_id}/plan", "What a load would take, and whom it would evict; loads nothing"),
+    _Route("get", "/v1/routes", "The routes of models.toml, what became of their requests, and of shadow copies"),
+    _Route("get", "/v1/routes/{route_id}", "One of them"),
     _Route("post", "/v1/models/load", "Load a model, and wait until it is loaded", VerbBody),
     _Route("post", "/v1/models/unload", "Unload a model after its running requests", VerbBody),
     _Route("post", "/v1/models/reload", "Load an unloaded model", VerbBody),

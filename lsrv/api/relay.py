@@ -9,21 +9,31 @@ from lsrv.api.account import Account
 from lsrv.api.dialect import DONE
 from lsrv.api.note import RequestNote
 from lsrv.api.openai.forward import Body, Incoming, outgoing, read_body
+from lsrv.api.shadow.transcript import Transcript
 from lsrv.api.state import ServerState
 from lsrv.protocol.events import Usage
-from lsrv.registry import UpstreamLease, reported_usage
+from lsrv.registry import UpstreamLease, reported_texts, reported_usage
 
 
 class Relay:
     """The answer of the upstream `model_id` to `raw`, at `path` below its base_url. Raises RequestError."""
 
-    def __init__(self, state: ServerState, model_id: str, path: str, raw: bytes, note: RequestNote) -> None:
+    def __init__(
+        self,
+        state: ServerState,
+        model_id: str,
+        path: str,
+        raw: bytes,
+        note: RequestNote,
+        transcript: Transcript | None = None,
+    ) -> None:
         self._state = state
         self._model_id = model_id
         self._path = path
         self._body = read_body(raw)
         self._account = Account(state.metrics.of(model_id), note)
         self._usage: Usage | None = None
+        self._transcript = transcript
 
     async def body(self) -> bytes:
         """The whole answer."""
@@ -31,7 +41,7 @@ class Relay:
             assert isinstance(lease, UpstreamLease)
             self._account.leased()
             answer = await lease.ask(self._path, self._outgoing(lease))
-        self._note_usage(answer)
+        self._note(answer)
         self._count()
         return self._incoming(lease).body(answer)
 
@@ -45,7 +55,7 @@ class Relay:
                 async for batch in batches:
                     self._account.saw_text(time.perf_counter())
                     for chunk in batch:
-                        self._note_usage(chunk)
+                        self._note(chunk)
                     await write(b"".join(incoming.event(chunk) for chunk in batch))
         self._count()
         return DONE
@@ -62,8 +72,10 @@ class Relay:
     def _incoming(self, lease: UpstreamLease) -> Incoming:
         return Incoming(self._path, lease.listed_id, int(time.time()))
 
-    def _note_usage(self, chunk: Body) -> None:
+    def _note(self, chunk: Body) -> None:
         self._usage = reported_usage(chunk) or self._usage
+        if self._transcript is not None:
+            self._transcript.add(reported_texts(chunk))
 
     def _count(self) -> None:
         if self._usage is not None:  # OpenAI's streams tell it to those who ask for it (stream_options)

@@ -12,6 +12,7 @@ GENERATING = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/
 VERBS = ("/v1/models/load", "/v1/models/unload", "/v1/models/reload", "/v1/models/status", "/v1/models/tune")
 PLAN = "/plan"  # behind /v1/models/{id}: what a load would take and do
 CACHE = "/cache"  # behind /v1/models/{id}: GET tells of the response cache, DELETE empties it
+ROUTES = "/v1/routes"  # the virtual models of models.toml, and what their shadows did
 ADMIN = "/admin/"  # whatever begins so needs an admin key
 ADMIN_ROUTES = ("/admin/status", "/admin/reload", "/admin/default", "/admin/events")
 PULL = "/api/pull"
@@ -24,7 +25,7 @@ ADAPTERS = (*ADAPTER_VERBS, "/v1/lora_adapters", DEFAULT_ADAPTERS)
 
 _KNOWN = {
     path
-    for versioned in (*GENERATING, *VERBS, *ADAPTERS, "/v1/models", *(f"/v1{path}" for path in LLAMA_CPP))
+    for versioned in (*GENERATING, *VERBS, *ADAPTERS, "/v1/models", ROUTES, *(f"/v1{path}" for path in LLAMA_CPP))
     for path in (versioned, versioned.removeprefix("/v1"))
 } | {*HEALTH, *ADMIN_ROUTES, PULL, EMBEDDING, "/", "/metrics", "/docs", "/openapi.json"}
 
@@ -45,6 +46,8 @@ def route_label(path: str) -> str:
         return path if path.startswith("/v1/") or f"/v1{path}" not in _KNOWN else f"/v1{path}"
     if path.startswith(("/v1/models/", "/models/")):
         return "/v1/models/{id}"
+    if path.startswith(("/v1/routes/", "/routes/")):
+        return "/v1/routes/{id}"
     if path.startswith("/admin/models/"):
         return "/admin/models/{id}"
     return "other"

@@ -67,6 +67,7 @@ async def run_server(
             server.should_exit = True
             await serving
     finally:
+        await state.shadows.close()
         await registry.close()
         await state.responses.close()
     return 1 if stop.second.is_set() else 0

@@ -13,6 +13,8 @@ from lsrv.api.events import Feed, RequestFinished, RequestStarted
 from lsrv.api.metrics import Metrics
 from lsrv.api.models import model_object
 from lsrv.api.note import RequestNote
+from lsrv.api.route_metrics import RouteCollector
+from lsrv.api.shadow.shadows import Shadows
 from lsrv.config import LoadedSettings, ServerSettings, Settings
 from lsrv.registry import Registry, own_cache
 from lsrv.response_cache import CacheLimits, ResponseCache
@@ -32,18 +34,22 @@ class ServerState:
     access: Access = field(init=False)
     feed: Feed = field(init=False)
     responses: ResponseCache = field(init=False)
+    shadows: Shadows = field(init=False)
 
     def __post_init__(self) -> None:
+        self.shadows = Shadows(self.registry)
         self.configure(self.settings)
         self.feed = Feed(self._snapshot)
         self.registry.watch(self.feed.take)
         self.responses = _response_cache(self.settings.server)
         self.metrics.add(CacheCollector(self.responses))
+        self.metrics.add(RouteCollector(self.registry.routing, self.shadows))
 
     def configure(self, settings: Settings) -> None:
         """Go by other settings from the next request on."""
         self.settings = settings
         self.access = Access(settings.server)
+        self.shadows.configure(settings)
 
     def begin(self, note: RequestNote, model_id: str) -> None:
         """A request is known to be for the entry of that canonical id: logs, metrics and watchers learn it."""

@@ -89,6 +89,7 @@ def _routes(layer: Layer) -> Iterator[Problem]:
     """Routes that share a name with something else, or lead to what is no entry. They lead to no routes: no circles."""
     routes, targets = as_tables(layer.raw.get("routes")), _route_targets(layer)
     taken = set(targets)
+    far = {name for model in layer.models() if model.get("kind") == "upstream" for name in names_of(model)}
     for index, route in enumerate(routes):
         name = route.get("model_id")
         if isinstance(name, str) and name in taken:
@@ -97,6 +98,9 @@ def _routes(layer: Layer) -> Iterator[Problem]:
         taken |= {name} if isinstance(name, str) else set()
         for path, member in _members(route):
             if member in targets:
+                if path == ("shadow",) and member in far and route.get("shadow_upstreams") is not True:
+                    text = f'"{member}" is an upstream, which would get a copy of every request'
+                    yield problem(layer, ("routes", index, *path), f"{text}; set shadow_upstreams = true if it shall")
                 continue
             is_route = any(other.get("model_id") == member for other in routes)
             text = "is a route, and routes lead to models" if is_route else "names no model"

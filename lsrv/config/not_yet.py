@@ -37,7 +37,6 @@ NOT_YET: tuple[NotYet, ...] = (
     NotYet("models.chat_template_name", _always, "name a file with chat_template instead, or remove it"),
     NotYet("models.format.mmproj", _always, "images and audio come later; remove it for the text part alone"),
     NotYet("models.device.rpc", _unless([], ""), "remove it"),
-    NotYet("routes.shadow", _unless([], ""), "remove it"),
 )
 
 

@@ -28,7 +28,13 @@ class RouteSettings(Table):
     split: Annotated[tuple[WeightedModel, ...], BeforeValidator(as_tuple), AfterValidator(checked(_no_one))] = Field(
         description="Who answers; requests of one user or session go to the same one."
     )
-    shadow: Strings = Field(default=(), description="Who gets a copy of requests, which is only measured.")
+    shadow: Strings = Field(
+        default=(), description="Who gets a copy of answered requests while the machine is idle; it is only measured."
+    )
+    shadow_upstreams: bool = Field(
+        default=False,
+        description="Whether shadow may name upstreams: every copy leaves this machine, and may cost money.",
+    )
     fallback: Strings = Field(
         default=(), description="Who is asked next, in this order, if that one fails, is overloaded or has no room."
     )

@@ -9,8 +9,8 @@ from lsrv.registry.names import Target
 from lsrv.registry.queues import Standing, Turn
 from lsrv.registry.registry import Registry
 from lsrv.registry.request_stream import RequestStream
-from lsrv.registry.routing import Candidates, RouteView
-from lsrv.registry.upstream.dialect import reported_usage
+from lsrv.registry.routing import Candidates, RouteView, Routing
+from lsrv.registry.upstream.dialect import reported_texts, reported_usage
 from lsrv.registry.upstream.lease import UpstreamLease
 from lsrv.registry.view import EntryView, MemoryView, WeightsView, WorkerLog
 from lsrv.registry.watchdog import Deadlines
@@ -32,6 +32,7 @@ __all__ = [
     "RegistryEvent",
     "RequestStream",
     "RouteView",
+    "Routing",
     "Standing",
     "Target",
     "Turn",
@@ -48,6 +49,7 @@ __all__ = [
     "look",
     "own_cache",
     "read_verdicts",
+    "reported_texts",
     "reported_usage",
     "verdicts_path",
     "wish_of",

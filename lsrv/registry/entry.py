@@ -82,7 +82,7 @@ class Entry:
                 model_id=self.settings.model_id,
                 listed_id=self.settings.listed_id,
                 status=word,
-                error=state.failure.error if state.failure is not None else None,
+                error=failure.error if (failure := state.mishaps.failure) is not None else None,
                 load_s=self.last_load_s if word == "loaded" else None,
                 reason=state.stop_reason if state.phase is Phase.STOPPING else "",
             )
@@ -107,7 +107,8 @@ class Entry:
     def view(self, created: int, planned_bytes: Mapping[str, int]) -> EntryView:
         """A snapshot; `planned_bytes` is the memory that is promised to this entry, by device."""
         state, loaded, now_s = self.state, self.loaded, asyncio.get_running_loop().time()
-        is_error = state.phase is Phase.ERROR and state.failure is not None
+        mishaps, failure = state.mishaps, state.mishaps.failure
+        is_error = state.phase is Phase.ERROR and failure is not None
         word = status(state)
         worker = loaded.worker if loaded is not None else None
         last_used_s = state.last_used_s
@@ -119,10 +120,8 @@ class Entry:
             adapters=tuple(self.adapters),
             status=word,
             endpoint_status=endpoint_status(word),
-            error=state.failure.error if is_error and state.failure is not None else None,
-            log_tail=worker.log_lines()
-            if worker is not None
-            else list(state.failure.log_tail if state.failure else ()),
+            error=failure.error if is_error and failure is not None else None,
+            log_tail=worker.log_lines() if worker is not None else list(failure.log_tail if failure else ()),
             info=loaded.info if loaded is not None else None,
             context_because=loaded.context_because if loaded is not None else "",
             place_because=loaded.place_because if loaded is not None else "",
@@ -134,7 +133,7 @@ class Entry:
             n_running=len(state.running),
             n_waiting=len(state.waiting),
             n_loads=self.n_loads,
-            n_crashes=state.n_crashes,
+            n_crashes=mishaps.n_crashes,
             last_load_s=self.last_load_s,
             unload_reason=state.stop_reason,
             n_unloads={cause: state.n_unloads[cause] for cause in UNLOAD_CAUSES},
@@ -143,7 +142,7 @@ class Entry:
             is_held=state.is_held,
             progress=self.progress,
             last_used_s_ago=now_s - last_used_s if math.isfinite(last_used_s) else None,
-            retry_in_s=max(0.0, state.retry_at_s - now_s) if is_error else None,
+            retry_in_s=max(0.0, mishaps.retry_at_s - now_s) if is_error else None,
             heartbeat=worker.heartbeat if worker is not None else None,
             created=created,
         )

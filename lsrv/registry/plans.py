@@ -66,6 +66,10 @@ class Plans:
         asked = replace(asked, context_because=fitted.context_because, placed_because=fitted.place_because)
         return described(asked, weights, fitted.plan, forecast.needed)
 
+    async def has_room(self, model: str | None) -> bool:
+        """Whether nobody leaves or waits for an entry: it is loaded, or its weights are here and fit."""
+        return (await self.outlook(model)).verdict in ("loaded", "fits")
+
     async def _look(self, model: ModelSettings) -> Weights | Pending:
         return await asyncio.to_thread(look, self._settings(), model)
 

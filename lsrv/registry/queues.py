@@ -22,6 +22,7 @@ class Turn:
 
     keep_alive_s: float | None = None
     tickets: list[int] = field(default_factory=list[int])
+    is_copy: bool = False  # of a request that was answered: nobody waits for it, and nobody may wait because of it
 
     @property
     def ticket(self) -> int:

@@ -27,17 +27,24 @@ class Stay(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Want:
-    """A load that waits for room. `since_s`: when the one who waits longest for it came."""
+    """A load that waits for room. `since_s`: when the one who waits longest for it came.
+
+    `is_for_copies`: nobody leaves or waits for it.
+    """
 
     model_id: str
     memory: Memory
     since_s: float
     priority: int = 0
+    is_for_copies: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resident:
-    """A model to which memory is promised. `since_s`: when it was loaded; `reload_s`: what loading it again costs."""
+    """A model to which memory is promised. `since_s`: when it was loaded; `reload_s`: what loading it again costs.
+
+    `is_borrowed`: no request has used it, only copies.
+    """
 
     model_id: str
     memory: Memory
@@ -50,6 +57,7 @@ class Resident:
     priority: int = 0
     is_pinned: bool = False
     is_held: bool = False
+    is_borrowed: bool = False
 
     @property
     def may_leave_now(self) -> bool:
@@ -123,6 +131,8 @@ class _Decision:
         elif fits(want.memory, minus(self._budget, self._used, self._reserved)):
             self._used = _plus(self._used, want.memory)
             self._verdict.admitted.append(want.model_id)
+        elif want.is_for_copies:
+            return
         elif fits(want.memory, self._soon()):
             self._reserve(want)
         elif (idle := self._choose(want, [each for each in self._stayers() if each.may_leave_now])) is not None:
@@ -175,6 +185,7 @@ class _Decision:
         return (
             each.may_leave_later,
             not each.is_held,
+            not each.is_borrowed,
             each.priority,
             -math.floor(math.log2(idle_s)),
             cost,

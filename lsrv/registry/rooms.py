@@ -189,6 +189,7 @@ class Rooms:
                 memory=wait.memory,
                 since_s=wait.entry.state.waits_since_s,
                 priority=wait.entry.settings.priority,
+                is_for_copies=wait.entry.state.is_for_copies,
             )
             for name, wait in self._waits.items()
         ]
@@ -202,14 +203,15 @@ class Rooms:
             model_id=entry.settings.model_id,
             memory=memory,
             stay=_STAY[state.phase],
-            n_running=len(state.running),
-            n_waiting=len(state.waiting),
+            n_running=state.n_running,
+            n_waiting=state.n_waiting,
             since_s=state.loaded_s,
             last_used_s=state.last_used_s,
             reload_s=entry.reload_s or 0.0,
             priority=entry.settings.priority,
             is_pinned=entry.settings.pinned,
             is_held=state.is_held,
+            is_borrowed=state.is_borrowed,
         )
 
     def _apply(self, verdict: Verdict) -> bool:

@@ -39,12 +39,16 @@ _ONES_OWN = (PromptTooLongError, UnsupportedCapabilityError, UnsupportedParamete
 
 
 class MemberView(msgspec.Struct, frozen=True, kw_only=True):
-    """A model of a route, and how its requests ended there. `weight`: of the split; None: a fallback."""
+    """A model of a route, and how its requests ended there. `weight`: of the split; None: a fallback.
+
+    `n_fallbacks`: those that came because another had failed.
+    """
 
     model: str
     weight: float | None
     n_answered: int
     n_failed: int
+    n_fallbacks: int
 
 
 class RouteView(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,18 +92,29 @@ def largest_that_fits(views: Iterable[EntryView], n_prompt_tokens: int) -> str |
 
 
 class Candidates:
-    """Who is asked for one request. `target` is the one to ask now."""
+    """Who is asked for one request. `target` is the one to ask now; `names`: all asked so far, as `route` has it."""
 
     def __init__(
         self,
         target: Target,
         next_target: Callable[[LsrvError], Target | None] = lambda error: None,
         note_end: Callable[[str], None] = lambda end: None,
+        route: RouteSettings | None = None,
+        names: Sequence[str] = (),
     ) -> None:
         self.target = target
+        self._route = route
+        self._names = names
         self._next_target = next_target
         self._note_end = note_end
         self._first_error: LsrvError | None = None
+
+    @property
+    def shadows(self) -> list[tuple[str, str]]:
+        """Who gets a copy of the request: ids of routes, and models of theirs. Not the one who answers it anyway."""
+        if self._route is None:
+            return []
+        return [(self._route.model_id, model) for model in self._route.shadow if model != self._names[-1]]
 
     def answered(self) -> None:
         """`target` has answered."""
@@ -132,7 +147,7 @@ class Routing:
         self._target_of = target_of
         self._default_route = default_route
         self._views = views
-        self._ends: Counter[tuple[str, str, str]] = Counter()  # (route, member, "answered" or "failed")
+        self._ends: Counter[tuple[str, str, str]] = Counter()  # (route, member, "answered", "failed" or "fell_back")
         self._routes: dict[str, RouteSettings] = {}
         self.configure(settings)
 
@@ -177,18 +192,19 @@ class Routing:
         rest = iter([name for name in dict.fromkeys(route.fallback) if name != first])
         names = [first]
 
+        def note_end(end: str) -> None:
+            self._ends[route.model_id, names[-1], end] += 1
+
         def next_target(error: LsrvError) -> Target | None:
             if not may_fall_back(error) or (following := self._next_there(rest)) is None:
                 return None
             name, target = following
             _log.info("fell back", extra={"route": route.model_id, "model_id": name, "reason": error.message})
             names.append(name)
+            note_end("fell_back")
             return target
 
-        def note_end(end: str) -> None:
-            self._ends[route.model_id, names[-1], end] += 1
-
-        return Candidates(self._target_of(first), next_target, note_end)
+        return Candidates(self._target_of(first), next_target, note_end, route, names)
 
     def _next_there(self, names: Iterator[str]) -> tuple[str, Target] | None:
         """The next of a route's models; a reload may have removed some while those before them were asked."""
@@ -224,6 +240,7 @@ class Routing:
                     weight=weights.get(name),
                     n_answered=self._ends[route.model_id, name, "answered"],
                     n_failed=self._ends[route.model_id, name, "failed"],
+                    n_fallbacks=self._ends[route.model_id, name, "fell_back"],
                 )
                 for name in members
             ],

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import enum
 import math
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
 
 from lsrv.errors import ErrorInfo
 from lsrv.registry import policy, refusals
 from lsrv.registry.keep_alive import KeepAlive
+from lsrv.registry.mishaps import Mishaps
 from lsrv.registry.words import (
     ABANDONED,
     ASKED,
@@ -77,17 +78,16 @@ class EntryState:
     is_wanted: bool = False  # an operator or `preload` asked for the load: it goes on without waiters
     attempt: int = 0
     n_slots: int = 1
-    n_crashes: int = 0
-    n_deaths: int = 0  # in a row, while loading
-    failure: Failure | None = None
+    mishaps: Mishaps = field(default_factory=Mishaps)
     stop_reason: str = ""  # why the model was unloaded last
     n_unloads: Counter[UnloadCause] = field(default_factory=Counter[UnloadCause])  # loads given up are counted, too
-    retry_at_s: float = -math.inf
     loaded_s: float = -math.inf
     last_used_s: float = -math.inf
     waiting: dict[int, float] = field(default_factory=dict[int, float])  # ticket -> when it arrived, in that order
     running: dict[int, float] = field(default_factory=dict[int, float])
     keep_alive: KeepAlive = field(default_factory=KeepAlive)
+    copies: set[int] = field(default_factory=set[int])  # those of both that are copies
+    is_borrowed: bool = False  # loaded for copies, and used by nobody else since
     loaders: list[int] = field(default_factory=list[int])  # tickets of operators who wait for the end of a load
     unloaders: list[int] = field(default_factory=list[int])
     _wanted_s: float = math.inf  # when an operator or `preload` asked last
@@ -95,7 +95,6 @@ class EntryState:
     _drain_reason: UnloadReason = ASKED
     _is_used: bool = False  # served a request since the load: keep_alive = 0 counts from then
     _mean_request_s: float = 0.0
-    _crash_times_s: deque[float] = field(default_factory=lambda: deque[float](maxlen=policy.N_DEATHS_IN_A_ROW))
 
     @property
     def n_places(self) -> int:
@@ -106,6 +105,21 @@ class EntryState:
     def is_idle(self) -> bool:
         """Whether no request runs or waits."""
         return not self.running and not self.waiting
+
+    @property
+    def n_running(self) -> int:
+        """Requests that hold a place, without copies: those are given up for others."""
+        return len(self.running.keys() - self.copies)
+
+    @property
+    def n_waiting(self) -> int:
+        """Requests that wait for one, without copies."""
+        return len(self.waiting.keys() - self.copies)
+
+    @property
+    def is_for_copies(self) -> bool:
+        """Whether nobody but copies waits for this model."""
+        return not self.is_wanted and bool(self.waiting) and self.n_waiting == 0
 
     @property
     def is_gone(self) -> bool:
@@ -138,8 +152,8 @@ class EntryState:
             case LoadAsked() | UnloadAsked() | EnableAsked() | Configured() | Removed():
                 return self._obey(happening, now_s)
             case Evicted(reason):
-                is_idle = self.phase is Phase.LOADED and not self.running
-                return self._stop(UnloadReason("evicted", reason)) if is_idle else []
+                is_free = self.phase is Phase.LOADED and self.n_running == 0
+                return self._drain(UnloadReason("evicted", reason), now_s) if is_free else []
             case Held(is_held):
                 self.is_held = is_held
                 return self._grant(now_s)
@@ -156,23 +170,25 @@ class EntryState:
             return [Reject(ticket, refusals.removed(self.model_id))]
         if not self.is_enabled:
             return [Reject(ticket, refusals.disabled(self.model_id))]
-        if self.phase is Phase.ERROR and now_s < self.retry_at_s:
-            return [Reject(ticket, self._refusal(now_s))]
-        if len(self.waiting) + len(self.running) >= self.n_places + self.limits.queue:
+        if self.phase is Phase.ERROR and now_s < self.mishaps.retry_at_s:
+            return [Reject(ticket, self.mishaps.refusal(now_s))]
+        if self.n_waiting + self.n_running >= self.n_places + self.limits.queue:
             return [Reject(ticket, self._queue_full())]
         self.waiting[ticket] = now_s
         self.keep_alive.arrived(ticket, arrived.keep_alive_s)
+        self.copies |= {ticket} if arrived.is_copy else set()
         if self.phase in (Phase.UNLOADED, Phase.ERROR):
             return self._start_load()
         return self._grant(now_s)
 
     def _left(self, ticket: int, now_s: float) -> list[Effect]:
         granted_s = self.running.pop(ticket, None)
-        if granted_s is not None:
+        if granted_s is not None and ticket not in self.copies:
             self._mean_request_s = policy.smoothed(self._mean_request_s, now_s - granted_s)
             self.last_used_s = now_s
         self.waiting.pop(ticket, None)
         self.keep_alive.left(ticket)
+        self.copies.discard(ticket)
         if self.phase is Phase.LOADING and not self.waiting and not self.is_wanted:
             return self._stop(ABANDONED)
         if self.phase is Phase.DRAINING and not self.running:
@@ -189,16 +205,12 @@ class EntryState:
             self.running[ticket] = now_s
             self.keep_alive.granted(ticket)
             self._is_used = True
+            self.is_borrowed = self.is_borrowed and ticket in self.copies
         return [Grant(ticket) for ticket in tickets]
 
     def _queue_full(self) -> ErrorInfo:
         retry_after_s = policy.retry_after_s(len(self.waiting), self.n_places, self._mean_request_s)
         return refusals.queue_full(self.model_id, len(self.running), len(self.waiting), retry_after_s)
-
-    def _refusal(self, now_s: float) -> ErrorInfo:
-        """The failure that keeps the entry in ERROR, with when it may be tried again."""
-        assert self.failure is not None
-        return refusals.not_before(self.failure.error, self.retry_at_s - now_s)
 
     def _reject_waiting(self, error: ErrorInfo) -> list[Effect]:
         tickets = list(self.waiting)
@@ -226,7 +238,7 @@ class EntryState:
         self.is_wanted, self._wanted_s = True, now_s
         self.loaders.append(ticket)
         if self.phase in (Phase.UNLOADED, Phase.ERROR):
-            self._forgive()
+            self.mishaps.forgive()
             return self._start_load()
         return []
 
@@ -238,7 +250,7 @@ class EntryState:
             effects += self._reject_waiting(asked.error)
         if self.phase in (Phase.UNLOADED, Phase.ERROR):
             self.phase = Phase.UNLOADED
-            self._forgive()
+            self.mishaps.forgive()
             return effects + self._answer(self.unloaders)
         if self.phase is Phase.STOPPING:
             return effects
@@ -265,7 +277,7 @@ class EntryState:
         self.limits, self.is_removed = limits, False
         if not needs_load:
             return self._grant(now_s) or self._stop_if_idle(now_s)
-        self._forgive()
+        self.mishaps.forgive()
         if self.phase is Phase.ERROR:
             self.phase = Phase.UNLOADED
         if self.phase in (Phase.UNLOADED, Phase.STOPPING):
@@ -306,42 +318,33 @@ class EntryState:
     def _start_load(self) -> list[Effect]:
         self.attempt += 1
         self.phase = Phase.LOADING
-        failure = self.failure
-        is_known_bad = failure is not None and failure.weights and not (failure.is_death or failure.is_retryable)
-        return [StartLoad(self.attempt, failure if is_known_bad else None)]
+        return [StartLoad(self.attempt, self.mishaps.known_bad)]
 
     def _load_done(self, n_slots: int, now_s: float) -> list[Effect]:
         self.phase = Phase.LOADED
         self.n_slots = max(1, n_slots)
         self.loaded_s = self.last_used_s = now_s
+        self.is_borrowed = self.is_for_copies
         self.is_wanted = self._is_used = False
         self.keep_alive.loaded()
-        self._forgive()
+        self.mishaps.forgive()
         return self._answer(self.loaders) + self._grant(now_s)
 
     def _load_lost(self, failure: Failure, now_s: float) -> list[Effect]:
-        self.failure = failure
-        self.n_deaths = self.n_deaths + 1 if failure.is_death else 0
-        if failure.is_death and policy.backoff_s(self.n_deaths) == 0.0:
-            return self._start_load()
-        hold_s = policy.backoff_s(self.n_deaths) if failure.is_death else policy.recheck_s(failure.is_retryable)
-        return self._give_up(now_s, hold_s)
+        return self._give_up(now_s) if self.mishaps.lost(failure, now_s) else self._start_load()
 
-    def _give_up(self, now_s: float, hold_s: float) -> list[Effect]:
-        """ERROR until `hold_s` have passed; then the next request tries again."""
+    def _give_up(self, now_s: float) -> list[Effect]:
+        """ERROR until the next request may try again."""
         self.phase = Phase.ERROR
         self.is_wanted = False
-        self.retry_at_s = now_s + hold_s
-        return self._reject_waiting(self._refusal(now_s)) + self._answer(self.loaders) + self._answer(self.unloaders)
+        effects = self._reject_waiting(self.mishaps.refusal(now_s))
+        return effects + self._answer(self.loaders) + self._answer(self.unloaders)
 
     def _died(self, failure: Failure, now_s: float) -> list[Effect]:
-        self.failure = failure
-        self.n_crashes += 1
         self.running.clear()
         self.phase = Phase.UNLOADED
-        self._crash_times_s.append(now_s)
-        if policy.is_crash_loop(self._crash_times_s, now_s):
-            return self._give_up(now_s, policy.backoff_s(policy.N_DEATHS_IN_A_ROW))
+        if self.mishaps.crashed(failure, now_s):
+            return self._give_up(now_s)
         return self._answer(self.unloaders) + self._load_if_awaited()
 
     def _end_running(self, error: ErrorInfo) -> list[Effect]:
@@ -384,8 +387,3 @@ class EntryState:
         if self.is_removed:
             return self._stop(REMOVED)
         return self._stop(UnloadReason("idle", self.keep_alive.reason(self.limits.keep_alive_s)))
-
-    def _forgive(self) -> None:
-        self.failure = None
-        self.n_deaths = 0
-        self.retry_at_s = -math.inf

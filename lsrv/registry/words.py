@@ -58,10 +58,14 @@ REMOVED = UnloadReason("removed", "it was removed from the settings")
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A request wants a place. `keep_alive_s`: once it has one, that counts instead of the settings' idle time."""
+    """A request wants a place. `keep_alive_s`: once it has one, that counts instead of the settings' idle time.
+
+    `is_copy`: only to be measured; it counts neither as use of the model nor as a place.
+    """
 
     ticket: int
     keep_alive_s: float | None = None
+    is_copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,9 @@ def test_who_fails_before_the_answer_is_replaced(
     else:
         assert answered_by(client, "spare") == "story"
     after = members(front, "spare")
+    shown = front.http.get("/v1/routes/spare").json()["members"]
+    assert {each["model"]: each["n_fallbacks"] for each in shown}["story"] == after["story"][0]
+    assert front.metric("lsrv_route_fallbacks_total", route="spare", model="story") == after["story"][0]
     assert after["busy"] == (0, before["busy"][1] + 1) and after["story"] == (before["story"][0] + 1, 0)
 
 

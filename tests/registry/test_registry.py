@@ -138,7 +138,7 @@ async def test_unload_ends_the_process_and_a_request_brings_the_model_back(house
         assert not worker_pids()
         assert (await registry.unload("a")).status == "unloaded"
         assert await text(registry, "a") == "xxxxx"
-        assert (await registry.reload("a")).status == "loaded"
+        assert (await registry.load("a")).status == "loaded"
         assert registry.view("a").n_loads == 2
 
 

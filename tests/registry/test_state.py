@@ -220,7 +220,7 @@ def test_three_deaths_in_a_row_while_loading_open_a_growing_pause() -> None:
     assert state.handle(Arrived(3), 10.0) == [StartLoad(4)]
     state.handle(LoadLost(4, DEATH), 10.0)
     assert state.phase is Phase.ERROR
-    assert state.retry_at_s == 30.0
+    assert state.mishaps.retry_at_s == 30.0
 
 
 def test_a_load_that_succeeds_forgets_earlier_deaths() -> None:
@@ -228,7 +228,7 @@ def test_a_load_that_succeeds_forgets_earlier_deaths() -> None:
     state.handle(Arrived(1), 0.0)
     state.handle(LoadLost(1, DEATH), 0.0)
     state.handle(LoadDone(2, 2), 0.0)
-    assert (state.n_deaths, state.failure) == (0, None)
+    assert (state.mishaps.n_deaths, state.mishaps.failure) == (0, None)
 
 
 def test_a_failure_that_would_repeat_is_not_repeated() -> None:
@@ -250,7 +250,7 @@ def test_a_death_fails_the_worker_and_the_next_request_loads_afresh() -> None:
     state = loaded()
     state.handle(Arrived(1), 0.0)
     assert state.handle(Died(1, DEATH), 1.0) == []
-    assert (state.phase, state.n_crashes, state.running) == (Phase.UNLOADED, 1, {})
+    assert (state.phase, state.mishaps.n_crashes, state.running) == (Phase.UNLOADED, 1, {})
     assert state.handle(Arrived(2), 1.0) == [StartLoad(2)]
 
 

@@ -49,6 +49,11 @@ class _Choice(msgspec.Struct):
     text: str | None = None
     logprobs: _Logprobs | None = None
     finish_reason: str | None = None
+    index: int = 0
+
+    @property
+    def said(self) -> _Text:
+        return self.delta or self.message or _Text(self.text)
 
 
 class _PromptDetails(msgspec.Struct):
@@ -178,7 +183,7 @@ class Reading:
             return "", "", None
         choice = read.choices[0]
         self._finish_reason = choice.finish_reason or self._finish_reason
-        said = choice.delta or choice.message or _Text(choice.text)
+        said = choice.said
         reasoning = said.reasoning_content or said.reasoning or ""
         return said.content or "", reasoning, None if choice.logprobs is None else _token_logprobs(choice.logprobs)
 
@@ -196,6 +201,15 @@ def reported_usage(chunk: dict[str, object]) -> Usage | None:
     except msgspec.ValidationError:
         return None
     return None if usage is None else _usage(usage, 0.0, 0.0)
+
+
+def reported_texts(chunk: dict[str, object]) -> list[tuple[int, str]]:
+    """The new text of each choice that has one in a chunk or an answer. Empty where nothing of it can be read."""
+    try:
+        read = msgspec.convert(chunk, _Chunk, strict=False)
+    except msgspec.ValidationError:
+        return []
+    return [(choice.index, text) for choice in read.choices if (text := choice.said.content)]
 
 
 def _usage(usage: _Usage, prefill_s: float, decode_s: float) -> Usage:
