@@ -22,6 +22,7 @@ from lsrv.engine.writing import Writer
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import CacheUse, FinishReason
 
+_N_PREFILL = 512  # tokens over which the speed of reading is taken: a few alone cost a step each
 _N_FORCED_MAX = 64  # tokens that a constraint may add to a step, per sequence
 
 
@@ -137,9 +138,13 @@ class Engine:
         for adapter in retired:
             adapter.free()
 
-    def save_cache(self, until_s: float) -> int:
-        """Keep cached prompts on disk for the next load; returns how many. See `PrefixCache.save`."""
-        return self._cache.save(until_s)
+    def save_cache(self, until_s: float, file_s: float = 0.0) -> int:
+        """Keep cached prompts on disk for the next load; returns how many. See `PrefixCache.save`.
+
+        `file_s`: what a file costs, to be written and found again; prompts that are computed in that time get none.
+        """
+        prefill_s = self._cost.prefill.seconds(_N_PREFILL)
+        return self._cache.save(until_s, int(file_s * _N_PREFILL / prefill_s) if prefill_s else 0)
 
     def _admit(self, now: float) -> None:
         while self._waiting and self._cache.can_take() and self._has_cells(self._waiting[0]):

@@ -35,6 +35,7 @@ from lsrv.worker.reply import Reply
 # take longer than this for one step, so each of their tokens still goes out at once.
 _MIN_DELTA_INTERVAL_S = 0.004
 _SAVE_S = 2.5  # for cached prompts at the end; the parent waits 5 s before it uses force
+_FILE_S = 0.01  # what one of their files costs: to be written, listed by the next load, and read
 
 
 class Service(Protocol):
@@ -171,7 +172,7 @@ class GenerationService:
         return [Step(deltas, finished), *failed] if deltas or finished else failed
 
     def close(self) -> None:
-        self._engine.save_cache(time.monotonic() + _SAVE_S)
+        self._engine.save_cache(time.monotonic() + _SAVE_S, _FILE_S)
         self._compiling.close()
 
     def _fail_all(self, error: DecodeError) -> list[Event]:

@@ -152,8 +152,10 @@ class PrefixCache:
         self._following.clear()
         self._tree = self._tree_of_saved()
 
-    def save(self, until_s: float) -> int:
+    def save(self, until_s: float, n_quick: int = 0) -> int:
         """Keep what is worth it on disk until `until_s` (time.monotonic); returns how many files that made.
+
+        Prompts of up to `n_quick` tokens are not.
 
         For the end: call nothing afterwards.
         """
@@ -169,7 +171,8 @@ class PrefixCache:
             for each in self._store
             if each.adapters == NO_ADAPTERS
         )
-        return file_sequences(chain(slots, saved), self._filed, self._folder, until_s)
+        long = (each for each in chain(slots, saved) if len(each.tokens) > n_quick)
+        return file_sequences(long, self._filed, self._folder, until_s)
 
     def _tree_of_saved(self) -> PrefixTree[Holder]:
         tree: PrefixTree[Holder] = PrefixTree()
