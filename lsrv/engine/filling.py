@@ -81,6 +81,8 @@ class Filling:
         """How many prompt tokens of which seq_id this step reads."""
         prefilling = [each for each in turn if each.state is SequenceState.PREFILL]
         prefilling = [each for each in prefilling if not self._cache.is_following(each)]
+        if not prefilling:
+            return {}
         n_remaining = [self._cache.n_readable(sequence) - sequence.n_past for sequence in prefilling]
         chunks = plan_prefill(n_remaining, self._prefill_budget(turn, n_streams, len(prefilling)))
         return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}

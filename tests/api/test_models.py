@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
 from lsrv.demo import MODEL_ID
-from tests.conftest import EMBEDDING, OTHER, TINY, RunningServer, StartServer, wait_until
+from tests.conftest import EMBEDDING, OTHER, TINY, RunningServer, StartServer, copies_of_stories, wait_until
 
 
 def verb(server: RunningServer, name: str, model: str | None, query: str = "", **body: Any) -> Any:
@@ -83,9 +84,9 @@ def test_unload_gives_the_memory_back_and_the_next_request_loads_again(start_ser
     assert own.http.post("/v1/completions", json={"prompt": "a", "max_tokens": 1}).status_code == 200
 
 
-def test_a_chat_goes_on_from_its_cache_after_an_unload(start_server: StartServer) -> None:
-    own = start_server()
-    prompt = "Once upon a time there was a little girl named Lily. " * 6
+def test_a_chat_goes_on_from_its_cache_after_an_unload(start_server: StartServer, tmp_path: Path) -> None:
+    own = start_server(models=[copies_of_stories(tmp_path)[0] | {"context": {"context_length": 4096}}])
+    prompt = "Once upon a time there was a little girl named Lily. " * 150  # what is read in no time gets no file
     before = own.http.post("/v1/completions", json={"prompt": prompt, "max_tokens": 4, "temperature": 0}).json()
     verb(own, "unload", TINY)
     wait_until(lambda: not own.worker_pids())

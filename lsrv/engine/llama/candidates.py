@@ -41,7 +41,7 @@ def possible(logits: FloatRow) -> npt.NDArray[np.intp]:
 
     llama.cpp's typical_p takes the logarithm of their probability, 0, and has no numbers left to sort by.
     """
-    return np.flatnonzero(logits > -np.inf)
+    return (logits > -np.inf).nonzero()[0]
 
 
 def likeliest(logits: FloatRow, k: int) -> npt.NDArray[np.intp]:

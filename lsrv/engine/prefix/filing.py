@@ -33,6 +33,7 @@ def file_sequences(
     for each in filed:
         tree.insert(each.tokens, each)
     n_files = 0
+    folder.take_stock()
     for sequence in sequences:
         if time.monotonic() >= until_s:
             break

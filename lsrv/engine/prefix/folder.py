@@ -29,6 +29,7 @@ _PREFIX = struct.Struct("<8sII")  # magic, length of the header, its CRC-32
 _MAX_HEADER_BYTES = 64 * 1024 * 1024
 _SUFFIX = ".sequence"
 _PART_SUFFIX = ".part"
+_N_FILES_MAX = 1024  # of all models: every load reads the headers of its own
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class SequenceFolder:
         self._root = root
         self._folder = root / fingerprint
         self._max_bytes = max_bytes
+        self._sizes: dict[Path, int] = {}  # of all models' files, the last used last; see `take_stock`
 
     def list(self) -> list[FiledSequence]:
         """All sound files, the last used first. Others are deleted, with a line in the log."""
@@ -86,12 +88,21 @@ class SequenceFolder:
             return None
         return state
 
+    def take_stock(self) -> None:
+        """Look what all models have here. Once before one writes: to look again for every file would take longer."""
+        paths = (path for suffix in (_SUFFIX, _PART_SUFFIX) for path in self._root.glob(f"*/*{suffix}"))
+        self._sizes = {path: _size(path) for path in reversed(_by_last_use(paths))}
+
     def write(self, tokens: Tokens, n_shortest: int, state: State) -> bool:
-        """Keep a sequence; whether that could be done. Files of any model give way that were unused longest."""
+        """Keep a sequence; whether that could be done. Files of any model give way that were unused longest.
+
+        Call `take_stock` before the first one.
+        """
         header = msgspec.msgpack.encode(
             _Header(n_shortest, tokens.astype("<i4").tobytes(), len(state), zlib.crc32(state.data))
         )
-        if not self._make_room(_PREFIX.size + len(header) + len(state)):
+        n_bytes = _PREFIX.size + len(header) + len(state)
+        if not self._make_room(n_bytes):
             return False
         path = self._folder / f"{zlib.crc32(header):08x}{len(tokens):08x}{_SUFFIX}"
         part = path.with_suffix(_PART_SUFFIX)
@@ -102,6 +113,8 @@ class SequenceFolder:
                 file.write(header)
                 file.write(state.data)
             part.replace(path)
+            self._sizes.pop(path, None)
+            self._sizes[path] = n_bytes
         except OSError as error:
             _log.warning("can't keep a cached prompt on disk: path=%s reason=%s", path, error)
             part.unlink(missing_ok=True)
@@ -111,15 +124,15 @@ class SequenceFolder:
     def drop(self, filed: FiledSequence) -> None:
         """Delete a file that nobody needs any more."""
         filed.path.unlink(missing_ok=True)
+        self._sizes.pop(filed.path, None)
 
     def _make_room(self, n_bytes: int) -> bool:
-        paths = _by_last_use(path for suffix in (_SUFFIX, _PART_SUFFIX) for path in self._root.glob(f"*/*{suffix}"))
-        sizes = {path: _size(path) for path in paths}
-        n_used = sum(sizes.values())
-        while sizes and n_used + n_bytes > self._max_bytes:
-            path, size = sizes.popitem()
+        """Delete what was unused longest until `n_bytes` more fit."""
+        n_used = sum(self._sizes.values())
+        while self._sizes and (n_used + n_bytes > self._max_bytes or len(self._sizes) >= _N_FILES_MAX):
+            path = next(iter(self._sizes))
             path.unlink(missing_ok=True)
-            n_used -= size
+            n_used -= self._sizes.pop(path)
         return n_used + n_bytes <= self._max_bytes
 
 

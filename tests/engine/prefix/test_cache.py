@@ -218,6 +218,24 @@ def test_the_folder_is_bounded_over_all_models(load_stories: LoadStories, tmp_pa
     assert old not in left
 
 
+def test_the_folder_holds_so_many_files(load_stories: LoadStories, tmp_path: Path) -> None:
+    another = tmp_path / "another"
+    another.mkdir()
+    for i in range(2000):
+        (another / f"{i}.sequence").touch()
+    stories = load_stories(cache_folder=str(tmp_path), cache_disk_bytes=50_000_000)
+    run_all(engine_of(stories), make_sequence(stories, 1, SYSTEM))
+    assert engine_of(stories).save_cache(time.monotonic() + 60) == 1
+    assert len(list(tmp_path.glob("*/*"))) == 1024
+
+
+def test_what_is_read_sooner_than_a_file_gets_none(load_stories: LoadStories, tmp_path: Path) -> None:
+    stories = load_stories(cache_folder=str(tmp_path), cache_disk_bytes=50_000_000)
+    run_all(engine_of(stories), make_sequence(stories, 1, SYSTEM))
+    assert engine_of(stories).save_cache(time.monotonic() + 60, file_s=1000.0) == 0
+    assert engine_of(stories).save_cache(time.monotonic() + 60, file_s=1e-9) == 1
+
+
 def test_nothing_is_saved_once_the_time_is_over(load_stories: LoadStories, tmp_path: Path) -> None:
     stories = load_stories(cache_folder=str(tmp_path), cache_disk_bytes=50_000_000)
     run_all(engine_of(stories), make_sequence(stories, 1, SYSTEM))
