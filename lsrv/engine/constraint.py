@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from llguidance import LLMatcher
 
+from lsrv.engine.grammar import error_of
 from lsrv.engine.llama.candidates import FloatRow
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.errors import GrammarError
@@ -91,7 +92,7 @@ class Constraint:
             raise self._error()
 
     def _error(self) -> GrammarError:
-        reason = self._matcher.get_error().strip().partition("\n")[0]
+        reason = error_of(self._matcher).partition("\n")[0]
         return GrammarError(f"the grammar of this answer can't be followed any further: {reason}; simplify it")
 
 

@@ -65,6 +65,7 @@ class Engine:
         self._cost = StepCost()
         self._filling = Filling(params, cache, self._cost, speculation)
         self._n_cells = params.n_cells
+        self._has_scarce_cells = params.n_cells < params.n_slots * params.n_ctx_seq
         self._n_ctx_seq = params.n_ctx_seq
         self._n_forced = min(_N_FORCED_MAX, params.n_batch // params.n_slots - 1)
         self._waiting: deque[Sequence] = deque()
@@ -105,7 +106,9 @@ class Engine:
         Raises DecodeError; nothing can go on then: `fail_all`.
         """
         started = time.perf_counter()
-        self._admit(started)
+        failed = self._admit(started)
+        if not self._running:
+            return failed
         self._shift()
         filled = self._filling.fill(self._next_turn(started), self._n_streams)
         computed = time.perf_counter()
@@ -114,7 +117,7 @@ class Engine:
         self._count(filled, decoded - computed)
         outputs = self._sample(filled.sampled, decoded)
         self.counts.overhead_s += time.perf_counter() - decoded + computed - started
-        return outputs
+        return failed + outputs
 
     def fail_all(self) -> list[Sequence]:
         """Forget every sequence and all memory, after a DecodeError; returns those that were running or waiting."""
@@ -146,16 +149,24 @@ class Engine:
         prefill_s = self._cost.prefill.seconds(_N_PREFILL)
         return self._cache.save(until_s, int(file_s * _N_PREFILL / prefill_s) if prefill_s else 0)
 
-    def _admit(self, now: float) -> None:
+    def _admit(self, now: float) -> list[Output]:
+        """Give slots to those that wait; returns those whose constraint can't be followed from the start."""
+        failed: list[Output] = []
         while self._waiting and self._cache.can_take() and self._has_cells(self._waiting[0]):
-            sequence = self._waiting.popleft()
-            sequence.state = SequenceState.PREFILL
+            sequence = self._waiting[0]
             if not sequence.scheduled_at:
                 sequence.scheduled_at = now
                 self._writer.force_first(sequence, self._n_forced)
+            if sequence.finish_reason is not None:
+                self._finish(sequence, sequence.finish_reason)
+                failed.append(Output(sequence, ""))
+                continue
+            self._waiting.popleft()
+            sequence.state = SequenceState.PREFILL
             self._cache.take(sequence)
             self._running.append(sequence)
         self._cache.join_leaders()
+        return failed
 
     def _next_turn(self, now: float) -> list[Sequence]:
         """The sequences that this step computes: llama.cpp applies adapters to a whole batch."""
@@ -168,6 +179,8 @@ class Engine:
         return sum(each.state is SequenceState.DECODE for each in self._running)
 
     def _has_cells(self, sequence: Sequence) -> bool:
+        if not self._has_scarce_cells:
+            return True
         return has_cells([each.n_tokens for each in self._running], sequence.n_tokens, self._n_cells)
 
     def _shift(self) -> None:
@@ -245,7 +258,7 @@ class Engine:
         n_tokens = sequence.n_past - len(guesses)
         for guess, row in zip(guesses, rows[1:], strict=True):
             n_tokens += 1
-            is_right = sequence.n_tokens == n_tokens and sequence.generated[-1] == guess  # else more were forced
+            is_right = sequence.n_kept == n_tokens and sequence.generated[-1] == guess  # else more were forced
             if not is_right or sequence.finish_reason is not None:
                 break
             n_right += 1

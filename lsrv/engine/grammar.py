@@ -5,14 +5,14 @@ https://github.com/guidance-ai/llguidance: automata over bytes, whose work per t
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 
-from llguidance import LLMatcher, LLTokenizer
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from lsrv.engine.gbnf import lark_of_gbnf
+from lsrv.engine.json_schema import check_schema
 from lsrv.engine.llama.token_trie import token_trie
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.errors import GrammarError
@@ -21,7 +21,8 @@ from lsrv.protocol.commands import Grammar
 _MAX_SOURCE_BYTES = 256 * 1024
 _MAX_COMPILED = 32
 _MAX_REASON = 400
-_OLD_KEYWORDS = ("extends", "disallow", "divisibleBy")  # of drafts before 4: llguidance would pass over them
+_LIMITS = LLParserLimits(verbose_errors=False)  # else with a dump of the parser behind each
+_NO_TEXT_LEFT = "NoExtensionBias"  # llguidance: no token goes on, and the end may not come
 
 
 class Grammars:
@@ -62,10 +63,18 @@ class Grammars:
             source = _llguidance_source(grammar)
         except ValueError as error:
             raise _refusal(grammar, str(error)) from error
-        matcher = LLMatcher(self._trie, source, log_level=0)
+        matcher = LLMatcher(self._trie, source, log_level=0, limits=_LIMITS)
+        if not matcher.is_error():
+            matcher.compute_bitmask()  # what can't even be begun is told now, and here
         if matcher.is_error():
-            raise _refusal(grammar, matcher.get_error())
+            raise _refusal(grammar, error_of(matcher))
         return matcher
+
+
+def error_of(matcher: LLMatcher) -> str:
+    """What is wrong with a matcher whose `is_error` is true."""
+    reason = matcher.get_error().removesuffix("<non-verbose/>").strip()
+    return "no text is left that fits it" if reason == _NO_TEXT_LEFT else reason
 
 
 def _llguidance_source(grammar: Grammar) -> str:
@@ -85,7 +94,7 @@ def _llguidance_source(grammar: Grammar) -> str:
 
 def _json_source(schema: str) -> str:
     """White space is what models write by themselves. With one way to write it most of a document is forced."""
-    _check_keywords(schema)
+    check_schema(schema)
     return LLMatcher.grammar_from_json_schema(
         schema,
         overrides={
@@ -95,27 +104,6 @@ def _json_source(schema: str) -> str:
             "lenient": False,
         },
     )
-
-
-def _check_keywords(schema: str) -> None:
-    for keyword in _OLD_KEYWORDS:
-        if f'"{keyword}"' in schema and keyword in _schema_keys(json.loads(schema)):
-            raise ValueError(f'Unimplemented keys: ["{keyword}"]')
-
-
-def _schema_keys(schema: object) -> set[str]:
-    """The keywords of a JSON Schema and of those inside, as far as names of properties can be told apart."""
-    if isinstance(schema, list):
-        return set().union(*map(_schema_keys, schema))
-    if not isinstance(schema, dict):
-        return set()
-    found: set[str] = set(schema)
-    for key, value in schema.items():
-        if key in ("const", "enum", "default", "examples"):
-            continue
-        named = isinstance(value, dict) and key in ("properties", "patternProperties", "$defs", "definitions")
-        found |= _schema_keys(list(value.values()) if named else value)
-    return found
 
 
 def _refusal(grammar: Grammar, reason: str) -> GrammarError:

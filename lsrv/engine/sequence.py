@@ -65,17 +65,27 @@ class Sequence:
         return len(self.prompt) + len(self.generated)
 
     @property
+    def n_kept(self) -> int:
+        """Tokens that have cells, or need some: all but those that a shift dropped."""
+        return self.n_tokens - self.n_dropped
+
+    @property
     def n_unread(self) -> int:
         """Tokens that have no cells yet."""
-        return self.n_tokens - self.n_dropped - self.n_past
+        return self.n_kept - self.n_past
+
+    @property
+    def n_reusable(self) -> int:
+        """Leading tokens whose cells others may use, too: none after a shift."""
+        return 0 if self.n_dropped else self.n_past
 
     def unread(self) -> Tokens:
         """Those tokens: int32 (n_unread,)."""
         return self.tokens(self.n_past + self.n_dropped, self.n_tokens)
 
     def tokens_in_cache(self) -> Tokens:
-        """The tokens whose cells are in memory and can be used again: int32 (n_past,), none after a shift."""
-        return _NONE if self.n_dropped else self.tokens(0, self.n_past)
+        """The tokens whose cells are in memory and can be used again: int32 (n_reusable,)."""
+        return self.tokens(0, self.n_reusable)
 
     def tokens(self, start: int, end: int) -> Tokens:
         """Prompt and generated tokens from position `start` up to `end`: int32 (end - start,)."""

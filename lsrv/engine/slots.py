@@ -29,8 +29,8 @@ class Slot:
 
     @property
     def n_held(self) -> int:
-        """How many of `tokens` have cells."""
-        return len(self.tokens) if self.sequence is None else min(self.sequence.n_past, len(self.tokens))
+        """How many of `tokens` have cells that can be used again."""
+        return len(self.tokens) if self.sequence is None else min(self.sequence.n_reusable, len(self.tokens))
 
     @property
     def n_past(self) -> int:

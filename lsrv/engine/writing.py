@@ -23,9 +23,13 @@ class Writer:
     def force_first(self, sequence: Sequence, n_max: int) -> None:
         """Append what a constraint forces before anything is sampled: it is read together with the prompt.
 
-        All but the last of such tokens: there is always one to sample.
+        All but the last of such tokens: there is always one to sample. Sets the sequence's `finish_reason` and `error`
+        if the constraint can't be followed.
         """
-        self._append_forced(sequence, n_max, is_leaving_one=True)
+        try:
+            self._append_forced(sequence, n_max, is_leaving_one=True)
+        except GrammarError as error:
+            _fail(sequence, error)
 
     def write(self, sequence: Sequence, logits: FloatRow, n_max_forced: int) -> Output:
         """Append the token that `logits`, float32 (n_vocab,), choose, and those that a constraint forces after it.
@@ -35,7 +39,7 @@ class Writer:
         try:
             token, logprob = self._choose(sequence, logits)
         except GrammarError as error:
-            return _failed(sequence, error)
+            return _fail(sequence, error)
         sequence.generated.append(token)
         if self._vocab.is_eog(token):
             return self._ended(sequence)
@@ -44,7 +48,7 @@ class Writer:
                 sequence.constraint.accept(token)
                 self._append_forced(sequence, n_max_forced)
         except GrammarError as error:
-            return _failed(sequence, error)
+            return _fail(sequence, error)
         return self._text(sequence, logprob)
 
     def _choose(self, sequence: Sequence, logits: FloatRow) -> tuple[int, TokenLogprob | None]:
@@ -118,7 +122,7 @@ def _take_logprobs(sequence: Sequence) -> list[TokenLogprob] | None:
     return taken
 
 
-def _failed(sequence: Sequence, error: GrammarError) -> Output:
+def _fail(sequence: Sequence, error: GrammarError) -> Output:
     sequence.error = error
     sequence.finish_reason = "abort"
     return Output(sequence, "")

@@ -13,6 +13,7 @@ from lsrv.engine.engine import Engine
 from lsrv.engine.grammar import Grammars
 from lsrv.engine.loading import LoadedModel
 from lsrv.engine.scheduler import has_cells
+from lsrv.engine.sequence import Sequence
 from lsrv.engine.shift import plan_shift
 from lsrv.protocol.commands import Grammar
 from tests.engine.conftest import LoadStories, make_sequence, run_all
@@ -80,6 +81,16 @@ def test_a_constrained_answer_goes_on_where_it_was(scarce: LoadedModel) -> None:
     assert engine_of(scarce).counts.n_preempted > n_before
 
 
+def test_waiting_for_cells_is_nothing_to_write_into_the_log(
+    scarce: LoadedModel, capfd: pytest.CaptureFixture[str]
+) -> None:
+    n_before = engine_of(scarce).counts.n_preempted
+    sequences = [make_sequence(scarce, i, p, n_max_tokens=200, is_ignoring_eos=True) for i, p in enumerate(PROMPTS)]
+    run_all(engine_of(scarce), *sequences)
+    assert engine_of(scarce).counts.n_preempted > n_before
+    assert capfd.readouterr().err == ""
+
+
 def test_aborting_one_that_waits_for_cells_leaves_the_others_alone(scarce: LoadedModel) -> None:
     engine = engine_of(scarce)
     sequences = [make_sequence(scarce, i, p, n_max_tokens=200, is_ignoring_eos=True) for i, p in enumerate(PROMPTS)]
@@ -139,6 +150,65 @@ def test_nobody_uses_the_cells_of_a_shifted_context(load_stories: LoadStories) -
     again = make_sequence(loaded, 2, PROMPTS[0], n_max_tokens=60)
     assert run_all(engine_of(loaded), again)[2] == fresh
     assert again.n_cached == 0
+
+
+LONG_PROMPT = PROMPTS[0] + " the cat sat on the mat and the dog ran to the park" * 5
+BOTH_KV = pytest.mark.parametrize("kv", ["split", "shared"])
+
+
+def logprobs_beside(engine: Engine, sequence: Sequence) -> list[float]:
+    """Submit a sequence and step until it has ended; others go on beside it."""
+    engine.submit(sequence)
+    found: list[float] = []
+    while sequence.finish_reason is None:
+        for output in engine.step():
+            if output.sequence is sequence and output.logprobs:
+                found += [logprob.logprob for logprob in output.logprobs]
+    return found
+
+
+@BOTH_KV
+@pytest.mark.parametrize("n_before", [18, 40], ids=["before the shift", "after the shift"])
+def test_a_shift_changes_nothing_for_others_with_the_same_prompt(
+    load_stories: LoadStories, kv: str, n_before: int
+) -> None:
+    loaded = load_stories(is_shifting=True, n_ctx_seq=128, kv=kv, flash_attention="off")
+    engine = engine_of(loaded)
+    options = {"n_max_tokens": 22, "is_ignoring_eos": True}
+    fresh = logprobs_beside(engine, make_sequence(loaded, 0, LONG_PROMPT, n_top_logprobs=0, **options))
+    engine.fail_all()
+    shifting = make_sequence(loaded, 1, LONG_PROMPT, n_max_tokens=100, is_ignoring_eos=True)
+    engine.submit(shifting)
+    while len(shifting.generated) < n_before:
+        engine.step()
+    beside = make_sequence(loaded, 2, LONG_PROMPT, n_top_logprobs=0, **options)
+    assert logprobs_beside(engine, beside) == pytest.approx(fresh, abs=5e-3)
+    assert shifting.n_dropped > 0 and shifting.finish_reason is None
+    assert beside.n_cached == (0 if n_before == 40 else len(beside.prompt) - 1)
+
+
+@BOTH_KV
+def test_an_endless_answer_keeps_nobody_out_of_a_free_slot(load_stories: LoadStories, kv: str) -> None:
+    loaded = load_stories(is_shifting=True, n_ctx_seq=128, kv=kv)
+    engine = engine_of(loaded)
+    endless = make_sequence(loaded, 0, PROMPTS[0], n_max_tokens=1000, is_ignoring_eos=True)
+    engine.submit(endless)
+    while len(endless.generated) < 600:
+        engine.step()
+    engine.submit(make_sequence(loaded, 1, PROMPTS[1]))
+    engine.step()
+    assert engine.n_waiting == 0
+
+
+@BOTH_KV
+def test_a_full_neighbour_keeps_nobody_out_of_a_slot_with_cells_of_its_own(load_stories: LoadStories, kv: str) -> None:
+    loaded = load_stories(n_ctx_seq=128, kv=kv)
+    engine = engine_of(loaded)
+    sequences = [make_sequence(loaded, i, LONG_PROMPT, n_max_tokens=20, is_ignoring_eos=True) for i in range(4)]
+    for sequence in sequences:
+        engine.submit(sequence)
+    engine.step()
+    assert engine.n_running == 4
 
 
 @given(st.integers(1, 100), st.integers(0, 128), st.integers(1, 20), st.integers(64, 128))

@@ -127,6 +127,9 @@ def test_every_kind_of_grammar_binds(
         ("json_schema", '{"x-guidance": {"lenient": true}, "not": {}}', "not"),
         ("json_schema", '{"type": "object", "required": ["a"], "additionalProperties": false}', "unsatisfiable"),
         ("json_schema", '{"a": ' * 500 + "1" + "}" * 500, "recursion"),
+        ("json_schema", '{"$ref": "#"}', "no text is left"),
+        ("json_schema", '{"properties": {"a": {"type": "string", "required": true}}}', "required"),
+        ("json_schema", json.dumps({"properties": {f"p{i}": {} for i in range(481)}}), "481 properties"),
         ("regex", "(unclosed", "unclosed"),
         ("regex", "(" * 20_000, "can't be used"),
         ("lark", "start: nowhere", "nowhere"),
@@ -237,3 +240,16 @@ def test_thoughts_are_free_and_have_to_end(wide: LoadedModel, grammars: Grammars
         constraint.accept(token)
     constraint.accept(closes)
     assert allowed() == digits
+
+
+def test_a_form_that_can_not_be_followed_from_its_start_fails_its_own_request_only(
+    wide: LoadedModel, grammars: Grammars
+) -> None:
+    schema = {"type": "string", "pattern": "^(a?){400}a{400}$"}
+    failing = bound(wide, grammars, "json_schema", json.dumps(schema), request_id=1)
+    beside = make_sequence(wide, 2, PROMPT, n_max_tokens=5)
+    texts = run_all(engine_of(wide), failing, beside)
+    assert texts[1] == "" and failing.error is not None and "too many" in failing.error.message
+    assert len(beside.generated) == 5
+    texts = run_all(engine_of(wide), bound(wide, grammars, "json_schema", json.dumps(schema), request_id=3))
+    assert texts == {3: ""}, "alone it does the same"

@@ -90,6 +90,19 @@ def test_the_text_is_the_same_and_takes_fewer_steps(plain: LoadedModel, guessing
     assert texts_of(guessing) == texts_of(plain), "with cached prompts"
 
 
+def test_guesses_are_right_behind_a_shift_too(load_stories: LoadStories) -> None:
+    loaded = load_stories(is_shifting=True, n_ctx_seq=128, speculation="lookup")
+    expect_guesses_at_any_cost(engine_of(loaded))
+    sequence = make_sequence(loaded, 0, PROMPTS[3], n_max_tokens=1000, is_ignoring_eos=True)
+    engine_of(loaded).submit(sequence)
+    while not sequence.n_dropped:
+        engine_of(loaded).step()
+    n_before = sequence.n_right
+    while engine_of(loaded).has_work:
+        engine_of(loaded).step()
+    assert sequence.n_right > n_before
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_seed_gives_the_same_text_with_guesses(plain: LoadedModel, guessing: LoadedModel, seed: int) -> None:
     expect_guesses_at_any_cost(engine_of(guessing))

@@ -10,10 +10,15 @@ from lsrv.engine.llama.library import ggml, lib, libllama
 
 _WARNING = 3  # ggml_log_level: 1 debug, 2 info, 3 warning, 4 error, 5 continues the line before
 _CONTINUED = 5
+_EXPECTED = (  # a shared KV cache that is full: the engine finds cells, or lets someone wait, and goes on
+    "decode: failed to find a memory slot",
+    "state_read_meta: failed to find",
+    "state_seq_set_data: error loading state: failed to restore kv cache",
+)
 
 
 class Log:
-    """llama.cpp's log: every line kept for a while, warnings and errors also written to stderr.
+    """llama.cpp's log: every line kept for a while, warnings and errors that are no part of our work also on stderr.
 
     llama.cpp calls back from any of its threads, even while the interpreter shuts down; the callback object must
     outlive every llama.cpp object, or a clean load ends in SIGSEGV.
@@ -30,7 +35,7 @@ class Log:
         if level == _CONTINUED and self.lines:
             self.lines[-1] += line
         else:
-            self._is_shown = level >= _WARNING
+            self._is_shown = level >= _WARNING and not line.startswith(_EXPECTED)
             self.lines.append(line)
         if self._is_shown:
             sys.stderr.write(line)

@@ -102,7 +102,7 @@ class Context:
                 f"llama.cpp can't make a context of {params.n_slots} x {params.n_ctx_seq} tokens "
                 f"for {params.model_path}; {_mend(params)}"
             )
-        self.memory = Memory(self.handle, model, is_shared=params.kv == "shared")
+        self.memory = Memory(self.handle, model, is_shared=params.kv == "shared", is_shifting=params.is_shifting)
         self._adapters: list[tuple[Adapter, float]] = []
         self._n_vocab = model.vocab.n_tokens
         self._logits_at: tuple[int, int] = (0, 0)

@@ -22,15 +22,16 @@ _UINT8_P = ctypes.POINTER(ctypes.c_uint8)
 class Memory:
     """llama_memory_t and the states of single sequences. Every method belongs to the engine thread."""
 
-    def __init__(self, context: int, model: Model, *, is_shared: bool) -> None:
+    def __init__(self, context: int, model: Model, *, is_shared: bool, is_shifting: bool = False) -> None:
         self._context = context
         self._memory = lib.llama_get_memory(context)
         self._n_swa = model.n_swa
         self._is_whole_only = model.has_recurrent_state
         # Separate streams copy data, not cells, and only whole ones (llama_kv_cache::seq_cp). In a window, a cell of
         # two sequences is never used again (find_slot), until no cell is left for a decode that should have fitted.
+        # A shift moves a cell for all sequences that share it (seq_add): others would see it elsewhere.
         self.is_shared = is_shared
-        self.shares_cells = is_shared and self._n_swa == 0
+        self.shares_cells = is_shared and self._n_swa == 0 and not is_shifting
 
     @property
     def keeps_all_prefixes(self) -> bool:
