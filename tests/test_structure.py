@@ -19,7 +19,7 @@ import lsrv
 ROOT = Path(lsrv.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
-LEAVES = {"errors", "log", "protocol", "demo", "quantization", "survival", "units", "cores"}
+LEAVES = {"errors", "log", "protocol", "demo", "quantization", "survival", "units", "cores", "priority"}
 ARROWS: dict[str, set[str]] = {
     "": set(),
     "__main__": {"cli"},
@@ -30,10 +30,11 @@ ARROWS: dict[str, set[str]] = {
     "survival": set(),
     "units": set(),
     "cores": set(),
+    "priority": set(),
     "protocol": {"errors"},
-    "config": {"errors", "demo", "quantization", "units"},
+    "config": {"errors", "demo", "quantization", "units", "priority"},
     "frontdoor": {"errors", "log", "demo", "quantization", "survival", "units"},
-    "engine": {"errors", "log", "protocol", "quantization", "cores"},
+    "engine": {"errors", "log", "protocol", "quantization", "cores", "priority"},
     "chat": {"errors", "log", "protocol"},
     "worker": {"engine", "chat", *LEAVES},
     "response_cache": {"errors", "protocol"},

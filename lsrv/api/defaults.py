@@ -35,11 +35,19 @@ class Defaults(Protocol):
 
 
 def commands_of(
-    request: GenerationRequest, defaults: Defaults, adapters: list[AdapterChoice], seed: int | None
+    request: GenerationRequest,
+    defaults: Defaults,
+    adapters: list[AdapterChoice],
+    seed: int | None,
+    priority: int = 0,
 ) -> list[Generate]:
     """What an entry is asked for `request`: with its defaults, and the server's `seed`."""
     return [
-        replace(fill_defaults(command, defaults, seed=seed, choice=i % request.n_choices), adapters=adapters)
+        replace(
+            fill_defaults(command, defaults, seed=seed, choice=i % request.n_choices),
+            adapters=adapters,
+            priority=priority,
+        )
         for i, command in enumerate(request.commands)
     ]
 

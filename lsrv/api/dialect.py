@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from lsrv.api.adapters import AdapterStack
+from lsrv.api.urgency import Urgency
 from lsrv.protocol.commands import Generate
 from lsrv.protocol.events import Delta, Finished
 
@@ -27,9 +28,14 @@ class Reply(Protocol):
 
 
 class MakeReply(Protocol):
-    """`created` in Unix time; `is_cached`: nothing is computed for this answer alone, which it then says."""
+    """`created` in Unix time; `is_cached`: nothing is computed for this answer alone, which it then says.
 
-    def __call__(self, model_id: str, created: int, *, is_cached: bool = False) -> Reply: ...
+    `service_tier`: OpenAI's word for the priority that the request had, where its answer says that.
+    """
+
+    def __call__(
+        self, model_id: str, created: int, *, is_cached: bool = False, service_tier: str | None = None
+    ) -> Reply: ...
 
 
 class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +48,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     adapters: AdapterStack = AdapterStack()
     uses_response_cache: bool = True
     keep_alive_s: float | None = None  # None: as the settings say
+    urgency: Urgency = Urgency()
     make_reply: MakeReply
 
 

@@ -42,10 +42,11 @@ class Generation:
         self._request = request
         self._target = target
         self._note = note
-        self._listed_id = state.registry.settings_of(target.model_id).listed_id
+        settings = state.registry.settings_of(target.model_id)
+        self._listed_id = settings.listed_id
         self._adapters = choices(request.adapters, target.adapter, state.registry.adapters.of(target.model_id))
         self._account = Account(state.metrics.of(target.model_id), note)
-        self._turn = Turn(keep_alive_s=request.keep_alive_s)
+        self._turn = Turn(priority=request.urgency.over(settings.defaults.priority), keep_alive_s=request.keep_alive_s)
         self._transcript = transcript
         self._use: CacheUse = use if request.uses_response_cache else "off"
 
@@ -94,12 +95,16 @@ class Generation:
         return found.source
 
     def _commands(self, settings: ModelSettings) -> list[Generate]:
-        return commands_of(self._request, settings.defaults, self._adapters, self._state.settings.global_.seed)
+        seed = self._state.settings.global_.seed
+        return commands_of(self._request, settings.defaults, self._adapters, seed, self._turn.priority)
 
     def _reply(self) -> Reply:
         adapter, listed_id = self._target.adapter, self._listed_id
         model_id = listed_id if adapter is None else f"{listed_id}:{adapter}"
-        return self._request.make_reply(model_id, int(time.time()), is_cached=self._account.is_cached)
+        tier = self._request.urgency.tier(self._turn.priority)
+        return self._request.make_reply(
+            model_id, int(time.time()), is_cached=self._account.is_cached, service_tier=tier
+        )
 
 
 def _written(reply: Reply, batch: list[ChoiceEvent]) -> bytes:

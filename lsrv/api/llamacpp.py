@@ -16,6 +16,7 @@ from lsrv.api.openai.completion import inputs_of
 from lsrv.api.openai.embedding import MAX_INPUTS, floats_of
 from lsrv.api.openai.messages import ChatMessage, template_messages
 from lsrv.api.sampling import Token
+from lsrv.api.urgency import Priority
 from lsrv.errors import RequestError
 from lsrv.protocol.commands import Detokenize, Embed, Tokenize
 from lsrv.protocol.events import Detokenized, Embedded, Tokenized
@@ -45,6 +46,7 @@ class TokenEmbeddingBody(msgspec.Struct, kw_only=True):
     input: str | list[str | Token | list[Token]] | None = None
     model: str | None = None
     embd_normalize: Annotated[int, Meta(ge=-1, le=64)] = 2
+    priority: Priority | None = None
 
 
 _tokenize_decoder = msgspec.json.Decoder(TokenizeBody)

@@ -11,8 +11,9 @@ from lsrv.api.note import RequestNote
 from lsrv.api.openai.forward import Body, Incoming, outgoing, read_body
 from lsrv.api.shadow.transcript import Transcript
 from lsrv.api.state import ServerState
+from lsrv.api.urgency import relayed_urgency
 from lsrv.protocol.events import Usage
-from lsrv.registry import UpstreamLease, reported_texts, reported_usage
+from lsrv.registry import Turn, UpstreamLease, reported_texts, reported_usage
 
 
 class Relay:
@@ -31,13 +32,15 @@ class Relay:
         self._model_id = model_id
         self._path = path
         self._body = read_body(raw)
+        default = state.registry.settings_of(model_id).defaults.priority
+        self._turn = Turn(priority=relayed_urgency(raw).over(default))
         self._account = Account(state.metrics.of(model_id), note)
         self._usage: Usage | None = None
         self._transcript = transcript
 
     async def body(self) -> bytes:
         """The whole answer."""
-        async with self._state.registry.acquire(self._model_id) as lease:
+        async with self._state.registry.acquire(self._model_id, self._turn) as lease:
             assert isinstance(lease, UpstreamLease)
             self._account.leased()
             answer = await lease.ask(self._path, self._outgoing(lease))
@@ -47,7 +50,7 @@ class Relay:
 
     async def stream(self, write: Callable[[bytes], Awaitable[None]]) -> bytes:
         """Writes what comes as it comes; the end that is returned says no more than that it is one."""
-        async with self._state.registry.acquire(self._model_id) as lease:
+        async with self._state.registry.acquire(self._model_id, self._turn) as lease:
             assert isinstance(lease, UpstreamLease)
             self._account.leased()
             incoming = self._incoming(lease)

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from lsrv.api.body import decode_body
 from lsrv.api.sampling import KeepAlive, keep_alive_of
+from lsrv.api.urgency import Priority
 from lsrv.errors import LsrvError, RequestError
 from lsrv.protocol.events import Reranked
 
@@ -34,10 +35,12 @@ class RerankBody(msgspec.Struct, kw_only=True):
     return_text: bool = False
     raw_scores: bool = False
     keep_alive: KeepAlive = None
+    priority: Priority | None = None
 
 
 class RerankRequest(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None
+    priority: int | None
     query: str
     documents: list[str]
     n_wanted: int
@@ -58,6 +61,7 @@ def parse_rerank(raw: bytes) -> RerankRequest:
     documents = _documents(body)
     return RerankRequest(
         model=body.model,
+        priority=body.priority,
         query=body.query,
         documents=documents,
         n_wanted=len(documents) if body.top_n is None else body.top_n,

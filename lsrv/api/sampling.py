@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from lsrv.api.adapters import AdapterItem, AdapterName, AdapterStack, LoraItem, stack_of
 from lsrv.api.grammar import GrammarItem, Json, ResponseFormat
+from lsrv.api.urgency import Priority, ServiceTier
 from lsrv.config import parse_duration
 from lsrv.errors import RequestError, UnsupportedParameterError
 from lsrv.protocol.commands import MAX_REPEAT_PENALTY, MIN_REPEAT_PENALTY, Sampling
@@ -53,6 +54,8 @@ class GenerationBody(msgspec.Struct, kw_only=True):
     cache_prompt: bool | None = None
     response_cache: bool | None = None
     keep_alive: KeepAlive = None
+    priority: Priority | None = None
+    service_tier: ServiceTier | None = None
 
     temperature: NonNegative | None = None
     top_k: Count | None = None

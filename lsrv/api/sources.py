@@ -84,11 +84,13 @@ class Sources:
         if use == "read":
             if (ends := await self._cache.get(model_id, key)) is not None:
                 return Found(_KeptAnswer(ends), is_hit=True)
-            if (flight := self._cache.flights.get(key)) is not None:
+            if (flight := self._cache.flights.get(key, turn.priority)) is not None:
                 self._cache.count("shared", model_id)
                 return Found(flight.reader(), is_hit=True)
         self._cache.count("miss", model_id)
-        flight = self._cache.flights.start(key, question.compute, lambda events: question.keep(subject, key, events))
+        flight = self._cache.flights.start(
+            key, question.compute, lambda events: question.keep(subject, key, events), turn.priority
+        )
         return Found(flight.reader(), is_hit=False)
 
 

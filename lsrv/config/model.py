@@ -19,6 +19,7 @@ from lsrv.config.table import (
     shown,
 )
 from lsrv.config.upstream import UpstreamSettings
+from lsrv.priority import MAX_PRIORITY
 from lsrv.quantization import parse_quant
 
 RESERVED_ID = "default"
@@ -258,6 +259,7 @@ class DefaultSettings(Table):
     )
     seed: int | None = Field(default=None, ge=0, le=_SEED_MAX, description="Seed of the sampler.")
     system: str | None = Field(default=None, description="System message of chats that bring none.")
+    priority: int = Field(default=0, ge=-MAX_PRIORITY, le=MAX_PRIORITY, description="Higher: its turn comes sooner.")
 
 
 class AdapterSettings(Table):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import bisect
+import operator
 import time
-from collections import deque
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -21,6 +22,8 @@ from lsrv.engine.speculation.speculation import Speculation
 from lsrv.engine.writing import Writer
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import CacheUse, FinishReason
+
+_turn = operator.attrgetter("due_s")
 
 _N_PREFILL = 512  # tokens over which the speed of reading is taken: a few alone cost a step each
 _N_FORCED_MAX = 64  # tokens that a constraint may add to a step, per sequence
@@ -68,7 +71,7 @@ class Engine:
         self._has_scarce_cells = params.n_cells < params.n_slots * params.n_ctx_seq
         self._n_ctx_seq = params.n_ctx_seq
         self._n_forced = min(_N_FORCED_MAX, params.n_batch // params.n_slots - 1)
-        self._waiting: deque[Sequence] = deque()
+        self._waiting: list[Sequence] = []  # in order of turn
         self._running: list[Sequence] = []
         self.counts = EngineCounts()
 
@@ -90,7 +93,7 @@ class Engine:
 
     def submit(self, sequence: Sequence) -> None:
         """Queue a sequence whose prompt is known to fit its slot."""
-        self._waiting.append(sequence)
+        bisect.insort(self._waiting, sequence, key=_turn)
 
     def abort(self, request_id: int) -> Sequence | None:
         """End a sequence now and free its slot; None if there is none of that id any more."""
@@ -161,7 +164,7 @@ class Engine:
                 self._finish(sequence, sequence.finish_reason)
                 failed.append(Output(sequence, ""))
                 continue
-            self._waiting.popleft()
+            self._waiting.pop(0)
             sequence.state = SequenceState.PREFILL
             self._cache.take(sequence)
             self._running.append(sequence)
@@ -193,7 +196,7 @@ class Engine:
                 sequence.n_dropped += shift.n_drop
 
     def _decode(self, filled: Filled) -> Filled:
-        """Decode the batch; where a shared KV cache is full, what idle slots hold goes, then who came last waits."""
+        """Decode the batch; where a shared KV cache is full, idle slots give theirs, then whose turn is last."""
         while True:
             try:
                 self._context.decode(self._filling.batch)
@@ -204,15 +207,16 @@ class Engine:
                 filled.undo()
                 if len(self._running) == 1:
                     raise
-                self._preempt(self._running[-1])
+                self._preempt(max(self._running, key=_turn))
                 filled = self._filling.fill(self._next_turn(time.perf_counter()), self._n_streams)
 
     def _preempt(self, sequence: Sequence) -> None:
-        """Back to the head of the queue: it reads what it holds once more, and goes on where it was."""
+        """Back to its place in the queue: it reads what it holds once more, and goes on where it was."""
         self._running.remove(sequence)
         self._cache.release(sequence)
         sequence.state, sequence.seq_id, sequence.n_past = SequenceState.WAITING, -1, 0
-        self._waiting.appendleft(sequence)
+        self.submit(sequence)
+        self._cache.join_leaders()  # who followed it reads by itself
         self.counts.n_preempted += 1
 
     def _count(self, filled: Filled, compute_s: float) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from lsrv.engine.cost import StepCost
 from lsrv.engine.llama.batch import Batch
 from lsrv.engine.prefix.cache import PrefixCache
-from lsrv.engine.scheduler import Load, plan_prefill, prefill_budget
+from lsrv.engine.scheduler import Load, Unread, plan_prefill, prefill_budget
 from lsrv.engine.sequence import Sequence, SequenceState
 from lsrv.engine.speculation.speculation import Speculation
 from lsrv.protocol.commands import LoadParams
@@ -83,8 +83,14 @@ class Filling:
         prefilling = [each for each in prefilling if not self._cache.is_following(each)]
         if not prefilling:
             return {}
-        n_remaining = [self._cache.n_readable(sequence) - sequence.n_past for sequence in prefilling]
-        chunks = plan_prefill(n_remaining, self._prefill_budget(turn, n_streams, len(prefilling)))
+        # Who reads for others, too, does so with the priority of the one who needs it most.
+        awaiting = {each: (each, *self._cache.followers(each)) for each in prefilling}
+        prefilling.sort(key=lambda sequence: min(each.due_s for each in awaiting[sequence]))
+        unread = [
+            Unread(self._cache.n_readable(each) - each.n_past, max(other.priority for other in awaiting[each]))
+            for each in prefilling
+        ]
+        chunks = plan_prefill(unread, self._prefill_budget(turn, n_streams, len(prefilling)))
         return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}
 
     def _prefill_budget(self, turn: Items[Sequence], n_streams: int, n_prompts: int) -> int:

@@ -21,6 +21,14 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """The `n_tokens` that a prefilling sequence still lacks."""
+
+    n_tokens: int
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """What runs: streams with the tokens that each step reads for them, and prompts that are being read."""
 
@@ -44,21 +52,19 @@ def prefill_budget(load: Load, n_batch: int, slowdown: float, cost: StepCost) ->
     return min(room, max(_N_PREFILL_MIN, cost.prefill.n_within(limit_s, room)))
 
 
-def plan_prefill(n_remaining: Sequence[int], budget: int) -> list[Chunk]:
-    """Chunks for the prefilling sequences, of `budget` tokens together.
+def plan_prefill(unread: Sequence[Unread], budget: int) -> list[Chunk]:
+    """Chunks for the prefilling sequences, which come in order of turn, of `budget` tokens together.
 
-    n_remaining: prompt tokens each of them still lacks, in their order of arrival.
-
-    1. Half goes to who came first: the longest prompt gets on.
-    2. The rest goes to those that are nearest to their end: a short prompt does not wait for a long one.
+    1. Half goes to whose turn it is: the longest prompt gets on, of the lowest priority, too.
+    2. The rest goes by priority, then to those nearest to their end: a short prompt does not wait for a long one.
     """
-    if not n_remaining or budget <= 0:
+    if not unread or budget <= 0:
         return []
-    n_tokens = [0] * len(n_remaining)
-    n_tokens[0] = min(n_remaining[0], (budget + 1) // 2)
+    n_tokens = [0] * len(unread)
+    n_tokens[0] = min(unread[0].n_tokens, (budget + 1) // 2)
     budget -= n_tokens[0]
-    for index in sorted(range(len(n_remaining)), key=lambda index: n_remaining[index]):
-        n_more = min(budget, n_remaining[index] - n_tokens[index])
+    for index in sorted(range(len(unread)), key=lambda index: (-unread[index].priority, unread[index].n_tokens)):
+        n_more = min(budget, unread[index].n_tokens - n_tokens[index])
         n_tokens[index] += n_more
         budget -= n_more
     return [Chunk(index, n) for index, n in enumerate(n_tokens) if n]

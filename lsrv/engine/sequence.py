@@ -13,6 +13,7 @@ from lsrv.engine.detokenize import TextAssembler
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
 from lsrv.errors import LsrvError
+from lsrv.priority import due_s
 from lsrv.protocol.events import FinishReason, TokenLogprob
 
 _NONE: Tokens = np.empty(0, np.int32)
@@ -35,6 +36,7 @@ class Sequence:
     text: TextAssembler
     n_max_tokens: int
     submitted_at: float
+    priority: int = 0
     n_top_logprobs: int | None = None
     is_ignoring_eos: bool = False
     can_reuse_cache: bool = True
@@ -58,6 +60,11 @@ class Sequence:
     scheduled_at: float = 0.0
     first_token_at: float = 0.0
     last_token_at: float = 0.0
+
+    @property
+    def due_s(self) -> float:
+        """Whose turn it is: the lowest goes first."""
+        return due_s(self.submitted_at, self.priority)
 
     @property
     def n_tokens(self) -> int:

@@ -142,6 +142,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
     cache_prompt: bool = True  # reuse cells of an earlier prompt with the same beginning
     is_echoing: bool = False  # put the prompt in front of the text
     is_streaming: bool = True
+    priority: int = 0  # whose turn is sooner; see lsrv/priority.py
 
 
 class Embed(msgspec.Struct, frozen=True, kw_only=True, tag="embed"):

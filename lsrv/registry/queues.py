@@ -21,6 +21,7 @@ class Turn:
     """
 
     keep_alive_s: float | None = None
+    priority: int = 0
     tickets: list[int] = field(default_factory=list[int])
     is_copy: bool = False  # of a request that was answered: nobody waits for it, and nobody may wait because of it
 

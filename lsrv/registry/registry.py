@@ -62,7 +62,7 @@ class Registry:
         self._run_loop = RunLoop(settings, loader, self._watchers.tell, self._take, self._note_idle)
         self._roster, self._rooms = self._run_loop.roster, self._run_loop.rooms
         self._upstreams = Upstreams(settings, self._note_idle, self._watchers.tell)
-        self.adapters = HotAdapters(self._entry, self._acquire_worker)
+        self.adapters = HotAdapters(self._entry, lambda model: self._acquire_worker(model, Turn()))
         self.identities = Identities(settings, self._roster.by_id)
         self.routing = Routing(settings, self.target, self.views, lambda: self._roster.default_route)
         self.queues = Queues(self._entry, self._rooms)
@@ -162,26 +162,25 @@ class Registry:
     async def acquire(self, model: str | None, turn: Turn | None = None) -> AsyncGenerator[Lease]:
         """A place at what serves `model`: a worker, which is loaded first if it has to be, or another server.
 
-        Waits in order of arrival; `queues` tells of the wait by `turn`. Raises ModelNotFoundError, ModelDisabledError,
+        Waits for its turn; `queues` tells of that wait. Raises ModelNotFoundError, ModelDisabledError,
         QueueFullError, DrainingError, why the load failed, or an UpstreamError.
         """
         self._refuse_if_draining()
-        turn, upstream = turn or Turn(), self._upstreams.get(self.resolve(model))
+        turn, remote = turn or Turn(), self._upstreams.get(self.resolve(model))
         if not turn.is_copy:
             self.calm.disturb()
-        async with upstream.acquire() if upstream is not None else self._acquire_worker(model, turn) as lease:
+        async with remote.acquire(turn.priority) if remote is not None else self._acquire_worker(model, turn) as lease:
             yield lease
 
     @contextlib.asynccontextmanager
-    async def _acquire_worker(self, model: str | None, turn: Turn | None = None) -> AsyncGenerator[WorkerLease]:
+    async def _acquire_worker(self, model: str | None, turn: Turn) -> AsyncGenerator[WorkerLease]:
         entry = self._entry(model)
         self._refuse_if_draining()
-        turn = turn or Turn()
         tickets = turn.tickets  # one, and one more for every worker that died under this lease
 
         async def enter() -> LoadedModel:
             tickets.append(ticket := self._run_loop.ticket())
-            return await self._run_loop.enter(entry, Arrived(ticket, turn.keep_alive_s, turn.is_copy))
+            return await self._run_loop.enter(entry, Arrived(ticket, turn.keep_alive_s, turn.is_copy, turn.priority))
 
         try:
             loaded = await enter()

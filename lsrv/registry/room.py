@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import reduce
 
+from lsrv.priority import due_s
+
 Memory = Mapping[str, int]  # bytes by device ("CPU" is RAM); and places, where the number of models is limited
 
 
@@ -29,7 +31,7 @@ class Stay(Enum):
 class Want:
     """A load that waits for room. `since_s`: when the one who waits longest for it came.
 
-    `is_for_copies`: nobody leaves or waits for it.
+    `priority`: the model's, and the highest of those who wait. `is_for_copies`: nobody leaves or waits for it.
     """
 
     model_id: str
@@ -120,7 +122,7 @@ class _Decision:
 
     def over(self, wants: Sequence[Want]) -> Verdict:
         # a step of priority is worth one patience of waiting: it comes first, and starves nobody
-        for want in sorted(wants, key=lambda want: want.since_s - want.priority * self._patience_s):
+        for want in sorted(wants, key=lambda want: due_s(want.since_s, want.priority, self._patience_s)):
             self._consider(want)
         return self._verdict
 

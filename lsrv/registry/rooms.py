@@ -188,7 +188,7 @@ class Rooms:
                 model_id=name,
                 memory=wait.memory,
                 since_s=wait.entry.state.waits_since_s,
-                priority=wait.entry.settings.priority,
+                priority=wait.entry.settings.priority + wait.entry.state.waits_priority,
                 is_for_copies=wait.entry.state.is_for_copies,
             )
             for name, wait in self._waits.items()

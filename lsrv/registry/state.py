@@ -22,6 +22,7 @@ from lsrv.errors import ErrorInfo
 from lsrv.registry import policy, refusals
 from lsrv.registry.keep_alive import KeepAlive
 from lsrv.registry.mishaps import Mishaps
+from lsrv.registry.waiting import Waiting
 from lsrv.registry.words import (
     ABANDONED,
     ASKED,
@@ -83,7 +84,7 @@ class EntryState:
     n_unloads: Counter[UnloadCause] = field(default_factory=Counter[UnloadCause])  # loads given up are counted, too
     loaded_s: float = -math.inf
     last_used_s: float = -math.inf
-    waiting: dict[int, float] = field(default_factory=dict[int, float])  # ticket -> when it arrived, in that order
+    waiting: Waiting = field(default_factory=Waiting)
     running: dict[int, float] = field(default_factory=dict[int, float])
     keep_alive: KeepAlive = field(default_factory=KeepAlive)
     copies: set[int] = field(default_factory=set[int])  # those of both that are copies
@@ -114,7 +115,7 @@ class EntryState:
     @property
     def n_waiting(self) -> int:
         """Requests that wait for one, without copies."""
-        return len(self.waiting.keys() - self.copies)
+        return len(set(self.waiting) - self.copies)
 
     @property
     def is_for_copies(self) -> bool:
@@ -129,7 +130,13 @@ class EntryState:
     @property
     def waits_since_s(self) -> float:
         """When the one came who waits longest for this model; math.inf if nobody does."""
-        return min(next(iter(self.waiting.values()), math.inf), self._wanted_s if self.is_wanted else math.inf)
+        return min(self.waiting.since_s, self._wanted_s if self.is_wanted else math.inf)
+
+    @property
+    def waits_priority(self) -> int:
+        """The highest of those who wait for this model; an operator and `preload` have 0."""
+        priorities = self.waiting.priorities + [0] * self.is_wanted
+        return max(priorities, default=0)
 
     def deadline_s(self) -> float:
         """When `Ticked` is due, or math.inf."""
@@ -174,7 +181,7 @@ class EntryState:
             return [Reject(ticket, self.mishaps.refusal(now_s))]
         if self.n_waiting + self.n_running >= self.n_places + self.limits.queue:
             return [Reject(ticket, self._queue_full())]
-        self.waiting[ticket] = now_s
+        self.waiting.add(ticket, now_s, arrived.priority)
         self.keep_alive.arrived(ticket, arrived.keep_alive_s)
         self.copies |= {ticket} if arrived.is_copy else set()
         if self.phase in (Phase.UNLOADED, Phase.ERROR):
@@ -186,7 +193,7 @@ class EntryState:
         if granted_s is not None and ticket not in self.copies:
             self._mean_request_s = policy.smoothed(self._mean_request_s, now_s - granted_s)
             self.last_used_s = now_s
-        self.waiting.pop(ticket, None)
+        self.waiting.discard(ticket)
         self.keep_alive.left(ticket)
         self.copies.discard(ticket)
         if self.phase is Phase.LOADING and not self.waiting and not self.is_wanted:
@@ -196,12 +203,11 @@ class EntryState:
         return self._grant(now_s) or self._stop_if_idle(now_s)
 
     def _grant(self, now_s: float) -> list[Effect]:
-        """Places for those who waited longest, as far as there are any."""
+        """Places for those whose turn it is, as far as there are any."""
         is_open = self.phase is Phase.LOADED and not self.is_held
         n_free = self.n_places - len(self.running) if is_open else 0
-        tickets = list(self.waiting)[:n_free] if n_free > 0 and self.waiting else []
+        tickets = self.waiting.take(max(n_free, 0))
         for ticket in tickets:
-            del self.waiting[ticket]
             self.running[ticket] = now_s
             self.keep_alive.granted(ticket)
             self._is_used = True
@@ -213,9 +219,7 @@ class EntryState:
         return refusals.queue_full(self.model_id, len(self.running), len(self.waiting), retry_after_s)
 
     def _reject_waiting(self, error: ErrorInfo) -> list[Effect]:
-        tickets = list(self.waiting)
-        self.waiting.clear()
-        return [Reject(ticket, error) for ticket in tickets]
+        return [Reject(ticket, error) for ticket in self.waiting.take()]
 
     # -- operators ---------------------------------------------------------------------------------
 

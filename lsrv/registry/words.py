@@ -66,6 +66,7 @@ class Arrived:
     ticket: int
     keep_alive_s: float | None = None
     is_copy: bool = False
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ _log = logging.getLogger(__name__)
 class Flight:
     """Calls `run`, which calls `leased` once it has a place, and `add` for events; then `keep`, which nobody awaits."""
 
-    def __init__(self, run: Run, keep: Keep) -> None:
+    def __init__(self, run: Run, keep: Keep, priority: int = 0) -> None:
+        self._priority = priority
         self._events: list[ChoiceEvent] = []
         self._is_leased = False
         self._is_complete = False
@@ -59,10 +60,10 @@ class Flight:
 
     # -- the readers' side -------------------------------------------------------------------------
 
-    @property
-    def can_be_joined(self) -> bool:
-        """Whether one more reader would get the whole answer."""
-        return not self.task.done() and not self._is_abandoned
+    def can_be_joined(self, priority: int) -> bool:
+        """Whether one more reader would get the whole answer, and wait no longer for it than its `priority` says."""
+        is_in_time = self._is_leased or self._priority >= priority
+        return is_in_time and not self.task.done() and not self._is_abandoned
 
     def reader(self) -> FlightReader:
         """One more who reads from the first event on. It counts from now: enter it, and it leaves by itself."""
@@ -144,14 +145,14 @@ class Flights:
     def __init__(self) -> None:
         self._by_key: dict[str, Flight] = {}
 
-    def get(self, key: str) -> Flight | None:
-        """The one that an equal request can join."""
+    def get(self, key: str, priority: int = 0) -> Flight | None:
+        """The one that an equal request of that priority can join."""
         flight = self._by_key.get(key)
-        return flight if flight is not None and flight.can_be_joined else None
+        return flight if flight is not None and flight.can_be_joined(priority) else None
 
-    def start(self, key: str, run: Run, keep: Keep) -> Flight:
+    def start(self, key: str, run: Run, keep: Keep, priority: int = 0) -> Flight:
         """Begin one that others can join until its answer is kept."""
-        flight = self._by_key[key] = Flight(run, keep)
+        flight = self._by_key[key] = Flight(run, keep, priority)
         flight.task.add_done_callback(lambda task: self._end(key, flight, task))
         return flight
 

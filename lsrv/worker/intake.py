@@ -59,6 +59,7 @@ class Intake:
             n_top_logprobs=command.n_top_logprobs,
             is_ignoring_eos=command.ignore_eos,
             can_reuse_cache=command.cache_prompt,
+            priority=command.priority,
             adapters=self._loaded.adapters.chosen(command.adapters),
         )
         text = prompt if isinstance(prompt, str) else self._vocab.detokenize(prompt)

@@ -46,6 +46,7 @@ def front(server: RunningServer, upstream: UpstreamServer) -> Iterator[RunningSe
         entry("gated", upstream.base_url("gated")),
         entry("endless", upstream.base_url("endless")),
         entry("narrow", upstream.base_url("waiting"), max_concurrency=1) | {"queue": 0},
+        entry("queued", upstream.base_url("waiting"), max_concurrency=1),
         entry("reset", upstream.base_url("reset")),
         entry("moody", upstream.base_url("moody")),
         entry("nobody", "http://127.0.0.1:9"),
@@ -132,10 +133,10 @@ def test_tokens_count_in_the_metrics(front: RunningServer) -> None:
 
 def test_tools_and_unknown_fields_travel_and_our_own_do_not(front: RunningServer, upstream: UpstreamServer) -> None:
     tools = [{"type": "function", "function": {"name": "weather"}}]
-    answer = ask(front, "good", tools=tools, service_tier="flex", keep_alive="1h", top_k=7).json()
+    answer = ask(front, "good", tools=tools, service_tier="flex", priority=3, keep_alive="1h", top_k=7).json()
     sent = upstream.requests_to("good")[-1].body
     assert sent["tools"] == tools and sent["service_tier"] == "flex" and sent["top_k"] == 7
-    assert sent["model"] == "their-model" and "keep_alive" not in sent
+    assert sent["model"] == "their-model" and "keep_alive" not in sent and "priority" not in sent
     assert answer["choices"][0]["message"]["tool_calls"] == [TOOL_CALL]
     assert answer["system_fingerprint"] == "fp_1"
     assert answer["model"] == "good" and answer["id"].startswith("chatcmpl-") and answer["created"] > 1
@@ -313,6 +314,30 @@ def test_a_request_without_a_place_is_told_to_come_again(front: RunningServer, u
     assert second.status_code == 429 and second.json()["error"]["code"] == "queue_full"
     upstream.script.gate.release()
     assert ask(front, "narrow").status_code == 200
+
+
+def test_places_of_an_upstream_go_by_priority(front: RunningServer, upstream: UpstreamServer) -> None:
+    gate, n_before = upstream.script.gate, len(upstream.requests_to("waiting"))
+    asking: list[threading.Thread] = []
+    for name, fields in (("first", {}), ("usual", {}), ("high", {"priority": 2}), ("tier", {"service_tier": "fast"})):
+        asking.append(threading.Thread(target=ask, args=(front, "queued"), kwargs=fields | {"user": name}))
+        asking[-1].start()
+        n_asked = len(asking)
+        wait_until(
+            lambda n_asked=n_asked: (
+                front.metric("lsrv_requests_running", model="queued")
+                + front.metric("lsrv_requests_waiting", model="queued")
+                == n_asked
+            )
+        )
+    for _ in asking:
+        gate.release()
+    for thread in asking:
+        thread.join()
+    received = upstream.requests_to("waiting")[n_before:]
+    assert [each.body["user"] for each in received] == ["first", "high", "tier", "usual"]
+    assert [each.body.get("service_tier") for each in received] == [None, None, "fast", None]
+    assert ask(front, "queued", priority=11).json()["error"]["param"] == "priority"
 
 
 # -- as an entry -----------------------------------------------------------------------------------------------

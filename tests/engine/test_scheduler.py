@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsrv.engine.cost import Curve, StepCost
-from lsrv.engine.scheduler import Load, plan_prefill, prefill_budget
+from lsrv.engine.scheduler import Load, Unread, plan_prefill, prefill_budget
 
 FOUR_STREAMS = Load(n_streams=4, n_decode=4, n_prompts=1)
 REMAINING = st.lists(st.integers(1, 3000), min_size=1, max_size=16)
@@ -14,7 +14,7 @@ REMAINING = st.lists(st.integers(1, 3000), min_size=1, max_size=16)
 
 @given(REMAINING, st.integers(0, 2048))
 def test_a_plan_fills_its_budget_and_asks_no_prompt_for_more_than_it_has(n_remaining: list[int], budget: int) -> None:
-    chunks = plan_prefill(n_remaining, budget)
+    chunks = plan_prefill([Unread(n) for n in n_remaining], budget)
     assert sum(chunk.n_tokens for chunk in chunks) == min(budget, sum(n_remaining))
     assert all(0 < chunk.n_tokens <= n_remaining[chunk.index] for chunk in chunks)
     assert len({chunk.index for chunk in chunks}) == len(chunks)
@@ -22,13 +22,20 @@ def test_a_plan_fills_its_budget_and_asks_no_prompt_for_more_than_it_has(n_remai
 
 @given(REMAINING, st.integers(2, 2048))
 def test_who_came_first_gets_half_of_every_step(n_remaining: list[int], budget: int) -> None:
-    first = next((chunk.n_tokens for chunk in plan_prefill(n_remaining, budget) if chunk.index == 0), 0)
+    chunks = plan_prefill([Unread(n) for n in n_remaining], budget)
+    first = next((chunk.n_tokens for chunk in chunks if chunk.index == 0), 0)
     assert first >= min(n_remaining[0], budget // 2)
 
 
 def test_a_short_prompt_does_not_wait_for_a_long_one() -> None:
-    chunks = {chunk.index: chunk.n_tokens for chunk in plan_prefill([2000, 1500, 30], 100)}
+    chunks = {chunk.index: chunk.n_tokens for chunk in plan_prefill([Unread(2000), Unread(1500), Unread(30)], 100)}
     assert chunks == {0: 50, 1: 20, 2: 30}
+
+
+def test_what_is_left_goes_by_priority_and_half_to_whose_turn_it_is_all_the_same() -> None:
+    unread = [Unread(2000, -1), Unread(30), Unread(1500, 1), Unread(1400, 1)]
+    chunks = {chunk.index: chunk.n_tokens for chunk in plan_prefill(unread, 100)}
+    assert chunks == {0: 50, 3: 50}
 
 
 def cost_of(decode: dict[int, float], prefill: dict[int, float]) -> StepCost:

@@ -9,7 +9,7 @@ import pytest
 
 from lsrv.errors import LsrvError, NotEnoughMemoryError
 from lsrv.protocol.commands import Generate
-from lsrv.registry import Registry
+from lsrv.registry import Registry, Turn
 from tests.registry.conftest import House, until, worker_pids
 
 pytestmark = pytest.mark.anyio
@@ -19,9 +19,9 @@ ONE = {"max_loaded_models": 1}
 HUNDRED = {"memory_budget": "120MiB"}  # room for one model of 60mib
 
 
-async def ask(registry: Registry, model: str, *, n_tokens: int = 3) -> str:
+async def ask(registry: Registry, model: str, *, n_tokens: int = 3, priority: int = 0) -> str:
     command = Generate(request_id=0, prompt="p", max_tokens=n_tokens)
-    async with registry.acquire(model) as lease, lease.generate(command) as stream:
+    async with registry.acquire(model, Turn(priority=priority)) as lease, lease.generate(command) as stream:
         return "".join([event.text async for event in stream if hasattr(event, "text")])
 
 
@@ -139,6 +139,23 @@ async def test_a_busy_model_is_swapped_after_the_patience_and_everybody_is_answe
         assert await second == "xxx"
         assert first.done() and not third.done(), "what ran is finished first; what came after the patience waits"
         assert await third == "xxx"
+
+
+async def test_the_model_of_a_high_request_gets_the_memory_before_one_that_waited_longer(house: House) -> None:
+    ended: list[str] = []
+
+    async def note(model: str, priority: int) -> None:
+        await ask(registry, model, priority=priority)
+        ended.append(model)
+
+    async with house.registry("a", "b", "c", server=ONE) as registry:
+        asking: list[asyncio.Task[None]] = []
+        async with registry.acquire("a"):
+            for model, priority in (("b", 0), ("c", 1)):
+                asking.append(asyncio.create_task(note(model, priority)))
+                await until(lambda model=model: registry.queues.standing(model, Turn()).holders is not None)
+        await asyncio.gather(*asking)
+    assert ended == ["c", "b"]
 
 
 async def test_models_that_take_turns_leave_their_workers_to_each_other(house: House) -> None:

@@ -74,6 +74,42 @@ def test_a_place_goes_to_who_waited_longest() -> None:
     assert state.handle(Left(1), 0.0) == [Grant(3)]
 
 
+def test_a_place_goes_to_the_highest_priority_until_others_have_waited_long_enough() -> None:
+    state = loaded(n_slots=1)
+    state.handle(Arrived(1), 0.0)
+    state.handle(Arrived(2, priority=-1), 0.0)
+    state.handle(Arrived(3), 1.0)
+    state.handle(Arrived(4, priority=1), 9.0)
+    state.handle(Arrived(5, priority=1), 12.0)
+    assert list(state.waiting) == [4, 3, 5, 2]
+    assert state.handle(Left(1), 13.0) == [Grant(4)]
+    assert state.handle(Left(4), 14.0) == [Grant(3)]
+
+
+def test_a_low_one_gets_its_place_under_a_stream_of_high_ones() -> None:
+    state = loaded(n_slots=1)
+    state.handle(Arrived(1, priority=1), 0.0)
+    state.handle(Arrived(2, priority=-2), 0.0)
+    for second in range(1, 100):
+        state.handle(Arrived(100 + second, priority=1), second)
+        [grant] = state.handle(Left(next(iter(state.running))), second)
+        if grant == Grant(2):
+            break
+    assert second == 30, "three steps are worth 30 s"
+
+
+def test_what_waits_for_a_load_counts_with_its_highest_priority() -> None:
+    state = entry()
+    state.handle(Arrived(1, priority=-2), 0.0)
+    assert (state.waits_priority, state.waits_since_s) == (-2, 0.0)
+    state.handle(LoadAsked(2), 1.0)
+    assert state.waits_priority == 0
+    state.handle(Arrived(3, priority=3), 2.0)
+    assert (state.waits_priority, state.waits_since_s) == (3, 0.0)
+    state.handle(Left(3), 3.0)
+    assert state.waits_priority == 0
+
+
 def test_max_concurrency_counts_before_slots() -> None:
     state = loaded(n_slots=8, max_concurrency=1)
     assert state.handle(Arrived(1), 0.0) == [Grant(1)]
@@ -90,6 +126,7 @@ def test_a_full_queue_turns_away_with_a_time_to_come_back() -> None:
     assert isinstance(rejection, Reject)
     assert rejection.error.code == QueueFullError.code
     assert rejection.error.fields["retry_after_s"] == 60  # two ahead, 30 s each
+    assert rejected(state.handle(Arrived(5, priority=10), 30.0)) == [(5, QueueFullError.code)], "nobody has to go"
 
 
 def test_a_load_nobody_awaits_is_cancelled() -> None:
@@ -448,11 +485,11 @@ class AnyHistory(RuleBasedStateMachine):
                 assert attempt == self.up
                 self.holding.clear()
 
-    @rule(keep_alive_s=st.sampled_from([None, 0.0, 5.0, math.inf]))
-    def a_request_arrives(self, keep_alive_s: float | None) -> None:
+    @rule(keep_alive_s=st.sampled_from([None, 0.0, 5.0, math.inf]), priority=st.integers(-2, 2))
+    def a_request_arrives(self, keep_alive_s: float | None, priority: int) -> None:
         ticket = next(self.tickets)
         self.waiting.add(ticket)
-        self.tell(Arrived(ticket, keep_alive_s))
+        self.tell(Arrived(ticket, keep_alive_s, priority=priority))
 
     @rule(data=st.data())
     def a_request_leaves(self, data: st.DataObject) -> None:

@@ -91,6 +91,28 @@ def test_the_last_reader_to_leave_ends_it_and_nobody_joins_it_any_more() -> None
     asyncio.run(scenario())
 
 
+def test_who_would_get_a_place_sooner_does_not_wait_with_others() -> None:
+    async def scenario() -> None:
+        flights, has_place, computation = Flights(), asyncio.Event(), Computation()
+
+        async def run(flight: Flight) -> None:
+            await has_place.wait()
+            await computation.run(flight)
+
+        flight = flights.start("k", run, computation.keep, priority=0)
+        reading = asyncio.create_task(read(flight.reader()))
+        await asyncio.sleep(0)
+        assert flights.get("k", 1) is None
+        assert flights.get("k", 0) is flights.get("k", -1) is flight
+        has_place.set()
+        await asyncio.sleep(0)
+        assert flights.get("k", 1) is flight, "it has its place: nothing is sooner"
+        computation.go_on.set()
+        await reading
+
+    asyncio.run(scenario())
+
+
 def test_nobody_joins_one_that_is_being_ended() -> None:
     async def scenario() -> None:
         flights, may_end = Flights(), asyncio.Event()

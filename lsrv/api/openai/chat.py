@@ -28,6 +28,7 @@ from lsrv.api.sampling import (
     stops_of,
     token_limit,
 )
+from lsrv.api.urgency import urgency_of
 from lsrv.errors import RequestError, UnsupportedCapabilityError
 from lsrv.protocol.commands import Generate
 
@@ -80,6 +81,7 @@ def parse_chat(raw: bytes) -> GenerationRequest:
         adapters=adapters_of(body),
         uses_response_cache=body.response_cache is not False,
         keep_alive_s=keep_alive_of(body.keep_alive),
+        urgency=urgency_of(body.priority, body.service_tier),
         make_reply=partial(ChatReply, n_choices=n_choices, has_usage=has_usage),
     )
 

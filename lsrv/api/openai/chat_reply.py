@@ -21,15 +21,21 @@ class ChatReply:
     """One chat answer. `id`, `created` and `model` are the same in every chunk."""
 
     def __init__(
-        self, model_id: str, created: int, *, is_cached: bool = False, n_choices: int, has_usage: bool
+        self,
+        model_id: str,
+        created: int,
+        *,
+        is_cached: bool = False,
+        service_tier: str | None = None,
+        n_choices: int,
+        has_usage: bool,
     ) -> None:
-        self._id = f"chatcmpl-{secrets.token_hex(12)}"
-        self._created = created
-        self._model_id = model_id
+        tier = {} if service_tier is None else {"service_tier": service_tier}
+        self._common = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": created, "model": model_id, **tier}
         self._n_choices = n_choices
         self._has_usage = has_usage
         self._cached: dict[str, object] = {"cached": True} if is_cached else {}
-        common = _encode({"id": self._id, "object": "chat.completion.chunk", "created": created, "model": model_id})
+        common = _encode({"object": "chat.completion.chunk", **self._common})
         self._head = b"data: " + common[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if has_usage else b"]}\n\n"
 
@@ -63,10 +69,8 @@ class ChatReply:
         usage = total_usage(finished, self._n_choices)
         return _encode(
             {
-                "id": self._id,
                 "object": "chat.completion",
-                "created": self._created,
-                "model": self._model_id,
+                **self._common,
                 "choices": [_choice(i, end) for i, end in enumerate(finished)],
             }
             | _counts(usage)

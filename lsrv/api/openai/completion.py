@@ -32,6 +32,7 @@ from lsrv.api.sampling import (
     stops_of,
     token_limit,
 )
+from lsrv.api.urgency import urgency_of
 from lsrv.errors import RequestError, UnsupportedParameterError
 from lsrv.protocol.commands import Generate
 from lsrv.protocol.events import Delta, Finished, TokenLogprob
@@ -89,6 +90,7 @@ def parse_completion(raw: bytes) -> GenerationRequest:
         adapters=adapters_of(body),
         uses_response_cache=body.response_cache is not False,
         keep_alive_s=keep_alive_of(body.keep_alive),
+        urgency=urgency_of(body.priority, body.service_tier),
         make_reply=partial(CompletionReply, n_choices=n_choices, has_usage=has_usage),
     )
 
@@ -122,13 +124,21 @@ class CompletionReply:
     """One answer of `/v1/completions`; chunks are built as in `chat_reply`."""
 
     def __init__(
-        self, model_id: str, created: int, *, is_cached: bool = False, n_choices: int, has_usage: bool
+        self,
+        model_id: str,
+        created: int,
+        *,
+        is_cached: bool = False,
+        service_tier: str | None = None,
+        n_choices: int,
+        has_usage: bool,
     ) -> None:
         self._common = {
             "id": f"cmpl-{secrets.token_hex(12)}",
             "object": "text_completion",
             "created": created,
             "model": model_id,
+            **({} if service_tier is None else {"service_tier": service_tier}),
         }
         self._n_choices = n_choices
         self._has_usage = has_usage

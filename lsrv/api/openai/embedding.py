@@ -17,6 +17,7 @@ from msgspec import Meta
 from lsrv.api.body import decode_body
 from lsrv.api.openai.completion import inputs_of
 from lsrv.api.sampling import KeepAlive, Token, keep_alive_of
+from lsrv.api.urgency import Priority
 from lsrv.errors import LsrvError, RequestError
 from lsrv.protocol.commands import Embed
 from lsrv.protocol.events import Embedded
@@ -30,10 +31,12 @@ class EmbeddingBody(msgspec.Struct, kw_only=True):
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Meta(ge=1)] | None = None
     keep_alive: KeepAlive = None
+    priority: Priority | None = None
 
 
 class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None
+    priority: int | None
     command: Embed
     is_base64: bool
     n_dimensions: int | None
@@ -49,6 +52,7 @@ def parse_embedding(raw: bytes) -> EmbeddingRequest:
     body = decode_body(_decoder, raw)
     return EmbeddingRequest(
         model=body.model,
+        priority=body.priority,
         command=Embed(request_id=0, inputs=inputs_of(body.input, "input", MAX_INPUTS)),
         is_base64=body.encoding_format == "base64",
         n_dimensions=body.dimensions,

@@ -15,7 +15,7 @@ from lsrv.errors import UnsupportedParameterError
 Body = dict[str, object]
 
 _ADAPTER_FIELDS = ("adapters", "adapter", "lora")
-_OWN_FIELDS = (*_ADAPTER_FIELDS, "normalize_adapters", "keep_alive", "cache")  # said to lsrv, and to nobody behind it
+_OWN_FIELDS = (*_ADAPTER_FIELDS, "normalize_adapters", "keep_alive", "cache", "priority")  # for lsrv alone
 _ID_PREFIXES = {"chat/completions": "chatcmpl", "completions": "cmpl"}
 
 _decoder = msgspec.json.Decoder(dict[str, object])

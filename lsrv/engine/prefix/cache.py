@@ -102,6 +102,10 @@ class PrefixCache:
         """Whether a sequence in a slot waits for its leader."""
         return sequence in self._following
 
+    def followers(self, leader: Sequence) -> list[Sequence]:
+        """Who waits for what `leader` reads."""
+        return [sequence for sequence, following in self._following.items() if following.leader is leader]
+
     def n_readable(self, sequence: Sequence) -> int:
         """How far into its tokens a sequence may read in the next step.
 

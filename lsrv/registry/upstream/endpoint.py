@@ -24,6 +24,7 @@ from lsrv.registry import policy, refusals
 from lsrv.registry.upstream.circuit import Circuit, Outcome
 from lsrv.registry.upstream.failures import Server
 from lsrv.registry.upstream.lease import Chunk, UpstreamLease
+from lsrv.registry.upstream.places import Places
 from lsrv.registry.view import EntryView, Status, endpoint_status
 
 if TYPE_CHECKING:
@@ -48,11 +49,10 @@ class UpstreamEndpoint:
         self._on_left = on_left
         self._on_status = on_status
         self._connection: Connection | None = None
-        self._places = asyncio.Semaphore(upstream.max_concurrency) if upstream.max_concurrency else None
+        self._places = Places(upstream.max_concurrency) if upstream.max_concurrency else None
         self._circuit = Circuit()
         self._is_enabled = True
         self._holds: dict[asyncio.Timeout, ErrorInfo | None] = {}  # running and waiting requests; how they were ended
-        self._n_waiting = 0
         self._mean_request_s = 0.0
         self._last_used_s = -math.inf
         self._told_status = self.status
@@ -80,8 +80,8 @@ class UpstreamEndpoint:
         return "loaded" if self.failure is None else "error"
 
     @contextlib.asynccontextmanager
-    async def acquire(self) -> AsyncGenerator[UpstreamLease]:
-        """A place among the requests to the server; waits in order of arrival.
+    async def acquire(self, priority: int) -> AsyncGenerator[UpstreamLease]:
+        """A place among the requests to the server; waits for its turn.
 
         Raises ModelDisabledError, QueueFullError, UpstreamError where the key is missing or the circuit is open.
         """
@@ -90,7 +90,7 @@ class UpstreamEndpoint:
         try:
             async with hold:
                 self._holds[hold] = None
-                async with self._place():
+                async with self._place(priority):
                     lease = UpstreamLease(self.settings, self._server, self)
                     try:
                         yield lease
@@ -129,6 +129,7 @@ class UpstreamEndpoint:
     def view(self, created: int) -> EntryView:
         """A snapshot."""
         now_s = asyncio.get_running_loop().time()
+        n_waiting = self._places.n_waiting if self._places is not None else 0
         return EntryView(
             model_id=self.settings.model_id,
             listed_id=self.settings.listed_id,
@@ -138,8 +139,8 @@ class UpstreamEndpoint:
             status=self.status,
             endpoint_status=endpoint_status(self.status),
             error=self.failure,
-            n_running=len(self._holds) - self._n_waiting,
-            n_waiting=self._n_waiting,
+            n_running=len(self._holds) - n_waiting,
+            n_waiting=n_waiting,
             last_used_s_ago=now_s - self._last_used_s if math.isfinite(self._last_used_s) else None,
             retry_in_s=max(0.0, self._circuit.open_until_s - now_s) if self._circuit.is_open else None,
             created=created,
@@ -207,23 +208,20 @@ class UpstreamEndpoint:
     # -- who is let in -----------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def _place(self) -> AsyncGenerator[None]:
-        if self._places is None:
+    async def _place(self, priority: int) -> AsyncGenerator[None]:
+        places = self._places
+        if places is None:
             yield
             return
-        if self._places.locked() and self._n_waiting >= self.settings.queue:
-            raise from_info(self._queue_full())
-        self._n_waiting += 1
-        try:
-            await self._places.acquire()
-        finally:
-            self._n_waiting -= 1
+        if places.are_taken and places.n_waiting >= self.settings.queue:
+            raise from_info(self._queue_full(places.n_waiting))
+        await places.acquire(priority)
         began_s = asyncio.get_running_loop().time()
         try:
             self._refuse()  # while it waited, much may have happened
             yield
         finally:
-            self._places.release()
+            places.release()
             self._mean_request_s = policy.smoothed(self._mean_request_s, asyncio.get_running_loop().time() - began_s)
 
     def _refuse(self) -> None:
@@ -244,10 +242,10 @@ class UpstreamEndpoint:
             retry_after_s=wait_s,
         )
 
-    def _queue_full(self) -> ErrorInfo:
+    def _queue_full(self, n_waiting: int) -> ErrorInfo:
         n_places = self._upstream.max_concurrency
-        retry_after_s = policy.retry_after_s(self._n_waiting, n_places, self._mean_request_s)
-        return refusals.queue_full(self.settings.model_id, n_places, self._n_waiting, retry_after_s)
+        retry_after_s = policy.retry_after_s(n_waiting, n_places, self._mean_request_s)
+        return refusals.queue_full(self.settings.model_id, n_places, n_waiting, retry_after_s)
 
     def _missing_key(self) -> ErrorInfo | None:
         variable = self._server.api_key_env

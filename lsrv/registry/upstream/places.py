@@ -1,0 +1,55 @@
+"""The places of an upstream: so many requests at once, the others wait for their turn."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+from lsrv.registry.waiting import Waiting
+
+
+class Places:
+    """Belongs to the event loop."""
+
+    def __init__(self, n_places: int) -> None:
+        self._n_free = n_places
+        self._numbers = itertools.count(1)
+        self._waiting = Waiting()
+        self._grants: dict[int, asyncio.Future[None]] = {}
+
+    @property
+    def n_waiting(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def are_taken(self) -> bool:
+        """Whether who comes now has to wait."""
+        return self._n_free == 0
+
+    async def acquire(self, priority: int) -> None:
+        """Take a place, which `release` gives back; waits for one."""
+        if self._n_free:
+            self._n_free -= 1
+            return
+        loop = asyncio.get_running_loop()
+        ticket = next(self._numbers)
+        self._waiting.add(ticket, loop.time(), priority)
+        grant = self._grants[ticket] = loop.create_future()
+        try:
+            await grant
+        except asyncio.CancelledError:
+            if grant.done() and not grant.cancelled():  # it came in the moment in which the request was given up
+                self.release()
+            raise
+        finally:
+            self._waiting.discard(ticket)
+            del self._grants[ticket]
+
+    def release(self) -> None:
+        """Give a place to whose turn it is."""
+        for ticket in self._waiting.take(1):
+            grant = self._grants[ticket]
+            if grant.cancelled():
+                return self.release()
+            return grant.set_result(None)
+        self._n_free += 1
