@@ -81,11 +81,12 @@ async def admin_model(request: ApiRequest, server: ServerState) -> Response[byte
 @post("/admin/default", status_code=200)
 async def choose_default(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body = decode_body(_default_decoder, await body_of(request, server))
-    adapter = server.registry.target(body.model_id).adapter
+    is_route = server.registry.routing.view(body.model_id) is not None
+    adapter = None if is_route else server.registry.target(body.model_id).adapter
     if adapter is not None:
         raise RequestError(f"'{adapter}' is an adapter; a default is a model.", param="model_id")
     model_id = server.registry.choose_default(body.model_id)
-    _log.info("another default for this run", extra={"model_id": server.registry.listed_id(model_id)})
+    _log.info("another default for this run", extra={"model_id": body.model_id})
     return json_response(_encode({"default_model_id": model_id}))
 
 

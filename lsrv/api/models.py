@@ -123,6 +123,8 @@ def _meta(view: EntryView) -> dict[str, object]:
         "n_slots_busy": view.heartbeat.n_slots_busy if view.heartbeat is not None else 0,
         "last_used_s_ago": view.last_used_s_ago,
     }
+    if view.status == "unloaded" and view.unload_reason:
+        meta["unload_reason"] = view.unload_reason
     if view.weights is not None:
         meta |= {"quantization": view.weights.quantization, "size": view.weights.size_bytes}
     if view.info is not None:

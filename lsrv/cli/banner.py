@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import lsrv
 from lsrv.cli.table import columns
-from lsrv.config import LoadedSettings, ModelSettings, ServerSettings
+from lsrv.config import LoadedSettings, ModelSettings, ServerSettings, Settings
+from lsrv.config.route import RouteSettings
 from lsrv.errors import LsrvError
 from lsrv.frontdoor import Pending, Weights
 from lsrv.units import size
@@ -30,7 +31,7 @@ def banner(loaded: LoadedSettings, findings: Findings, default_model_id: str | N
     example = _example(settings.models, findings, default_model_id)
     parts = [
         f"lsrv {lsrv.__version__} at {url}/v1{source}",
-        _models(settings.models, findings, default_model_id),
+        _served(settings, findings, default_model_id),
         *_reasons(settings.models, findings),
         *_warnings(loaded.warnings),
         *_reach(settings.server),
@@ -65,8 +66,10 @@ def curl(url: str, model: ModelSettings, finding: Weights | Pending | None, *, h
     return f"curl {url}/v1/{route} -H 'content-type: application/json'{key} -d {data}"
 
 
-def _models(models: Sequence[ModelSettings], findings: Findings, default_model_id: str | None) -> str:
+def _served(settings: Settings, findings: Findings, default_model_id: str | None) -> str:
+    models = settings.models
     rows = [_row(model, findings.get(model.model_id), model.model_id == default_model_id) for model in models]
+    rows += [_route_row(route, route.model_id == default_model_id) for route in settings.routes]
     table = columns(["", "MODEL", "ALSO", "QUANT", "SIZE", "STATE"], rows)
     return table + ("" if default_model_id is None else "\n* answers when a request names no model")
 
@@ -83,6 +86,11 @@ def _row(model: ModelSettings, finding: Finding | None, is_default: bool) -> lis
         return [*names, quantization.isq or quantization.quant or "", "", finding.how]
     state = "loads now" if model.preload else "loads on first use"
     return [*names, finding.quantization, size(finding.size_bytes), state]
+
+
+def _route_row(route: RouteSettings, is_default: bool) -> list[str]:
+    leads_to = ", ".join(each.model for each in route.split)
+    return ["*" if is_default else " ", route.model_id, "", "", "", f"route to {leads_to}"]
 
 
 def _reasons(models: Sequence[ModelSettings], findings: Findings) -> list[str]:

@@ -31,5 +31,5 @@ def ps(url: str, api_key: str | None, as_json: bool, is_watching: bool) -> None:
         return
     click.echo(models_table(models))
     for model in models:
-        if model.get("error"):
+        if model.get("error") and "parent" not in model:  # an adapter has that of its model
             click.echo(f"\n{model['id']}: {model['error']['message']}", err=True)

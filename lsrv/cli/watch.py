@@ -44,14 +44,16 @@ def show_table(client: ServerClient) -> None:
     steps: dict[str, str] = {}
     fetched_s, is_stale, models = 0.0, True, list[JsonObject]()
     inbox = _Inbox(client)
-    with _until_stopped(), Live(console=Console(), auto_refresh=False) as live:
+    console = Console()
+    with _until_stopped(), Live(console=console, auto_refresh=False) as live:
         for events in inbox.batches():
             for name, data in events:
                 _note_step(steps, name, data)
             is_stale = is_stale or bool(events)
             if is_stale and time.monotonic() - fetched_s >= _FETCH_S:
                 models, fetched_s, is_stale = listed(client), time.monotonic(), False
-            live.update(Text(models_table(models, steps), no_wrap=True, overflow="ellipsis"), refresh=True)
+            table = models_table(models, steps, console.width)
+            live.update(Text(table, no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
 def event_lines(name: str, data: JsonObject, stages: dict[str, str]) -> Iterator[str]:

@@ -43,9 +43,10 @@ class Names:
             return Target(self._default())
         return self._named(model)
 
-    def choose_default(self, model_id: str) -> None:
-        """Let the entry of that canonical id answer requests which name none."""
-        self.default_model_id, self.default_route = model_id, None
+    def choose_default(self, name: str) -> None:
+        """Let a route, or the entry of that canonical id, answer requests which name none."""
+        is_route = name in self._routes
+        self.default_model_id, self.default_route = (None, name) if is_route else (name, None)
 
     def _named(self, model: str) -> Target:
         if model in self._ids:

@@ -103,8 +103,8 @@ class Registry:
 
     @property
     def default_model_id(self) -> str | None:
-        """The canonical id of the entry that answers requests which name none."""
-        return self._roster.default_model_id
+        """What answers requests that name no model: an entry, by its canonical id, or a route."""
+        return self._roster.default_model_id or self._roster.default_route
 
     def resolve(self, model: str | None) -> str:
         """The canonical model_id; None, "" and "default" mean the default. Raises ModelNotFoundError."""
@@ -202,8 +202,14 @@ class Registry:
         await self._run_loop.configure(change)
 
     def choose_default(self, model: str) -> str:
-        """Make `model` answer requests that name none, for this run; its canonical id. Raises ModelNotFoundError."""
-        return self._roster.choose_default(model)
+        """Make an entry or a route answer requests that name none, for this run; its canonical id.
+
+        Raises ModelNotFoundError.
+        """
+        route = self.routing.view(model)
+        name = self.resolve(model) if route is None else route.model_id
+        self._roster.choose_default(name)
+        return name
 
     def _take(self, change: SettingsChange) -> None:
         self._settings = self._preparer.settings = self.identities.settings = change.settings

@@ -48,11 +48,10 @@ class Roster:
         """The name in listings of what `model` means. Raises ModelNotFoundError."""
         return self._names.listed_id(self.target(model).model_id)
 
-    def choose_default(self, model: str) -> str:
-        """Make `model` the default until the settings name another one; its canonical id. Raises ModelNotFoundError."""
-        self._chosen_default = self.target(model).model_id
-        self._names.choose_default(self._chosen_default)
-        return self._chosen_default
+    def choose_default(self, name: str) -> None:
+        """Make a route, or the entry of that canonical id, the default until the settings name another one."""
+        self._chosen_default = name
+        self._names.choose_default(name)
 
     def configure(self, change: SettingsChange) -> list[tuple[Entry, Happening]]:
         """Take new settings, and say what has happened to which entry."""
@@ -83,7 +82,7 @@ class Roster:
     def _rename(self, change: SettingsChange) -> None:
         self._names = Names(change.settings, self._adapters_of)
         chosen = self._chosen_default
-        is_kept = chosen in {model.model_id for model in change.settings.models}
+        is_kept = chosen in {each.model_id for each in (*change.settings.models, *change.settings.routes)}
         if chosen is not None and is_kept and "default_model_id" not in change.at_once:
             self._names.choose_default(chosen)
         else:

@@ -138,12 +138,21 @@ class _Table:
 
 
 def choose_best(rows: Sequence[TunedWeights]) -> Best | None:
-    """Of the largest weights that fit with enough context, those with the most; else of whatever fits, the most."""
+    """Of the largest weights that fit with enough context, those with the most; else of whatever fits, the most.
+
+    A context longer than the model was made for is taken only where no other one was asked for.
+    """
     fitting = [(row, context) for row in rows for context in row.contexts if context.is_fitting]
     if not fitting:
         return None
-    row, context = max(fitting, key=lambda pair: (_is_enough(*pair), pair[0].size_bytes, pair[1].n_ctx_seq))
+    row, context = max(fitting, key=_worth)
     return Best(name=row.name, quantization=row.quantization, n_ctx_seq=context.n_ctx_seq)
+
+
+def _worth(pair: tuple[TunedWeights, TunedContext]) -> tuple[bool, bool, int, int]:
+    row, context = pair
+    is_known = not row.n_ctx_train or context.n_ctx_seq <= row.n_ctx_train
+    return is_known, _is_enough(row, context), row.size_bytes, context.n_ctx_seq
 
 
 def _is_enough(row: TunedWeights, context: TunedContext) -> bool:

@@ -56,6 +56,10 @@ class ForeignFileError(Exception):
     """A sound SQLite file that is not ours, or of another version."""
 
 
+class FullDiskError(Exception):
+    """Not even deleting is possible: it needs room in the journal."""
+
+
 class DiskTier:
     """The file at `path`, of at most `max_bytes` and a journal; nothing in it is older than `max_age_s`."""
 
@@ -64,6 +68,7 @@ class DiskTier:
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
         self.n_bytes = 0  # of the file, as of the last write
+        self._told = ""  # what is wrong with the file or the disk, until they work again
         self._connection: sqlite3.Connection | None = None
 
     def get(self, key: str, now: float) -> Kept | None:
@@ -82,7 +87,10 @@ class DiskTier:
             self._run(lambda db: _touch(db, rows), None)
 
     def purge(self, model_id: str) -> bool:
-        """Delete every answer of a model, so that nothing of them is left in the file; whether that was done."""
+        """Delete every answer of a model, so that nothing of them is left in the file; whether that was done.
+
+        On a full disk the whole file goes: what is to be forgotten counts for more than what others may want to keep.
+        """
         is_done = self._path.exists() and self._run(lambda db: self._delete_model(db, model_id), False)
         return is_done or not self._path.exists()
 
@@ -105,8 +113,8 @@ class DiskTier:
             if self._connection is None:
                 self._connection = _open(self._path)
                 self.n_bytes = _n_bytes(self._connection)
-            return work(self._connection)
-        except ForeignFileError as error:
+            done = work(self._connection)
+        except (ForeignFileError, FullDiskError) as error:
             self._delete(error)
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:  # the low byte: extended codes name details
@@ -115,10 +123,15 @@ class DiskTier:
                 self._note(error)
         except OSError as error:
             self._note(error)
+        else:
+            self._told = ""
+            return done
         return otherwise
 
     def _note(self, error: Exception) -> None:
-        _log.warning("the response cache can't use its file", extra={"path": str(self._path), "reason": str(error)})
+        if str(error) != self._told:
+            _log.warning("the response cache can't use its file", extra={"path": str(self._path), "reason": str(error)})
+        self._told = str(error)
         self.close()
 
     def _delete(self, error: Exception) -> None:
@@ -159,7 +172,12 @@ class DiskTier:
         self.n_bytes = _n_bytes(db)
 
     def _delete_model(self, db: sqlite3.Connection, model_id: str) -> bool:
-        db.execute("DELETE FROM answers WHERE model_id = ?", (model_id,))
+        try:
+            db.execute("DELETE FROM answers WHERE model_id = ?", (model_id,))
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+                raise FullDiskError("the disk is full, and the answers in it had to be deleted") from error
+            raise
         _shrink(db)
         self.n_bytes = _n_bytes(db)
         return True

@@ -17,7 +17,7 @@ from lsrv.engine.llama.vocab import Tokens
 from lsrv.engine.loading import LoadedModel
 from lsrv.engine.sampling import SamplingValues, fill_sampling
 from lsrv.engine.sequence import Sequence
-from lsrv.errors import PromptTooLongError, RequestError
+from lsrv.errors import PromptTooLongError, RequestError, UnsupportedCapabilityError
 from lsrv.protocol.commands import Generate, Tokenize
 from lsrv.worker.reply import Reply
 
@@ -102,7 +102,7 @@ class Intake:
         if messages is None:
             return prompt if prompt is not None else ""
         if self._template is None:
-            raise RequestError(
+            raise UnsupportedCapabilityError(
                 "this model has no chat template; use /v1/completions, or set chat_template in its models.toml entry",
                 param="messages",
             )

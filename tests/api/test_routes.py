@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -114,6 +115,33 @@ def test_a_prompt_too_long_for_one_goes_to_another(client: openai.OpenAI) -> Non
 def test_what_our_engine_can_not_do_goes_to_who_can(client: openai.OpenAI) -> None:
     tools: Any = [{"type": "function", "function": {"name": "weather"}}]
     assert answered_by(client, "tools", tools=tools) == "good"
+
+
+def test_a_model_without_a_chat_template_is_passed_over_for_a_chat(
+    start_server: StartServer, upstream: UpstreamServer, tmp_path: Path
+) -> None:
+    plain = copies_of_stories(tmp_path)[0]
+    del plain["chat_template"]
+    far = {"model_id": "far", "kind": "upstream", "upstream": {"base_url": upstream.base_url("good")}}
+    route = {"model_id": "r", "split": [{"model": TINY}], "fallback": ["far"]}
+    front = start_server(models=[plain, far], routes=[route])
+    assert answered_by(front.openai(), "r") == "far"
+    with pytest.raises(openai.BadRequestError, match="no chat template") as caught:
+        answered_by(front.openai(), TINY)
+    assert caught.value.code == "capability_not_supported"
+
+
+def test_an_operator_may_choose_a_route_as_the_default(
+    start_server: StartServer, upstream: UpstreamServer, tmp_path: Path
+) -> None:
+    far = {"model_id": "far", "kind": "upstream", "upstream": {"base_url": upstream.base_url("good")}}
+    models, routes = [*copies_of_stories(tmp_path)[:1], far], [{"model_id": "r", "split": [{"model": "far"}]}]
+    front = start_server(models=models, routes=routes)
+    assert front.http.post("/admin/default", json={"model_id": "r"}).json() == {"default_model_id": "r"}
+    assert front.http.get("/admin/status").json()["default_model_id"] == "r"
+    assert answered_by(front.openai(), "") == "far"
+    front.http.post("/admin/default", json={"model_id": TINY})
+    assert answered_by(front.openai(), "") == TINY
 
 
 def test_a_route_may_be_the_default(start_server: StartServer, upstream: UpstreamServer) -> None:

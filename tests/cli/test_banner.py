@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lsrv.cli.banner import Finding, banner, curl, typeable
-from lsrv.config import LoadedSettings, settings_for_models
+from lsrv.config import LoadedSettings, load_settings, settings_for_models
 from lsrv.errors import WeightsNotFoundError
 from lsrv.frontdoor import Weights, resolve
 from tests.models import STORIES
@@ -44,6 +44,17 @@ def test_every_entry_is_listed_in_config_order_with_all_its_names(findings: dict
     assert ["*", "a", "first", "/weights/a.gguf", "F32"] in [row[:5] for row in names]
     listed = [row[0] if row[0] != "*" else row[1] for row in names if row]
     assert listed.index("a") < listed.index("b") < listed.index("e")
+
+
+def test_routes_are_listed_and_one_may_be_the_default(tmp_path: Path) -> None:
+    path = tmp_path / "models.toml"
+    path.write_text(
+        '[[models]]\nmodel_id = "a"\n[[models]]\nmodel_id = "b"\n'
+        '[[routes]]\nmodel_id = "r"\nsplit = [{ model = "a" }, { model = "b" }]\n'
+    )
+    lines = banner(load_settings(path, environ={}), {}, "r", [URL]).splitlines()
+    (row,) = (line.split() for line in lines if line.startswith("*  r"))
+    assert row == ["*", "r", "-", "-", "-", "route", "to", "a,", "b"]
 
 
 def test_an_entry_that_can_not_be_served_says_why(findings: dict[str, Finding]) -> None:

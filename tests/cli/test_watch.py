@@ -9,14 +9,19 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+import lsrv.demo
+from lsrv.cli import cli
 from lsrv.cli.models_table import models_table
 from lsrv.cli.watch import event_lines
-from tests.conftest import DEADLINE_S, RunningServer, StartServer
+from tests.conftest import DEADLINE_S, OTHER, TINY, RunningServer, StartServer, copies_of_stories
 
+DEMO = Path(lsrv.demo.__file__).parent
 LSRV = [sys.executable, "-c", "from lsrv.cli import main; main()"]
 
 
@@ -126,4 +131,33 @@ def test_an_adapter_does_not_repeat_the_memory_of_its_model() -> None:
     model = {"id": "m", "status": "loaded", "meta": meta | {"quantization": "Q8_0", "memory": {"kv_bytes": 1 << 20}}}
     table = models_table([model, model | {"id": "m:pirate", "parent": "m"}]).splitlines()
     assert table[1].split()[:4] == ["m", "loaded", "Q8_0", "1.0"]
-    assert table[2].split() == ["m:pirate", "loaded", "-", "-", "-", "-", "-"]
+    assert table[2].split() == ["m:pirate", "loaded", "-", "-", "-", "-", "-", "-"]
+
+
+def test_in_a_narrow_terminal_names_give_way_and_stay_apart() -> None:
+    meta = {"n_running": 0, "n_waiting": 0, "n_slots_busy": 0, "n_slots": 4, "last_used_s_ago": 1.0}
+    name = "a-very-long-name-of-an-owner/and-of-a-model"
+    model = {"id": name, "status": "loaded", "meta": meta | {"quantization": "Q8_0", "memory": {"kv_bytes": 1 << 20}}}
+    models = [model, model | {"id": f"{name}:pirate", "parent": name}]
+    assert name in models_table(models, width=200)
+    table = models_table(models, width=80)
+    assert [line.split()[1] for line in table.splitlines()] == ["STATUS", "loaded", "loaded"]
+    assert "ago" in table and ":pirate" in table
+    assert all(line.index("loaded") < 20 for line in models_table(models, width=10).splitlines()[1:])
+
+
+def test_a_model_that_had_to_leave_says_why(start_server: StartServer, tmp_path: Path) -> None:
+    server = start_server(server={"max_loaded_models": 1}, models=copies_of_stories(tmp_path)[:2])
+    for model in (TINY, OTHER):
+        server.http.post("/v1/models/load", json={"model_id": model})
+    rows = CliRunner().invoke(cli, ["ps", "--url", server.url]).output.splitlines()
+    assert rows[1].endswith(f"  '{OTHER}' needed its place (max_loaded_models)")
+    assert rows[2].endswith("  -")
+
+
+def test_why_a_model_fails_is_told_once_and_not_for_its_adapters(start_server: StartServer, tmp_path: Path) -> None:
+    demo = {"model_id": "lsrv-demo", "adapters": [{"name": "pirate", "source": str(DEMO / "lsrv-demo-pirate.gguf")}]}
+    server = start_server(server={"memory_budget": "41MiB"}, models=[demo])
+    server.http.post("/v1/models/load", json={"model_id": "lsrv-demo"})
+    result = CliRunner().invoke(cli, ["ps", "--url", server.url])
+    assert result.stdout.count(" error ") == 2 and result.stderr.count("needs ") == 1

@@ -90,6 +90,8 @@ def row(name: str, size: int, **fitting: bool) -> TunedWeights:
         ([row("large", 9, c2048=True, c4096=False), row("small", 4, c4096=True, c8192=True)], ("small", 8192)),
         ([row("large", 9, c2048=True, c4096=False), row("small", 4, c2048=True)], ("large", 2048)),
         ([row("large", 9, c2048=False)], None),
+        ([row("large", 9, c32768=True, c65536=True)], ("large", 32768)),
+        ([row("large", 9, c65536=True)], ("large", 65536)),
     ],
 )
 async def test_the_best_is_the_largest_with_enough_context(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -165,6 +167,50 @@ def test_an_answer_under_another_key_is_no_answer(path: Path) -> None:
     tier.close()
     _execute(path, "UPDATE answers SET key = 'b'")
     assert tier.get("b", 0.0) is None
+
+
+class FullDisk:
+    """Some of SQLite's statements find no room, as on a full disk; which, `refuse` says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.refused = ""
+        disk = self
+
+        class Connection(sqlite3.Connection):
+            def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+                if disk.refused and sql.startswith(disk.refused):
+                    super().execute("PRAGMA max_page_count = 1")  # no page can be added any more
+                    super().execute("INSERT INTO answers SELECT hex(randomblob(9)), 'x', zeroblob(900000), x'', 0, 0")
+                return super().execute(sql, *parameters)
+
+        connect = functools.partial(sqlite3.connect, factory=Connection)
+        monkeypatch.setattr("lsrv.response_cache.disk.sqlite3.connect", connect)
+
+
+def test_a_purge_on_a_full_disk_deletes_the_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    full = FullDisk(monkeypatch)
+    tier = DiskTier(path, MIB, DAY_S)
+    tier.put("a", kept(), 0.0)
+    full.refused = "DELETE"
+    assert tier.purge("m")
+    assert not path.exists()
+    assert "disk is full" in caplog.records[-1].__dict__["reason"]
+    full.refused = ""
+    tier.put("b", kept(), 0.0)
+    assert tier.get("b", 0.0) == kept()
+
+
+def test_a_disk_that_refuses_is_told_once_until_it_works_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    full = FullDisk(monkeypatch)
+    tier = DiskTier(path, MIB, DAY_S)
+    for refused, n_told in (("INSERT", 1), ("INSERT", 1), ("", 1), ("INSERT", 2)):
+        full.refused = refused
+        tier.put("a", kept(), 0.0)
+        assert len(caplog.records) == n_told
 
 
 def test_a_disk_that_refuses_costs_the_cache_and_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
