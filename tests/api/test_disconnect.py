@@ -109,17 +109,23 @@ def test_a_client_that_leaves_within_its_body_is_no_error_of_the_server(narrow: 
 
 
 def test_a_stream_that_waits_long_for_its_model_says_so_in_comments(start_server: StartServer) -> None:
-    own = start_server()
+    own = start_server(server={"spare_workers": 1})
+    # Not before it is counted: to stop a child that has not become another program yet stops its parent, too.
+    wait_until(lambda: own.http.get("/admin/status").json()["n_spare_workers"] == 1)
+    spare = psutil.Process(own.worker_pids()[0])
+    spare.suspend()
     with send(own, stream=True, max_tokens=1) as sock:
-        wait_until(own.worker_pids)
-        worker = psutil.Process(own.worker_pids()[0])
-        worker.suspend()
-        beginning = sock.recv(65536)
-        while b"\n\n" not in beginning.partition(b"\r\n\r\n")[2]:
-            beginning += sock.recv(65536)
-        worker.resume()
-        rest = b""
-        while b"[DONE]" not in rest:
-            rest += sock.recv(65536)
+        beginning = read_until(sock, b"\n: ")
+        spare.resume()
+        read_until(sock, b"[DONE]")
     assert beginning.startswith(b"HTTP/1.1 200")
-    assert b"\n: " in beginning
+
+
+def read_until(sock: socket.socket, mark: bytes) -> bytes:
+    """What comes until `mark` has come."""
+    received = b""
+    while mark not in received:
+        data = sock.recv(65536)
+        assert data, "the server has closed the connection"
+        received += data
+    return received

@@ -22,7 +22,7 @@ from lsrv.protocol.commands import Embed, Generate, Tokenize
 from lsrv.protocol.events import Accepted, Delta, Finished
 from lsrv.registry import Registry
 
-from .conftest import House, until, worker_pids
+from .conftest import SHORT_STOP, House, until, worker_pids
 
 pytestmark = pytest.mark.anyio
 
@@ -177,7 +177,7 @@ async def test_a_drain_that_takes_too_long_is_ended(house: House) -> None:
 
 
 async def test_a_worker_that_ignores_stop_and_term_is_killed(house: House) -> None:
-    async with house.registry("deaf") as registry:
+    async with house.registry("deaf", deadlines=SHORT_STOP) as registry:
         await registry.load("deaf")
         assert (await registry.unload("deaf")).status == "unloaded"
         assert not worker_pids()

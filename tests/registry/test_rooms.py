@@ -10,7 +10,7 @@ import pytest
 from lsrv.errors import LsrvError, NotEnoughMemoryError
 from lsrv.protocol.commands import Generate
 from lsrv.registry import Registry, Turn
-from tests.registry.conftest import House, until, worker_pids
+from tests.registry.conftest import SHORT_STOP, House, until, worker_pids
 
 pytestmark = pytest.mark.anyio
 
@@ -172,7 +172,7 @@ async def test_models_that_take_turns_leave_their_workers_to_each_other(house: H
 
 @pytest.mark.parametrize("bad", ["hoarding", "deaf", "die_at_unload"])
 async def test_a_worker_that_does_not_give_its_memory_back_has_to_go(house: House, bad: str) -> None:
-    async with house.registry("a", bad, server=ONE | {"spare_workers": 1}) as registry:
+    async with house.registry("a", bad, server=ONE | {"spare_workers": 1}, deadlines=SHORT_STOP) as registry:
         await ask(registry, bad)
         pid = registry.view(bad).pid
         assert pid is not None
