@@ -5,6 +5,7 @@ https://github.com/guidance-ai/llguidance: automata over bytes, whose work per t
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
@@ -21,6 +22,7 @@ from lsrv.protocol.commands import Grammar
 _MAX_SOURCE_BYTES = 256 * 1024
 _MAX_COMPILED = 32
 _MAX_REASON = 400
+_MAX_MASK_S = 2.0  # usual ones take less than a thousandth of that
 _LIMITS = LLParserLimits(verbose_errors=False)  # else with a dump of the parser behind each
 _NO_TEXT_LEFT = "NoExtensionBias"  # llguidance: no token goes on, and the end may not come
 
@@ -65,10 +67,18 @@ class Grammars:
             raise _refusal(grammar, str(error)) from error
         matcher = LLMatcher(self._trie, source, log_level=0, limits=_LIMITS)
         if not matcher.is_error():
-            matcher.compute_bitmask()  # what can't even be begun is told now, and here
+            _begin(matcher, grammar)
         if matcher.is_error():
             raise _refusal(grammar, error_of(matcher))
         return matcher
+
+
+def _begin(matcher: LLMatcher, grammar: Grammar) -> None:
+    """Try a first mask: what can't be begun is told now, and what takes long would later hold up every stream."""
+    started = time.perf_counter()
+    matcher.compute_bitmask()
+    if time.perf_counter() - started > _MAX_MASK_S:
+        raise _refusal(grammar, "it takes too long to see which tokens may begin it; simplify it")
 
 
 def error_of(matcher: LLMatcher) -> str:
