@@ -22,7 +22,8 @@ _KILL_GAP_S = 31.0  # three deaths of one model within a minute would rightly op
 _PAUSE_S = (2.0, 10.0)
 _POLL_S = 5.0
 _ENTRIES = ("plain", "lookup", "shared", "cached", "demo", "embed", "rerank")
-_WORDS = {"loaded", "unloaded", "reloading"}
+# What a verb may say that was obeyed. Whoever waits for an unloaded model has it loaded again at once.
+_WORDS = {"load": {"loaded"}, "reload": {"loaded"}, "unload": {"unloaded", "reloading"}}
 _POLLED = ("/metrics", "/v1/models", "/admin/status", "/health", "/readyz", "/v1/models/plain/plan")
 
 
@@ -111,10 +112,9 @@ class Chaos:
         await self._verb("reload", {"model_id": self._rng.choice(_ENTRIES)})
 
     async def _verb(self, verb: str, body: dict[str, Any]) -> None:
-        """Any state will do: others want the model or its memory, and may have it when the answer is written."""
         answer = await self._client.post(f"/v1/models/{verb}", json=body)
         self.n_acts[verb + (" by force" if "force" in body else "")] += 1
-        is_right = answer.status_code == httpx.codes.OK and answer.json()["status"] in _WORDS
+        is_right = answer.status_code == httpx.codes.OK and answer.json()["status"] in _WORDS[verb]
         self._expect(is_right, f"{verb} {body}: {answer.status_code} {answer.text[:300]}")
 
     async def _sighup(self) -> None:
