@@ -10,8 +10,8 @@ _REVISION = re.compile(r"[A-Za-z0-9_][\w.-]*(?:/[A-Za-z0-9_][\w.-]*)*", re.ASCII
 
 
 def is_hub_id(model_id: str) -> bool:
-    """Whether `model_id` has the form OWNER/NAME."""
-    return _HUB_ID.fullmatch(model_id) is not None
+    """Whether `model_id` has the form OWNER/NAME. A name that ends in .gguf is a file's, be it here or missing."""
+    return _HUB_ID.fullmatch(model_id) is not None and not model_id.lower().endswith(".gguf")
 
 
 def is_revision(text: str) -> bool:

@@ -180,3 +180,9 @@ def test_a_file_can_be_named_in_the_cache(cache):
     write_model(snapshot / "a-Q4_K_M.gguf", Q4_K_M)
     write_model(snapshot / "b-Q4_K_M.gguf", Q4_K_M)
     assert resolve("o/m-GGUF", quantized_file=("b-Q4_K_M.gguf",), hub_cache=cache).path.name == "b-Q4_K_M.gguf"
+
+
+def test_a_missing_file_is_missing_and_no_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WeightsNotFoundError, match=f"there is no {tmp_path}/folder/nope.gguf"):
+        resolve("folder/nope.gguf")

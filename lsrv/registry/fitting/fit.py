@@ -9,6 +9,7 @@ import msgspec
 
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, DeviceMemory
+from lsrv.registry.budget import RAM
 from lsrv.registry.fitting.bounds import Bounds
 from lsrv.registry.fitting.context import choose_context, lengths_to_plan
 from lsrv.registry.fitting.placement import Ask, place
@@ -39,7 +40,8 @@ async def fit(ask: Ask, params: LoadParams, openness: Openness, find_bounds: Fin
     """`params` with a place and a context that fit this machine. Raises what `ask` does.
 
     Layers come first: a context is as long as usual before any of them leaves the GPU, and longer once all are there.
-    Where RAM is short as well, it is shortened in the place that was found for the usual one.
+    Where RAM is short as well, it is shortened in the place that was found for the usual one, and then prompts without
+    a slot get less.
     """
     n_slots = params.n_slots or _USUAL_SLOTS
     lengths = [params.n_ctx_seq] if params.n_ctx_seq else lengths_to_plan(openness.n_ctx_train, n_slots)
@@ -51,9 +53,20 @@ async def fit(ask: Ask, params: LoadParams, openness: Openness, find_bounds: Fin
         place_because = placed.because
         params, planned = placed.params, await ask(placed.params, lengths)
     if params.n_ctx_seq:
-        return Fitted(_filled(params, planned.contexts[0]), planned.contexts[0], place_because=place_because)
+        plan = _squeezed(params, planned.contexts[0], bounds)
+        return Fitted(_filled(params, plan), plan, place_because=place_because)
     chosen = choose_context(planned.contexts, bounds, openness.n_ctx_train)
-    return Fitted(_filled(params, chosen.plan), chosen.plan, chosen.because, place_because)
+    plan = _squeezed(params, chosen.plan, bounds)
+    return Fitted(_filled(params, plan), plan, chosen.because, place_because)
+
+
+def _squeezed(params: LoadParams, plan: ContextPlan, bounds: Bounds) -> ContextPlan:
+    """`plan`, with as much RAM for prompts without a slot as it leaves, where the settings leave that open."""
+    if params.cache_ram_bytes >= 0:
+        return plan
+    bare = msgspec.structs.replace(plan, store_bytes=0)
+    left_bytes = bounds.available.get(RAM, 0) - bounds.need(bare).get(RAM, 0)
+    return msgspec.structs.replace(plan, store_bytes=max(0, min(plan.store_bytes, left_bytes)))
 
 
 def _filled(params: LoadParams, plan: ContextPlan) -> LoadParams:

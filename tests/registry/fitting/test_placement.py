@@ -162,6 +162,18 @@ async def test_room_for_prompts_is_part_of_the_plan_and_no_more_is_taken() -> No
     assert (fitted.params.n_ctx_seq, fitted.params.cache_ram_bytes) == (2048, 400 * MIB)
 
 
+async def test_room_for_prompts_gives_way_before_a_model_is_refused() -> None:
+    machine = Machine({}, ram=4300, shape=Shape(store=400))
+    fitted = await machine.fit(n_ctx_seq=4096)
+    assert 0 < fitted.plan.store_bytes < 400 * MIB
+    assert machine.bounds().need(fitted.plan) == {"CPU": 4300 * MIB}
+    assert fitted.params.cache_ram_bytes == fitted.plan.store_bytes
+    as_said = await machine.fit(n_ctx_seq=4096, cache_ram_bytes=400 * MIB)
+    assert not machine.bounds().can_hold(as_said.plan)
+    hopeless = await Machine({}, ram=3000, shape=Shape(store=400)).fit()
+    assert (hopeless.params.n_ctx_seq, hopeless.plan.store_bytes) == (512, 0)
+
+
 async def test_a_context_that_is_set_is_kept_and_layers_give_way() -> None:
     fitted = await Machine(mib_of(CUDA0=4000)).fit(n_ctx_seq=32768)
     assert (fitted.params.n_ctx_seq, fitted.params.n_gpu_layers) == (32768, 1 + (4000 - 500) // 164)
