@@ -105,6 +105,7 @@ def test_the_lowest_gives_its_cells_back_and_of_equals_the_youngest(load_stories
     ]
     for sequence in sequences:
         engine.submit(sequence)
+        engine.step()
     preempted: list[int] = []
     while engine.has_work:
         before = [each for each in sequences if each.state is SequenceState.DECODE]
