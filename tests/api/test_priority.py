@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import openai
@@ -33,15 +33,20 @@ def client(narrow: RunningServer) -> Iterator[openai.OpenAI]:
         yield client
 
 
+def ended(server: RunningServer, names: Collection[str]) -> list[str]:
+    """Which of these requests have ended, in the server's own order: threads of clients learn of it in any."""
+    request_ids = [line["request_id"] for line in server.log_lines("request")]
+    return [request_id for request_id in request_ids if request_id in names]
+
+
 def order_behind_a_long_answer(
     narrow: RunningServer, client: openai.OpenAI, waiting: dict[str, dict[str, Any]]
 ) -> list[str]:
     """In which order requests end that came one after another while the model was busy."""
-    ended: list[str] = []
 
     def ask(name: str, fields: dict[str, Any]) -> None:
-        client.chat.completions.create(model=TINY, messages=CHAT, max_tokens=1, **fields)
-        ended.append(name)
+        headers = {"x-request-id": name}
+        client.chat.completions.create(model=TINY, messages=CHAT, max_tokens=1, extra_headers=headers, **fields)
 
     with client.chat.completions.create(
         model=TINY, messages=CHAT, max_tokens=90_000, stream=True, extra_body={"ignore_eos": True}
@@ -53,7 +58,8 @@ def order_behind_a_long_answer(
             wait_until(lambda n=n_waiting: narrow.metric("lsrv_requests_waiting") == n)
     for thread in threads:
         thread.join()
-    return ended
+    wait_until(lambda: len(ended(narrow, waiting)) == len(waiting))
+    return ended(narrow, waiting)
 
 
 def test_the_queue_goes_by_priority_and_by_service_tier(narrow: RunningServer, client: openai.OpenAI) -> None:
@@ -64,8 +70,8 @@ def test_the_queue_goes_by_priority_and_by_service_tier(narrow: RunningServer, c
         "priority": {"service_tier": "priority"},
         "2": {"extra_body": {"priority": 2}},
     }
-    ended = order_behind_a_long_answer(narrow, client, waiting)
-    assert ended == ["2", "priority", "usual", "default", "flex"]
+    order = order_behind_a_long_answer(narrow, client, waiting)
+    assert order == ["2", "priority", "usual", "default", "flex"]
 
 
 @pytest.mark.parametrize(
@@ -122,15 +128,14 @@ def test_an_unknown_tier_is_refused_by_name(client: openai.OpenAI) -> None:
 
 def test_vectors_go_by_priority(narrow: RunningServer) -> None:
     """The first request has so many texts that the others wait for it."""
-    ended: list[str] = []
+    requests = {"many": (200, 0), "single": (1, 0), "urgent": (1, 1)}
 
     def ask(name: str, n_texts: int, priority: int) -> None:
         body = {"model": EMBEDDING, "input": ["Once upon a time " * 40] * n_texts, "priority": priority}
-        narrow.http.post("/v1/embeddings", json=body).raise_for_status()
-        ended.append(name)
+        narrow.http.post("/v1/embeddings", json=body, headers={"x-request-id": name}).raise_for_status()
 
     narrow.http.post("/v1/models/load", json={"model_id": EMBEDDING})
-    threads = [threading.Thread(target=ask, args=each) for each in (("first", 200, 0), ("usual", 1, 0), ("high", 1, 1))]
+    threads = [threading.Thread(target=ask, args=(name, *each)) for name, each in requests.items()]
     for n, thread in enumerate(threads):
         thread.start()
         wait_until(
@@ -138,4 +143,5 @@ def test_vectors_go_by_priority(narrow: RunningServer) -> None:
         )
     for thread in threads:
         thread.join()
-    assert ended == ["first", "high", "usual"]
+    wait_until(lambda: len(ended(narrow, requests)) == len(requests))
+    assert ended(narrow, requests) == ["many", "urgent", "single"]
