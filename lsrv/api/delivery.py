@@ -115,7 +115,7 @@ class Delivery:
         if self._asked.is_streaming:
             await self._stream_until_disconnect(candidates, note, receive, EventStream(send))
         else:
-            body = first_body(candidates, lambda target: self._answer(candidates, note).body())
+            body = first_body(candidates, lambda _: self._answer(candidates, note).body())
             await send_json(send, await until_disconnect(receive, body))
             self._offer_copies(candidates, note)
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from lsrv.api.shadow.copies import Shadow
 from lsrv.api.shadow.shadows import Shadows
+from lsrv.api.shadow.tally import Tally
 from lsrv.registry import RouteView, Routing
 
 _MEMBER = ["route", "model"]
@@ -24,27 +26,28 @@ class RouteCollector(Collector):
         return []
 
     def collect(self) -> Iterable[Metric]:
-        routes = self._routing.view_all()
-        yield from _members(routes)
-        yield from self._copies(routes)
+        yield from _members(self._routing.view_all())
+        yield from _copies(self._shadows.tallies())
 
-    def _copies(self, routes: Iterable[RouteView]) -> Iterable[Metric]:
-        copies = CounterMetricFamily(
-            "lsrv_shadow_copies", "Copies for shadows, by what became of them.", labels=[*_MEMBER, "outcome"]
-        )
-        seconds = CounterMetricFamily(
-            "lsrv_shadow_seconds", "Time of answered copies: to the first text, and all.", labels=[*_MEMBER, "part"]
-        )
-        tokens = CounterMetricFamily("lsrv_shadow_tokens", "Tokens of answered copies.", labels=[*_MEMBER, "kind"])
-        for route, view in ((each.model_id, view) for each in routes for view in self._shadows.views(each.model_id)):
-            n_answered = view.n_equal + view.n_different
-            for outcome in ("equal", "different", "failed", "dropped"):
-                copies.add_metric([route, view.model, outcome], getattr(view, f"n_{outcome}"))
-            for part in ("ttft", "total"):
-                seconds.add_metric([route, view.model, part], (getattr(view, f"{part}_s") or 0.0) * n_answered)
-            for kind in ("prompt", "completion"):
-                tokens.add_metric([route, view.model, kind], getattr(view, f"n_{kind}_tokens"))
-        yield from (copies, seconds, tokens)
+
+def _copies(tallies: Iterable[tuple[Shadow, Tally]]) -> Iterable[Metric]:
+    copies = CounterMetricFamily(
+        "lsrv_shadow_copies", "Copies for shadows, by what became of them.", labels=[*_MEMBER, "outcome"]
+    )
+    seconds = CounterMetricFamily(
+        "lsrv_shadow_seconds", "Time of answered copies: to the first text, and all.", labels=[*_MEMBER, "part"]
+    )
+    tokens = CounterMetricFamily("lsrv_shadow_tokens", "Tokens of answered copies.", labels=[*_MEMBER, "kind"])
+    for shadow, tally in tallies:
+        copies.add_metric([*shadow, "equal"], tally.n_equal)
+        copies.add_metric([*shadow, "different"], tally.n_different)
+        copies.add_metric([*shadow, "failed"], tally.n_failed)
+        copies.add_metric([*shadow, "dropped"], tally.n_dropped)
+        seconds.add_metric([*shadow, "ttft"], tally.ttft_s)
+        seconds.add_metric([*shadow, "total"], tally.total_s)
+        tokens.add_metric([*shadow, "prompt"], tally.n_prompt_tokens)
+        tokens.add_metric([*shadow, "completion"], tally.n_completion_tokens)
+    yield from (copies, seconds, tokens)
 
 
 def _members(routes: Iterable[RouteView]) -> Iterable[Metric]:

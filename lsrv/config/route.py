@@ -31,6 +31,7 @@ class RouteSettings(Table):
     shadow: Strings = Field(
         default=(), description="Who gets a copy of answered requests while the machine is idle; it is only measured."
     )
+    shadow_share: float = Field(default=1.0, gt=0, le=1, description="The part of requests that is copied, by chance.")
     shadow_upstreams: bool = Field(
         default=False,
         description="Whether shadow may name upstreams: every copy leaves this machine, and may cost money.",

@@ -1,4 +1,8 @@
-"""When nobody needs the machine, and work for such times: it is given up as soon as somebody comes."""
+"""When nobody needs the machine, and work for such times: it is given up as soon as somebody comes.
+
+Whoever has just been answered often asks again at once, as agents do: after every disturbance it must be quiet for a
+moment first, or such work would begin and end in their way all the time.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from lsrv.registry.upstream.upstreams import Upstreams
 
 _SETTLED = (Phase.UNLOADED, Phase.LOADED, Phase.ERROR)
 
+_QUIET_S = 0.5
+
 T = TypeVar("T")
 
 
@@ -24,6 +30,7 @@ class Calm:
         self._has_news = has_news
         self._watchers: list[Callable[[], None]] = []
         self._guest: asyncio.Task[object] | None = None
+        self._is_quiet = False  # for long enough, since somebody came
         self._is_over = False
 
     @property
@@ -48,11 +55,11 @@ class Calm:
     async def run(self, work: Callable[[], Coroutine[object, object, T]]) -> T | None:
         """What `work` gives if it is calm now; None if it is not, or if somebody came, by whom `work` was cancelled.
 
-        One at a time.
+        One at a time. Raises what `work` raises.
         """
         if self._guest is not None or not self.is_now:
             return None
-        self._guest = guest = asyncio.create_task(work())
+        self._guest = guest = asyncio.create_task(self._after_a_moment(work))
         try:
             await asyncio.wait({guest})
             return None if guest.cancelled() else guest.result()
@@ -60,8 +67,15 @@ class Calm:
             guest.cancel()
             self._guest = None
 
+    async def _after_a_moment(self, work: Callable[[], Coroutine[object, object, T]]) -> T:
+        if not self._is_quiet:
+            await asyncio.sleep(_QUIET_S)
+            self._is_quiet = True
+        return await work()
+
     def disturb(self) -> None:
         """Somebody comes."""
+        self._is_quiet = False
         if self._guest is not None:
             self._guest.cancel()
 

@@ -92,19 +92,17 @@ def largest_that_fits(views: Iterable[EntryView], n_prompt_tokens: int) -> str |
 
 
 class Candidates:
-    """Who is asked for one request. `target` is the one to ask now; `names`: all asked so far, as `route` has it."""
+    """Who is asked for one request. `target` is the one to ask now."""
 
     def __init__(
         self,
         target: Target,
         next_target: Callable[[LsrvError], Target | None] = lambda error: None,
         note_end: Callable[[str], None] = lambda end: None,
-        route: RouteSettings | None = None,
-        names: Sequence[str] = (),
+        shadows: Callable[[], list[tuple[str, str]]] = list,
     ) -> None:
         self.target = target
-        self._route = route
-        self._names = names
+        self._shadows = shadows
         self._next_target = next_target
         self._note_end = note_end
         self._first_error: LsrvError | None = None
@@ -112,9 +110,7 @@ class Candidates:
     @property
     def shadows(self) -> list[tuple[str, str]]:
         """Who gets a copy of the request: ids of routes, and models of theirs. Not the one who answers it anyway."""
-        if self._route is None:
-            return []
-        return [(self._route.model_id, model) for model in self._route.shadow if model != self._names[-1]]
+        return self._shadows()
 
     def answered(self) -> None:
         """`target` has answered."""
@@ -191,6 +187,7 @@ class Routing:
         first = choose(route.split, share)
         rest = iter([name for name in dict.fromkeys(route.fallback) if name != first])
         names = [first]
+        chosen = route.shadow if random.random() < route.shadow_share else ()
 
         def note_end(end: str) -> None:
             self._ends[route.model_id, names[-1], end] += 1
@@ -204,7 +201,10 @@ class Routing:
             note_end("fell_back")
             return target
 
-        return Candidates(self._target_of(first), next_target, note_end, route, names)
+        def shadows() -> list[tuple[str, str]]:
+            return [(route.model_id, name) for name in chosen if name != names[-1]]
+
+        return Candidates(self._target_of(first), next_target, note_end, shadows)
 
     def _next_there(self, names: Iterator[str]) -> tuple[str, Target] | None:
         """The next of a route's models; a reload may have removed some while those before them were asked."""

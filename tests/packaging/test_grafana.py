@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.conftest import TINY, RunningServer
+from tests.conftest import OTHER, TINY, RunningServer, copies_of_stories
 
 DASHBOARD = json.loads((Path(__file__).parents[2] / "packaging" / "grafana" / "lsrv.json").read_text())
 ADDED_BY_PROMETHEUS = {"job", "instance"}
@@ -30,6 +30,21 @@ def _queries() -> Iterator[tuple[str, str]]:
         found = re.fullmatch(r"label_values\((\w+), (\w+)\)", variable["query"])
         if found is not None:
             yield f"sum by ({found[2]}) ({found[1]})", ""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server that has a route, and a shadow of it."""
+    running = RunningServer(
+        {
+            "server": {"port": 0, "spare_workers": 0},
+            "models": copies_of_stories(tmp_path_factory.mktemp("models"))[:2],
+            "routes": [{"model_id": "r", "split": [{"model": TINY}], "shadow": OTHER}],
+        },
+        {},
+    )
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,25 @@ def test_a_lower_priority_leaves_before_a_longer_idleness() -> None:
     assert decide([want()], residents, EIGHT, PATIENCE_S, NOW_S).evicted == [Eviction("low", "new")]
 
 
+def test_for_copies_nobody_leaves_or_is_held_or_waits() -> None:
+    copies = want("copied", since_s=0.0, is_for_copies=True)
+    for others in ([resident("idle"), resident("pinned", is_pinned=True)], [resident("busy", 8, n_running=1)]):
+        verdict = decide([copies], others, EIGHT, PATIENCE_S, NOW_S)
+        assert (verdict.admitted, verdict.evicted, verdict.held) == ([], [], set())
+    leaving = [resident("gone", 8, stay=Stay.LEAVING)]
+    wants = [copies, want("new", 8)]
+    assert decide(wants, leaving, EIGHT, PATIENCE_S, NOW_S).admitted == []
+    assert decide(wants, [], EIGHT, PATIENCE_S, NOW_S).admitted == ["copied"], "unless it fits"
+
+
+def test_what_was_loaded_for_copies_leaves_before_anybody_else() -> None:
+    residents = [
+        resident("low", last_used_s=0.0, priority=-9),
+        resident("borrowed", last_used_s=NOW_S, priority=9, is_borrowed=True),
+    ]
+    assert decide([want()], residents, EIGHT, PATIENCE_S, NOW_S).evicted == [Eviction("borrowed", "new")]
+
+
 def test_nobody_leaves_in_vain() -> None:
     residents = [resident("small", 1, last_used_s=0.0), resident("big", 6)]
     assert decide([want(size=6)], residents, EIGHT, PATIENCE_S, NOW_S).evicted == [Eviction("big", "new")]

@@ -104,6 +104,20 @@ def test_fallbacks_are_asked_in_their_order_and_the_first_error_is_told() -> Non
         candidates.go_on(CrashedError("third"))
 
 
+def test_a_shadow_gets_no_copy_of_what_it_answers() -> None:
+    candidates = routing(fallback=["b"], shadow=["a", "b", "c"]).candidates("r")
+    assert candidates.shadows == [("r", "b"), ("r", "c")]
+    candidates.go_on(QueueFullError("full"))
+    assert candidates.shadows == [("r", "a"), ("r", "c")]
+    assert routing(shadow=["b"]).candidates("a").shadows == []
+
+
+def test_a_share_of_requests_is_copied() -> None:
+    routes = routing(shadow=["b"], shadow_share=0.25)
+    n_copied = sum(bool(routes.candidates("r", sticky_key="alice").shadows) for _ in range(4000))
+    assert n_copied == pytest.approx(1000, abs=150)
+
+
 def test_a_wrong_request_asks_nobody_else() -> None:
     with pytest.raises(RequestError):
         routing(fallback=["b"]).candidates("r").go_on(RequestError("wrong"))

@@ -330,6 +330,54 @@ def test_an_idle_model_leaves_for_another_and_a_busy_one_stays() -> None:
     assert state.stop_reason == "for 'b'"
 
 
+def test_a_running_copy_keeps_no_model_from_leaving() -> None:
+    state = loaded()
+    state.handle(Arrived(1, is_copy=True), 0.0)
+    assert state.handle(Evicted("for 'b'"), 1.0) == []
+    assert state.handle(Arrived(2, is_copy=True), 1.0) == [], "no place for another copy"
+    assert state.handle(Left(1), 1.0) == [Stop(1, "for 'b'", is_for_room=True)]
+
+
+def test_copies_take_no_places_from_requests_in_a_full_queue() -> None:
+    state = loaded(n_slots=1, queue=1)
+    state.handle(Arrived(1), 0.0)
+    state.handle(Arrived(2, is_copy=True), 0.0)
+    assert rejected(state.handle(Arrived(3), 0.0)) == []
+    assert rejected(state.handle(Arrived(4), 0.0)) == [(4, QueueFullError.code)]
+
+
+def test_a_copy_is_no_use_of_a_model() -> None:
+    state = loaded(keep_alive_s=10.0)
+    state.handle(Arrived(1, is_copy=True), 8.0)
+    assert state.handle(Left(1), 12.0) == [Stop(1, "idle for 10 s (keep_alive)")]
+
+
+def test_a_model_is_borrowed_while_only_copies_have_used_it() -> None:
+    state = entry()
+    state.handle(Arrived(1, is_copy=True), 0.0)
+    assert state.is_for_copies
+    state.handle(LoadDone(1, 2), 1.0)
+    assert state.is_borrowed
+    state.handle(Arrived(2), 2.0)
+    assert not state.is_borrowed
+
+
+def test_who_joins_a_load_for_copies_makes_it_a_load_like_any_other() -> None:
+    for joins in (Arrived(2), LoadAsked(2)):
+        state = entry()
+        state.handle(Arrived(1, is_copy=True), 0.0)
+        state.handle(joins, 0.0)
+        assert not state.is_for_copies
+        state.handle(LoadDone(1, 2), 1.0)
+        assert not state.is_borrowed
+
+
+def test_a_load_for_a_copy_that_was_given_up_is_given_up() -> None:
+    state = entry()
+    state.handle(Arrived(1, is_copy=True), 0.0)
+    assert state.handle(Left(1), 0.0) == [Stop(1, "nobody waited for it any more")]
+
+
 def test_a_held_model_grants_no_places_until_it_is_let_go() -> None:
     state = loaded()
     state.handle(Arrived(1), 0.0)
@@ -456,6 +504,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.tickets = itertools.count(1)
         self.waiting: set[int] = set()
         self.holding: set[int] = set()
+        self.copies: set[int] = set()
         self.operators: set[int] = set()
         self.loading: int | None = None
         self.up: int | None = None
@@ -485,11 +534,12 @@ class AnyHistory(RuleBasedStateMachine):
                 assert attempt == self.up
                 self.holding.clear()
 
-    @rule(keep_alive_s=st.sampled_from([None, 0.0, 5.0, math.inf]), priority=st.integers(-2, 2))
-    def a_request_arrives(self, keep_alive_s: float | None, priority: int) -> None:
+    @rule(keep_alive_s=st.sampled_from([None, 0.0, 5.0, math.inf]), is_copy=st.booleans(), priority=st.integers(-2, 2))
+    def a_request_arrives(self, keep_alive_s: float | None, is_copy: bool, priority: int) -> None:
         ticket = next(self.tickets)
         self.waiting.add(ticket)
-        self.tell(Arrived(ticket, keep_alive_s, priority=priority))
+        self.copies |= {ticket} if is_copy else set()
+        self.tell(Arrived(ticket, keep_alive_s, is_copy, priority))
 
     @rule(data=st.data())
     def a_request_leaves(self, data: st.DataObject) -> None:
@@ -525,9 +575,9 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule()
     def others_get_its_memory(self) -> None:
-        may_leave = self.up is not None and self.stopping is None and not self.holding
+        may_leave = self.up is not None and self.stopping is None and self.holding <= self.copies
         self.tell(Evicted("for another"))
-        assert not may_leave or self.stopping is not None
+        assert not may_leave or self.stopping is not None or (self.holding and self.state.phase is Phase.DRAINING)
 
     @rule(needs_load=st.booleans(), keep_alive_s=st.sampled_from([0.0, 5.0, math.inf]))
     def its_settings_change(self, needs_load: bool, keep_alive_s: float) -> None:

@@ -63,9 +63,13 @@ class Shadows:
         """The shadows of a route, in config order."""
         return [
             tally.view(shadow.model, self._waiting.count(shadow))
-            for shadow, tally in self._tallies.items()
+            for shadow, tally in self.tallies()
             if shadow.route_id == route_id
         ]
+
+    def tallies(self) -> Iterable[tuple[Shadow, Tally]]:
+        """What became of the copies for each shadow, in config order."""
+        return self._tallies.items()
 
     async def close(self) -> None:
         """Give up what runs and what waits."""

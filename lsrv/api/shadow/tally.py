@@ -67,6 +67,11 @@ class Tally:
     last_error: str | None = None
     differences: deque[Difference] = field(default_factory=lambda: deque[Difference](maxlen=_N_DIFFERENCES))
 
+    @property
+    def n_answered(self) -> int:
+        """What the sums are made of."""
+        return self.n_equal + self.n_different
+
     def hear(self, request_id: str, answer: Sequence[str], heard: Heard) -> None:
         """A copy was answered."""
         difference = find_difference(request_id, answer, heard.texts)
@@ -87,7 +92,7 @@ class Tally:
 
     def view(self, model: str, n_waiting: int) -> ShadowView:
         """As it is now."""
-        n_answered = self.n_equal + self.n_different
+        n_answered = self.n_answered
         return ShadowView(
             model=model,
             n_waiting=n_waiting,
