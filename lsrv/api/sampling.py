@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated
 
 import msgspec
@@ -21,6 +22,9 @@ MAX_TOP_LOGPROBS = 20
 MAX_STOPS = 16
 MAX_STOP_BYTES = 256
 MAX_LOGIT_BIAS = 1024
+
+_N_TOKENS_MAX = 2**31
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 NonNegative = Annotated[float, Meta(ge=0, le=1e9)]  # float32 in llama.cpp
 Fraction = Annotated[float, Meta(ge=0, le=1)]
@@ -80,7 +84,7 @@ class GenerationBody(msgspec.Struct, kw_only=True):
     mirostat: Annotated[int, Meta(ge=0, le=2)] | None = None
     mirostat_tau: NonNegative | None = None
     mirostat_eta: NonNegative | None = None
-    logit_bias: dict[Token, Bias] | list[tuple[Token, Bias | bool]] | None = None
+    logit_bias: dict[str, Bias | bool] | list[tuple[int | str, Bias | bool]] | None = None  # by token id, or by text
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
 
     adapters: list[str | AdapterItem] | None = None
@@ -114,6 +118,7 @@ def keep_alive_of(keep_alive: str | float | None) -> float | None:
 
 def sampling_of(body: GenerationBody) -> Sampling:
     """The sampler settings `body` asks for."""
+    biases = _biases(body.logit_bias)
     return Sampling(
         temperature=body.temperature,
         top_k=body.top_k,
@@ -137,7 +142,8 @@ def sampling_of(body: GenerationBody) -> Sampling:
         mirostat=body.mirostat,
         mirostat_tau=body.mirostat_tau,
         mirostat_eta=body.mirostat_eta,
-        logit_bias=_logit_bias(body.logit_bias),
+        logit_bias=_token_bias(biases),
+        text_bias=_text_bias(biases),
         seed=_seed(body.seed),
     )
 
@@ -170,14 +176,27 @@ def _seed(seed: int | None) -> int | None:
     return seed if seed is None or seed == RANDOM_SEED else seed % 2**32
 
 
-def _logit_bias(bias: dict[int, float] | list[tuple[int, float | bool]] | None) -> dict[int, float] | None:
-    if not bias:
-        return None
-    if len(bias) > MAX_LOGIT_BIAS:
+def _biases(given: dict[str, float | bool] | list[tuple[int | str, float | bool]] | None) -> dict[int | str, float]:
+    """By token id, or by text. An object's keys are strings in either case: those that are numbers are ids."""
+    if isinstance(given, dict):
+        given = [(int(key) if _NUMBER.fullmatch(key) else key, value) for key, value in given.items()]
+    if len(given or []) > MAX_LOGIT_BIAS:
         raise RequestError(f"logit_bias may name at most {MAX_LOGIT_BIAS} tokens.", param="logit_bias")
-    if isinstance(bias, dict):
-        return bias
-    return {token: _bias(value) for token, value in bias}
+    return {key: _bias(value) for key, value in given or []}
+
+
+def _token_bias(biases: dict[int | str, float]) -> dict[int, float] | None:
+    found = {key: value for key, value in biases.items() if isinstance(key, int)}
+    if any(not 0 <= token < _N_TOKENS_MAX for token in found):
+        raise RequestError("logit_bias has a number that is no token id.", param="logit_bias")
+    return found or None
+
+
+def _text_bias(biases: dict[int | str, float]) -> dict[str, float] | None:
+    found = {key: value for key, value in biases.items() if isinstance(key, str)}
+    if any(not text or len(text.encode()) > MAX_STOP_BYTES for text in found):
+        raise RequestError(f"A text in logit_bias may have 1 to {MAX_STOP_BYTES} bytes.", param="logit_bias")
+    return found or None
 
 
 def _bias(value: float | bool) -> float:

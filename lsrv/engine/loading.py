@@ -164,7 +164,7 @@ def _sequence_folder(params: LoadParams, build: str) -> SequenceFolder:
 
 
 def _warm_up(context: Context, model: Model, params: LoadParams) -> None:
-    n_tokens = min(_N_WARMUP_TOKENS, params.n_ctx_seq)
+    n_tokens = min(_N_WARMUP_TOKENS, params.n_ctx_seq, params.n_batch)
     batch = Batch(n_tokens)
     token = max(model.vocab.bos, 0)
     n_outputs = n_tokens if params.is_embedding else 1

@@ -96,6 +96,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     mirostat_tau: float | None = None
     mirostat_eta: float | None = None
     logit_bias: dict[int, float] | None = None
+    text_bias: dict[str, float] | None = None  # the same for all tokens of a text
     seed: int | None = None  # None: random
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Items
 
 import numpy as np
+from msgspec.structs import replace
 
 from lsrv.chat.answer import CLOSE, OPEN, AnswerSplitter, opens_reasoning
 from lsrv.chat.template import ChatTemplate, Message
@@ -18,7 +19,7 @@ from lsrv.engine.loading import LoadedModel
 from lsrv.engine.sampling import SamplingValues, fill_sampling
 from lsrv.engine.sequence import Sequence
 from lsrv.errors import PromptTooLongError, RequestError, UnsupportedCapabilityError
-from lsrv.protocol.commands import Generate, Tokenize
+from lsrv.protocol.commands import Generate, Sampling, Tokenize
 from lsrv.worker.reply import Reply
 
 _N_TAG_TOKENS = 16  # in which the last tag of a prompt can be seen
@@ -48,7 +49,8 @@ class Intake:
         tokens = self.prompt_tokens(prompt, is_chat=command.messages is not None)
         n_room = self._loaded.info.n_ctx_seq - len(tokens)
         n_max = command.max_tokens or n_room
-        values = fill_sampling(command.sampling, self._loaded.sampling_defaults, self._loaded.info.n_ctx_seq)
+        sampling = self._in_tokens(command.sampling)
+        values = fill_sampling(sampling, self._loaded.sampling_defaults, self._loaded.info.n_ctx_seq)
         sequence = Sequence(
             request_id=command.request_id,
             prompt=tokens,
@@ -139,6 +141,17 @@ class Intake:
                     f"{param} has token id {token}; this model's are 0 to {n_vocab - 1}: send text, or its own ids",
                     param=param,
                 )
+
+    def _in_tokens(self, sampling: Sampling) -> Sampling:
+        """`sampling` with the biases of texts as those of their tokens; what names a token itself wins."""
+        if not sampling.text_bias:
+            return sampling
+        biases = {
+            token: bias
+            for text, bias in sampling.text_bias.items()
+            for token in self._vocab.tokenize(text, add_special=False, parse_special=True).tolist()
+        }
+        return replace(sampling, logit_bias=biases | (sampling.logit_bias or {}), text_bias=None)
 
     def _sampler(self, values: SamplingValues, prompt: Tokens) -> SamplerChain | None:
         self.check_tokens(values.logit_bias or {}, "logit_bias")

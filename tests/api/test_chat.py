@@ -170,6 +170,15 @@ def test_logit_bias_forbids_a_token(server: RunningServer) -> None:
     assert other["choices"][0]["message"]["content"] != first["choices"][0]["message"]["content"]
 
 
+@pytest.mark.parametrize("form", ["object", "pairs"])
+def test_logit_bias_takes_texts_as_well(server: RunningServer, form: str) -> None:
+    first = post(server, temperature=0, max_tokens=1, logprobs=True).json()
+    piece = first["choices"][0]["logprobs"]["content"][0]["token"].strip()  # the vocabulary adds the blank
+    bias: object = {piece: -100} if form == "object" else [[piece, False]]
+    other = post(server, temperature=0, max_tokens=1, logit_bias=bias).json()
+    assert other["choices"][0]["message"]["content"] != first["choices"][0]["message"]["content"]
+
+
 def test_two_models_stream_at_once(server: RunningServer) -> None:
     async def text(client: openai.AsyncOpenAI, model: str) -> str:
         stream = await client.chat.completions.create(model=model, messages=CHAT, max_tokens=64, stream=True)

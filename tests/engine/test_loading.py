@@ -35,6 +35,12 @@ def test_what_was_left_open_is_decided_and_reported(load_stories: LoadStories) -
     assert (info.arch, info.name, info.quantization) == ("llama", "stories260K", "F32")
 
 
+def test_the_smallest_batch_is_warmed_up_too(load_stories: LoadStories) -> None:
+    loaded = load_stories(n_batch=1, n_ubatch=1, n_slots=2)
+    assert loaded.params.n_batch == 2
+    loaded.free()
+
+
 def test_progress_goes_through_weights_context_and_warm_up(backend: Backend) -> None:
     stages: list[str] = []
     load_model(backend, LoadParams(model_path=str(STORIES)), lambda stage, _fraction: stages.append(stage))

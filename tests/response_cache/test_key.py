@@ -34,7 +34,8 @@ OTHER_SAMPLING: dict[str, object] = {
     "xtc_probability": 0.5, "xtc_threshold": 0.2, "dynatemp_range": 0.1, "dynatemp_exponent": 2.0, "repeat_last_n": 3,
     "repeat_penalty": 1.1, "presence_penalty": 0.1, "frequency_penalty": 0.1, "dry_multiplier": 0.5, "dry_base": 2.0,
     "dry_allowed_length": 3, "dry_penalty_last_n": 5, "dry_sequence_breakers": ["x"], "mirostat": 1,
-    "mirostat_tau": 4.0, "mirostat_eta": 0.2, "logit_bias": {5: 2.0}, "seed": 2,
+    "mirostat_tau": 4.0, "mirostat_eta": 0.2, "logit_bias": {5: 2.0}, "text_bias": {"x": 1.0},
+    "seed": 2,
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
+from typing import Any
 
 import msgspec
 
@@ -134,9 +135,10 @@ def _response_format(command: Generate) -> dict[str, object] | None:
 
 def _sampling(command: Generate) -> dict[str, object]:
     """Our names are those of OpenAI and llama.cpp."""
-    given = {name: value for name, value in msgspec.structs.asdict(command.sampling).items() if value is not None}
-    bias = command.sampling.logit_bias
-    if bias is not None:
+    asked: dict[str, Any] = msgspec.structs.asdict(command.sampling)
+    given = {name: value for name, value in asked.items() if value is not None}
+    bias = given.pop("logit_bias", {}) | given.pop("text_bias", {})
+    if bias:
         given["logit_bias"] = {str(token): max(value, -100.0) for token, value in bias.items()}  # -inf: never
     return given
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 CHAT = Generate(
     request_id=0,
     messages=[{"role": "user", "content": "Once upon a time"}],
-    sampling=Sampling(temperature=0.0, logit_bias={13: -100.0}),
+    sampling=Sampling(temperature=0.0, logit_bias={13: -100.0}, text_bias={"Lily": -5.0}),
     max_tokens=16,
     stop=["zebra"],
     n_top_logprobs=1,
@@ -59,7 +59,12 @@ async def events_of(lease: UpstreamLease, command: Generate) -> list[object]:
 
 async def test_a_chat_comes_back_as_events(server: RunningServer, client: openai.OpenAI) -> None:
     there = client.chat.completions.create(
-        model=TINY, messages=CHAT.messages, max_tokens=16, temperature=0, logit_bias={"13": -100}, stop=["zebra"]
+        model=TINY,
+        messages=CHAT.messages,
+        max_tokens=16,
+        temperature=0,
+        logit_bias={"13": -100, "Lily": -5},
+        stop=["zebra"],
     )  # pyright: ignore[reportArgumentType, reportCallIssue]
     async with leased(server.url, TINY) as lease:
         *deltas, end = await events_of(lease, CHAT)
