@@ -6,7 +6,7 @@ import heapq
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from lsrv.registry import room
@@ -51,13 +51,15 @@ class Request:
     model_id: str
     work_s: float
     then: tuple[Request, ...] = ()
+    priority: int = 0
 
 
 @dataclass
 class Outcome:
     """What a run was like."""
 
-    waits_s: list[float] = field(default_factory=list[float])
+    waits_s: list[float] = field(default_factory=list[float])  # in the order in which places were given
+    served: list[Request] = field(default_factory=list)  # in the same order
     n_rejected: int = 0
     n_loads: int = 0
     end_s: float = 0.0
@@ -101,7 +103,7 @@ class Machine:
     def _arrive(self, request: Request) -> None:
         ticket = next(self._numbers)
         self._requests[ticket], self._arrived_s[ticket] = request, self._now_s
-        self._tell(request.model_id, Arrived(ticket))
+        self._tell(request.model_id, Arrived(ticket, priority=request.priority))
 
     def _at(self, at_s: float, happen: Callable[[], None]) -> None:
         heapq.heappush(self._events, (at_s, next(self._numbers), happen))
@@ -116,6 +118,7 @@ class Machine:
                 self._wanted.add(name)
             case Grant(ticket):
                 self.outcome.waits_s.append(self._now_s - self._arrived_s[ticket])
+                self.outcome.served.append(self._requests[ticket])
                 self._at(self._now_s + self._requests[ticket].work_s, lambda: self._finish(name, ticket))
             case Reject():
                 self.outcome.n_rejected += 1
@@ -128,7 +131,7 @@ class Machine:
         self.outcome.end_s = self._now_s
         self._tell(name, Left(ticket))
         for request in self._requests[ticket].then:
-            self._submit(Request(self._now_s, request.model_id, request.work_s, request.then))
+            self._submit(replace(request, at_s=self._now_s))
 
     # -- memory ------------------------------------------------------------------------------------
 
@@ -166,7 +169,7 @@ class Machine:
                 model_id=name,
                 memory=self.models[name].memory,
                 since_s=self.states[name].waits_since_s,
-                priority=self.models[name].priority,
+                priority=self.models[name].priority + self.states[name].waits_priority,
             )
             for name in sorted(self._wanted)
         ]

@@ -145,7 +145,11 @@ def test_every_request_is_answered_in_bounded_time_and_no_memory_is_promised_twi
         for i, (size, load_s, n_slots, priority) in enumerate(shapes)
     ]
     request = st.builds(
-        Request, st.floats(0.0, 30.0), st.sampled_from([model.model_id for model in models]), st.floats(0.01, 3.0)
+        Request,
+        st.floats(0.0, 30.0),
+        st.sampled_from([model.model_id for model in models]),
+        st.floats(0.01, 3.0),
+        priority=st.integers(-3, 3),
     )
     requests = data.draw(st.lists(request, min_size=1, max_size=40))
     outcome = Machine(models, EIGHT, patience_s=2.0).run(requests)
@@ -157,6 +161,16 @@ def test_nobody_starves_beside_a_model_that_is_never_idle() -> None:
     requests = [Request(0.1 * i, "busy", 0.4) for i in range(1200)] + [Request(30.0, "rare", 0.4)]
     machine = Machine(models, FOUR, patience_s=5.0)
     assert max(machine.run(requests).waits_s) < 5.0 + 0.4 + 0.5 + 1 + 1, "patience, what ran, a load, and its own work"
+
+
+def test_a_low_request_gets_its_model_loaded_beside_two_that_are_always_urgent() -> None:
+    models = [Model(model_id=name, memory=FOUR, load_s=0.5) for name in ("a", "b", "rare")]
+    urgent = [Request(0.1 * i, "ab"[i % 2], 0.3, priority=2) for i in range(1200)]
+    late = Request(30.0, "rare", 0.3, priority=-2)
+    outcome = Machine(models, FOUR, patience_s=5.0).run([*urgent, late])
+    waited_s = outcome.waits_s[outcome.served.index(late)]
+    steps_s, turns_s = 4 * 5.0, 2 * (5.0 + 0.3 + 0.5 + 1.0)
+    assert 15.0 < waited_s < steps_s + turns_s, "four steps of priority are worth as many patiences, and no more"
 
 
 def test_alternating_clients_get_several_times_what_first_come_first_served_gives() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy
 import openai
 import pytest
+from msgspec.structs import replace
 
 from lsrv.config import ModelSettings, ServerSettings, Settings
 from lsrv.errors import NothingToLoadError, UnsupportedParameterError, UpstreamError
@@ -118,6 +119,15 @@ async def test_what_can_not_travel_is_refused_by_name(server: RunningServer, fie
     async with leased(server.url, TINY) as lease:
         with pytest.raises(UnsupportedParameterError, match=f"{next(iter(field))}.* can't be sent to an upstream"):
             lease.generate(Generate(request_id=0, prompt="x", **field))
+
+
+async def test_priority_has_its_effect_here_and_does_not_travel() -> None:
+    """vLLM counts the other way round, and answers 400 where it is not set up for it."""
+    with UpstreamServer() as upstream:
+        async with leased(upstream.base_url("good"), "m") as lease:
+            await lease.generate(replace(CHAT, priority=3, is_streaming=False)).finished()
+        (sent,) = upstream.requests_to("good")
+    assert sent.body["max_tokens"] == 16 and "priority" not in sent.body
 
 
 async def test_an_answer_of_another_shape_is_an_error() -> None:
