@@ -127,3 +127,15 @@ def test_a_bad_route_changes_nothing_and_is_told(house: House) -> None:
         assert reason in answer.json()["error"]["message"]
         assert house.answered_by("r") == "good"
         assert house.ask("more").status_code == 404
+
+
+def test_a_shadow_that_goes_while_it_is_asked_leaves_the_others_their_copies(house: House) -> None:
+    house.write("good gated", route("r", "good", shadow=["gated"], shadow_upstreams="true"))
+    house.reload()
+    house.answered_by("r")
+    wait_until(lambda: house.upstream.requests_to("gated"))
+    house.write("good busy", route("r", "good", shadow=["busy"], shadow_upstreams="true"))
+    house.reload()
+    house.answered_by("r")
+    wait_until(lambda: house.http.get("/v1/routes/r").json()["shadow"][0]["n_failed"] == 1)
+    assert [each["model"] for each in house.http.get("/v1/routes/r").json()["shadow"]] == ["busy"]

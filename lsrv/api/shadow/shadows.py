@@ -88,13 +88,13 @@ class Shadows:
 
     async def _attend(self, copy: Copy) -> bool:
         """Send a copy if that may be. Whether it is done with."""
-        has_begun = False
+        went_away = False
 
         async def ask() -> Heard | None:
-            nonlocal has_begun
+            nonlocal went_away
             if not await self._has_room(copy.shadow.model):
                 return None
-            has_begun = True
+            went_away = self._registry.is_upstream(copy.shadow.model)
             return await self._ask(copy)
 
         try:
@@ -106,9 +106,7 @@ class Shadows:
             return self._end(copy, f"an internal error: {type(error).__name__}")
         if heard is not None:
             return self._end(copy, heard)
-        if has_begun and self._registry.is_upstream(copy.shadow.model):
-            return self._end(copy, None)
-        return False
+        return went_away and self._end(copy, None)
 
     def _end(self, copy: Copy, outcome: Heard | str | None) -> bool:
         """Count how a copy ended: with an answer, a reason why there is none, or (None) given up for good."""
