@@ -57,8 +57,17 @@ class ServerProcess:
 
     def __enter__(self) -> Self:
         signal.signal(signal.SIGTERM, _leave)  # or a benchmark that is ended would leave its servers behind
+        self._start()
+        return self
+
+    def restart(self) -> None:
+        """A new process of the same command, on the same port, with what the old one left in its folder."""
+        self._end()
+        self._start()
+
+    def _start(self) -> None:
         started = time.perf_counter()
-        with self._log_path.open("wb") as log:
+        with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
@@ -73,7 +82,6 @@ class ServerProcess:
             self.stop()
             raise
         self.start_s = time.perf_counter() - started
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -81,7 +89,12 @@ class ServerProcess:
         self.stop()
 
     def stop(self) -> None:
-        """End the process: SIGTERM, then SIGKILL for its whole session."""
+        """End the process, and delete its folder."""
+        self._end()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end(self) -> None:
+        """SIGTERM, then SIGKILL for its whole session."""
         process = self._process
         if process is not None and process.poll() is None:
             process.terminate()
@@ -90,7 +103,6 @@ class ServerProcess:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body of a GET; raises OSError if nobody answers."""

@@ -26,6 +26,7 @@ def lsrv_server(
     models: Sequence[str] = (MODEL_NAME,),
     server: Mapping[str, object] | None = None,
     speculative: Mapping[str, object] | None = None,
+    response_cache: bool = False,
 ) -> ServerProcess:
     """lsrv with an entry for each of `models`, all of the one file, and more `server` and `speculative` keys.
 
@@ -38,9 +39,9 @@ def lsrv_server(
             condemn(version, "none: a benchmark turns them off", folder / "state" / "lsrv" / "extra_bufts.json")
         config = folder / "models.toml"
         keys = {"host": HOST, "port": port, "keep_alive": "-1", "spare_workers": spare_workers} | dict(server or {})
+        keys_of_all = {"preload": preload, "response_cache": response_cache}
         entries = (
-            _entry(params, _linked(folder, model, params), model, preload=preload, speculative=speculative or {})
-            for model in models
+            _entry(params, _linked(folder, model, params), model, keys_of_all, speculative or {}) for model in models
         )
         config.write_text(f"[server]\n{_toml_lines(keys)}" + "".join(entries))
         return [str(Path(sys.executable).with_name("lsrv")), "from-config", "-f", str(config)]
@@ -96,8 +97,10 @@ def _linked(folder: Path, model: str, params: ServerParams) -> Path:
     return link
 
 
-def _entry(params: ServerParams, path: Path, alias: str, *, preload: bool, speculative: Mapping[str, object]) -> str:
-    model: dict[str, object] = {"model_id": str(path), "alias": alias, "preload": preload}
+def _entry(
+    params: ServerParams, path: Path, alias: str, keys: Mapping[str, object], speculative: Mapping[str, object]
+) -> str:
+    model: dict[str, object] = {"model_id": str(path), "alias": alias, **keys}
     device: dict[str, object] = {
         "gpu_layers": params.n_gpu_layers,
         "threads": params.n_threads,
