@@ -10,7 +10,8 @@ import msgspec
 from lsrv.api.errors import BadConfigError
 from lsrv.api.state import ServerState
 from lsrv.config import LoadedSettings, SettingsChange, plan_change
-from lsrv.errors import ConfigError
+from lsrv.errors import ConfigError, LsrvError
+from lsrv.registry import look_with_draft
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ async def reload_settings(state: ServerState) -> ReloadReport:
         await state.registry.configure(change)
         state.configure(change.settings)
         state.feed.publish_snapshot()
-    report = _report(change, loaded.warnings)
+    missing = await asyncio.to_thread(_missing, change)
+    report = _report(change, [*loaded.warnings, *missing])
     _log_report(report)
     return report
 
@@ -55,6 +57,18 @@ async def _read(state: ServerState) -> LoadedSettings:
     except ConfigError as error:
         _log.error("config not reloaded", extra={"reason": error.message})
         raise BadConfigError(error.message, param=error.param) from error
+
+
+def _missing(change: SettingsChange) -> list[str]:
+    """Why new entries, and changed ones that need a load, can't be served."""
+    found: list[str] = []
+    for model in (*change.added, *(each.settings for each in change.changed if each.needs_load)):
+        try:
+            if model.upstream is None:
+                look_with_draft(change.settings, model)
+        except LsrvError as error:
+            found.append(f"{model.listed_id} can't be served yet: {error.message}")
+    return found
 
 
 def _report(change: SettingsChange, warnings: list[str]) -> ReloadReport:

@@ -17,7 +17,7 @@ from lsrv.cli.banner import Finding, banner
 from lsrv.cli.load_bars import LoadBars
 from lsrv.config import LoadedSettings, ModelSettings, Settings
 from lsrv.errors import ConfigError, LsrvError
-from lsrv.registry import Registry, RegistryEvent, draft_of, look
+from lsrv.registry import Registry, RegistryEvent, look_with_draft
 
 _log = logging.getLogger(__name__)
 
@@ -83,9 +83,7 @@ def _find_weights(loaded: LoadedSettings) -> dict[str, Finding]:
 
 def _find(settings: Settings, model: ModelSettings) -> Finding:
     try:
-        if (draft := draft_of(model)) is not None:
-            look(settings, draft)
-        return look(settings, model)
+        return look_with_draft(settings, model)
     except LsrvError as error:
         return error
 

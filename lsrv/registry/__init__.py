@@ -15,7 +15,7 @@ from lsrv.registry.upstream.lease import UpstreamLease
 from lsrv.registry.view import EntryView, MemoryView, WeightsView, WorkerLog
 from lsrv.registry.watchdog import Deadlines
 from lsrv.registry.watchers import RegistryEvent
-from lsrv.registry.weights import draft_of, front_door, look, wish_of
+from lsrv.registry.weights import front_door, look_with_draft, wish_of
 from lsrv.registry.worker_memory import WorkerMemory, worker_memory
 from lsrv.registry.worker_process import WORKER_COMMAND, WorkerProcess
 
@@ -43,10 +43,9 @@ __all__ = [
     "WorkerLog",
     "WorkerMemory",
     "WorkerProcess",
-    "draft_of",
     "front_door",
     "is_condemned",
-    "look",
+    "look_with_draft",
     "own_cache",
     "read_verdicts",
     "reported_texts",

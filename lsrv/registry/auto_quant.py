@@ -10,7 +10,7 @@ from lsrv.errors import NotEnoughMemoryError
 from lsrv.frontdoor.fit import Fit, choose_auto
 from lsrv.frontdoor.offers import Offer
 from lsrv.frontdoor.plan import Candidate, NoChoiceError
-from lsrv.registry.budget import RAM, Budget
+from lsrv.registry.budget import RAM, Budget, only_bytes
 from lsrv.registry.planner import Planner
 from lsrv.registry.tuning import params_to_plan
 
@@ -34,7 +34,8 @@ def choose_offer(
         _, params = params_to_plan(model, by_candidate[candidate])
         planned = asyncio.run_coroutine_threadsafe(planner.plan(params), loop).result()
         budget.note_devices(planned.devices, taken)
-        return Fit(budget.need(planned.contexts[0].by_device), budget.limit(taken.get(RAM, 0)))
+        needed = budget.need(planned.contexts[0].by_device)
+        return Fit(only_bytes(needed), only_bytes(budget.limit(taken.get(RAM, 0))))
 
     try:
         choice = choose_auto(by_candidate, lambda candidate: by_candidate[candidate].size_bytes, plan)

@@ -14,7 +14,8 @@ from lsrv.units import parse_size
 
 RAM = "CPU"
 WORKER_BYTES = 40 * 1024 * 1024  # what a worker takes beside the model: interpreter, llama.cpp, vocabulary
-_PLACES = "models"
+_PLACES = "models"  # always counted: a reload may limit the number of those that are loaded already
+_ANY_NUMBER = 1 << 62
 _RESERVE_BYTES = 512 * 1024 * 1024  # of RAM, for this process and everybody else; a tenth of small machines
 _GPU_RESERVE_BYTES = 1024 * 1024 * 1024  # of each GPU, for what drivers take for every process; a tenth of small ones
 
@@ -49,8 +50,7 @@ class Budget:
         limits = {RAM: min(left, _share(self._server.memory_budget, total))}
         for name, n_bytes in self._gpu_bytes.items():
             limits[name] = min(n_bytes, _share(self._server.gpu_budget.get(name, "auto"), n_bytes))
-        if self._server.max_loaded_models:
-            limits[_PLACES] = self._server.max_loaded_models
+        limits[_PLACES] = self._server.max_loaded_models or _ANY_NUMBER
         return limits
 
     def share(self, available: Memory, n_entries: int) -> Memory:
@@ -60,7 +60,7 @@ class Budget:
 
     def need(self, by_device: Mapping[str, int]) -> Memory:
         """What a model takes whose buffers are `by_device`, in bytes."""
-        need = Counter({RAM: WORKER_BYTES} | ({_PLACES: 1} if self._server.max_loaded_models else {}))
+        need = Counter({RAM: WORKER_BYTES, _PLACES: 1})
         need.update(by_device)
         need[RAM] += sum(n_bytes for device, n_bytes in by_device.items() if device in self._in_ram)
         return need

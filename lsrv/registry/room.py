@@ -109,6 +109,11 @@ def decide(
     return _Decision(residents, budget, patience_s, now_s).over(wants)
 
 
+def surplus(residents: Sequence[Resident], budget: Memory, now_s: float) -> list[str]:
+    """Idle residents that have to leave because there is less than was promised, though nobody waits for it."""
+    return [each.model_id for each in _Decision(residents, budget, 0.0, now_s).surplus()]
+
+
 class _Decision:
     """The books of one `decide`."""
 
@@ -125,6 +130,11 @@ class _Decision:
         for want in sorted(wants, key=lambda want: due_s(want.since_s, want.priority, self._patience_s)):
             self._consider(want)
         return self._verdict
+
+    def surplus(self) -> list[Resident]:
+        idle = [each for each in self._residents if each.may_leave_now]
+        found = self._choose(Want(model_id="", memory={}, since_s=self._now_s), idle)
+        return idle if found is None else found
 
     def _consider(self, want: Want) -> None:
         available = minus(self._budget, self._pinned)

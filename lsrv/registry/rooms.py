@@ -64,6 +64,11 @@ class Rooms:
         self._budget.configure(server)
         self._patience_s = server.swap_patience_s
 
+    def trim(self) -> None:
+        """Have idle models leave that a smaller budget has no room for; busy ones stay until others want theirs."""
+        for name in room.surplus(self._residents(), self._limit(), asyncio.get_running_loop().time()):
+            self._send_off(self._entries[name], "the settings leave it no room any more")
+
     def promised(self, entry: Entry) -> Memory | None:
         """What `entry` holds, from before its load until its worker has left the machine."""
         return self._promised.get(entry.settings.model_id)
@@ -233,7 +238,9 @@ class Rooms:
         needed = self._waits[successor.settings.model_id].memory
         free = room.minus(self._limit(), room.total(map(self._counted, self._promised)))
         what = "place (max_loaded_models)" if has_memory_for(needed, free) else f"memory ({shown(needed)})"
-        reason = f"'{successor.settings.listed_id}' needed its {what}"
+        self._send_off(entry, f"'{successor.settings.listed_id}' needed its {what}")
+
+    def _send_off(self, entry: Entry, reason: str) -> None:
         _log.info("evicted", extra={"model_id": entry.settings.listed_id, "reason": reason})
         self._tell(entry, Evicted(reason))
 

@@ -182,6 +182,7 @@ class RunLoop:
         self.rooms.configure(change.settings.server)
         for entry, happening in self.roster.configure(change):
             self._tell(entry, happening)
+        self.rooms.trim()
         self._preload()
 
     def _preload(self) -> bool:

@@ -17,7 +17,7 @@ from lsrv.frontdoor.hub import Hub, find_token
 from lsrv.frontdoor.offers import Offer, find_offers
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, DeviceMemory
-from lsrv.registry.budget import RAM, Budget
+from lsrv.registry.budget import RAM, Budget, only_bytes
 from lsrv.registry.fitting import Bounds, Openness, fit
 from lsrv.registry.load_params import has_open_layers, load_params
 from lsrv.registry.planner import Planner
@@ -94,7 +94,9 @@ async def tune(
     offers = await asyncio.to_thread(find_offers, model.weights_id, hub, folder=model.folder, revision=model.revision)
     table = _Table(planner, settings, model, taken)
     rows = [await table.row(offer, n_ctx_seqs) for offer in offers]
-    return Tuning(model_id=model.model_id, available_bytes=dict(table.limit()), weights=rows, best=choose_best(rows))
+    return Tuning(
+        model_id=model.model_id, available_bytes=only_bytes(table.limit()), weights=rows, best=choose_best(rows)
+    )
 
 
 class _Table:
@@ -206,7 +208,7 @@ def _row(
 
 
 def _context(plan: ContextPlan, budget: Budget, limit: Memory) -> TunedContext:
-    needed = dict(budget.need(plan.by_device))
+    needed = only_bytes(budget.need(plan.by_device))
     return TunedContext(
         n_ctx_seq=plan.n_ctx_seq,
         n_slots=plan.n_slots,

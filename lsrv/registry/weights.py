@@ -63,6 +63,13 @@ def look(settings: Settings, model: ModelSettings) -> Weights | Pending:
     return front_door(settings).look(wish_of(model))
 
 
+def look_with_draft(settings: Settings, model: ModelSettings) -> Weights | Pending:
+    """The same; its draft model has to be there, or to be had, as well."""
+    if (draft := draft_of(model)) is not None:
+        look(settings, draft)
+    return look(settings, model)
+
+
 class Preparer:
     """Finds, fetches or makes the weights of entries, in threads. `quant = "auto"` plans with `planner`, in `loop`."""
 

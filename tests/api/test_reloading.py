@@ -76,6 +76,32 @@ def house(tmp_path: Path) -> Iterator[House]:
     house.server.stop()
 
 
+def test_a_new_entry_whose_file_is_missing_is_taken_in_and_told(house: House) -> None:
+    house.write(entry("a"), entry("b"), entry("nowhere"))
+    report = house.reload()
+    assert report["added"] == ["nowhere"]
+    (warning,) = report["warnings"]
+    assert warning.startswith("nowhere can't be served yet: ") and "nowhere.gguf" in warning
+    assert [line["warning"] for line in house.server.log_lines("config")] == [warning]
+    (house.file.parent / "nowhere.gguf").write_bytes(STORIES.read_bytes())
+    assert house.ask("nowhere").status_code == 200
+
+
+def test_a_smaller_budget_and_fewer_models_hold_at_once(house: House) -> None:
+    for model in "ab":
+        assert house.ask(model).status_code == 200
+    house.write("[server]\nmax_loaded_models = 1\n", entry("a"), entry("b"), entry("c"))
+    house.reload()
+    wait_until(lambda: sorted(house.status(model) for model in "ab") == ["loaded", "unloaded"])
+    assert house.ask("c").status_code == 200
+    assert [house.status(model) for model in "abc"] == ["unloaded", "unloaded", "loaded"]
+    house.write('[server]\nmemory_budget = "1MiB"\n', entry("a"), entry("b"), entry("c"))
+    house.reload()
+    wait_until(lambda: house.status("c") == "unloaded")
+    shown = house.http.get("/v1/models/c").json()["meta"]
+    assert shown["unload_reason"] == "the settings leave it no room any more"
+
+
 class Stream:
     """A long answer, read in a thread."""
 

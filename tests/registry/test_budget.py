@@ -40,12 +40,13 @@ def test_a_gpu_counts_with_what_is_free_and_what_our_models_hold_of_it() -> None
 def test_what_a_gpu_without_memory_of_its_own_holds_is_ram() -> None:
     budget = Budget(ServerSettings(), lambda: (16 * GIB, 10 * GIB))
     budget.note_devices({"MTL0": DeviceMemory(free_bytes=8 * GIB, total_bytes=12 * GIB, is_ram=True)}, {})
-    assert budget.need({"CPU": 5, "MTL0": 7}) == {"CPU": 12 + WORKER_BYTES, "MTL0": 7}
+    assert budget.need({"CPU": 5, "MTL0": 7}) == {"CPU": 12 + WORKER_BYTES, "MTL0": 7, "models": 1}
 
 
-def test_a_model_needs_its_buffers_its_process_and_a_place_where_places_are_counted() -> None:
-    assert Budget(ServerSettings()).need({"CPU": 5, "CUDA0": 7}) == {"CPU": 5 + WORKER_BYTES, "CUDA0": 7}
-    one = Budget(ServerSettings(max_loaded_models=1))
-    assert one.need({"CPU": 5})["models"] == 1
-    assert one.limit(0)["models"] == 1
+def test_a_model_needs_its_buffers_its_process_and_a_place() -> None:
+    budget = Budget(ServerSettings())
+    assert budget.need({"CPU": 5, "CUDA0": 7}) == {"CPU": 5 + WORKER_BYTES, "CUDA0": 7, "models": 1}
+    assert budget.limit(0)["models"] > 1_000_000
+    budget.configure(ServerSettings(max_loaded_models=1))
+    assert budget.limit(0)["models"] == 1
     assert shown({"CPU": 3 * GIB, "CUDA0": GIB, "models": 1}) == "3.0 GiB of RAM and 1.0 GiB of CUDA0"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsrv.registry.room import Eviction, Refusal, Resident, Stay, Want, decide
+from lsrv.registry.room import Eviction, Refusal, Resident, Stay, Want, decide, surplus
 from tests.registry.simulation import Machine, Model, Request, alternating, first_come_first_served, popular
 
 PATIENCE_S = 10.0
@@ -72,6 +72,12 @@ def test_what_was_loaded_for_copies_leaves_before_anybody_else() -> None:
         resident("borrowed", last_used_s=NOW_S, priority=9, is_borrowed=True),
     ]
     assert decide([want()], residents, EIGHT, PATIENCE_S, NOW_S).evicted == [Eviction("borrowed", "new")]
+
+
+def test_a_smaller_budget_sends_off_who_is_idle_and_no_more_than_it_takes() -> None:
+    residents = [resident("busy", last_used_s=0.0, n_running=1), resident("old", last_used_s=1.0), resident("young")]
+    for budget, leaving in ((12, []), (8, ["old"]), (4, ["old", "young"]), (0, ["old", "young"])):
+        assert surplus(residents, {"CPU": budget}, NOW_S) == leaving
 
 
 def test_nobody_leaves_in_vain() -> None:
