@@ -22,7 +22,7 @@ from lsrv.protocol.commands import Grammar
 _MAX_SOURCE_BYTES = 256 * 1024
 _MAX_COMPILED = 32
 _MAX_REASON = 400
-_MAX_MASK_S = 2.0  # usual ones take less than a thousandth of that
+_MAX_BEGIN_S = 2.0  # usual ones take less than a thousandth of that
 _LIMITS = LLParserLimits(verbose_errors=False)  # else with a dump of the parser behind each
 _NO_TEXT_LEFT = "NoExtensionBias"  # llguidance: no token goes on, and the end may not come
 
@@ -74,11 +74,12 @@ class Grammars:
 
 
 def _begin(matcher: LLMatcher, grammar: Grammar) -> None:
-    """Try a first mask: what can't be begun is told now, and what takes long would later hold up every stream."""
+    """Take a first look: what can't be begun is told now, and what takes long would later hold up every stream."""
     started = time.perf_counter()
     matcher.compute_bitmask()
-    if time.perf_counter() - started > _MAX_MASK_S:
-        raise _refusal(grammar, "it takes too long to see which tokens may begin it; simplify it")
+    matcher.compute_ff_tokens()
+    if time.perf_counter() - started > _MAX_BEGIN_S:
+        raise _refusal(grammar, "it takes too long to see how it may begin; simplify it")
 
 
 def error_of(matcher: LLMatcher) -> str:

@@ -8,6 +8,7 @@ import re
 import jsonschema
 import numpy as np
 import pytest
+from llguidance import LLMatcher
 
 from lsrv.engine.constraint import Constraint, Reasoning
 from lsrv.engine.engine import Engine
@@ -252,11 +253,14 @@ def test_thoughts_are_free_and_have_to_end(wide: LoadedModel, grammars: Grammars
 def test_a_form_that_can_not_be_followed_from_its_start_fails_its_own_request_only(
     wide: LoadedModel, grammars: Grammars
 ) -> None:
-    schema = {"type": "string", "pattern": "^(a?){400}a{400}$"}
-    failing = bound(wide, grammars, "json_schema", json.dumps(schema), request_id=1)
-    beside = make_sequence(wide, 2, PROMPT, n_max_tokens=5)
-    texts = run_all(engine_of(wide), failing, beside)
-    assert texts[1] == "" and failing.error is not None and "too many" in failing.error.message
+    source = LLMatcher.grammar_from_json_schema('{"type": "string", "pattern": "^(a?){400}a{400}$"}')
+
+    def failing(request_id: int) -> Sequence:
+        constraint = Constraint(LLMatcher(grammars._trie, source, log_level=0), wide.model.vocab)
+        return make_sequence(wide, request_id, PROMPT, constraint=constraint)
+
+    sequence, beside = failing(1), make_sequence(wide, 2, PROMPT, n_max_tokens=5)
+    texts = run_all(engine_of(wide), sequence, beside)
+    assert texts[1] == "" and sequence.error is not None and "too many" in sequence.error.message
     assert len(beside.generated) == 5
-    texts = run_all(engine_of(wide), bound(wide, grammars, "json_schema", json.dumps(schema), request_id=3))
-    assert texts == {3: ""}, "alone it does the same"
+    assert run_all(engine_of(wide), failing(3)) == {3: ""}, "alone it does the same"
