@@ -185,8 +185,9 @@ class Routing:
     def _along(self, route: RouteSettings, sticky_key: str | None) -> Candidates:
         share = random.random() if sticky_key is None else share_of(route.model_id, sticky_key)
         first = choose(route.split, share)
-        rest = iter([name for name in dict.fromkeys(route.fallback) if name != first])
-        names = [first]
+        rest = iter(dict.fromkeys((first, *route.fallback)))
+        name, target = self._next_there(rest) or (first, self._target_of(first))  # which tells why, if nobody is there
+        names = [name]
         chosen = route.shadow if random.random() < route.shadow_share else ()
 
         def note_end(end: str) -> None:
@@ -204,10 +205,10 @@ class Routing:
         def shadows() -> list[tuple[str, str]]:
             return [(route.model_id, name) for name in chosen if name != names[-1]]
 
-        return Candidates(self._target_of(first), next_target, note_end, shadows)
+        return Candidates(target, next_target, note_end, shadows)
 
     def _next_there(self, names: Iterator[str]) -> tuple[str, Target] | None:
-        """The next of a route's models; a reload may have removed some while those before them were asked."""
+        """The next of a route's models: an adapter may be unloaded, and a reload may have removed any meanwhile."""
         for name in names:
             with contextlib.suppress(ModelNotFoundError):
                 return name, self._target_of(name)
@@ -231,6 +232,7 @@ class Routing:
     def _view(self, route: RouteSettings) -> RouteView:
         weights = {each.model: each.weight for each in route.split}
         members = [*weights, *(name for name in route.fallback if name not in weights)]
+        there = [each[1].model_id for name in members if (each := self._next_there(iter((name,)))) is not None]
         entries = {view.model_id: view for view in self._views()}
         return RouteView(
             model_id=route.model_id,
@@ -244,6 +246,6 @@ class Routing:
                 )
                 for name in members
             ],
-            is_ready=any(entries[self._target_of(name).model_id].endpoint_status == "ready" for name in members),
+            is_ready=any(entries[model_id].endpoint_status == "ready" for model_id in there),
             created=min(view.created for view in entries.values()),
         )

@@ -13,6 +13,7 @@ from lsrv.config.route import WeightedModel
 from lsrv.errors import (
     CrashedError,
     LsrvError,
+    ModelNotFoundError,
     NotEnoughMemoryError,
     PromptTooLongError,
     QueueFullError,
@@ -121,6 +122,21 @@ def test_a_share_of_requests_is_copied() -> None:
 def test_a_wrong_request_asks_nobody_else() -> None:
     with pytest.raises(RequestError):
         routing(fallback=["b"]).candidates("r").go_on(RequestError("wrong"))
+
+
+def test_an_adapter_that_is_unloaded_is_passed_over_and_is_not_ready() -> None:
+    offered = ["x"]
+    models = [{"model_id": "a", "adapters": [{"name": "x", "source": "x.gguf"}]}, {"model_id": "b"}]
+    route = {"model_id": "r", "split": [{"model": "a:x"}], "fallback": ["b"]}
+    settings = Settings.model_validate({"models": models, "routes": [route, route | {"model_id": "s", "fallback": []}]})
+    names = Names(settings, lambda model_id: offered if model_id == "a" else [])
+    routing = Routing(settings, names.resolve, lambda: [view("a", 1, 512), view("b", 1, 512)])
+    assert routing.candidates("r").target == Target("a", "x")
+    offered.clear()
+    assert routing.candidates("r").target == Target("b")
+    with pytest.raises(ModelNotFoundError, match="no adapter 'x'"):
+        routing.candidates("s")
+    assert [shown.is_ready for shown in routing.view_all()] == [True, False]
 
 
 TOO_LONG = PromptTooLongError("long", n_prompt_tokens=600, n_ctx=512)
