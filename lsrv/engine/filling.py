@@ -75,7 +75,8 @@ class Filling:
         if self._speculation is None or any(each.state is SequenceState.PREFILL for each in turn):
             return
         streams = sorted(turn, key=_by_seq_id)
-        self._speculation.guess(streams, sum(each.n_unread for each in streams), self._cost.decode)
+        n_step = sum(each.n_unread for each in streams)
+        self._speculation.guess(streams, n_step, self._n_batch - n_step, self._cost.decode)
 
     def _plan_prefill(self, turn: Items[Sequence], n_streams: int) -> dict[int, int]:
         """How many prompt tokens of which seq_id this step reads."""

@@ -90,6 +90,18 @@ def test_the_text_is_the_same_and_takes_fewer_steps(plain: LoadedModel, guessing
     assert texts_of(guessing) == texts_of(plain), "with cached prompts"
 
 
+@pytest.mark.parametrize("n_batch", [4, 8, 16])
+def test_guesses_take_no_more_than_the_room_of_a_batch(
+    load_stories: LoadStories, case: tuple[str, str], n_batch: int
+) -> None:
+    sizes = {"n_batch": n_batch, "n_ubatch": n_batch, "kv": case[1]}
+    plain = load_stories(**sizes)
+    guessing = load_stories(speculation=case[0], draft_path=str(STORIES), **sizes)
+    expect_guesses_at_any_cost(engine_of(guessing))
+    assert texts_of(guessing) == texts_of(plain)
+    assert n_batch == 4 or engine_of(guessing).counts.n_right_tokens > 0
+
+
 def test_guesses_are_right_behind_a_shift_too(load_stories: LoadStories) -> None:
     loaded = load_stories(is_shifting=True, n_ctx_seq=128, speculation="lookup")
     expect_guesses_at_any_cost(engine_of(loaded))

@@ -95,10 +95,10 @@ class Speculation:
         self._watched: dict[Sequence, _Watched] = {}
         self._guess_s = 0.0  # what one guess takes to be made
 
-    def guess(self, sequences: Iterable[Sequence], n_step: int, cost: Curve) -> None:
-        """Set `guesses` of the sequences that a step of `n_step` tokens decodes."""
+    def guess(self, sequences: Iterable[Sequence], n_step: int, n_room: int, cost: Curve) -> None:
+        """Set `guesses` of the sequences that a step of `n_step` tokens decodes, with room for `n_room` more."""
         wanted: dict[Sequence, int] = {}
-        n_left = self._n_max_step
+        n_left = min(self._n_max_step, n_room)
         for sequence in filter(self._guesser.has_guess, sequences):
             n = self._n_wanted(sequence, min(n_left, self._n_max), n_step, cost)
             if n > 0:
