@@ -306,7 +306,7 @@ class ModelSettings(Table):
     chat_template_name: str | None = Field(default=None, description="A named template of the file.")
     jinja_explicit: str | None = Field(default=None, description="Like chat_template, and wins over it.")
     preload: bool = Field(default=False, description="Load at start instead of at the first request.")
-    pinned: bool = Field(default=False, description="Never evicted.")
+    pinned: bool = Field(default=False, description="Never evicted; keep_alive counts all the same.")
     priority: int = Field(default=0, description="Evicted later than lower ones.")
     keep_alive_s: Seconds = Field(
         default=600.0, alias="keep_alive", description="Idle time before unload; without it the server's."

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
-from lsrv.errors import ErrorInfo
+from lsrv.errors import ErrorInfo, NotEnoughMemoryError
 from lsrv.registry import policy, refusals
 from lsrv.registry.words import Failure
 
@@ -51,6 +51,11 @@ class Mishaps:
         if is_loop:
             self.retry_at_s = now_s + policy.backoff_s(policy.N_DEATHS_IN_A_ROW)
         return is_loop
+
+    def room_made(self) -> None:
+        """What failed for want of memory may be tried again at once."""
+        if self.failure is not None and self.failure.error.code == NotEnoughMemoryError.code:
+            self.retry_at_s = -math.inf
 
     def forgive(self) -> None:
         """The entry deserves another try at once."""

@@ -36,6 +36,7 @@ from lsrv.registry.words import (
     LoadAsked,
     LoadLost,
     Reject,
+    RoomMade,
     Stopped,
     Ticked,
     UnloadAsked,
@@ -157,7 +158,8 @@ class RunLoop:
             self._on_rest()
 
     def _tell(self, entry: Entry, happening: Happening) -> None:
-        if isinstance(happening, LoadLost | Died | Stopped):
+        has_left = isinstance(happening, LoadLost | Died | Stopped) and self.rooms.promised(entry) is not None
+        if has_left:
             self.rooms.forget(entry)
         for effect in entry.handle(happening, asyncio.get_running_loop().time()):
             self._perform(entry, effect)
@@ -165,6 +167,12 @@ class RunLoop:
         if entry.state.is_gone:
             self._timers.cancel(entry)
             self.roster.forget(entry)
+        if has_left:
+            self._tell_of_room()
+
+    def _tell_of_room(self) -> None:
+        for entry in list(self.roster):
+            self._tell(entry, RoomMade())
 
     def _perform(self, entry: Entry, effect: Effect) -> None:
         match effect:
@@ -183,6 +191,7 @@ class RunLoop:
         for entry, happening in self.roster.configure(change):
             self._tell(entry, happening)
         self.rooms.trim()
+        self._tell_of_room()
         self._preload()
 
     def _preload(self) -> bool:

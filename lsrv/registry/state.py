@@ -47,6 +47,7 @@ from lsrv.registry.words import (
     LoadLost,
     Reject,
     Removed,
+    RoomMade,
     StartLoad,
     Stop,
     Stopped,
@@ -161,6 +162,9 @@ class EntryState:
             case Evicted(reason):
                 is_free = self.phase is Phase.LOADED and self.n_running == 0
                 return self._drain(UnloadReason("evicted", reason), now_s) if is_free else []
+            case RoomMade():
+                self.mishaps.room_made()
+                return []
             case Held(is_held):
                 self.is_held = is_held
                 return self._grant(now_s)

@@ -98,6 +98,11 @@ class Evicted:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomMade:
+    """Another model has left memory, or the settings allow more: a refusal for want of memory is out of date."""
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """Whether new requests wait although there are places: others wait for this memory, and had to wait long enough."""
 
@@ -163,6 +168,7 @@ Happening = (
     | LoadAsked
     | UnloadAsked
     | Evicted
+    | RoomMade
     | Held
     | EnableAsked
     | Configured

@@ -126,6 +126,8 @@ async def test_pinned_models_stay(house: House) -> None:
         with pytest.raises(NotEnoughMemoryError, match="beside pinned models"):
             await ask(registry, "b+60mib")
         assert loaded(registry) == ["a+60mib"]
+        await registry.unload("a+60mib")
+        assert await ask(registry, "b+60mib") == "xxx", "room was made: nobody waits until the refusal is forgotten"
 
 
 async def test_a_busy_model_is_swapped_after_the_patience_and_everybody_is_answered(house: House) -> None:
