@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunningServer
+from tests.models import STORIES
 
 DEADLINE_S = 60
 ENTRY = '[[models]]\nmodel_id = "{}"\nkind = "upstream"\n{}upstream = {{ base_url = "http://127.0.0.1:9/v1" }}\n'
@@ -23,6 +24,7 @@ class House:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        file.with_name("m.gguf").write_bytes(STORIES.read_bytes())
         self.write(entry("a"), entry("b"), LOCAL.format(128))
         self.server = RunningServer(str(file), {})
 
