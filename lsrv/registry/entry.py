@@ -48,7 +48,7 @@ class Entry:
     ) -> None:
         limits = limits_of(settings, drain_timeout_s)
         self.settings = settings
-        self.state = EntryState(settings.model_id, limits, n_slots=settings.context.slots or 1)
+        self.state = EntryState(settings.listed_id, limits, n_slots=settings.context.slots or 1)
         self.loaded: LoadedModel | None = None
         self.adapters = OfferedAdapters(settings)
         self._loader = loader
@@ -92,6 +92,7 @@ class Entry:
         """Take new settings; the next load goes by them. The state hears of it by `Configured`."""
         self.adapters.configure(self.settings, settings)
         self.settings = settings
+        self.state.listed_id = settings.listed_id
 
     def perform(self, effect: StartLoad | EndRequests | Stop) -> None:
         """Begin what `effect` asks for; returns at once."""

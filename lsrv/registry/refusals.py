@@ -11,9 +11,9 @@ from lsrv.errors import AbortedError, DrainingError, ErrorInfo, ModelDisabledErr
 _RESTART_S = 10  # about the time a service manager takes to start us again
 
 
-def disabled(model_id: str) -> ErrorInfo:
+def disabled(listed_id: str) -> ErrorInfo:
     """The entry is switched off."""
-    return ModelDisabledError(f"model '{model_id}' is disabled").info()
+    return ModelDisabledError(f"model '{listed_id}' is disabled").info()
 
 
 def draining() -> ErrorInfo:
@@ -22,9 +22,9 @@ def draining() -> ErrorInfo:
     return DrainingError(text, retry_after_s=_RESTART_S).info()
 
 
-def removed(model_id: str) -> ErrorInfo:
+def removed(listed_id: str) -> ErrorInfo:
     """The entry is in the settings no longer."""
-    return ModelNotFoundError(f"model '{model_id}' was removed from the settings", param="model").info()
+    return ModelNotFoundError(f"model '{listed_id}' was removed from the settings", param="model").info()
 
 
 def outlasted(what: str) -> ErrorInfo:
@@ -32,9 +32,9 @@ def outlasted(what: str) -> ErrorInfo:
     return AbortedError(f"the model was {what}, and this request outlasted drain_timeout").info()
 
 
-def queue_full(model_id: str, n_running: int, n_waiting: int, retry_after_s: int) -> ErrorInfo:
+def queue_full(listed_id: str, n_running: int, n_waiting: int, retry_after_s: int) -> ErrorInfo:
     return QueueFullError(
-        f"model '{model_id}' has {n_running} requests running and {n_waiting} waiting, "
+        f"model '{listed_id}' has {n_running} running and {n_waiting} waiting requests, "
         f"which is all its queue takes; try again in {retry_after_s} s or raise `queue`",
         retry_after_s=retry_after_s,
     ).info()

@@ -71,7 +71,7 @@ class Phase(enum.Enum):
 class EntryState:
     """State of one entry. `running` maps the tickets that hold a place to when they got it."""
 
-    model_id: str
+    listed_id: str
     limits: EntryLimits = field(default_factory=EntryLimits)
     phase: Phase = Phase.UNLOADED
     is_enabled: bool = True
@@ -178,9 +178,9 @@ class EntryState:
     def _arrived(self, arrived: Arrived, now_s: float) -> list[Effect]:
         ticket = arrived.ticket
         if self.is_removed:
-            return [Reject(ticket, refusals.removed(self.model_id))]
+            return [Reject(ticket, refusals.removed(self.listed_id))]
         if not self.is_enabled:
-            return [Reject(ticket, refusals.disabled(self.model_id))]
+            return [Reject(ticket, refusals.disabled(self.listed_id))]
         if self.phase is Phase.ERROR and now_s < self.mishaps.retry_at_s:
             return [Reject(ticket, self.mishaps.refusal(now_s))]
         if self.n_waiting + self.n_running >= self.n_places + self.limits.queue:
@@ -220,7 +220,7 @@ class EntryState:
 
     def _queue_full(self) -> ErrorInfo:
         retry_after_s = policy.retry_after_s(len(self.waiting), self.n_places, self._mean_request_s)
-        return refusals.queue_full(self.model_id, len(self.running), len(self.waiting), retry_after_s)
+        return refusals.queue_full(self.listed_id, len(self.running), len(self.waiting), retry_after_s)
 
     def _reject_waiting(self, error: ErrorInfo) -> list[Effect]:
         return [Reject(ticket, error) for ticket in self.waiting.take()]
@@ -279,7 +279,7 @@ class EntryState:
         self.is_enabled = is_enabled
         if is_enabled:
             return [Answer(ticket)]
-        return self._reject_waiting(refusals.disabled(self.model_id)) + self._unload_asked(UnloadAsked(ticket), now_s)
+        return self._reject_waiting(refusals.disabled(self.listed_id)) + self._unload_asked(UnloadAsked(ticket), now_s)
 
     def _configured(self, limits: EntryLimits, needs_load: bool, now_s: float) -> list[Effect]:
         self.limits, self.is_removed = limits, False

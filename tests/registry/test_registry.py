@@ -102,11 +102,11 @@ async def test_names_resolve_and_the_default_is_sticky(house: House) -> None:
 
 
 async def test_places_are_given_in_order_of_arrival_and_the_queue_is_bounded(house: House) -> None:
-    async with house.registry("a", max_concurrency=1, queue=1) as registry:
+    async with house.registry("a", max_concurrency=1, queue=1, alias="short") as registry:
         async with registry.acquire("a"):
             second = asyncio.create_task(text(registry, "a"))
             await until(lambda: registry.view("a").n_waiting == 1)
-            with pytest.raises(QueueFullError) as caught:
+            with pytest.raises(QueueFullError, match="model 'short' has 1 running and 1 waiting requests") as caught:
                 await text(registry, "a")
             assert caught.value.fields["retry_after_s"] == 1
         assert await second == "xxxxx"

@@ -226,7 +226,7 @@ class UpstreamEndpoint:
 
     def _refuse(self) -> None:
         if not self._is_enabled:
-            raise from_info(refusals.disabled(self.settings.model_id))
+            raise from_info(refusals.disabled(self.settings.listed_id))
         if (missing := self._missing_key()) is not None:
             raise from_info(missing)
         self._refuse_if_open(asyncio.get_running_loop().time())
@@ -245,7 +245,7 @@ class UpstreamEndpoint:
     def _queue_full(self, n_waiting: int) -> ErrorInfo:
         n_places = self._upstream.max_concurrency
         retry_after_s = policy.retry_after_s(n_waiting, n_places, self._mean_request_s)
-        return refusals.queue_full(self.settings.model_id, n_places, n_waiting, retry_after_s)
+        return refusals.queue_full(self.settings.listed_id, n_places, n_waiting, retry_after_s)
 
     def _missing_key(self) -> ErrorInfo | None:
         variable = self._server.api_key_env
