@@ -11,7 +11,7 @@ import numpy as np
 from lsrv.engine.cost import StepCost
 from lsrv.engine.llama.batch import Batch
 from lsrv.engine.prefix.cache import PrefixCache
-from lsrv.engine.scheduler import Load, Unread, plan_prefill, prefill_budget
+from lsrv.engine.scheduler import Load, Unread, copy_budget, plan_prefill, prefill_budget
 from lsrv.engine.sequence import Sequence, SequenceState
 from lsrv.engine.speculation.speculation import Speculation
 from lsrv.protocol.commands import LoadParams
@@ -91,15 +91,16 @@ class Filling:
             Unread(self._cache.n_readable(each) - each.n_past, max(other.priority for other in awaiting[each]))
             for each in prefilling
         ]
-        chunks = plan_prefill(unread, self._prefill_budget(turn, n_streams, len(prefilling)))
+        chunks = plan_prefill(unread, self._prefill_budget(turn, n_streams, prefilling))
         return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}
 
-    def _prefill_budget(self, turn: Items[Sequence], n_streams: int, n_prompts: int) -> int:
+    def _prefill_budget(self, turn: Items[Sequence], n_streams: int, prefilling: Items[Sequence]) -> int:
         if not n_streams:
-            return self._n_batch
+            is_for_copies = all(each.is_copy for each in prefilling)
+            return copy_budget(self._n_batch, self._cost) if is_for_copies else self._n_batch
         # Those of another turn wait for this step, too.
         n_decode = sum(each.n_unread for each in turn if each.state is SequenceState.DECODE) or n_streams
-        return prefill_budget(Load(n_streams, n_decode, n_prompts), self._n_step, self._slowdown, self._cost)
+        return prefill_budget(Load(n_streams, n_decode, len(prefilling)), self._n_step, self._slowdown, self._cost)
 
     def _add_decode(self, filled: Filled, sequence: Sequence) -> None:
         """Add what was generated last: one token, or more where some were forced; and guesses behind it."""

@@ -9,6 +9,7 @@ from lsrv.engine.cost import StepCost
 
 _MARGIN = 0.9  # of what streams may be slowed down: steps vary
 _N_CELLS_AHEAD = 64  # of a shared KV cache, per sequence
+_COPY_STEP_S = 0.1
 _N_PREFILL_MIN = 4  # per step, whatever it costs: prompts have to get on, too
 
 
@@ -50,6 +51,11 @@ def prefill_budget(load: Load, n_batch: int, slowdown: float, cost: StepCost) ->
     slowdown = max(_MARGIN * slowdown, 1 + share if share > 1 else 1.0)
     limit_s = (slowdown - 1) * cost.decode.seconds(load.n_decode)
     return min(room, max(_N_PREFILL_MIN, cost.prefill.n_within(limit_s, room)))
+
+
+def copy_budget(n_batch: int, cost: StepCost) -> int:
+    """How many prompt tokens of shadow copies a step reads: it can't be given up, and whoever comes waits for it."""
+    return min(n_batch, max(_N_PREFILL_MIN, cost.prefill.n_within(_COPY_STEP_S, n_batch)))
 
 
 def plan_prefill(unread: Sequence[Unread], budget: int) -> list[Chunk]:

@@ -37,6 +37,7 @@ class Sequence:
     n_max_tokens: int
     submitted_at: float
     priority: int = 0
+    is_copy: bool = False  # whoever comes must not have to wait for its steps
     n_top_logprobs: int | None = None
     is_ignoring_eos: bool = False
     can_reuse_cache: bool = True

@@ -144,6 +144,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
     is_echoing: bool = False  # put the prompt in front of the text
     is_streaming: bool = True
     priority: int = 0  # whose turn is sooner; see lsrv/priority.py
+    is_copy: bool = False  # nobody waits for it, and nobody may wait for a long step of it
 
 
 class Embed(msgspec.Struct, frozen=True, kw_only=True, tag="embed"):

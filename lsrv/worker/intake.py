@@ -62,6 +62,7 @@ class Intake:
             is_ignoring_eos=command.ignore_eos,
             can_reuse_cache=command.cache_prompt,
             priority=command.priority,
+            is_copy=command.is_copy,
             adapters=self._loaded.adapters.chosen(command.adapters),
         )
         text = prompt if isinstance(prompt, str) else self._vocab.detokenize(prompt)

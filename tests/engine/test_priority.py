@@ -132,3 +132,16 @@ def test_who_followed_one_that_lost_its_cells_reads_on_at_once(load_stories: Loa
     assert not engine._cache.is_following(follower)
     texts = run_all(engine)
     assert texts[1] == texts[2] == alone
+
+
+def test_a_copy_is_read_in_short_steps_and_a_request_at_once(load_stories: LoadStories) -> None:
+    loaded = load_stories(n_ctx_seq=512)
+    engine = engine_of(loaded)
+    copy, request = make_sequence(loaded, 0, LONG, is_copy=True), make_sequence(loaded, 1, OTHER_LONG)
+    engine.submit(copy)
+    engine.step()
+    assert 0 < copy.n_past < 8, "nothing is known yet of how long a step takes"
+    engine.submit(request)
+    engine.step()
+    assert request.n_past == len(request.prompt)
+    assert len(run_all(engine)) == 2

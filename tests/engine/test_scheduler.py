@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsrv.engine.cost import Curve, StepCost
-from lsrv.engine.scheduler import Load, Unread, plan_prefill, prefill_budget
+from lsrv.engine.scheduler import Load, Unread, copy_budget, plan_prefill, prefill_budget
 
 FOUR_STREAMS = Load(n_streams=4, n_decode=4, n_prompts=1)
 REMAINING = st.lists(st.integers(1, 3000), min_size=1, max_size=16)
@@ -75,6 +75,13 @@ def test_where_a_token_more_costs_nothing_the_batch_is_filled() -> None:
 def test_prompts_get_on_where_nothing_is_known_and_where_every_token_is_dear() -> None:
     assert prefill_budget(FOUR_STREAMS, 512, 2.0, StepCost()) > 0
     assert prefill_budget(Load(1, 1, 1), 512, 2.0, cost_of({1: 0.001}, {1: 1.0})) > 0
+
+
+def test_a_step_for_copies_takes_a_tenth_of_a_second() -> None:
+    assert copy_budget(512, StepCost()) == 4, "nothing is known"
+    assert copy_budget(512, cost_of({}, {50: 0.05, 200: 0.2})) == 100
+    assert copy_budget(64, cost_of({}, {50: 0.05, 200: 0.2})) == 64
+    assert copy_budget(512, cost_of({}, {4: 1.0})) == 4, "they get on, whatever it costs"
 
 
 def test_a_full_batch_has_no_room() -> None:

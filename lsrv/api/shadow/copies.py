@@ -34,12 +34,13 @@ class Original:
         return len(self.raw) + 4 * sum(map(len, self.texts))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Copy:
-    """One of them for one shadow."""
+    """One of them for one shadow. `was_begun`: it has been asked before, and was given up."""
 
     shadow: Shadow
     original: Original
+    was_begun: bool = False
 
 
 class WaitingCopies:

@@ -131,9 +131,14 @@ class Shadows:
         target = self._registry.target(copy.shadow.model)
         adapters = choices(request.adapters, target.adapter, self._registry.adapters.of(target.model_id))
         async with self._registry.acquire(target.model_id, Turn(is_copy=True)) as lease:
-            commands = commands_of(request, lease.settings.defaults, adapters, self._seed)
+            commands = [
+                # what the copy itself has left in the prefix cache would make its prompt look quick
+                replace(each, is_streaming=True, is_copy=True, cache_prompt=each.cache_prompt and not copy.was_begun)
+                for each in commands_of(request, lease.settings.defaults, adapters, self._seed)
+            ]
+            copy.was_begun = True
             began_s = time.perf_counter()
-            async with Choices(lease, [replace(command, is_streaming=True) for command in commands]) as events:
+            async with Choices(lease, commands) as events:
                 return await _heard(events, len(commands), request.n_choices, began_s)
 
 

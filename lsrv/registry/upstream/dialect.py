@@ -19,6 +19,7 @@ _MIN_LOGPROB = -9999.0
 _CARRIED = frozenset(
     {"request_id", "messages", "prompt", "template_kwargs", "sampling", "max_tokens", "stop", "n_top_logprobs"}
     | {"grammar", "ignore_eos", "cache_prompt", "is_echoing", "is_streaming"}
+    | {"is_copy"}  # says how to compute
     | {"priority"}  # has had its effect in our own queue; over there it may mean the opposite, or money
 )
 
