@@ -269,7 +269,8 @@ class AdapterSettings(Table):
         description='What requests call it; its id is "ENTRY:NAME".'
     )
     source: str = Field(
-        min_length=1, description="A GGUF, a folder with one, or a Hub id, with a file of it behind a slash if need be."
+        min_length=1,
+        description="A GGUF, a folder with one, or a Hub id in the cache, with a file of it behind a slash if need be.",
     )
     revision: str = Field(default="main", min_length=1, description="Branch, tag or commit on the Hub.")
     weight: float = Field(

@@ -16,6 +16,7 @@ class Reply:
         "_is_streaming",
         "_logprobs",
         "_n_reasoning_tokens",
+        "_n_written",
         "_reasoning",
         "_splitter",
     )
@@ -28,6 +29,7 @@ class Reply:
         self._reasoning: list[str] = []
         self._logprobs: list[TokenLogprob] | None = None
         self._n_reasoning_tokens = 0
+        self._n_written = 0  # tokens of the answer until now
 
     def push(self, output: Output, *, is_due: bool) -> Delta | None:
         """Take one step's text; a Delta of all that is unsent if `is_due`. The very first text never waits."""
@@ -63,7 +65,14 @@ class Reply:
             self._keep(output.text, "")
             return
         content, reasoning = self._splitter.push(output.text)
-        self._n_reasoning_tokens += self._splitter.is_reasoning or bool(reasoning)
+        n_written = output.sequence.n_written
+        if self._splitter.is_reasoning:
+            self._n_reasoning_tokens += n_written - self._n_written
+        else:
+            self._n_reasoning_tokens += bool(
+                reasoning
+            )  # it has ended in this step; how many of its tokens is not known
+        self._n_written = n_written
         self._keep(content, reasoning)
 
     def _keep(self, content: str, reasoning: str) -> None:

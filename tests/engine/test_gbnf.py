@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import lsrv.engine.grammar
 from lsrv.engine.grammar import Grammars
@@ -102,6 +106,33 @@ def test_a_text_of_the_grammar_is_taken(loaded: LoadedModel, grammars: Grammars,
 )
 def test_any_other_text_is_not(loaded: LoadedModel, grammars: Grammars, source: str, text: str) -> None:
     assert not takes(loaded, grammars, source, text)
+
+
+ATOMS = st.sampled_from([('"a"', "a"), ('"ab"', "ab"), ('"c"', "c"), ("[ab]", "[ab]"), ("[^a]", "[^a]")])
+COUNTS = st.sampled_from(["*", "+", "?", "{2}", "{1,2}", "{2,}"])
+Form = tuple[str, str]  # in GBNF, and as a regular expression
+
+
+def larger(parts: st.SearchStrategy[Form]) -> st.SearchStrategy[Form]:
+    lists = st.lists(parts, min_size=1, max_size=3)
+    return st.one_of(
+        st.builds(lambda part, count: (f"({part[0]}){count}", f"(?:{part[1]}){count}"), parts, COUNTS),
+        lists.map(lambda series: (f"({' '.join(g for g, _ in series)})", "".join(f"(?:{r})" for _, r in series))),
+        lists.map(lambda ways: (f"({' | '.join(g for g, _ in ways)})", "|".join(f"(?:{r})" for _, r in ways))),
+    )
+
+
+FORMS = st.recursive(ATOMS, larger, max_leaves=5)
+
+
+@settings(deadline=None, max_examples=50)
+@given(FORMS, FORMS, st.lists(st.text("abc", max_size=6), min_size=20, max_size=20))
+def test_without_recursion_it_takes_what_the_regular_expression_takes(
+    loaded: LoadedModel, grammars: Grammars, first: Form, second: Form, texts: list[str]
+) -> None:
+    source = f"root ::= {first[0]} rest\nrest ::= {second[0]}"
+    form = re.compile(f"(?:{first[1]})(?:{second[1]})")
+    assert [takes(loaded, grammars, source, text) for text in texts] == [bool(form.fullmatch(text)) for text in texts]
 
 
 def test_rules_that_are_huge_written_out_stay_apart(grammars: Grammars) -> None:
