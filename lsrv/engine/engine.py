@@ -70,7 +70,8 @@ class Engine:
         self._n_cells = params.n_cells
         self._has_scarce_cells = params.n_cells < params.n_slots * params.n_ctx_seq
         self._n_ctx_seq = params.n_ctx_seq
-        self._n_forced = min(_N_FORCED_MAX, params.n_batch // params.n_slots - 1)
+        # A batch has room for those of all slots; half of a context is what a shift frees at least.
+        self._n_forced = min(_N_FORCED_MAX, params.n_batch // params.n_slots - 1, params.n_ctx_seq // 2)
         self._waiting: list[Sequence] = []  # in order of turn
         self._running: list[Sequence] = []
         self.counts = EngineCounts()
@@ -159,7 +160,7 @@ class Engine:
             sequence = self._waiting[0]
             if not sequence.scheduled_at:
                 sequence.scheduled_at = now
-                self._writer.force_first(sequence, self._n_forced)
+                self._writer.force_first(sequence, min(self._n_forced, self._n_ctx_seq - sequence.n_tokens))
             if sequence.finish_reason is not None:
                 self._finish(sequence, sequence.finish_reason)
                 failed.append(Output(sequence, ""))

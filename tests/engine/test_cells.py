@@ -187,6 +187,18 @@ def test_a_shift_changes_nothing_for_others_with_the_same_prompt(
     assert beside.n_cached == (0 if n_before == 40 else len(beside.prompt) - 1)
 
 
+@pytest.mark.parametrize(("n_ctx_seq", "prompt"), [(32, PROMPTS[0]), (128, LONG_PROMPT)], ids=["small", "nearly full"])
+def test_what_a_form_forces_fits_a_context_that_shifts(load_stories: LoadStories, n_ctx_seq: int, prompt: str) -> None:
+    loaded = load_stories(is_shifting=True, n_ctx_seq=n_ctx_seq)
+    text = "Lily and Tom went to the park. " * 12
+    matcher = Grammars(loaded.model.vocab).compile(Grammar("json_schema", json.dumps({"const": text}), "grammar"))
+    sequence = make_sequence(
+        loaded, 0, prompt, n_max_tokens=400, constraint=Constraint(matcher.result(), loaded.model.vocab)
+    )
+    assert json.loads(run_all(engine_of(loaded), sequence)[0]) == text
+    assert sequence.n_dropped > 0 and 0 < sequence.n_past <= n_ctx_seq
+
+
 @BOTH_KV
 def test_an_endless_answer_keeps_nobody_out_of_a_free_slot(load_stories: LoadStories, kv: str) -> None:
     loaded = load_stories(is_shifting=True, n_ctx_seq=128, kv=kv)
