@@ -1,7 +1,8 @@
 """`python -m benchmarks.swap --peer LLAMA_SERVER`: two models, memory for one, clients that ask them in turns.
 
 Three servers in turns: lsrv as it is; lsrv without patience, which swaps as soon as somebody asks for the other
-model; and a llama-server binary in router mode with `--models-max 1`. The table shows requests per second.
+model; and a llama-server binary in router mode with `--models-max 1`. The table shows requests per second. "In order"
+is lsrv with one client that asks for all of it: what a server does that answers strictly first come, first served.
 """
 
 from __future__ import annotations
@@ -20,13 +21,12 @@ from benchmarks.peers.process import HOST
 from benchmarks.workload import add_server_arguments, find_workload, server_params
 
 _MODELS = ("one", "two")
+_IN_ORDER = "lsrv, in order"
 
 
-def measure(server: ServerProcess, args: argparse.Namespace, seed: int) -> LoadFigures:
+def measure(server: ServerProcess, args: argparse.Namespace, seed: int, n_clients: int) -> LoadFigures:
     """One round. Raises ServerFailedError if lsrv loses a single request; a peer's losses are shown."""
-    work = Work(
-        n_clients=args.clients, n_requests=args.requests, max_tokens=args.tokens, seed=seed, models=_MODELS
-    )  # fmt: skip
+    work = Work(n_clients=n_clients, n_requests=args.requests, max_tokens=args.tokens, seed=seed, models=_MODELS)
     figures, _ = asyncio.run(run_load(HOST, server.port, _MODELS[0], work))
     if figures.n_errors and server.name.startswith("lsrv"):
         raise ServerFailedError(f"{server.name}: {figures.first_error}\n{server.log_tail()}")
@@ -60,17 +60,22 @@ def main() -> None:
 
 
 def _measure(servers: list[ServerProcess], args: argparse.Namespace) -> None:
-    measured = [{server: measure(server, args, seed) for server in servers} for seed in range(args.rounds)]
-    rounds = [{server: each.n_ok / each.wall_s for server, each in figures.items()} for figures in measured]
-    ours, *others = servers
+    runs = {server.name: (server, args.clients) for server in servers}
+    runs[_IN_ORDER] = (servers[0], 1)
+    measured = [
+        {name: measure(server, args, seed, n_clients) for name, (server, n_clients) in runs.items()}
+        for seed in range(args.rounds)
+    ]
+    rounds = [{name: each.n_ok / each.wall_s for name, each in figures.items()} for figures in measured]
+    ours, *others = runs
     print("requests per second")
-    for server in servers:
-        n_lost = sum(figures[server].n_errors for figures in measured)
+    for name in runs:
+        n_lost = sum(figures[name].n_errors for figures in measured)
         lost = f"  ({n_lost} requests lost)" if n_lost else ""
-        print(f"  {server.name:<22}{spread([speeds[server] for speeds in rounds])}{lost}")
+        print(f"  {name:<22}{spread([speeds[name] for speeds in rounds])}{lost}")
     for other in others:
         ratio = spread([speeds[ours] / speeds[other] for speeds in rounds])
-        print(f"  {'lsrv / ' + other.name:<30}{ratio}")
+        print(f"  {'lsrv / ' + other:<30}{ratio}")
 
 
 def _arguments() -> argparse.Namespace:
