@@ -32,7 +32,7 @@ from benchmarks.soak.judging import FAILURES, Outcome, Sample, growth, is_equal,
 from benchmarks.soak.questions import Question, questions, refused
 
 _SAMPLE_S = 10.0
-_COMPANY_ROUNDS = 3
+_COMPANY_ROUNDS = 8
 _MB = 1e6
 
 
