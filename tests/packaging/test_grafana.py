@@ -34,11 +34,12 @@ def _queries() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server that has a route, and a shadow of it."""
+    """A server that has a route, a shadow of it, and a response cache."""
+    models = [model | {"response_cache": True} for model in copies_of_stories(tmp_path_factory.mktemp("models"))[:2]]
     running = RunningServer(
         {
             "server": {"port": 0, "spare_workers": 0},
-            "models": copies_of_stories(tmp_path_factory.mktemp("models"))[:2],
+            "models": models,
             "routes": [{"model_id": "r", "split": [{"model": TINY}], "shadow": OTHER}],
         },
         {},
@@ -51,7 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 def labels_of(server: RunningServer) -> dict[str, set[str]]:
     """Label names by sample name, of a server that has answered."""
     for is_streaming in (False, True):
-        body = {"model": TINY, "prompt": "Once", "max_tokens": 4, "stream": is_streaming}
+        body = {"model": TINY, "prompt": "Once", "max_tokens": 4, "temperature": 0, "stream": is_streaming}
         assert server.http.post("/v1/completions", json=body).status_code == 200
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(server.http.get("/metrics").text):
