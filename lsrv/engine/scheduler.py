@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from lsrv.engine.cost import StepCost
 
+# Tokens that come faster are sent together: sending each alone would cost more than computing it. Real models take
+# longer for one step, so each of their tokens goes out at once.
+GATHERED_S = 0.004
+
 _MARGIN = 0.9  # of what streams may be slowed down: steps vary
 _N_CELLS_AHEAD = 64  # of a shared KV cache, per sequence
 _COPY_STEP_S = 0.1
@@ -42,14 +46,16 @@ def prefill_budget(load: Load, n_batch: int, slowdown: float, cost: StepCost) ->
     """How many prompt tokens may join the tokens of running streams in a batch of `n_batch`. Needs a stream.
 
     As many as make the step `slowdown` times as long: at 2 a stream keeps half of its speed while a prompt is read.
-    Where more prompts wait than streams run, the time is shared among all of them alike.
+    Where more prompts wait than streams run, the time is shared among all of them alike. A step of `GATHERED_S` slows
+    nobody down who could see it.
     """
     room = n_batch - load.n_decode
     if room <= 0:
         return 0
     share = load.n_prompts / load.n_streams
     slowdown = max(_MARGIN * slowdown, 1 + share if share > 1 else 1.0)
-    limit_s = (slowdown - 1) * cost.decode.seconds(load.n_decode)
+    decode_s = cost.decode.seconds(load.n_decode)
+    limit_s = max((slowdown - 1) * decode_s, GATHERED_S - decode_s)
     return min(room, max(_N_PREFILL_MIN, cost.prefill.n_within(limit_s, room)))
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from lsrv.engine.engine import Engine
 from lsrv.engine.llama.context import DecodeError
 from lsrv.engine.loading import LoadedModel
+from lsrv.engine.scheduler import GATHERED_S
 from lsrv.errors import LsrvError
 from lsrv.protocol.commands import (
     Abort,
@@ -31,9 +32,6 @@ from lsrv.worker.intake import Intake
 from lsrv.worker.questions import handle_common, heartbeat_of
 from lsrv.worker.reply import Reply
 
-# A small model writes thousands of tokens per second; sending each alone costs more than computing it. Real models
-# take longer than this for one step, so each of their tokens still goes out at once.
-_MIN_DELTA_INTERVAL_S = 0.004
 _SAVE_S = 2.5  # for cached prompts at the end; the parent waits 5 s before it uses force
 _FILE_S = 0.01  # what one of their files costs: to be written, listed by the next load, and read
 
@@ -151,7 +149,7 @@ class GenerationService:
         except DecodeError as error:
             return self._fail_all(error)
         now = time.perf_counter()
-        is_due = now - self._deltas_sent_at >= _MIN_DELTA_INTERVAL_S
+        is_due = now - self._deltas_sent_at >= GATHERED_S
         if is_due:
             self._deltas_sent_at = now
         deltas: list[Delta] = []

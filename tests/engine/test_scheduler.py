@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsrv.engine.cost import Curve, StepCost
-from lsrv.engine.scheduler import Load, Unread, copy_budget, plan_prefill, prefill_budget
+from lsrv.engine.scheduler import GATHERED_S, Load, Unread, copy_budget, plan_prefill, prefill_budget
 
 FOUR_STREAMS = Load(n_streams=4, n_decode=4, n_prompts=1)
 REMAINING = st.lists(st.integers(1, 3000), min_size=1, max_size=16)
@@ -52,6 +52,12 @@ def test_a_chunk_makes_a_step_less_than_twice_as_long() -> None:
     budget = prefill_budget(FOUR_STREAMS, 512, 2.0, cost)
     assert budget > 4
     assert cost.decode.seconds(4) + cost.prefill.seconds(budget) < 2 * cost.decode.seconds(4)
+
+
+def test_a_step_that_nobody_can_see_is_filled() -> None:
+    cost = cost_of({4: 0.0005}, {4: 0.0004, 16: 0.0016, 512: 0.0512})
+    budget = prefill_budget(FOUR_STREAMS, 512, 2.0, cost)
+    assert 0.003 < cost.decode.seconds(4) + cost.prefill.seconds(budget) <= GATHERED_S
 
 
 def test_who_wants_prompts_sooner_lets_streams_wait_longer() -> None:
