@@ -88,19 +88,25 @@ class Filling:
         awaiting = {each: (each, *self._cache.followers(each)) for each in prefilling}
         prefilling.sort(key=lambda sequence: min(each.due_s for each in awaiting[sequence]))
         unread = [
-            Unread(self._cache.n_readable(each) - each.n_past, max(other.priority for other in awaiting[each]))
+            Unread(
+                self._cache.n_readable(each) - each.n_past,
+                n_whole=each.n_tokens - each.n_cached,
+                priority=max(other.priority for other in awaiting[each]),
+            )
             for each in prefilling
         ]
-        chunks = plan_prefill(unread, self._prefill_budget(turn, n_streams, prefilling))
+        is_for_copies = all(each.is_copy for each in prefilling)
+        chunks = plan_prefill(unread, self._prefill_budget(turn, n_streams, unread, is_for_copies=is_for_copies))
         return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}
 
-    def _prefill_budget(self, turn: Items[Sequence], n_streams: int, prefilling: Items[Sequence]) -> int:
+    def _prefill_budget(
+        self, turn: Items[Sequence], n_streams: int, unread: Items[Unread], *, is_for_copies: bool
+    ) -> int:
         if not n_streams:
-            is_for_copies = all(each.is_copy for each in prefilling)
             return copy_budget(self._n_batch, self._cost) if is_for_copies else self._n_batch
         # Those of another turn wait for this step, too.
         n_decode = sum(each.n_unread for each in turn if each.state is SequenceState.DECODE) or n_streams
-        return prefill_budget(Load(n_streams, n_decode, len(prefilling)), self._n_step, self._slowdown, self._cost)
+        return prefill_budget(Load(n_streams, n_decode), unread, self._n_step, self._slowdown, self._cost)
 
     def _add_decode(self, filled: Filled, sequence: Sequence) -> None:
         """Add what was generated last: one token, or more where some were forced; and guesses behind it."""
