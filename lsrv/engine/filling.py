@@ -104,9 +104,11 @@ class Filling:
     ) -> int:
         if not n_streams:
             return copy_budget(self._n_batch, self._cost) if is_for_copies else self._n_batch
+        n_decode = sum(each.n_unread for each in turn if each.state is SequenceState.DECODE)
+        if n_decode and not self._cost.decode.seconds(n_decode):
+            return 0  # what streams take without prompts is not known yet: this step tells
         # Those of another turn wait for this step, too.
-        n_decode = sum(each.n_unread for each in turn if each.state is SequenceState.DECODE) or n_streams
-        return prefill_budget(Load(n_streams, n_decode), unread, self._n_step, self._slowdown, self._cost)
+        return prefill_budget(Load(n_streams, n_decode or n_streams), unread, self._n_step, self._slowdown, self._cost)
 
     def _add_decode(self, filled: Filled, sequence: Sequence) -> None:
         """Add what was generated last: one token, or more where some were forced; and guesses behind it."""

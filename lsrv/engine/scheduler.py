@@ -15,7 +15,7 @@ _MARGIN = 0.9  # of what streams may be slowed down: steps vary
 _N_CELLS_AHEAD = 64  # of a shared KV cache, per sequence
 _COPY_STEP_S = 0.1
 # Streams pause no longer for short prompts: a reader overlooks that, and four steps are little beside a whole answer.
-_PAUSE_S = 0.2
+_PAUSE_S = 0.25
 _PAUSE_STEPS = 4
 _N_PREFILL_MIN = 4  # per step, whatever it costs: prompts have to get on, too
 

@@ -303,3 +303,17 @@ def test_batches_list_their_sequences_in_rising_order_whoever_came_first(load_st
     run_all(engine, *(make_sequence(stories, i, PROMPTS[i % 4], n_max_tokens=3 + 5 * (i % 3)) for i in range(14)))
     assert all(seq_ids == sorted(seq_ids) for seq_ids in seen)
     assert any(len(set(seq_ids)) == 4 for seq_ids in seen)
+
+
+def test_the_first_step_with_a_stream_tells_what_it_takes_without_prompts(load_stories: LoadStories) -> None:
+    loaded = load_stories()
+    engine = engine_of(loaded)
+    stream = make_sequence(loaded, 1, "Once upon a time", n_max_tokens=50, is_ignoring_eos=True)
+    engine.submit(stream)
+    engine.step()
+    engine.submit(make_sequence(loaded, 2, "The cat sat on the mat and saw a bird. " * 8, n_max_tokens=5))
+    n_read = engine.counts.n_prefill_tokens
+    engine.step()
+    assert engine.counts.n_prefill_tokens == n_read and len(stream.generated) == 2
+    engine.step()
+    assert engine.counts.n_prefill_tokens > n_read
