@@ -169,7 +169,7 @@ class ContextSettings(Table):
         default=2.0,
         ge=1.2,
         le=1000,
-        description="How many times longer running answers' tokens may take while prompts are read.",
+        description="How many times longer running answers' tokens may take while long prompts are read.",
     )
     cache_type_k: CacheType = Field(default="f16", description="Type of the K cache.")
     cache_type_v: CacheType = Field(default="f16", description="Type of the V cache.")
