@@ -25,14 +25,15 @@ import psutil
 from benchmarks import machine
 from benchmarks.peers import ServerFailedError, ServerProcess
 from benchmarks.peers.process import HOST
-from benchmarks.soak.asking import Answer, ask
+from benchmarks.soak.asking import Answer, ask, least_gap
 from benchmarks.soak.chaos import Chaos
 from benchmarks.soak.entries import copy_weights, write_config
 from benchmarks.soak.judging import FAILURES, Outcome, Sample, growth, is_equal, judge
 from benchmarks.soak.questions import Question, questions, refused
 
 _SAMPLE_S = 10.0
-_COMPANY_ROUNDS = 8
+_COMPANY_ROUNDS = 3
+_TIE = 0.002  # log-probability: batches of other shapes round differently, and may turn it
 _MB = 1e6
 
 
@@ -47,10 +48,12 @@ class Soak:
         self._rng = rng
 
     async def take_references(self) -> list[Question]:
-        """Every answer alone, then beside the others of its entry; returns the questions that company changes."""
+        """Every answer alone, then beside the others of its entry; returns the questions that company may change."""
         unstable: dict[Question, object] = {}
         for question in questions():
             self.references[question] = _value(question, await ask(self._client, question))
+            if question.can_stream and await least_gap(self._client, question) < _TIE:
+                unstable[question] = "two tokens are as good as equal"
         for _ in range(_COMPANY_ROUNDS):
             for entry in {question.entry for question in self.references}:
                 group = [question for question in self.references if question.entry == entry]
@@ -132,7 +135,7 @@ async def soak(server: ServerProcess, config: Path, args: argparse.Namespace) ->
         chaos = Chaos(client, server.pid, change_config, rng)
         run = Soak(client, chaos, rng)
         unstable = await run.take_references()
-        print(f"{len(run.references)} questions; left out, for company changes them: {len(unstable)}", flush=True)
+        print(f"{len(run.references)} questions; left out, for company may change them: {len(unstable)}", flush=True)
         for question in unstable:
             print(f"  {question}")
         samples: list[Sample] = []

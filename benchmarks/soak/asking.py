@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 
 import httpx2 as httpx
 
-from benchmarks.soak.questions import EMBEDDINGS, RERANK, Question
+from benchmarks.soak.questions import COMPLETIONS, EMBEDDINGS, RERANK, Question
 
 ANSWER_TIMEOUT_S = 120.0
 
@@ -62,6 +63,20 @@ async def ask(
         answer.lost = f"an answer that can't be read: {error!r}"
     answer.ended_at = time.monotonic()
     return answer
+
+
+async def least_gap(client: httpx.AsyncClient, question: Question) -> float:
+    """How far apart the two likeliest tokens are, in log-probability, where the answer is closest to a tie."""
+    fields = {"logprobs": 2} if question.route == COMPLETIONS else {"logprobs": True, "top_logprobs": 2}
+    response = await client.post(question.route, json=question.body() | fields, timeout=ANSWER_TIMEOUT_S)
+    told = response.raise_for_status().json()["choices"][0]["logprobs"]
+    tops = told["top_logprobs"] if question.route == COMPLETIONS else [_by_token(each) for each in told["content"]]
+    likeliest = (sorted(top.values(), reverse=True) for top in tops)
+    return min((first - second for first, second, *_ in likeliest), default=math.inf)
+
+
+def _by_token(told: dict[str, Any]) -> dict[str, float]:
+    return {str(top["bytes"]): top["logprob"] for top in told["top_logprobs"]}
 
 
 async def _read_stream(answer: Answer, response: httpx.Response, question: Question, on_text: OnText | None) -> None:

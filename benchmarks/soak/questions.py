@@ -8,7 +8,7 @@ from typing import Any
 COMPLETIONS, CHATS = "/v1/completions", "/v1/chat/completions"
 EMBEDDINGS, RERANK = "/v1/embeddings", "/v1/rerank"
 
-_OPENINGS = ("Once upon a time", "Lily went to the park with", "One day a big red ball", "The little dog was sad")
+_OPENINGS = ("Once upon a time", "Tom had a new toy car", "One day a big red ball", "The little dog was sad")
 _SCHEMA = {
     "type": "object",
     "properties": {
