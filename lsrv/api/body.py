@@ -31,6 +31,14 @@ def decode_body(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
         raise _explained(error, raw) from error
 
 
+def convert_body(fields: dict[str, object], kind: type[T]) -> T:
+    """What `kind` knows of decoded `fields`. Raises RequestError as `decode_body` does."""
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError as error:
+        raise _misfit(error) from error
+
+
 def _explained(error: msgspec.DecodeError, raw: bytes) -> RequestError:
     text = str(error)
     if raw.startswith(b"\xef\xbb\xbf"):
@@ -39,6 +47,11 @@ def _explained(error: msgspec.DecodeError, raw: bytes) -> RequestError:
         return RequestError("The body is empty; this route needs a JSON object.")
     if not isinstance(error, msgspec.ValidationError):
         return RequestError(f"The body is not valid JSON: {text}.")
+    return _misfit(error)
+
+
+def _misfit(error: msgspec.ValidationError) -> RequestError:
+    text = str(error)
     place = _PLACE.match(text)
     if place is None:
         return RequestError(f"The body does not fit this route: {text}.", param=_named_field(text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -27,15 +27,16 @@ class Reply(Protocol):
     def body(self, finished: Sequence[Finished]) -> bytes: ...
 
 
-class MakeReply(Protocol):
-    """`created` in Unix time; `is_cached`: nothing is computed for this answer alone, which it then says.
+class Heading(msgspec.Struct, frozen=True):
+    """What an answer says of itself. `created` in Unix time; `is_cached`: nothing is computed for it alone.
 
     `service_tier`: OpenAI's word for the priority that the request had, where its answer says that.
     """
 
-    def __call__(
-        self, model_id: str, created: int, *, is_cached: bool = False, service_tier: str | None = None
-    ) -> Reply: ...
+    model_id: str
+    created: int
+    is_cached: bool = False
+    service_tier: str | None = None
 
 
 class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +50,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     uses_response_cache: bool = True
     keep_alive_s: float | None = None  # None: as the settings say
     urgency: Urgency = Urgency()
-    make_reply: MakeReply
+    make_reply: Callable[[Heading], Reply]
 
 
 def sse(payload: bytes) -> bytes:

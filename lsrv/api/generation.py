@@ -13,7 +13,7 @@ from lsrv.api.account import Account
 from lsrv.api.adapters import choices
 from lsrv.api.choices import ChoiceEvent
 from lsrv.api.defaults import commands_of
-from lsrv.api.dialect import GenerationRequest, Reply
+from lsrv.api.dialect import GenerationRequest, Heading, Reply
 from lsrv.api.note import RequestNote
 from lsrv.api.progress import Progress
 from lsrv.api.shadow.transcript import Transcript, texts_in
@@ -23,7 +23,7 @@ from lsrv.api.wait_words import wait_words
 from lsrv.config import ModelSettings
 from lsrv.protocol.commands import Generate
 from lsrv.protocol.events import Delta, Finished
-from lsrv.registry import Target, Turn
+from lsrv.registry import Target
 
 
 class Generation:
@@ -42,11 +42,10 @@ class Generation:
         self._request = request
         self._target = target
         self._note = note
-        settings = state.registry.settings_of(target.model_id)
-        self._listed_id = settings.listed_id
+        self._listed_id = state.registry.settings_of(target.model_id).listed_id
         self._adapters = choices(request.adapters, target.adapter, state.registry.adapters.of(target.model_id))
         self._account = Account(state.metrics.of(target.model_id), note)
-        self._turn = Turn(priority=request.urgency.over(settings.defaults.priority), keep_alive_s=request.keep_alive_s)
+        self._turn = state.turn(target.model_id, request.urgency, request.keep_alive_s)
         self._transcript = transcript
         self._use: CacheUse = use if request.uses_response_cache else "off"
 
@@ -102,9 +101,7 @@ class Generation:
         adapter, listed_id = self._target.adapter, self._listed_id
         model_id = listed_id if adapter is None else f"{listed_id}:{adapter}"
         tier = self._request.urgency.tier(self._turn.priority)
-        return self._request.make_reply(
-            model_id, int(time.time()), is_cached=self._account.is_cached, service_tier=tier
-        )
+        return self._request.make_reply(Heading(model_id, int(time.time()), self._account.is_cached, tier))
 
 
 def _written(reply: Reply, batch: list[ChoiceEvent]) -> bytes:

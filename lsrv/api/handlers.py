@@ -61,7 +61,7 @@ async def embeddings(request: ApiRequest, server: ServerState) -> Response[bytes
 async def token_embeddings(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body, command = llamacpp.parse_embedding(await body_of(request, server))
     model_id = _resolved(request, server, body.model)
-    turn = _turn(server, model_id, body.priority, None)
+    turn = server.turn(model_id, Urgency(body.priority))
     _, embedded = await until_disconnect(request.receive, _vectors(request, server, model_id, command, turn))
     return json_response(await _built(partial(llamacpp.embedding_body, embedded), len(embedded.vectors)))
 
@@ -108,7 +108,7 @@ async def _answered(request: ApiRequest, server: ServerState, path: str, here: A
 
 async def _embed(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:
     wanted = parse_embedding(raw)
-    turn = _turn(server, model_id, wanted.priority, wanted.keep_alive_s)
+    turn = server.turn(model_id, Urgency(wanted.priority), wanted.keep_alive_s)
     listed_id, embedded = await _vectors(request, server, model_id, wanted.command, turn)
     return await _built(partial(embedding_body, wanted, listed_id, embedded), len(embedded.vectors))
 
@@ -132,7 +132,7 @@ async def _built(build: Callable[[], bytes], n_vectors: int) -> bytes:
 
 async def _rerank(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:
     wanted = parse_rerank(raw)
-    turn = _turn(server, model_id, wanted.priority, wanted.keep_alive_s)
+    turn = server.turn(model_id, Urgency(wanted.priority), wanted.keep_alive_s)
     async with server.registry.acquire(model_id, turn) as lease:
         assert isinstance(lease, WorkerLease)
         reranked = await lease.rerank(wanted.query, wanted.documents)
@@ -140,11 +140,6 @@ async def _rerank(request: ApiRequest, server: ServerState, model_id: str, raw: 
     note_of(request.scope).n_prompt_tokens = reranked.n_prompt_tokens
     server.metrics.of(model_id).count_prompt(reranked.n_prompt_tokens)
     return rerank_body(wanted, listed_id, reranked)
-
-
-def _turn(server: ServerState, model_id: str, priority: int | None, keep_alive_s: float | None) -> Turn:
-    default = server.registry.settings_of(model_id).defaults.priority
-    return Turn(priority=Urgency(priority).over(default), keep_alive_s=keep_alive_s)
 
 
 async def _tokenize(request: ApiRequest, server: ServerState, model: str | None, command: Tokenize) -> Tokenized:

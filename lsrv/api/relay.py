@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from lsrv.api.account import Account
 from lsrv.api.dialect import DONE
 from lsrv.api.note import RequestNote
-from lsrv.api.openai.forward import Body, Incoming, outgoing, read_body
+from lsrv.api.openai.forward import Body, Incoming, outgoing, read_body, without_own_fields
 from lsrv.api.shadow.transcript import Transcript
 from lsrv.api.state import ServerState
 from lsrv.api.urgency import relayed_urgency
 from lsrv.protocol.events import Usage
-from lsrv.registry import Turn, UpstreamLease, reported_texts, reported_usage
+from lsrv.registry import UpstreamLease, reported_texts, reported_usage
 
 
 class Relay:
@@ -31,9 +31,9 @@ class Relay:
         self._state = state
         self._model_id = model_id
         self._path = path
-        self._body = read_body(raw)
-        default = state.registry.settings_of(model_id).defaults.priority
-        self._turn = Turn(priority=relayed_urgency(raw).over(default))
+        body = read_body(raw)
+        self._body = without_own_fields(body)
+        self._turn = state.turn(model_id, relayed_urgency(body))
         self._account = Account(state.metrics.of(model_id), note)
         self._usage: Usage | None = None
         self._transcript = transcript

@@ -15,8 +15,9 @@ from lsrv.api.models import model_object
 from lsrv.api.note import RequestNote
 from lsrv.api.route_metrics import RouteCollector
 from lsrv.api.shadow.shadows import Shadows
+from lsrv.api.urgency import Urgency
 from lsrv.config import LoadedSettings, ServerSettings, Settings
-from lsrv.registry import Registry, own_cache
+from lsrv.registry import Registry, Turn, own_cache
 from lsrv.response_cache import CacheLimits, ResponseCache
 
 ReadSettings = Callable[[], LoadedSettings]  # blocks; raises ConfigError
@@ -50,6 +51,12 @@ class ServerState:
         self.settings = settings
         self.access = Access(settings.server)
         self.shadows.configure(settings)
+
+    def turn(self, model_id: str, urgency: Urgency, keep_alive_s: float | None = None) -> Turn:
+        """How a request waits for `model_id`: by its own priority, else by the entry's."""
+        return Turn(
+            priority=urgency.over(self.registry.settings_of(model_id).defaults.priority), keep_alive_s=keep_alive_s
+        )
 
     def begin(self, note: RequestNote, model_id: str) -> None:
         """A request is known to be for the entry of that canonical id: logs, metrics and watchers learn it."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from lsrv.api.body import decode_body
+from lsrv.api.body import convert_body
 from lsrv.priority import MAX_PRIORITY
 
 Priority = Annotated[
@@ -50,10 +50,7 @@ class _Relayed(msgspec.Struct):
     service_tier: str | None = None
 
 
-_decoder = msgspec.json.Decoder(_Relayed)
-
-
-def relayed_urgency(raw: bytes) -> Urgency:
+def relayed_urgency(fields: dict[str, object]) -> Urgency:
     """Of a body that an upstream answers, which may know other tiers. Raises RequestError."""
-    body = decode_body(_decoder, raw)
-    return urgency_of(body.priority, body.service_tier)
+    told = convert_body(fields, _Relayed)
+    return urgency_of(told.priority, told.service_tier)

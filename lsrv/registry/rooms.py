@@ -66,7 +66,8 @@ class Rooms:
 
     def trim(self) -> None:
         """Have idle models leave that a smaller budget has no room for; busy ones stay until others want theirs."""
-        for name in room.surplus(self._residents(), self._limit(), asyncio.get_running_loop().time()):
+        real = self._real_bytes()
+        for name in room.surplus(self._residents(real), self._limit(real), asyncio.get_running_loop().time()):
             self._send_off(self._entries[name], "the settings leave it no room any more")
 
     def promised(self, entry: Entry) -> Memory | None:
@@ -76,13 +77,13 @@ class Rooms:
     def bounds(self, devices: Mapping[str, DeviceMemory]) -> Bounds:
         """What one model may take now. `devices`: what GPUs have free."""
         self._budget.note_devices(devices, self._held())
-        pinned = [name for name in self._promised if self._entries[name].settings.pinned]
-        taken = room.total(self._counted(name) for name in pinned)
-        available = room.minus(self._limit(), taken)
+        real = self._real_bytes()
+        counted = self._counted(real)
+        pinned = [name for name in counted if self._entries[name].settings.pinned]
+        available = room.minus(self._limit(real), room.total(counted[name] for name in pinned))
         rivals = [name for name, each in self._entries.items() if each.settings.kind != "upstream"]
         share = self._budget.share(available, len(rivals) - len(pinned))
-        others = [self._counted(name) for name in self._promised if name not in pinned]
-        free = room.minus(available, room.total(others))
+        free = room.minus(available, room.total(memory for name, memory in counted.items() if name not in pinned))
         return Bounds(available, free, share, self._budget.need)
 
     async def reserve(self, entry: Entry, plan: ContextPlan) -> None:
@@ -109,7 +110,8 @@ class Rooms:
             priority=entry.settings.priority,
         )
         others = [each for each in self._wants() if each.model_id != name]
-        return forecast(want, others, self._residents(), self._limit(), self._patience_s, now_s)
+        real = self._real_bytes()
+        return forecast(want, others, self._residents(real), self._limit(real), self._patience_s, now_s)
 
     def holders(self, entry: Entry) -> tuple[str, ...] | None:
         """Listed ids of those who would have to leave for a load that waits; None where it does not wait for memory.
@@ -120,7 +122,8 @@ class Rooms:
         want = next((each for each in self._wants() if each.model_id == name), None)
         if want is None:
             return None
-        foreseen = forecast(want, [], self._residents(), self._limit(), self._patience_s, now_s)
+        real = self._real_bytes()
+        foreseen = forecast(want, [], self._residents(real), self._limit(real), self._patience_s, now_s)
         return tuple(self.listed_id(each) for each in foreseen.leaving)
 
     def listed_id(self, model_id: str) -> str:
@@ -130,7 +133,7 @@ class Rooms:
     def memory(self, n_spare_workers: int) -> MemoryView:
         """Budget and promises of all models together."""
         return MemoryView(
-            budget_bytes=only_bytes(self._limit()),
+            budget_bytes=only_bytes(self._limit(self._real_bytes())),
             promised_bytes=only_bytes(room.total(self._promised.values())),
             n_spare_workers=n_spare_workers,
         )
@@ -138,8 +141,8 @@ class Rooms:
     def settle(self) -> None:
         """Decide anew; to be called after everything that happens."""
         while self._waits or any(entry.state.is_held for entry in self._entries.values()):
-            now_s = asyncio.get_running_loop().time()
-            verdict = room.decide(self._wants(), self._residents(), self._limit(), self._patience_s, now_s)
+            real, now_s = self._real_bytes(), asyncio.get_running_loop().time()
+            verdict = room.decide(self._wants(), self._residents(real), self._limit(real), self._patience_s, now_s)
             if not self._apply(verdict):
                 self._wake_at(verdict.wake_s)
                 return
@@ -155,37 +158,35 @@ class Rooms:
 
     def taken(self) -> Memory:
         """What our own workers hold now: RAM as it is measured, GPUs by their plans."""
-        return {**self._held(), RAM: self._taken_bytes()}
+        return {**self._held(), RAM: sum(self._real_bytes().values())}
 
-    def _limit(self) -> Memory:
-        """All that may be promised now."""
-        return self._budget.limit(self._taken_bytes())
+    def _limit(self, real: Mapping[str, int]) -> Memory:
+        """All that may be promised now; `real`: `_real_bytes`."""
+        return self._budget.limit(sum(real.values()))
 
     def _held(self) -> Memory:
         """What models hold by their plans, or will hold soon."""
         return room.total(self._promised.values())
 
-    def _taken_bytes(self) -> int:
-        """RAM that our own workers really hold: it is part of the budget, and not free."""
-        return sum(map(self._real_bytes, self._promised))
+    def _real_bytes(self) -> dict[str, int]:
+        """RAM that our own workers really hold, by entry: it is part of the budget, and not free.
 
-    def _real_bytes(self, name: str) -> int:
-        loaded = self._entries[name].loaded
-        return anonymous_bytes(loaded.worker.pid) if loaded is not None else 0
+        The kernel is asked for each of them: once for a decision.
+        """
+        loaded = {name: self._entries[name].loaded for name in self._promised}
+        return {name: anonymous_bytes(each.worker.pid) if each is not None else 0 for name, each in loaded.items()}
 
-    def _counted(self, name: str) -> Memory:
-        """What an entry holds: what was promised to it, or the RAM its worker really has, if that is more."""
-        promised, real_bytes = self._promised[name], self._real_bytes(name)
-        if real_bytes <= promised[RAM]:
-            return promised
-        if name not in self._outgrown:
-            self._outgrown.add(name)
-            model_id, planned = self.listed_id(name), shown({RAM: promised[RAM]})
-            _log.warning(
-                "a model takes more memory than planned, and is counted with that",
-                extra={"model_id": model_id, "planned": planned, "real": shown({RAM: real_bytes})},
-            )
-        return {**promised, RAM: real_bytes}
+    def _counted(self, real: Mapping[str, int]) -> dict[str, Memory]:
+        """What entries hold: what was promised to them, or the RAM their workers really have, if that is more."""
+        for name in real.keys() - self._outgrown:
+            if real[name] > self._promised[name][RAM]:
+                self._outgrown.add(name)
+                model_id, planned = self.listed_id(name), shown({RAM: self._promised[name][RAM]})
+                _log.warning(
+                    "a model takes more memory than planned, and is counted with that",
+                    extra={"model_id": model_id, "planned": planned, "real": shown({RAM: real[name]})},
+                )
+        return {name: {**promised, RAM: max(promised[RAM], real[name])} for name, promised in self._promised.items()}
 
     def _wants(self) -> list[Want]:
         return [
@@ -199,8 +200,8 @@ class Rooms:
             for name, wait in self._waits.items()
         ]
 
-    def _residents(self) -> list[Resident]:
-        return [self._resident(self._entries[name], self._counted(name)) for name in self._promised]
+    def _residents(self, real: Mapping[str, int]) -> list[Resident]:
+        return [self._resident(self._entries[name], memory) for name, memory in self._counted(real).items()]
 
     def _resident(self, entry: Entry, memory: Memory) -> Resident:
         state = entry.state
@@ -236,7 +237,8 @@ class Rooms:
 
     def _evict(self, entry: Entry, successor: Entry) -> None:
         needed = self._waits[successor.settings.model_id].memory
-        free = room.minus(self._limit(), room.total(map(self._counted, self._promised)))
+        real = self._real_bytes()
+        free = room.minus(self._limit(real), room.total(self._counted(real).values()))
         what = "place (max_loaded_models)" if has_memory_for(needed, free) else f"memory ({shown(needed)})"
         self._send_off(entry, f"'{successor.settings.listed_id}' needed its {what}")
 

@@ -68,10 +68,8 @@ class Reply:
         n_written = output.sequence.n_written
         if self._splitter.is_reasoning:
             self._n_reasoning_tokens += n_written - self._n_written
-        else:
-            self._n_reasoning_tokens += bool(
-                reasoning
-            )  # it has ended in this step; how many of its tokens is not known
+        elif reasoning:  # it has ended in this step; how many of its tokens is not known
+            self._n_reasoning_tokens += 1
         self._n_written = n_written
         self._keep(content, reasoning)
 

@@ -9,6 +9,7 @@ import pytest
 
 from lsrv import errors
 from lsrv.api.defaults import fill_defaults
+from lsrv.api.dialect import Heading
 from lsrv.api.errors import error_response, status_of
 from lsrv.api.openai.chat import parse_chat
 from lsrv.api.openai.completion import parse_completion
@@ -100,7 +101,7 @@ def test_minus_one_means_until_the_context_is_full() -> None:
 
 
 def test_reasoning_stays_apart_from_content() -> None:
-    reply = parse_chat(b'{"messages":"a"}').make_reply("m", 1)
+    reply = parse_chat(b'{"messages":"a"}').make_reply(Heading("m", 1))
     (event,) = events(reply.delta(0, Delta(1, "", "hm")))
     assert event["choices"][0]["delta"] == {"content": "", "reasoning_content": "hm"}
     body = json.loads(reply.body([Finished(1, "stop", "Yes", "hm", USAGE)]))
@@ -113,7 +114,7 @@ def test_reasoning_stays_apart_from_content() -> None:
 
 
 def test_text_that_looks_like_sse_stays_inside_its_event() -> None:
-    reply = parse_chat(b'{"messages":"a"}').make_reply('m"\n', 1)
+    reply = parse_chat(b'{"messages":"a"}').make_reply(Heading('m"\n', 1))
     text = 'data: [DONE]\n\n"\\\x00\u2028é'
     (event,) = events(reply.delta(0, Delta(1, text)))
     assert event["choices"][0]["delta"]["content"] == text
@@ -121,14 +122,14 @@ def test_text_that_looks_like_sse_stays_inside_its_event() -> None:
 
 
 def test_text_that_comes_with_the_end_is_not_lost() -> None:
-    reply = parse_chat(b'{"messages":"a"}').make_reply("m", 1)
+    reply = parse_chat(b'{"messages":"a"}').make_reply(Heading("m", 1))
     first, last = events(reply.finish(0, finished("rest")))
     assert first["choices"][0]["delta"]["content"] == "rest"
     assert (first["choices"][0]["finish_reason"], last["choices"][0]["finish_reason"]) == (None, "stop")
 
 
 def test_the_last_chunk_of_a_plain_stream_has_timings() -> None:
-    reply = parse_chat(b'{"messages":"a"}').make_reply("m", 1)
+    reply = parse_chat(b'{"messages":"a"}').make_reply(Heading("m", 1))
     assert events(reply.finish(0, finished()))[-1]["timings"]["predicted_n"] == 5
 
 

@@ -5,12 +5,12 @@ A chunk is a constant head, the text as JSON, and a constant tail: one `%` per t
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 
 import msgspec
 
-from lsrv.api.dialect import DONE
+from lsrv.api.dialect import DONE, Heading
+from lsrv.api.openai.heading import heading_fields
 from lsrv.api.openai.usage import timings_object, total_usage, usage_object
 from lsrv.protocol.events import Delta, Finished, TokenLogprob, Usage
 
@@ -20,21 +20,11 @@ _encode = msgspec.json.Encoder().encode
 class ChatReply:
     """One chat answer. `id`, `created` and `model` are the same in every chunk."""
 
-    def __init__(
-        self,
-        model_id: str,
-        created: int,
-        *,
-        is_cached: bool = False,
-        service_tier: str | None = None,
-        n_choices: int,
-        has_usage: bool,
-    ) -> None:
-        tier = {} if service_tier is None else {"service_tier": service_tier}
-        self._common = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": created, "model": model_id, **tier}
+    def __init__(self, heading: Heading, *, n_choices: int, has_usage: bool) -> None:
+        self._common = heading_fields(heading, "chatcmpl")
         self._n_choices = n_choices
         self._has_usage = has_usage
-        self._cached: dict[str, object] = {"cached": True} if is_cached else {}
+        self._cached: dict[str, object] = {"cached": True} if heading.is_cached else {}
         common = _encode({"object": "chat.completion.chunk", **self._common})
         self._head = b"data: " + common[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if has_usage else b"]}\n\n"

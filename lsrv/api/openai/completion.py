@@ -7,7 +7,6 @@ instead of 16, as local servers do.
 from __future__ import annotations
 
 import codecs
-import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
@@ -17,8 +16,9 @@ import msgspec
 from msgspec import Meta
 
 from lsrv.api.body import decode_body
-from lsrv.api.dialect import DONE, GenerationRequest
+from lsrv.api.dialect import DONE, GenerationRequest, Heading
 from lsrv.api.grammar import grammar_of
+from lsrv.api.openai.heading import heading_fields
 from lsrv.api.openai.usage import timings_object, total_usage, usage_object
 from lsrv.api.sampling import (
     MAX_TOP_LOGPROBS,
@@ -123,26 +123,11 @@ def _refuse_later_fields(body: CompletionBody) -> None:
 class CompletionReply:
     """One answer of `/v1/completions`; chunks are built as in `chat_reply`."""
 
-    def __init__(
-        self,
-        model_id: str,
-        created: int,
-        *,
-        is_cached: bool = False,
-        service_tier: str | None = None,
-        n_choices: int,
-        has_usage: bool,
-    ) -> None:
-        self._common = {
-            "id": f"cmpl-{secrets.token_hex(12)}",
-            "object": "text_completion",
-            "created": created,
-            "model": model_id,
-            **({} if service_tier is None else {"service_tier": service_tier}),
-        }
+    def __init__(self, heading: Heading, *, n_choices: int, has_usage: bool) -> None:
+        self._common = {"object": "text_completion", **heading_fields(heading, "cmpl")}
         self._n_choices = n_choices
         self._has_usage = has_usage
-        self._cached: dict[str, object] = {"cached": True} if is_cached else {}
+        self._cached: dict[str, object] = {"cached": True} if heading.is_cached else {}
         self._texts: defaultdict[int, TextLength] = defaultdict(TextLength)
         self._head = b"data: " + _encode(self._common)[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if has_usage else b"]}\n\n"

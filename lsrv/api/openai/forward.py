@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import cast
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from lsrv.api.body import decode_body
 from lsrv.api.defaults import Defaults, with_system
 from lsrv.api.dialect import sse
+from lsrv.api.openai.heading import new_id
 from lsrv.errors import UnsupportedParameterError
 
 Body = dict[str, object]
@@ -23,13 +23,18 @@ _encode = msgspec.json.Encoder().encode
 
 
 def read_body(raw: bytes) -> Body:
-    """`raw` as an upstream may get it. Raises RequestError."""
+    """All fields of `raw`. Raises RequestError for what no upstream can be asked."""
     body = decode_body(_decoder, raw)
     for field in _ADAPTER_FIELDS:
         if body.get(field):
             raise UnsupportedParameterError(
                 f"{field}: this model is answered by another server, and has no adapters; leave it out.", param=field
             )
+    return body
+
+
+def without_own_fields(body: Body) -> Body:
+    """`body` as an upstream may get it."""
     return {name: value for name, value in body.items() if name not in _OWN_FIELDS}
 
 
@@ -66,7 +71,7 @@ class Incoming:
         prefix = _ID_PREFIXES.get(path)
         own: Body = {"model": model_id}
         if prefix is not None:  # a list of vectors has neither
-            own |= {"id": f"{prefix}-{secrets.token_hex(12)}", "created": created}
+            own |= {"id": new_id(prefix), "created": created}
         self._own = own
 
     def body(self, answer: Body) -> bytes:

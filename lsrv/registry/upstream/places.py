@@ -47,9 +47,10 @@ class Places:
 
     def release(self) -> None:
         """Give a place to whose turn it is."""
-        for ticket in self._waiting.take(1):
+        while self._waiting:
+            (ticket,) = self._waiting.take(1)
             grant = self._grants[ticket]
-            if grant.cancelled():
-                return self.release()
-            return grant.set_result(None)
+            if not grant.cancelled():  # given up, and about to say so
+                grant.set_result(None)
+                return
         self._n_free += 1
