@@ -8,19 +8,15 @@ of it is no stand-in (most of it is Python's start), so without a binary there a
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import shutil
-import sys
 import time
-from contextlib import ExitStack
 
-from benchmarks import machine
 from benchmarks.figures import spread
-from benchmarks.load import Work, run_load
+from benchmarks.load import Work
 from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server, make_router
 from benchmarks.peers.params import MODEL_NAME
-from benchmarks.peers.process import HOST
+from benchmarks.session import answered, session
 from benchmarks.workload import add_server_arguments, find_workload, server_params
 
 _UNLOAD_TIMEOUT_S = 30.0
@@ -29,9 +25,7 @@ _UNLOAD_TIMEOUT_S = 30.0
 def first_text_s(server: ServerProcess) -> float:
     """Seconds from a request's start to its first text. Raises ServerFailedError."""
     work = Work(n_clients=1, n_requests=1, max_tokens=4, n_prompt_words=8)
-    figures, answers = asyncio.run(run_load(HOST, server.port, MODEL_NAME, work))
-    if figures.n_errors:
-        raise ServerFailedError(f"{server.name}: {figures.first_error}\n{server.log_tail()}")
+    _, answers = answered(server, work)
     return answers[0].text_at[0]
 
 
@@ -64,14 +58,10 @@ def _router_state(server: ServerProcess) -> str:
 def main() -> None:
     args = _arguments()
     params = server_params(args, find_workload(args.model).path, n_slots=4)
-    print(f"{machine.headline(machine.describe())}\n{params}\n", flush=True)
-    try:
-        with ExitStack() as stack:
-            ours = stack.enter_context(lsrv_server(params, preload=False, spare_workers=1))
-            router = stack.enter_context(make_router(args.peer, params)) if args.peer else None
-            _measure(ours, router, args)
-    except ServerFailedError as error:
-        sys.exit(f"error: {error}")
+    with session(params) as stack:
+        ours = stack.enter_context(lsrv_server(params, preload=False, spare_workers=1))
+        router = stack.enter_context(make_router(args.peer, params)) if args.peer else None
+        _measure(ours, router, args)
 
 
 def _measure(ours: ServerProcess, router: ServerProcess | None, args: argparse.Namespace) -> None:

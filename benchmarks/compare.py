@@ -7,20 +7,16 @@ a machine that slows down slows both. A ratio is made within a round; the table 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import dataclasses
 import json
-import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.figures import spread
-from benchmarks.load import LoadFigures, Work, run_load
-from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server, make_peer
-from benchmarks.peers.params import MODEL_NAME
-from benchmarks.peers.process import HOST
-from benchmarks.workload import Workload, add_server_arguments, find_workload, server_params
+from benchmarks.load import LoadFigures
+from benchmarks.peers import ServerProcess, lsrv_server, make_peer
+from benchmarks.session import answered, in_turns, session
+from benchmarks.workload import Workload, add_peer_argument, add_server_arguments, find_workload, server_params
 
 _COLUMNS = ("tok_s", "ttft_p50", "ttft_p95", "itl_p50", "itl_p95", "tpot_p50")
 
@@ -31,24 +27,13 @@ def measure(ours: ServerProcess, peer: ServerProcess, workload: Workload, n_clie
     """`n_rounds` rounds of both at one width, after a short one that counts for nothing."""
     for server in (ours, peer):
         warm_up = dataclasses.replace(workload.work(n_clients, seed=1000), n_requests=n_clients, max_tokens=8)
-        _run(server, warm_up)
+        answered(server, warm_up)
     rounds: list[Round] = []
     for number in range(n_rounds):
         work = workload.work(n_clients, seed=10 * n_clients + number + 1)
-        order = (ours, peer) if number % 2 == 0 else (peer, ours)
-        figures = {server.name: _run(server, work) for server in order}
+        figures = {server.name: answered(server, work)[0] for server in in_turns((ours, peer), number)}
         rounds.append((figures[ours.name], figures[peer.name]))
     return rounds
-
-
-def _run(server: ServerProcess, work: Work) -> LoadFigures:
-    figures, _ = asyncio.run(run_load(HOST, server.port, MODEL_NAME, work))
-    if figures.n_errors:
-        raise ServerFailedError(
-            f"{server.name}: {figures.n_errors} of {work.n_requests} requests failed: {figures.first_error}\n"
-            f"{server.log_tail()}"
-        )
-    return figures
 
 
 def print_table(peer_name: str, n_clients: int, rounds: list[Round]) -> None:
@@ -68,19 +53,14 @@ def main() -> None:
     widths = sorted(int(width) for width in args.clients.split(","))
     workload = find_workload(args.model)
     params = server_params(args, workload.path, n_slots=args.slots or widths[-1])
-    about = machine.describe()
-    print(f"{machine.headline(about)}\n{params}", flush=True)
-    report: dict[str, object] = {"machine": about, "params": dataclasses.asdict(params), "peer": args.peer}
+    report: dict[str, object] = {"machine": machine.describe(), "params": dataclasses.asdict(params), "peer": args.peer}
     results: dict[int, list[Round]] = {}
-    try:
-        with ExitStack() as stack:
-            ours = stack.enter_context(lsrv_server(params))
-            peer = stack.enter_context(make_peer(args.peer, params))
-            for width in widths:
-                results[width] = measure(ours, peer, workload, width, args.rounds)
-                print_table(peer.name, width, results[width])
-    except ServerFailedError as error:
-        sys.exit(f"error: {error}")
+    with session(params) as stack:
+        ours = stack.enter_context(lsrv_server(params))
+        peer = stack.enter_context(make_peer(args.peer, params))
+        for width in widths:
+            results[width] = measure(ours, peer, workload, width, args.rounds)
+            print_table(peer.name, width, results[width])
     report["rounds"] = {
         width: [{"lsrv": dataclasses.asdict(own), "peer": dataclasses.asdict(other)} for own, other in rounds]
         for width, rounds in results.items()
@@ -95,7 +75,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clients", default="1,4,16", help="widths (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds per width (default: %(default)s)")
     parser.add_argument("--slots", type=int, default=0, help="slots of both servers (default: the greatest width)")
-    parser.add_argument("--peer", default="xllamacpp", help="xllamacpp, or the path of a llama-server binary")
+    add_peer_argument(parser)
     parser.add_argument("--json", type=Path, help="write everything measured to this file")
     return parser.parse_args()
 

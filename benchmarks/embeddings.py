@@ -10,19 +10,17 @@ import argparse
 import http.client
 import json
 import random
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import machine
 from benchmarks.figures import spread
 from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server, make_peer
 from benchmarks.peers.params import MODEL_NAME
 from benchmarks.peers.process import HOST
+from benchmarks.session import in_turns, session
 from benchmarks.workload import add_server_arguments, server_params
 
 _WORDS = ("the", "cat", "sat", "on", "a", "mat", "while", "little", "girl", "went", "to", "park", "with", "her", "ball")
@@ -74,8 +72,7 @@ def measure(servers: list[ServerProcess], load: Load, args: argparse.Namespace) 
     rounds: list[dict[str, float]] = []
     for seed in range(args.rounds):
         bodies = load.bodies(seed, args.words)
-        order = servers if seed % 2 == 0 else servers[::-1]
-        rounds.append({server.name: texts_per_s(server, load, bodies) for server in order})
+        rounds.append({server.name: texts_per_s(server, load, bodies) for server in in_turns(servers, seed)})
     print(f"{load}")
     for server in servers:
         print(f"  {server.name:<16}{spread([each[server.name] for each in rounds])} texts/s")
@@ -86,18 +83,15 @@ def measure(servers: list[ServerProcess], load: Load, args: argparse.Namespace) 
 
 def main() -> None:
     args = _arguments()
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+    with tempfile.TemporaryDirectory() as name:
         path = Path(args.model) if args.model else _minilm(Path(name))
         params = server_params(args, path, n_slots=args.slots)
-        print(f"{machine.headline(machine.describe())}\n{params}\n", flush=True)
-        try:
+        with session(params) as stack:
             servers = [stack.enter_context(lsrv_server(params))]
             if args.peer:
                 servers.append(stack.enter_context(make_peer(args.peer, params, flags=("--embeddings",))))
             for n_clients, n_texts, n_words in ((1, 1, 12), (8, 1, 12), (1, 64, 12), (8, 16, 12), (4, 8, 200)):
                 measure(servers, Load(n_clients, n_texts, n_words), args)
-        except ServerFailedError as error:
-            sys.exit(f"error: {error}")
 
 
 def _minilm(folder: Path) -> Path:

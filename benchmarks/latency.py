@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
-from contextlib import ExitStack
 from dataclasses import dataclass
 
-from benchmarks import machine
 from benchmarks.figures import percentile, spread
 from benchmarks.load import Work, run_load
 from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server, make_peer
 from benchmarks.peers.params import MODEL_NAME
 from benchmarks.peers.process import HOST
-from benchmarks.workload import add_server_arguments, find_workload, server_params
+from benchmarks.session import in_turns, session
+from benchmarks.workload import add_peer_argument, add_server_arguments, find_workload, server_params
 
 _QUIET_S = 4.0
 
@@ -56,17 +54,13 @@ async def _run(server: ServerProcess, args: argparse.Namespace, seed: int) -> _F
 def main() -> None:
     args = _arguments()
     params = server_params(args, find_workload(args.model).path, n_slots=args.streams + 1)
-    print(f"{machine.headline(machine.describe())}\n{params}\n", flush=True)
-    try:
-        with ExitStack() as stack:
-            ours = stack.enter_context(lsrv_server(params))
-            servers = [ours, stack.enter_context(make_peer(args.peer, params))]
-            measured: dict[str, list[_Figures]] = {server.name: [] for server in servers}
-            for number in range(args.rounds):
-                for server in servers[:: 1 if number % 2 == 0 else -1]:
-                    measured[server.name].append(asyncio.run(_run(server, args, 10 * number)))
-    except ServerFailedError as error:
-        sys.exit(f"error: {error}")
+    with session(params) as stack:
+        ours = stack.enter_context(lsrv_server(params))
+        servers = [ours, stack.enter_context(make_peer(args.peer, params))]
+        measured: dict[str, list[_Figures]] = {server.name: [] for server in servers}
+        for number in range(args.rounds):
+            for server in in_turns(servers, number):
+                measured[server.name].append(asyncio.run(_run(server, args, 10 * number)))
     for name, rounds in measured.items():
         quiet, busy = spread([each.quiet_p95_ms for each in rounds]), spread([each.busy_p95_ms for each in rounds])
         print(f"{name}: itl p95 quiet {quiet} ms, while {args.words} words are read {busy} ms")
@@ -84,7 +78,7 @@ def _arguments() -> argparse.Namespace:
         "--words", type=int, default=1100, help="of the long prompt, near 2,000 tokens (default: %(default)s)"
     )
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--peer", default="xllamacpp", help="xllamacpp, or the path of a llama-server binary")
+    add_peer_argument(parser)
     return parser.parse_args()
 
 

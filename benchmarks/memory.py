@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 
 import psutil
 
-from benchmarks import machine
 from benchmarks.cold_load import first_text_s
 from benchmarks.figures import spread
-from benchmarks.peers import ServerFailedError, ServerParams, ServerProcess, lsrv_server
+from benchmarks.peers import ServerParams, ServerProcess, lsrv_server
 from benchmarks.peers.params import MODEL_NAME
+from benchmarks.session import session
 from benchmarks.workload import add_server_arguments, find_workload, server_params
 
 _SETTLE_S = 2.0
@@ -27,13 +26,10 @@ _MB = 1e6
 def main() -> None:
     args = _arguments()
     params = server_params(args, find_workload(args.model).path, n_slots=args.slots)
-    print(f"{machine.headline(machine.describe())}\n{params}\n", flush=True)
-    try:
+    with session(params):
         print_start(params, args.rounds)
         for spare_workers in (0, 1):
             print_memory(params, spare_workers)
-    except ServerFailedError as error:
-        sys.exit(f"error: {error}")
 
 
 def print_start(params: ServerParams, n_rounds: int) -> None:

@@ -12,18 +12,15 @@ The worker counts the time inside llama_decode itself; `/metrics` shows the coun
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import sys
 import time
 from dataclasses import dataclass
 
-from benchmarks import machine
 from benchmarks.figures import spread
-from benchmarks.load import Work, run_load
+from benchmarks.load import Work
 from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server
 from benchmarks.peers.params import MODEL_NAME
-from benchmarks.peers.process import HOST
+from benchmarks.session import answered, session
 from benchmarks.workload import add_server_arguments, find_workload, server_params
 
 _HEARTBEAT_S = 1.5  # heartbeats come about once a second
@@ -60,9 +57,7 @@ class Measured:
 def measure(server: ServerProcess, work: Work) -> Measured:
     """Run `work` between two heartbeats. Raises ServerFailedError."""
     before = _engine_counts(server)
-    figures, answers = asyncio.run(run_load(HOST, server.port, MODEL_NAME, work))
-    if figures.n_errors:
-        raise ServerFailedError(f"{figures.first_error}\n{server.log_tail()}")
+    figures, answers = answered(server, work)
     e2e_s = sum(answer.ended_at for answer in answers)
     return Measured(figures.n_ok, figures.n_tokens, e2e_s, _engine_counts(server) - before)
 
@@ -120,14 +115,11 @@ def main() -> None:
     args = _arguments()
     widths = sorted(int(width) for width in args.clients.split(","))
     params = server_params(args, find_workload(args.model).path, n_slots=widths[-1])
-    print(f"{machine.headline(machine.describe())}\n{params}\n", flush=True)
-    try:
-        with lsrv_server(params) as server:
-            measure(server, Work(n_clients=widths[-1], n_requests=2 * widths[-1], max_tokens=8))
-            print_request_overhead(server, args.requests, args.rounds)
-            print_token_overhead(server, widths, args.max_tokens, args.rounds)
-    except ServerFailedError as error:
-        sys.exit(f"error: {error}")
+    with session(params) as stack:
+        server = stack.enter_context(lsrv_server(params))
+        measure(server, Work(n_clients=widths[-1], n_requests=2 * widths[-1], max_tokens=8))
+        print_request_overhead(server, args.requests, args.rounds)
+        print_token_overhead(server, widths, args.max_tokens, args.rounds)
 
 
 def _arguments() -> argparse.Namespace:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from dataclasses import dataclass
 
-from benchmarks import machine
 from benchmarks.figures import percentile, spread
 from benchmarks.load import Work, run_load
 from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server
 from benchmarks.peers.params import MODEL_NAME
 from benchmarks.peers.process import HOST
+from benchmarks.session import in_turns, session
 from benchmarks.workload import add_server_arguments, find_workload, server_params
 
 
@@ -55,15 +54,12 @@ async def _run(server: ServerProcess, args: argparse.Namespace, priority: int, s
 def main() -> None:
     args = _arguments()
     params = server_params(args, find_workload(args.model).path, n_slots=args.slots)
-    print(f"{machine.headline(machine.describe())}\n{params}\n", flush=True)
     measured: dict[int, list[_Figures]] = {0: [], 1: []}
-    try:
-        with lsrv_server(params) as server:
-            for number in range(args.rounds):
-                for priority in (0, 1) if number % 2 == 0 else (1, 0):
-                    measured[priority].append(asyncio.run(_run(server, args, priority, number)))
-    except ServerFailedError as error:
-        sys.exit(f"error: {error}")
+    with session(params) as stack:
+        server = stack.enter_context(lsrv_server(params))
+        for number in range(args.rounds):
+            for priority in in_turns((0, 1), number):
+                measured[priority].append(asyncio.run(_run(server, args, priority, number)))
     print(f"{args.clients} clients of priority 0 and {args.urgent} more, {args.slots} places")
     for priority, rounds in measured.items():
         many, few = spread([each.many_p50_s for each in rounds]), spread([each.few_p50_s for each in rounds])

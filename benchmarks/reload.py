@@ -7,16 +7,13 @@ more, told to read everything (`cache_prompt = false`). The aim: the TTFT of the
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import sys
 
-from benchmarks import machine
 from benchmarks.figures import spread
-from benchmarks.load import Work, run_load
+from benchmarks.load import Work
 from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server
 from benchmarks.peers.params import MODEL_NAME
-from benchmarks.peers.process import HOST
+from benchmarks.session import answered, session
 from benchmarks.workload import add_server_arguments, find_workload, server_params
 
 _N_NEW_WORDS = 16
@@ -35,9 +32,7 @@ def _ttft_ms(server: ServerProcess, n_words: int, seed: int, *, n_new_words: int
         seed=seed,
         is_caching=is_caching,
     )
-    figures, _ = asyncio.run(run_load(HOST, server.port, MODEL_NAME, work))
-    if figures.n_errors:
-        raise ServerFailedError(f"{server.name}: {figures.first_error}\n{server.log_tail()}")
+    figures, _ = answered(server, work)
     return figures.ttft_p50
 
 
@@ -70,12 +65,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     params = server_params(args, find_workload(args.model).path, n_slots=4)
-    print(f"{machine.headline(machine.describe())}\n{params}\n", flush=True)
-    try:
-        with lsrv_server(params) as server:
-            _measure(server, args)
-    except ServerFailedError as error:
-        sys.exit(f"error: {error}")
+    with session(params) as stack:
+        server = stack.enter_context(lsrv_server(params))
+        _measure(server, args)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,14 @@ started again, from disk, without its model in memory. Ratios compare the last t
 from __future__ import annotations
 
 import argparse
-import asyncio
 import dataclasses
 import json
-import sys
 
-from benchmarks import machine
 from benchmarks.figures import spread
-from benchmarks.load import LoadFigures, Work, run_load
+from benchmarks.load import LoadFigures, Work
 from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server
 from benchmarks.peers.params import MODEL_NAME
-from benchmarks.peers.process import HOST
+from benchmarks.session import answered, session
 from benchmarks.workload import Workload, add_server_arguments, find_workload, server_params
 
 _PASS_BY = (("response_cache", False),)
@@ -34,9 +31,7 @@ Round = dict[str, LoadFigures]  # by way
 
 def _run(server: ServerProcess, work: Work) -> tuple[LoadFigures, list[str]]:
     """Figures, and the texts in order of the alphabet."""
-    figures, answers = asyncio.run(run_load(HOST, server.port, MODEL_NAME, work))
-    if figures.n_errors:
-        raise ServerFailedError(f"{server.name}: {figures.first_error}\n{server.log_tail()}")
+    figures, answers = answered(server, work)
     return figures, sorted(answer.text for answer in answers)
 
 
@@ -87,13 +82,10 @@ def main() -> None:
     widths = sorted(int(width) for width in args.clients.split(","))
     workload = find_workload(args.model)
     params = server_params(args, workload.path, n_slots=widths[-1])
-    print(f"{machine.headline(machine.describe())}\n{params}", flush=True)
-    try:
-        with lsrv_server(params, preload=False, response_cache=True) as server:
-            for width in widths:
-                _print_table(width, _measure(server, workload, args, width))
-    except ServerFailedError as error:
-        sys.exit(f"error: {error}")
+    with session(params) as stack:
+        server = stack.enter_context(lsrv_server(params, preload=False, response_cache=True))
+        for width in widths:
+            _print_table(width, _measure(server, workload, args, width))
 
 
 def _arguments() -> argparse.Namespace:

@@ -7,17 +7,12 @@ is cached before it: what is measured is whether a server reads the common part 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import sys
-from contextlib import ExitStack
 
-from benchmarks import machine
 from benchmarks.figures import spread
-from benchmarks.load import LoadFigures, Work, run_load
-from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server, make_peer
-from benchmarks.peers.params import MODEL_NAME
-from benchmarks.peers.process import HOST
-from benchmarks.workload import add_server_arguments, find_workload, server_params
+from benchmarks.load import LoadFigures, Work
+from benchmarks.peers import ServerProcess, lsrv_server, make_peer
+from benchmarks.session import answered, in_turns, session
+from benchmarks.workload import add_peer_argument, add_server_arguments, find_workload, server_params
 
 _N_OWN_WORDS = 16
 _MAX_TOKENS = 8
@@ -33,23 +28,17 @@ def _measure(server: ServerProcess, n_clients: int, n_words: int, seed: int) -> 
         shared_seed=seed,
         seed=seed,
     )
-    figures, _ = asyncio.run(run_load(HOST, server.port, MODEL_NAME, work))
-    if figures.n_errors:
-        raise ServerFailedError(f"{server.name}: {figures.first_error}\n{server.log_tail()}")
+    figures, _ = answered(server, work)
     return figures
 
 
 def main() -> None:
     args = _arguments()
     params = server_params(args, find_workload(args.model).path, n_slots=args.clients)
-    print(f"{machine.headline(machine.describe())}\n{params}\n", flush=True)
-    try:
-        with ExitStack() as stack:
-            ours = stack.enter_context(lsrv_server(params))
-            peer = stack.enter_context(make_peer(args.peer, params))
-            _compare(ours, peer, args)
-    except ServerFailedError as error:
-        sys.exit(f"error: {error}")
+    with session(params) as stack:
+        ours = stack.enter_context(lsrv_server(params))
+        peer = stack.enter_context(make_peer(args.peer, params))
+        _compare(ours, peer, args)
 
 
 def _compare(ours: ServerProcess, peer: ServerProcess, args: argparse.Namespace) -> None:
@@ -58,7 +47,7 @@ def _compare(ours: ServerProcess, peer: ServerProcess, args: argparse.Namespace)
         _measure(server, args.clients, 8, seed=1000)
     rounds: list[dict[str, LoadFigures]] = []
     for number in range(args.rounds):
-        order = (ours, peer) if number % 2 == 0 else (peer, ours)
+        order = in_turns((ours, peer), number)
         rounds.append({server.name: _measure(server, args.clients, args.words, number + 1) for server in order})
     print(f"{args.clients} requests at once, {args.words} words in common")
     for column in ("ttft_p50", "ttft_p95"):
@@ -75,7 +64,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=8, help="requests at once (default: %(default)s)")
     parser.add_argument("--words", type=int, default=400, help="that all begin with (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--peer", default="xllamacpp", help="xllamacpp, or the path of a llama-server binary")
+    add_peer_argument(parser)
     return parser.parse_args()
 
 

@@ -8,16 +8,11 @@ tokens per second where text repeats, at least 0.97 times elsewhere.
 from __future__ import annotations
 
 import argparse
-import asyncio
-import sys
-from contextlib import ExitStack
 
-from benchmarks import machine
 from benchmarks.figures import spread
-from benchmarks.load import Work, run_load
-from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server
-from benchmarks.peers.params import MODEL_NAME
-from benchmarks.peers.process import HOST
+from benchmarks.load import Work
+from benchmarks.peers import ServerProcess, lsrv_server
+from benchmarks.session import answered, in_turns, session
 from benchmarks.workload import add_server_arguments, find_workload, server_params
 
 _Fields = tuple[tuple[str, object], ...]
@@ -36,26 +31,20 @@ def _tok_s(server: ServerProcess, args: argparse.Namespace, n_clients: int, fiel
         fields=fields,
         seed=seed,
     )
-    figures, _ = asyncio.run(run_load(HOST, server.port, MODEL_NAME, work))
-    if figures.n_errors:
-        raise ServerFailedError(f"{server.name}: {figures.first_error}\n{server.log_tail()}")
+    figures, _ = answered(server, work)
     return figures.tok_s
 
 
 def main() -> None:
     args = _arguments()
     params = server_params(args, find_workload(args.model).path, n_slots=args.clients)
-    print(f"{machine.headline(machine.describe())}\n{params}\n", flush=True)
     speculative = {"mode": "draft", "draft": args.draft} if args.draft else {"mode": "lookup"}
-    try:
-        with ExitStack() as stack:
-            plain = stack.enter_context(lsrv_server(params, name="plain"))
-            guessing = stack.enter_context(lsrv_server(params, name=speculative["mode"], speculative=speculative))
-            for n_clients in sorted({1, args.clients}):
-                for text in _TEXTS:
-                    _compare(guessing, plain, args, n_clients, text)
-    except ServerFailedError as error:
-        sys.exit(f"error: {error}")
+    with session(params) as stack:
+        plain = stack.enter_context(lsrv_server(params, name="plain"))
+        guessing = stack.enter_context(lsrv_server(params, name=speculative["mode"], speculative=speculative))
+        for n_clients in sorted({1, args.clients}):
+            for text in _TEXTS:
+                _compare(guessing, plain, args, n_clients, text)
 
 
 def _compare(
@@ -63,7 +52,7 @@ def _compare(
 ) -> None:
     rates: dict[str, list[float]] = {guessing.name: [], plain.name: []}
     for number in range(args.rounds):
-        for server in (guessing, plain) if number % 2 == 0 else (plain, guessing):
+        for server in in_turns((guessing, plain), number):
             rates[server.name].append(_tok_s(server, args, n_clients, _TEXTS[text], number))
     own, other = rates[guessing.name], rates[plain.name]
     ratios = spread([mine / theirs for mine, theirs in zip(own, other, strict=True)])

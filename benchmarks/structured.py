@@ -8,18 +8,13 @@ The aim: 1.3 times the peer's tokens per second.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import sys
-from contextlib import ExitStack
 
-from benchmarks import machine
 from benchmarks.figures import spread
-from benchmarks.load import LoadFigures, Work, run_load
-from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server, make_peer
-from benchmarks.peers.params import MODEL_NAME
-from benchmarks.peers.process import HOST
-from benchmarks.workload import add_server_arguments, find_workload, server_params
+from benchmarks.load import LoadFigures, Work
+from benchmarks.peers import ServerProcess, lsrv_server, make_peer
+from benchmarks.session import answered, in_turns, session
+from benchmarks.workload import add_peer_argument, add_server_arguments, find_workload, server_params
 
 _MAX_TOKENS = 400
 
@@ -64,9 +59,7 @@ def _work(n_clients: int, n_requests: int, seed: int, *, is_bound: bool) -> Work
 
 def _measure(server: ServerProcess, work: Work) -> tuple[LoadFigures, int]:
     """The figures, and how many answers are whole documents."""
-    figures, answers = asyncio.run(run_load(HOST, server.port, MODEL_NAME, work))
-    if figures.n_errors:
-        raise ServerFailedError(f"{server.name}: {figures.first_error}\n{server.log_tail()}")
+    figures, answers = answered(server, work)
     return figures, sum(_is_document(answer.text) for answer in answers)
 
 
@@ -80,15 +73,11 @@ def _is_document(text: str) -> bool:
 def main() -> None:
     args = _arguments()
     params = server_params(args, find_workload(args.model).path, n_slots=args.clients)
-    print(f"{machine.headline(machine.describe())}\n{params}\n", flush=True)
-    try:
-        with ExitStack() as stack:
-            ours = stack.enter_context(lsrv_server(params))
-            peer = stack.enter_context(make_peer(args.peer, params))
-            for n_clients in sorted({1, args.clients}):
-                _compare(ours, peer, n_clients, args)
-    except ServerFailedError as error:
-        sys.exit(f"error: {error}")
+    with session(params) as stack:
+        ours = stack.enter_context(lsrv_server(params))
+        peer = stack.enter_context(make_peer(args.peer, params))
+        for n_clients in sorted({1, args.clients}):
+            _compare(ours, peer, n_clients, args)
 
 
 def _compare(ours: ServerProcess, peer: ServerProcess, n_clients: int, args: argparse.Namespace) -> None:
@@ -98,7 +87,7 @@ def _compare(ours: ServerProcess, peer: ServerProcess, n_clients: int, args: arg
     for server in (ours, peer):
         _measure(server, _work(1, 1, 1000, is_bound=True))
     for number in range(args.rounds):
-        for server in (ours, peer) if number % 2 == 0 else (peer, ours):
+        for server in in_turns((ours, peer), number):
             for is_bound in (True, False):
                 figures, n = _measure(server, _work(n_clients, n_requests, number, is_bound=is_bound))
                 rates.setdefault((server.name, is_bound), []).append(figures.tok_s)
@@ -121,7 +110,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=4, help="at once; 1 is measured, too (default: %(default)s)")
     parser.add_argument("--requests", type=int, default=4, help="of a round (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--peer", default="xllamacpp", help="xllamacpp, or the path of a llama-server binary")
+    add_peer_argument(parser)
     return parser.parse_args()
 
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
-import sys
-from contextlib import ExitStack
 
-from benchmarks import machine
 from benchmarks.figures import spread
 from benchmarks.load import LoadFigures, Work, run_load
 from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server, make_router
 from benchmarks.peers.process import HOST
+from benchmarks.session import session
 from benchmarks.workload import add_server_arguments, find_workload, server_params
 
 _MODELS = ("one", "two")
@@ -36,27 +34,23 @@ def measure(server: ServerProcess, args: argparse.Namespace, seed: int, n_client
 def main() -> None:
     args = _arguments()
     params = server_params(args, find_workload(args.model).path, n_slots=args.clients)
-    print(f"{machine.headline(machine.describe())}\n{params}\n", flush=True)
     one_place = {"max_loaded_models": 1}
-    try:
-        with ExitStack() as stack:
-            servers = [
-                stack.enter_context(lsrv_server(params, models=_MODELS, preload=False, server=one_place)),
-                stack.enter_context(
-                    lsrv_server(
-                        params,
-                        name="lsrv, patience 0",
-                        models=_MODELS,
-                        preload=False,
-                        server=one_place | {"swap_patience": "0s"},
-                    )
-                ),
-            ]
-            if args.peer:
-                servers.append(stack.enter_context(make_router(args.peer, params, models=_MODELS, n_loaded_max=1)))
-            _measure(servers, args)
-    except ServerFailedError as error:
-        sys.exit(f"error: {error}")
+    with session(params) as stack:
+        servers = [
+            stack.enter_context(lsrv_server(params, models=_MODELS, preload=False, server=one_place)),
+            stack.enter_context(
+                lsrv_server(
+                    params,
+                    name="lsrv, patience 0",
+                    models=_MODELS,
+                    preload=False,
+                    server=one_place | {"swap_patience": "0s"},
+                )
+            ),
+        ]
+        if args.peer:
+            servers.append(stack.enter_context(make_router(args.peer, params, models=_MODELS, n_loaded_max=1)))
+        _measure(servers, args)
 
 
 def _measure(servers: list[ServerProcess], args: argparse.Namespace) -> None:

@@ -50,6 +50,11 @@ def add_server_arguments(parser: argparse.ArgumentParser, *, model: str) -> None
     parser.add_argument("--gpu-layers", type=int, default=0)
 
 
+def add_peer_argument(parser: argparse.ArgumentParser) -> None:
+    """With whom lsrv is compared."""
+    parser.add_argument("--peer", default="xllamacpp", help="xllamacpp, or the path of a llama-server binary")
+
+
 def server_params(args: argparse.Namespace, path: Path, n_slots: int) -> ServerParams:
     """The parameters that `add_server_arguments` described."""
     return ServerParams(
