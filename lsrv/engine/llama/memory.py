@@ -85,11 +85,14 @@ class Memory:
         return self.keep_prefix(target, n_keep)
 
     def read_state(self, seq_id: int) -> State:
-        """A copy of all that the memory holds of a sequence. Source: llama_state_seq_get_data."""
-        n_bytes = self.state_bytes(seq_id)
-        state = np.empty(n_bytes, np.uint8)
-        n_read: int = lib.llama_state_seq_get_data(self._context, _pointer(state), n_bytes, seq_id)
-        return state[:n_read]
+        """A copy of all that the memory holds of a sequence; empty where llama.cpp can't tell."""
+        state = np.empty(self.state_bytes(seq_id), np.uint8)
+        return state if self.read_state_into(state, seq_id) else state[:0]
+
+    def read_state_into(self, state: State, seq_id: int) -> bool:
+        """The same, in `state_bytes` of the caller's memory; whether it is there. Source: llama_state_seq_get_data."""
+        n_read: int = lib.llama_state_seq_get_data(self._context, _pointer(state), len(state), seq_id)
+        return n_read == len(state)
 
     def state_bytes(self, seq_id: int) -> int:
         """The size of what `read_state` would return. Source: llama_state_seq_get_size."""

@@ -190,6 +190,7 @@ class PrefixCache:
         self, sequence: Sequence, own_slot: Slot | None
     ) -> tuple[Beginning[Holder] | None, Beginning[Holder] | None]:
         """The best source for a prompt, and the leader that would be better still."""
+        self._store.hold(None)
         if not sequence.can_reuse_cache:
             return None, None
         # The last prompt token is always computed: its logits choose the first new token.
@@ -199,7 +200,7 @@ class PrefixCache:
         ]
         source = choose_source(self._candidates(matches), n_wanted)
         if source is not None and isinstance(source.holder, SavedSequence):
-            self._store.touch(source.holder)  # now: what the slot holds may take its place before it is fetched
+            self._store.hold(source.holder)  # what the slot holds may take its place before it is fetched
         leaders = [match for match in matches if _can_lead(match[1], own_slot)]
         return source, choose_leader(self._candidates(leaders), n_wanted, source, self._n_worth_waiting)
 
@@ -290,21 +291,25 @@ class PrefixCache:
             self._save(slot)
 
     def _save(self, slot: Slot) -> None:
-        n_bytes = self._memory.state_bytes(slot.seq_id) + slot.tokens.nbytes
-        if not self._store.has_room_for(n_bytes):
+        n_state_bytes = self._memory.state_bytes(slot.seq_id)
+        if not self._store.has_room_for(slot.tokens.nbytes + n_state_bytes):
             return
-        saved = SavedSequence(slot.tokens, slot.adapters, self._n_shortest(slot), self._memory.read_state(slot.seq_id))
-        for gone in [*self._covered(saved)]:
-            self._store.remove(gone)
-            self._tree.remove(gone.tokens, gone, gone.adapters)
-        for gone in self._store.add(saved):
-            self._tree.remove(gone.tokens, gone, gone.adapters)
-        self._tree.insert(saved.tokens, saved, saved.adapters)
+        n_shortest = self._n_shortest(slot)
+        covered = [*self._covered(slot, n_shortest)]
+        for each in covered:
+            self._store.remove(each)
+        saved, gone = self._store.add(slot.tokens, slot.adapters, n_shortest, n_state_bytes)
+        for each in (*covered, *gone):
+            self._tree.remove(each.tokens, each, each.adapters)
+        if self._memory.read_state_into(saved.state, slot.seq_id):
+            self._tree.insert(saved.tokens, saved, saved.adapters)
+        else:
+            self._store.remove(saved)
 
-    def _covered(self, by: SavedSequence) -> Iterator[SavedSequence]:
-        """Saved sequences that this one makes needless."""
+    def _covered(self, by: Slot, n_shortest: int) -> Iterator[SavedSequence]:
+        """Saved sequences that what a slot holds makes needless, once that is saved."""
         for n_shared, holder in self._tree.matches(by.tokens, by.adapters):
-            if isinstance(holder, SavedSequence) and n_shared == len(holder.tokens) >= by.n_shortest:
+            if isinstance(holder, SavedSequence) and n_shared == len(holder.tokens) >= n_shortest:
                 yield holder
 
 
