@@ -222,7 +222,7 @@ class Engine:
 
     def _count(self, filled: Filled, compute_s: float) -> None:
         n_tokens = self._filling.batch.n_tokens
-        self._cost.observe(n_tokens - filled.n_prefill, filled.n_prefill, compute_s)
+        self._cost.observe(n_tokens - filled.n_prefill, filled.n_prefill, filled.n_past, compute_s)
         self.counts.n_steps += 1
         self.counts.compute_s += compute_s
         self.counts.n_prefill_tokens += filled.n_prefill

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import numpy as np
 from lsrv.engine.cost import StepCost
 from lsrv.engine.llama.batch import Batch
 from lsrv.engine.prefix.cache import PrefixCache
-from lsrv.engine.scheduler import Load, Unread, copy_budget, plan_prefill, prefill_budget
+from lsrv.engine.scheduler import Chunk, Load, Unread, copy_budget, plan_beside_streams, plan_prefill
 from lsrv.engine.sequence import Sequence, SequenceState
 from lsrv.engine.speculation.speculation import Speculation
 from lsrv.protocol.commands import LoadParams
@@ -25,12 +26,21 @@ class Filled:
 
     sampled: list[Sequence] = field(default_factory=list[Sequence])  # get tokens from it, in the order of its rows
     n_prefill: int = 0
+    _sum_past: int = 0
     _before: list[tuple[Sequence, int, SequenceState]] = field(
         default_factory=list[tuple[Sequence, int, SequenceState]]
     )
 
+    @property
+    def n_past(self) -> int:
+        """How many tokens are before one of a prompt, at the beginning of its chunk, on average."""
+        return self._sum_past // self.n_prefill if self.n_prefill else 0
+
     def advance(self, sequence: Sequence, n_tokens: int, state: SequenceState) -> None:
         """A sequence's next tokens are in the batch."""
+        if sequence.state is SequenceState.PREFILL:
+            self.n_prefill += n_tokens
+            self._sum_past += n_tokens * sequence.n_past
         self._before.append((sequence, sequence.n_past, sequence.state))
         sequence.n_past += n_tokens
         sequence.state = state
@@ -52,6 +62,7 @@ class Filling:
         self._cache = cache
         self._cost = cost
         self._speculation = speculation
+        self._n_steps_alone = math.inf  # since streams that still run paused for a long prompt
 
     def fill(self, turn: Items[Sequence], n_streams: int) -> Filled:
         """Write the next batch for the sequences of a turn; `n_streams` run in all turns together.
@@ -59,10 +70,12 @@ class Filling:
         Rising seq_ids: a split KV cache computes only neighbouring streams in one ubatch, in just this order; any other
         costs a pass over the weights for every break (llama_batch_allocr::split_equal with `sequential`).
         """
+        self._n_steps_alone = self._n_steps_alone + 1 if n_streams else math.inf
         self.batch.clear()
         filled = Filled()
-        self._guess(turn)
         chunks = self._plan_prefill(turn, n_streams)
+        if not chunks:  # a prompt takes the time that guesses would use
+            self._guess(turn)
         for sequence in sorted(turn, key=_by_seq_id):
             if sequence.state is SequenceState.DECODE:
                 self._add_decode(filled, sequence)
@@ -71,10 +84,9 @@ class Filling:
         return filled
 
     def _guess(self, turn: Items[Sequence]) -> None:
-        """Let the streams of a step guess; not while prompts are read, which take the time that guesses would use."""
-        if self._speculation is None or any(each.state is SequenceState.PREFILL for each in turn):
+        if self._speculation is None:
             return
-        streams = sorted(turn, key=_by_seq_id)
+        streams = sorted((each for each in turn if each.state is SequenceState.DECODE), key=_by_seq_id)
         n_step = sum(each.n_unread for each in streams)
         self._speculation.guess(streams, n_step, self._n_batch - n_step, self._cost.decode)
 
@@ -91,24 +103,29 @@ class Filling:
             Unread(
                 self._cache.n_readable(each) - each.n_past,
                 n_whole=each.n_tokens - each.n_cached,
+                n_past=each.n_past,
                 priority=max(other.priority for other in awaiting[each]),
             )
             for each in prefilling
         ]
-        is_for_copies = all(each.is_copy for each in prefilling)
-        chunks = plan_prefill(unread, self._prefill_budget(turn, n_streams, unread, is_for_copies=is_for_copies))
+        if n_streams:
+            chunks = self._plan_beside_streams(turn, n_streams, unread)
+        else:
+            is_for_copies = all(each.is_copy for each in prefilling)
+            n_tokens = copy_budget(self._n_batch, unread[0].n_past, self._cost) if is_for_copies else self._n_batch
+            chunks = plan_prefill(unread, n_tokens)
         return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}
 
-    def _prefill_budget(
-        self, turn: Items[Sequence], n_streams: int, unread: Items[Unread], *, is_for_copies: bool
-    ) -> int:
-        if not n_streams:
-            return copy_budget(self._n_batch, self._cost) if is_for_copies else self._n_batch
+    def _plan_beside_streams(self, turn: Items[Sequence], n_streams: int, unread: Items[Unread]) -> list[Chunk]:
         n_decode = sum(each.n_unread for each in turn if each.state is SequenceState.DECODE)
         if n_decode and not self._cost.decode.seconds(n_decode):
-            return 0  # what streams take without prompts is not known yet: this step tells
+            return []  # what streams take without prompts is not known yet: this step tells
         # Those of another turn wait for this step, too.
-        return prefill_budget(Load(n_streams, n_decode or n_streams), unread, self._n_step, self._slowdown, self._cost)
+        load = Load(n_streams, n_decode or n_streams, self._n_steps_alone)
+        plan = plan_beside_streams(load, unread, self._n_step, self._slowdown, self._cost)
+        if plan.is_long:
+            self._n_steps_alone = 0
+        return plan.chunks
 
     def _add_decode(self, filled: Filled, sequence: Sequence) -> None:
         """Add what was generated last: one token, or more where some were forced; and guesses behind it."""
@@ -128,6 +145,5 @@ class Filling:
         chunk = sequence.unread()[:n_tokens]
         self.batch.add_chunk(chunk, sequence.n_past, sequence.seq_id, n_outputs=int(is_last))
         filled.advance(sequence, n_tokens, SequenceState.DECODE if is_last else SequenceState.PREFILL)
-        filled.n_prefill += n_tokens
         if is_last:
             filled.sampled.append(sequence)

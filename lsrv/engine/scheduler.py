@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,10 +15,14 @@ GATHERED_S = 0.004
 _MARGIN = 0.9  # of what streams may be slowed down: steps vary
 _N_CELLS_AHEAD = 64  # of a shared KV cache, per sequence
 _COPY_STEP_S = 0.1
-# Streams pause no longer for short prompts: a reader overlooks that, and four steps are little beside a whole answer.
-_PAUSE_S = 0.25
+# How long streams pause for a prompt, once: a reader hardly minds, and four steps are little beside a whole answer.
+_PAUSE_S = 0.75
 _PAUSE_STEPS = 4
-_N_PREFILL_MIN = 4  # per step, whatever it costs: prompts have to get on, too
+_STEPS_BETWEEN = 28  # between two pauses for long prompts: 96 of 100 tokens come as fast as ever
+_WORTH_PAUSING = 1.5  # times as many tokens per second as with a small chunk in each step: streams run smoother then
+_N_LARGE = 64  # ggml's attention on a CPU takes as long for half as many: rather a pause twice as long
+_NO_TIME_S = 1e-9
+_N_PREFILL_MIN = 4  # per chunk, whatever it costs: prompts have to get on, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,46 +35,110 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """The `n_tokens` that a prefilling sequence still lacks, of the `n_whole` that it lacked when it got its slot."""
+    """The `n_tokens` that a prefilling sequence lacks behind `n_past`, of the `n_whole` that it lacked at first."""
 
     n_tokens: int
     n_whole: int
+    n_past: int = 0
     priority: int = 0
+
+    @property
+    def n_cached(self) -> int:
+        return self.n_past + self.n_tokens - self.n_whole
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Streams that run, and the tokens that each step reads for them."""
+    """Streams that run, the tokens that each step reads for them, and the steps since a long prompt held them up."""
 
     n_streams: int
     n_decode: int
+    n_steps_alone: float = math.inf
 
 
-def prefill_budget(load: Load, unread: Sequence[Unread], n_batch: int, slowdown: float, cost: StepCost) -> int:
-    """How many prompt tokens may join the tokens of running streams in a batch of `n_batch`. Needs a stream.
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """What a step reads beside the tokens of streams. `is_long`: of a long prompt, too."""
 
-    1. As many as make the step `slowdown` times as long: at 2 a stream keeps half of its speed while a prompt is read.
-       Where more prompts wait than streams run, the time is shared among all of them alike. A step of `GATHERED_S`
-       slows nobody down who could see it.
-    2. Short prompts are read at once: streams pause a moment, once, and nobody pays for many small chunks (seen: 8
-       tokens at a time cost 2.5 times as much as 50). What is short goes by the whole prompt, not by a long one's end.
+    chunks: list[Chunk]
+    is_long: bool = False
+
+
+def plan_beside_streams(
+    load: Load, unread: Sequence[Unread], n_batch: int, slowdown: float, cost: StepCost
+) -> StepPlan:
+    """Chunks that join the tokens of running streams in a batch of `n_batch`. Needs a stream.
+
+    1. Short prompts are read at once: streams pause a moment, and nobody pays for many small chunks (seen: 8 tokens at
+       a time cost 2.5 times as much as 50). What is short goes by the whole prompt, not by a long one's end.
+    2. Of long ones in each step as much as makes it `slowdown` times as long: at 2 a stream keeps half of its speed.
+       Where small chunks cost so much that this gets on slower, streams pause for a large one now and then.
+    3. Where more prompts wait than streams run, the time is shared among all of them alike.
     """
     room = n_batch - load.n_decode
     if room <= 0:
-        return 0
-    share = len(unread) / load.n_streams
-    slowdown = max(_MARGIN * slowdown, 1 + share if share > 1 else 1.0)
-    decode_s = cost.decode.seconds(load.n_decode)
-    limit_s = max((slowdown - 1) * decode_s, GATHERED_S - decode_s)
-    pause_s = max(_PAUSE_S, _PAUSE_STEPS * decode_s)
-    n_short = sum(each.n_tokens for each in unread if cost.prefill.seconds(each.n_whole) <= pause_s)
-    n_at_once = min(n_short, cost.prefill.n_within(pause_s, room))
-    return min(room, max(_N_PREFILL_MIN, cost.prefill.n_within(limit_s, room), n_at_once))
+        return StepPlan([])
+    pace = _Pace.of(load, len(unread), slowdown, cost)
+    is_short = [cost.prefill.seconds(each.n_whole, each.n_cached) <= pace.pause_s for each in unread]
+    short = [index for index, is_it in enumerate(is_short) if is_it]
+    long = [index for index, is_it in enumerate(is_short) if not is_it]
+    chunks: list[Chunk] = []
+    if short:
+        chunks = _divide(unread, short, pace.n_at_once(cost, unread[short[0]].n_past, room))
+        room -= sum(chunk.n_tokens for chunk in chunks)
+    of_long = _divide(unread, long, pace.n_of_long(load, cost, unread[long[0]].n_past, room)) if long else []
+    return StepPlan(chunks + of_long, is_long=bool(of_long))
 
 
-def copy_budget(n_batch: int, cost: StepCost) -> int:
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How much of their time streams leave to prompts."""
+
+    decode_s: float  # a step without prompts
+    slowdown: float
+    pause_s: float  # for one prompt
+    share: float  # prompts that wait for each stream, at least 1
+
+    @staticmethod
+    def of(load: Load, n_prompts: int, slowdown: float, cost: StepCost) -> _Pace:
+        decode_s = cost.decode.seconds(load.n_decode)
+        share = n_prompts / load.n_streams
+        slowdown = max(_MARGIN * slowdown, 1 + share if share > 1 else 1.0)
+        return _Pace(decode_s, slowdown, max(_PAUSE_S, _PAUSE_STEPS * decode_s), max(1.0, share))
+
+    def n_at_once(self, cost: StepCost, n_past: int, room: int) -> int:
+        """Tokens of short prompts."""
+        return min(room, max(_N_PREFILL_MIN, cost.prefill.n_within(self.share * self.pause_s, room, n_past)))
+
+    def n_of_long(self, load: Load, cost: StepCost, n_past: int, room: int) -> int:
+        """Tokens of long prompts: a small chunk in each step or a large one now and then, whichever reads more."""
+        # A step of GATHERED_S slows nobody down who could see it.
+        limit_s = max((self.slowdown - 1) * self.decode_s, GATHERED_S - self.decode_s)
+        n_each = cost.prefill.n_within(limit_s, room, n_past)
+        n_large = self._n_large(cost, n_past, room)
+        large_s = cost.prefill.seconds(n_large, n_past)
+        n_between = self._steps_between(large_s)
+        rate_each = n_each / (self.decode_s + cost.prefill.seconds(n_each, n_past) + _NO_TIME_S)
+        rate_large = n_large / ((n_between + 1) * self.decode_s + large_s + _NO_TIME_S)
+        if n_each >= _N_PREFILL_MIN and rate_large < _WORTH_PAUSING * rate_each:
+            return n_each
+        return n_large if load.n_steps_alone >= n_between else 0
+
+    def _n_large(self, cost: StepCost, n_past: int, room: int) -> int:
+        """Tokens of a chunk that streams pause for."""
+        n_long = min(_N_LARGE, cost.prefill.n_within(2 * self.pause_s, room, n_past))
+        return min(room, max(_N_PREFILL_MIN, n_long, cost.prefill.n_within(self.pause_s, room, n_past)))
+
+    def _steps_between(self, pause_s: float) -> int:
+        """Steps without a chunk after one that takes `pause_s`, so that streams lose no more than they may."""
+        if not self.decode_s:
+            return 0
+        return math.ceil(max(_STEPS_BETWEEN, pause_s / ((self.slowdown - 1) * self.decode_s)) / self.share)
+
+
+def copy_budget(n_batch: int, n_past: int, cost: StepCost) -> int:
     """How many prompt tokens of shadow copies a step reads: it can't be given up, and whoever comes waits for it."""
-    return min(n_batch, max(_N_PREFILL_MIN, cost.prefill.n_within(_COPY_STEP_S, n_batch)))
+    return min(n_batch, max(_N_PREFILL_MIN, cost.prefill.n_within(_COPY_STEP_S, n_batch, n_past)))
 
 
 def plan_prefill(unread: Sequence[Unread], budget: int) -> list[Chunk]:
@@ -78,16 +147,21 @@ def plan_prefill(unread: Sequence[Unread], budget: int) -> list[Chunk]:
     1. Half goes to whose turn it is: the longest prompt gets on, of the lowest priority, too.
     2. The rest goes by priority, then to those nearest to their end: a short prompt does not wait for a long one.
     """
-    if not unread or budget <= 0:
+    return _divide(unread, range(len(unread)), budget)
+
+
+def _divide(unread: Sequence[Unread], indices: Sequence[int], budget: int) -> list[Chunk]:
+    """`plan_prefill` for those at `indices`, which are in order of turn."""
+    if not indices or budget <= 0:
         return []
-    n_tokens = [0] * len(unread)
-    n_tokens[0] = min(unread[0].n_tokens, (budget + 1) // 2)
-    budget -= n_tokens[0]
-    for index in sorted(range(len(unread)), key=lambda index: (-unread[index].priority, unread[index].n_tokens)):
+    n_tokens = dict.fromkeys(indices, 0)
+    n_tokens[indices[0]] = min(unread[indices[0]].n_tokens, (budget + 1) // 2)
+    budget -= n_tokens[indices[0]]
+    for index in sorted(indices, key=lambda index: (-unread[index].priority, unread[index].n_tokens)):
         n_more = min(budget, unread[index].n_tokens - n_tokens[index])
         n_tokens[index] += n_more
         budget -= n_more
-    return [Chunk(index, n) for index, n in enumerate(n_tokens) if n]
+    return [Chunk(index, n) for index, n in n_tokens.items() if n]
 
 
 def has_cells(n_running: Sequence[int], n_tokens: int, n_cells: int) -> bool:

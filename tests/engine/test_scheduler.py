@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsrv.engine.cost import Curve, StepCost
-from lsrv.engine.scheduler import GATHERED_S, Load, Unread, copy_budget, plan_prefill, prefill_budget
+from lsrv.engine.cost import ChunkCost, Curve, StepCost
+from lsrv.engine.scheduler import GATHERED_S, Load, Unread, copy_budget, plan_beside_streams, plan_prefill
 
 FOUR_STREAMS = Load(n_streams=4, n_decode=4)
 REMAINING = st.lists(st.integers(1, 3000), min_size=1, max_size=16)
@@ -14,7 +16,7 @@ REMAINING = st.lists(st.integers(1, 3000), min_size=1, max_size=16)
 
 def unread(n_tokens: int, priority: int = 0) -> Unread:
     """A prompt of which nothing was read yet."""
-    return Unread(n_tokens, n_tokens, priority)
+    return Unread(n_tokens, n_tokens, priority=priority)
 
 
 LONG = [unread(1_000_000)]
@@ -51,80 +53,133 @@ def cost_of(decode: dict[int, float], prefill: dict[int, float]) -> StepCost:
     for n, seconds in decode.items():
         cost.decode.observe(n, seconds)
     for n, seconds in prefill.items():
-        cost.prefill.observe(n, seconds)
+        cost.prefill.observe(n, 0, seconds)
     return cost
 
 
+def n_read(prompts: list[Unread], cost: StepCost, load: Load = FOUR_STREAMS, slowdown: float = 2.0) -> int:
+    """Prompt tokens of a step in a batch of 512."""
+    return sum(chunk.n_tokens for chunk in plan_beside_streams(load, prompts, 512, slowdown, cost).chunks)
+
+
 def test_a_chunk_makes_a_step_less_than_twice_as_long() -> None:
-    cost = cost_of({4: 0.060}, {4: 0.020, 16: 0.080, 512: 2.560})
-    budget = prefill_budget(FOUR_STREAMS, LONG, 512, 2.0, cost)
-    assert budget > 4
-    assert cost.decode.seconds(4) + cost.prefill.seconds(budget) < 2 * cost.decode.seconds(4)
+    cost = cost_of({4: 0.060}, {4: 0.008, 16: 0.032, 512: 1.024})
+    n_tokens = n_read(LONG, cost)
+    assert n_tokens > 4
+    assert cost.decode.seconds(4) + cost.prefill.seconds(n_tokens) < 2 * cost.decode.seconds(4)
 
 
 def test_a_step_that_nobody_can_see_is_filled() -> None:
     cost = cost_of({4: 0.0005}, {4: 0.0004, 16: 0.0016, 512: 0.0512})
-    budget = prefill_budget(FOUR_STREAMS, LONG, 512, 2.0, cost)
-    assert 0.003 < cost.decode.seconds(4) + cost.prefill.seconds(budget) <= GATHERED_S
+    many = 40 * [unread(2000)]
+    load = Load(n_streams=40, n_decode=4)
+    assert cost.decode.seconds(4) + cost.prefill.seconds(n_read(many, cost, load)) >= GATHERED_S
 
 
-def test_streams_pause_once_for_a_short_prompt() -> None:
-    cost = cost_of({4: 0.060}, {4: 0.040, 8: 0.063, 50: 0.170, 512: 1.5})
-    for_long = prefill_budget(FOUR_STREAMS, LONG, 512, 2.0, cost)
-    assert for_long < 8
-    assert prefill_budget(FOUR_STREAMS, [unread(50)], 512, 2.0, cost) == 50
-    assert prefill_budget(FOUR_STREAMS, [*LONG, unread(50)], 512, 2.0, cost) == 50
-    assert cost.prefill.seconds(prefill_budget(FOUR_STREAMS, 20 * [unread(50)], 512, 2.0, cost)) < 0.5
-    the_end_of_a_long_one = [Unread(50, n_whole=1_000_000)]
-    assert prefill_budget(FOUR_STREAMS, the_end_of_a_long_one, 512, 2.0, cost) == for_long
+def test_streams_pause_once_for_short_prompts() -> None:
+    cost = cost_of({4: 0.060}, {4: 0.010, 8: 0.020, 50: 0.170, 512: 2.5})
+    for_long = n_read(LONG, cost)
+    assert 8 < for_long < 20
+    assert n_read([unread(50)], cost) == 50
+    assert plan_beside_streams(FOUR_STREAMS, [*LONG, unread(50)], 512, 2.0, cost).chunks[0].n_tokens == 50
+    assert n_read([*LONG, unread(50)], cost) == 50 + for_long, "a short one leaves nothing of its share to a long one"
+    assert n_read(7 * [unread(50)], cost, Load(1, 1)) == 7 * 50, (
+        "more of them than streams: they wait for one pause, not for seven"
+    )
+    assert n_read([Unread(50, n_whole=1_000_000)], cost) == for_long, "the end of a long one is no short one"
+
+
+DEAR_WHEN_SMALL = {4: 0.080, 16: 0.200, 64: 0.370, 128: 0.700, 512: 2.9}
+
+
+def steps_until(n_tokens: int, cost: StepCost) -> list[int]:
+    """How many tokens of a long prompt each step reads, until they are as many."""
+    steps: list[int] = []
+    n_alone = math.inf
+    while sum(steps) < n_tokens:
+        n_alone += 1
+        prompt = Unread(n_tokens - sum(steps), n_tokens, n_past=sum(steps))
+        plan = plan_beside_streams(Load(3, 3, n_alone), [prompt], 512, 2.0, cost)
+        n_alone = 0 if plan.is_long else n_alone
+        steps.append(sum(chunk.n_tokens for chunk in plan.chunks))
+    return steps
+
+
+def test_where_small_chunks_are_dear_streams_pause_now_and_then_for_large_ones() -> None:
+    cost = cost_of({3: 0.045}, DEAR_WHEN_SMALL)
+    steps = steps_until(2000, cost)
+    assert steps[0] > 0, "at once, if streams ran alone until now"
+    pauses = [n for n in steps if n]
+    assert len(pauses) / len(steps) < 0.05, "less than one token in twenty comes late"
+    assert 0.6 < cost.prefill.seconds(pauses[0]) <= 0.75
+
+
+def test_streams_lose_no_more_of_their_time_to_pauses_than_they_may() -> None:
+    cost = cost_of({3: 0.010}, DEAR_WHEN_SMALL)
+    steps = steps_until(2000, cost)
+    paused_s = sum(cost.prefill.seconds(n) for n in steps if n)
+    assert paused_s < 1.1 * len(steps) * 0.010
+
+
+def test_chunks_get_smaller_where_more_is_before_them() -> None:
+    cost = cost_of({3: 0.045}, DEAR_WHEN_SMALL)
+    for _ in range(10):
+        cost.observe(3, 64, 1000, 0.045 + 0.74)
+    pauses = [n for n in steps_until(1600, cost) if n]
+    assert pauses[0] > pauses[2] > 64
+    assert cost.prefill.seconds(pauses[2], n_past=sum(pauses[:2])) <= 0.75
+    assert pauses[-2] == 64, "few more take longer than half as many"
+    assert cost.prefill.seconds(64, n_past=1600) < 1.5
 
 
 def test_who_wants_prompts_sooner_lets_streams_wait_longer() -> None:
-    cost = cost_of({4: 0.060}, {4: 0.020, 16: 0.080, 512: 2.560})
-    budgets = [prefill_budget(FOUR_STREAMS, LONG, 512, slowdown, cost) for slowdown in (1.2, 2.0, 4.0, 1000.0)]
-    assert budgets == sorted(budgets)
-    assert budgets[-1] == 508
+    cost = cost_of({4: 0.060}, {4: 0.008, 16: 0.032, 512: 1.024})
+    read = [n_read(LONG, cost, slowdown=slowdown) for slowdown in (1.5, 2.0, 4.0, 1000.0)]
+    assert read == sorted(read)
+    assert read[-1] == 508
 
 
 def test_many_prompts_share_the_time_with_few_streams() -> None:
-    cost = cost_of({1: 0.030}, {4: 0.030, 512: 2.6})
-    one, seven = (prefill_budget(Load(1, 1), n_prompts * LONG, 512, 2.0, cost) for n_prompts in (1, 7))
+    cost = cost_of({1: 0.030}, {4: 0.010, 512: 1.28})
+    one, seven = (n_read(n_prompts * LONG, cost, Load(1, 1)) for n_prompts in (1, 7))
     assert 6 < cost.prefill.seconds(seven) / cost.decode.seconds(1) < 7.1
     assert one < seven
 
 
 def test_where_a_token_more_costs_nothing_the_batch_is_filled() -> None:
-    assert prefill_budget(FOUR_STREAMS, LONG, 512, 2.0, cost_of({4: 0.010}, {512: 0.007})) == 508
+    assert n_read(LONG, cost_of({4: 0.010}, {512: 0.007})) == 508
 
 
 def test_prompts_get_on_where_nothing_is_known_and_where_every_token_is_dear() -> None:
-    assert prefill_budget(FOUR_STREAMS, LONG, 512, 2.0, StepCost()) > 0
-    assert prefill_budget(Load(1, 1), LONG, 512, 2.0, cost_of({1: 0.001}, {1: 1.0})) > 0
+    assert n_read(LONG, StepCost()) > 0
+    assert n_read(LONG, cost_of({1: 0.001}, {1: 1.0}), Load(1, 1)) > 0
 
 
 def test_a_step_for_copies_takes_a_tenth_of_a_second() -> None:
-    assert copy_budget(512, StepCost()) == 4, "nothing is known"
-    assert copy_budget(512, cost_of({}, {50: 0.05, 200: 0.2})) == 100
-    assert copy_budget(64, cost_of({}, {50: 0.05, 200: 0.2})) == 64
-    assert copy_budget(512, cost_of({}, {4: 1.0})) == 4, "they get on, whatever it costs"
+    assert copy_budget(512, 0, StepCost()) == 4, "nothing is known"
+    assert copy_budget(512, 0, cost_of({}, {50: 0.05, 200: 0.2})) == 100
+    assert copy_budget(64, 0, cost_of({}, {50: 0.05, 200: 0.2})) == 64
+    assert copy_budget(512, 0, cost_of({}, {4: 1.0})) == 4, "they get on, whatever it costs"
 
 
 def test_a_full_batch_has_no_room() -> None:
-    assert prefill_budget(Load(8, 8), LONG, 8, 2.0, StepCost()) == 0
+    assert not plan_beside_streams(Load(8, 8), LONG, 8, 2.0, StepCost()).chunks
 
 
 @given(st.floats(0.003, 0.1), st.floats(0.0001, 0.05), st.floats(0.0, 0.05))
 def test_the_chunk_size_settles_whatever_the_machine(base_s: float, token_s: float, pass_s: float) -> None:
-    """Starting from nothing, a machine where a pass and each token cost so much is learnt in a few steps."""
+    """Starting from nothing, a machine where a pass and each token cost so much is learnt in a few chunks."""
     cost = StepCost()
     for _ in range(5):
-        cost.observe(4, 0, base_s)
-    budget = 0
+        cost.observe(4, 0, 0, base_s)
+    n_tokens, chunk_s = 4, 0.0
     for _ in range(60):
-        budget = prefill_budget(FOUR_STREAMS, LONG, 512, 2.0, cost)
-        cost.observe(4, budget, base_s + pass_s + token_s * budget)
-    best = max(4, min(508, int((0.8 * base_s - pass_s) / token_s)))
-    assert best * 0.5 <= budget <= best * 1.1 + 1
+        n_tokens = n_read(LONG, cost)
+        chunk_s = pass_s + token_s * n_tokens
+        cost.observe(4, n_tokens, 0, base_s + chunk_s)
+    within = [min(508, int((limit_s - pass_s) / token_s)) for limit_s in (0.8 * base_s, 0.75, 1.5)]
+    bests = (max(4, within[0]), max(4, within[1], min(64, within[2])))  # in each step, or now and then
+    assert any(0.5 * best <= n_tokens <= 1.1 * best + 1 for best in bests)
 
 
 def test_a_curve_joins_what_was_seen() -> None:
@@ -136,6 +191,28 @@ def test_a_curve_joins_what_was_seen() -> None:
     assert curve.seconds(55) == 5.5
     assert curve.seconds(200) == 20.0
     assert curve.n_within(5.5, 1000) == 55
+
+
+def test_more_tokens_may_take_less_time_than_fewer() -> None:
+    curve = Curve()
+    for n_tokens, seconds in {4: 0.1, 32: 0.5, 64: 0.45, 128: 0.9}.items():
+        curve.observe(n_tokens, seconds)
+    assert 64 < curve.n_within(0.47, 512) < 68
+    assert curve.n_within(0.47, 40) < 32
+    assert curve.n_within(0.2, 512) == 11
+    assert curve.n_within(0.05, 512) == 0
+
+
+def test_what_is_before_a_chunk_is_learnt_for_chunks_of_all_sizes() -> None:
+    cost = ChunkCost()
+    cost.observe(64, 0, 0.17)
+    cost.observe(128, 0, 0.32)
+    for _ in range(30):
+        cost.observe(64, 1024, 0.37)
+    assert 0.36 < cost.seconds(64, 1024) < 0.38
+    assert 0.60 < cost.seconds(128, 1024) < 0.75
+    assert cost.seconds(128, 100) < 0.37
+    assert cost.n_within(0.5, 512, n_past=1024) < 0.6 * cost.n_within(0.5, 512)
 
 
 def test_one_step_that_was_held_up_does_not_count_for_more_than_a_slow_one() -> None:

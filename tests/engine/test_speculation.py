@@ -55,7 +55,7 @@ class Cheap(StepCost):
         for n in range(1, 200):
             self.decode.observe(n, 1.0)
 
-    def observe(self, n_decode: int, n_prefill: int, seconds: float) -> None:
+    def observe(self, n_decode: int, n_prefill: int, n_past: int, seconds: float) -> None:
         pass
 
 
