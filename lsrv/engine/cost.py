@@ -38,13 +38,13 @@ class Curve:
         point.seconds += _NEWEST * (seconds - point.seconds)
 
     def seconds(self, n_tokens: int) -> float:
-        """What `n_tokens` take; beyond what was seen in proportion. 0 if nothing was seen."""
+        """What `n_tokens` take; below and beyond what was seen in proportion. 0 if nothing was seen."""
         points = self._ordered
         if not points:
             return 0.0
         at = bisect_left(points, n_tokens, key=lambda point: point.n_tokens)
         if at == 0:
-            return points[0].seconds
+            return points[0].seconds * n_tokens / points[0].n_tokens
         below = points[at - 1]
         if at == len(points):
             return below.seconds * n_tokens / below.n_tokens
@@ -59,7 +59,7 @@ class Curve:
         return self._ordered[-1].seconds
 
     def n_within(self, limit_s: float, n_max: int) -> int:
-        """The most tokens, up to `n_max`, that take `limit_s` at most; 0 if even one takes longer, or none was seen.
+        """The most tokens, up to `n_max`, that take `limit_s` at most; 0 if none do, or none were seen.
 
         More may take less time than fewer: kernels have thresholds. Beyond the most that was seen: as many as take that
         long in proportion, at least twice as many; the next observation tells whether it was so.
@@ -76,7 +76,8 @@ class Curve:
             if below.n_tokens < n_max and below.seconds <= limit_s:
                 share = (limit_s - below.seconds) / (above.seconds - below.seconds)
                 return int(below.n_tokens + share * (above.n_tokens - below.n_tokens))
-        return 0
+        least = self._ordered[0]
+        return int(least.n_tokens * limit_s / least.seconds)
 
 
 def _about(n_tokens: int) -> int:
