@@ -29,7 +29,7 @@ class ServerFailedError(Exception):
 class ServerProcess:
     """One server. `make_command(port, folder)` gives its command line; `folder` is its own and goes with it.
 
-    Use as a context manager: it enters when `/health` answers 200, and leaves no process behind.
+    Use as a context manager: it enters when `ready_path` answers 200, and leaves no process behind.
     """
 
     def __init__(
@@ -38,15 +38,17 @@ class ServerProcess:
         make_command: Callable[[int, Path], Sequence[str]],
         *,
         environ: Mapping[str, str] = {},
+        ready_path: str = "/health",
         start_timeout_s: float = 120.0,
     ) -> None:
         self.name = name
         self.port = free_port()
-        self.start_s = 0.0  # from the start of the process to the first 200 of /health
+        self.start_s = 0.0  # from the start of the process to the first 200 of `ready_path`
         self._folder = Path(tempfile.mkdtemp(prefix="lsrv-bench-"))
         self._command = list(make_command(self.port, self._folder))
         own = {"XDG_STATE_HOME": str(self._folder / "state"), "LSRV_CACHE": str(self._folder / "cache")}
         self._environ = {**os.environ, **own, **environ}
+        self._ready_path = ready_path
         self._start_timeout_s = start_timeout_s
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -77,7 +79,7 @@ class ServerProcess:
                 start_new_session=True,
             )
         try:
-            self._wait_healthy(started + self._start_timeout_s)
+            self._wait_ready(started + self._start_timeout_s)
         except BaseException:
             self.stop()
             raise
@@ -129,18 +131,18 @@ class ServerProcess:
         finally:
             connection.close()
 
-    def _wait_healthy(self, deadline: float) -> None:
+    def _wait_ready(self, deadline: float) -> None:
         assert self._process is not None
         while time.perf_counter() < deadline:
             if self._process.poll() is not None:
                 raise ServerFailedError(f"{self.name} ended with {self._process.returncode}:\n{self.log_tail()}")
             try:
-                if self.get("/health")[0] == http.client.OK:
+                if self.get(self._ready_path)[0] == http.client.OK:
                     return
             except OSError:
                 pass  # not listening yet
             time.sleep(_POLL_S)
-        raise ServerFailedError(f"{self.name} was not healthy in {self._start_timeout_s:.0f} s:\n{self.log_tail()}")
+        raise ServerFailedError(f"{self.name} was not ready in {self._start_timeout_s:.0f} s:\n{self.log_tail()}")
 
 
 def _leave(signum: int, frame: FrameType | None) -> NoReturn:

@@ -46,7 +46,7 @@ def lsrv_server(
         config.write_text(f"[server]\n{_toml_lines(keys)}" + "".join(entries))
         return [str(Path(sys.executable).with_name("lsrv")), "from-config", "-f", str(config)]
 
-    return ServerProcess(name, make_command)
+    return ServerProcess(name, make_command, ready_path="/readyz")  # /health answers while models load
 
 
 def make_peer(peer: str, params: ServerParams, *, flags: Sequence[str] = ()) -> ServerProcess:

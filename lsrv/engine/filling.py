@@ -88,7 +88,7 @@ class Filling:
             return
         streams = sorted((each for each in turn if each.state is SequenceState.DECODE), key=_by_seq_id)
         n_step = sum(each.n_unread for each in streams)
-        self._speculation.guess(streams, n_step, self._n_batch - n_step, self._cost.decode)
+        self._speculation.guess(streams, n_step, self._n_batch - n_step, self._cost)
 
     def _plan_prefill(self, turn: Items[Sequence], n_streams: int) -> dict[int, int]:
         """How many prompt tokens of which seq_id this step reads."""

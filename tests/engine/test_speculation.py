@@ -7,19 +7,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import lsrv.demo
 from lsrv.engine.constraint import Constraint
-from lsrv.engine.cost import Curve, StepCost
+from lsrv.engine.cost import StepCost
 from lsrv.engine.engine import Engine
 from lsrv.engine.grammar import Grammars
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.loading import LoadedModel
 from lsrv.engine.memory_plan import plan_memory
-from lsrv.engine.speculation.length import GuessRecord, n_worth_guessing
-from lsrv.engine.speculation.lookup import PromptLookup
+from lsrv.engine.speculation.record import GuessRecord
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import Grammar, LoadParams, Sampling
 from tests.engine.conftest import LoadStories, make_sequence, run_all
@@ -53,7 +50,7 @@ class Cheap(StepCost):
     def __init__(self) -> None:
         super().__init__()
         for n in range(1, 200):
-            self.decode.observe(n, 1.0)
+            super().observe(n, 0, 0, 1.0)
 
     def observe(self, n_decode: int, n_prefill: int, n_past: int, seconds: float) -> None:
         pass
@@ -65,9 +62,9 @@ def engine_of(loaded: LoadedModel) -> Engine:
 
 
 def expect_guesses_at_any_cost(engine: Engine) -> None:
-    """On a machine where long batches cost nothing, and that has seen no text before."""
+    """On a machine where long batches cost nothing, and where guesses were mostly right so far."""
     assert engine._speculation is not None
-    engine._speculation._all = GuessRecord()
+    engine._speculation._all = GuessRecord.fresh(0.9)
     engine._cost = engine._filling._cost = Cheap()
 
 
@@ -209,72 +206,13 @@ def test_a_draft_with_another_vocabulary_is_refused(load_stories: LoadStories) -
         load_stories(speculation="draft", draft_path=str(DEMO))
 
 
-# -- pure parts --------------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.integers(0, 3), max_size=60), st.integers(1, 8))
-def test_a_lookup_guesses_what_followed_the_same_three_tokens_last(tokens: list[int], n_max: int) -> None:
-    guess = PromptLookup(tokens).guess(n_max)
-    places = [i for i in range(3, len(tokens)) if tokens[i - 3 : i] == tokens[-3:]]
-    if not places:
-        assert guess == []
-        return
-    sequel = tokens[places[-1] :]
-    assert guess == [sequel[i % len(sequel)] for i in range(n_max)]
-
-
-@given(st.lists(st.integers(0, 3), max_size=40), st.integers(0, 40))
-def test_a_lookup_is_the_same_whether_it_grew_or_was_made_at_once(tokens: list[int], cut: int) -> None:
-    grown = PromptLookup(tokens[:cut])
-    grown.extend(tokens[cut:])
-    assert grown.guess(5) == PromptLookup(tokens).guess(5)
-
-
-def curve(base: float, per_token: float) -> Curve:
-    made = Curve()
-    for n in range(1, 40):
-        made.observe(n, base + per_token * n)
-    return made
-
-
-def test_sure_guesses_on_a_machine_with_time_are_many_and_unsure_ones_few() -> None:
-    cheap = curve(1.0, 0.01)
-    assert n_worth_guessing(0.95, 16, 1, cheap) == 16
-    assert 0 < n_worth_guessing(0.3, 16, 1, cheap) < 6
-    assert n_worth_guessing(0.001, 16, 1, cheap) == 0
-
-
-def test_nothing_is_guessed_where_every_token_costs_the_same() -> None:
-    assert n_worth_guessing(0.9, 16, 1, curve(0.0, 1.0)) == 0
-    assert n_worth_guessing(0.9, 16, 8, curve(0.1, 1.0)) == 0
-
-
-def test_dear_guesses_are_fewer() -> None:
-    cheap = curve(1.0, 0.01)
-    assert n_worth_guessing(0.8, 16, 1, cheap, guess_s=0.3) < n_worth_guessing(0.8, 16, 1, cheap)
-
-
-def test_a_record_learns_and_forgives() -> None:
-    record = GuessRecord()
-    at_first = record.chance
-    for _ in range(10):
-        record.verified(4, 0)
-    low = record.chance
-    for _ in range(100):
-        record.passed()
-    assert low < 0.2 < record.chance <= at_first
-    for _ in range(10):
-        record.verified(4, 4)
-    assert record.chance > 0.9
-
-
 def test_a_text_that_turns_out_to_repeat_is_guessed_though_nothing_was_tried(load_stories: LoadStories) -> None:
     """Guesses that seem too dear are watched: when they would have been right, they are made."""
     loaded = load_stories(speculation="lookup")
     engine = engine_of(loaded)
     expect_guesses_at_any_cost(engine)
     assert engine._speculation is not None
-    engine._speculation._all = GuessRecord(prior=0.0)
+    engine._speculation._all = GuessRecord.fresh(0.0)
     token = int(loaded.model.vocab.tokenize("cat", add_special=False, parse_special=False)[0])
     sampling = Sampling(temperature=0, logit_bias={token: 100.0})
     sequence = make_sequence(loaded, 0, "Once", n_max_tokens=100, sampling=sampling)

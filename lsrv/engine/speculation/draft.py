@@ -56,6 +56,7 @@ class DraftModel:
     """A second context beside the large one. Every method belongs to the engine thread."""
 
     is_free = False
+    first_chance = 0.7  # it guesses only while it is sure itself
 
     def __init__(self, model: Model, params: LoadParams, vocab: Vocab) -> None:
         """`params`: the large model's, with the draft's path. Raises LoadFailedError if they don't fit each other."""

@@ -1,55 +1,86 @@
-"""How many tokens are worth guessing: by how often guesses were right, and what a longer batch costs. Pure."""
+"""How many tokens are worth guessing: by the chances of guesses, and what a longer batch costs. Pure."""
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lsrv.engine.cost import Curve
-
-_NO_TIME_S = 1e-9
-_FORGETS = 0.9  # per verified guess: texts change
-_REGAINS = 0.98  # per guess that was not worth trying: after some dozens it is tried again
 _HOPELESS = 0.1  # a guess that is right more rarely is not made, whatever it costs
-_PRIOR = 2.0  # guesses that the prior chance counts for
+_NEEDED = 1.05  # times the speed without guesses, or what is expected is within its own error
+_DEBT_AT_FIRST = 2.0
+_REPAID = 0.01
+_PER_DEBT = 0.1
+_PER_STEP = 0.06
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A sequence that could have `n_max` guesses."""
+
+    first: float  # chance of the first one
+    following: float  # of each further one, if those before it are right
+    n_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Seconds that a step takes: by the tokens of its batch, and by the guesses of the sequence with the most."""
+
+    step_s: Callable[[int], float]
+    guess_s: float = 0.0
+
+
+def plan_guesses(
+    wishes: Sequence[Wish], n_streams: int, n_step: int, n_max: int, price: Price, needed: float = 1.0
+) -> list[int]:
+    """How many guesses each wish gets, so that a step for `n_streams` writes the most tokens per second.
+
+    Its batch holds `n_step` tokens anyhow, and `n_max` guesses at most. All are 0 unless it then writes `needed` times
+    as many tokens per second as without guesses.
+
+    The likeliest guess of all sequences comes first: so the best ones are known for every number of guesses. Every
+    number is tried: kernels for several rows may be slow for four tokens and fast for sixteen.
+    """
+    n_each, best = [0] * len(wishes), [0] * len(wishes)
+    plain_s = price.step_s(n_step)
+    if plain_s <= 0:
+        return best
+    likeliest = [(-wish.first, index) for index, wish in enumerate(wishes) if wish.n_max > 0]
+    heapq.heapify(likeliest)
+    n_written, best_rate = float(n_streams), needed * n_streams / plain_s
+    for n_guesses in range(1, n_max + 1):
+        if not likeliest or -likeliest[0][0] < _HOPELESS:
+            break
+        chance, index = -likeliest[0][0], likeliest[0][1]
+        n_written += chance
+        n_each[index] += 1
+        if n_each[index] < wishes[index].n_max:
+            heapq.heapreplace(likeliest, (-chance * wishes[index].following, index))
+        else:
+            heapq.heappop(likeliest)
+        rate = n_written / (price.step_s(n_step + n_guesses) + max(n_each) * price.guess_s)
+        if rate > best_rate:
+            best, best_rate = n_each.copy(), rate
+    return best
 
 
 @dataclass(slots=True)
-class GuessRecord:
-    """How guesses for one sequence fared: the chance that the next one is right, given that those before it were."""
+class Caution:
+    """How much faster than without guesses a step must seem to be. Estimates err, and the loss is to stay small.
 
-    prior: float = 0.5  # before there was any
-    _n_right: float = 0.0
-    _n_wrong: float = 0.0
+    Counts in steps without guesses: what guesses have lost so far, and how long ago the last such step was, by which
+    all others are measured.
+    """
+
+    debt: float = _DEBT_AT_FIRST
+    _n_since: int = 0
 
     @property
-    def chance(self) -> float:
-        return (self._n_right + _PRIOR * self.prior) / (self._n_right + self._n_wrong + _PRIOR)
+    def needed(self) -> float:
+        return _NEEDED + _PER_DEBT * self.debt + _PER_STEP * self._n_since
 
-    def verified(self, n_guessed: int, n_right: int) -> None:
-        self._n_right = _FORGETS * self._n_right + n_right
-        self._n_wrong = _FORGETS * self._n_wrong + (n_right < n_guessed)
-
-    def passed(self) -> None:
-        """There was a guess, and it was not worth verifying."""
-        self._n_right *= _REGAINS
-        self._n_wrong *= _REGAINS
-
-
-def n_worth_guessing(chance: float, n_max: int, n_step: int, cost: Curve, guess_s: float = 0.0) -> int:
-    """How many guesses to add to a step of `n_step` tokens, so that it writes the most tokens per second.
-
-    chance: of each guess to be right if those before it are. guess_s: what it takes to make one. Sizes that were never
-    tried are taken to cost what the largest one did, so that they are tried where they could pay: kernels for several
-    rows may be slow for four tokens and fast for sixteen.
-    """
-    best, best_rate = 0, n_step / max(cost.least_seconds(n_step), _NO_TIME_S)
-    n_expected, p_all_right = float(n_step), 1.0
-    for n in range(1, n_max + 1):
-        p_all_right *= chance
-        if p_all_right < _HOPELESS:
-            break
-        n_expected += p_all_right
-        rate = n_expected / max(cost.least_seconds(n_step + n) + n * guess_s, _NO_TIME_S)
-        if rate > best_rate:
-            best, best_rate = n, rate
-    return best
+    def learn(self, n_saved: float, *, has_guesses: bool) -> None:
+        """A step saved so many steps without guesses; it lost some if that is negative."""
+        self.debt = max(0.0, self.debt - n_saved - _REPAID)
+        self._n_since = self._n_since + 1 if has_guesses else 0

@@ -7,18 +7,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from lsrv.engine.cost import Curve
+from lsrv.engine.cost import StepCost
 from lsrv.engine.sequence import Sequence
-from lsrv.engine.speculation.length import GuessRecord, n_worth_guessing
+from lsrv.engine.speculation.length import Caution, Price, Wish, plan_guesses
 from lsrv.engine.speculation.lookup import PromptLookup
+from lsrv.engine.speculation.record import GuessRecord
 
 _NEWEST = 0.2  # share of the newest measurement in a mean
 
 
 class Guesser(Protocol):
-    """Where guesses come from. `is_free`: making one takes next to no time; it may be made to be watched only."""
+    """Where guesses come from."""
 
-    is_free: bool
+    is_free: bool  # making a guess takes next to no time; it may be made to be watched only
+    first_chance: float  # of a guess to be right, before any was seen
 
     def has_guess(self, sequence: Sequence) -> bool:
         """Whether there may be a guess. Cheap: asked for every stream in every step."""
@@ -41,6 +43,7 @@ class Lookup:
     """Guesses from each sequence's own tokens."""
 
     is_free = True
+    first_chance = 0.3  # the same three tokens mean little; the next guess is watched, and tells more
 
     def __init__(self) -> None:
         self._lookups: dict[Sequence, PromptLookup] = {}
@@ -70,15 +73,18 @@ class _Watched:
     """A guess that was not worth verifying. What the sequence then writes tells whether it would have been right."""
 
     n_generated: int  # when it was made
-    tokens: list[int]
+    token: int
 
-    def n_right(self, generated: list[int]) -> int | None:
-        """How many tokens were right; None as long as all were, and more are to come."""
-        written = generated[self.n_generated : self.n_generated + len(self.tokens)]
-        for n, (token, guess) in enumerate(zip(written, self.tokens, strict=False)):
-            if token != guess:
-                return n
-        return len(self.tokens) if len(written) == len(self.tokens) else None
+
+@dataclass(slots=True)
+class _Step:
+    """What the last step was to do, and did."""
+
+    n_streams: int
+    n_plain: int  # tokens of its batch without guesses
+    n_guesses: int = 0
+    guess_s: float = 0.0  # what it took to make them
+    n_right: int = 0
 
 
 class Speculation:
@@ -91,29 +97,38 @@ class Speculation:
         self._n_max = n_max
         self._n_max_step = n_max_step
         self._records: dict[Sequence, GuessRecord] = {}
-        self._all = GuessRecord()  # of all sequences: what a new one begins with
+        self._all = GuessRecord.fresh(guesser.first_chance)  # of all sequences: what a new one begins with
         self._watched: dict[Sequence, _Watched] = {}
+        self._caution = Caution()
+        self._last: _Step | None = None
         self._guess_s = 0.0  # what one guess takes to be made
 
-    def guess(self, sequences: Iterable[Sequence], n_step: int, n_room: int, cost: Curve) -> None:
+    def guess(self, sequences: Iterable[Sequence], n_step: int, n_room: int, cost: StepCost) -> None:
         """Set `guesses` of the sequences that a step of `n_step` tokens decodes, with room for `n_room` more."""
-        wanted: dict[Sequence, int] = {}
-        n_left = min(self._n_max_step, n_room)
-        for sequence in filter(self._guesser.has_guess, sequences):
-            n = self._n_wanted(sequence, min(n_left, self._n_max), n_step, cost)
-            if n > 0:
-                wanted[sequence] = n
-                n_left -= n
-            else:
+        sequences = list(sequences)
+        self._settle(cost)
+        guessable = [each for each in sequences if self._may_guess(each)]
+        n_each = plan_guesses(
+            [self._wish(each) for each in guessable],
+            len(sequences),
+            n_step,
+            min(self._n_max_step, n_room),
+            Price(cost.calm_seconds, self._guess_s),
+            self._caution.needed,
+        )
+        wanted = {sequence: n for sequence, n in zip(guessable, n_each, strict=True) if n}
+        for sequence in guessable:
+            if sequence not in wanted:
                 self._pass(sequence)
-        if not wanted:
-            return
-        for sequence, tokens in self._timed_guesses(wanted).items():
-            sequence.guesses = sequence.constraint.possible(tokens) if sequence.constraint else tokens
+        self._last = _Step(len(sequences), n_step)
+        if wanted:
+            self._make(wanted, self._last)
 
     def verified(self, sequence: Sequence, n_right: int) -> None:
         """`n_right` of a sequence's guesses were what it wrote."""
         self._learn(sequence, len(sequence.guesses), n_right)
+        if self._last is not None:
+            self._last.n_right += n_right
 
     def forget(self, sequence: Sequence) -> None:
         """A sequence has ended."""
@@ -126,41 +141,65 @@ class Speculation:
         self._records.clear()
         self._watched.clear()
         self._guesser.clear()
+        self._last = None
 
-    def _n_wanted(self, sequence: Sequence, n_max: int, n_step: int, cost: Curve) -> int:
+    def _settle(self, cost: StepCost) -> None:
+        """Learn from what the last step took, and what it wrote."""
+        last, self._last = self._last, None
+        plain_s = cost.calm_seconds(last.n_plain) if last is not None else 0.0
+        if last is None or not plain_s:
+            return
+        n_written = 1 + last.n_right / last.n_streams
+        taken_s = cost.calm_seconds(last.n_plain + last.n_guesses) + last.guess_s
+        self._caution.learn(n_written - taken_s / plain_s, has_guesses=last.n_guesses > 0)
+
+    def _may_guess(self, sequence: Sequence) -> bool:
+        """Whether there is a guess for a sequence. Learns from the one that was watched."""
+        watched = self._watched.pop(sequence, None)
+        if watched is not None and len(sequence.generated) > watched.n_generated:
+            self._learn(sequence, 1, int(sequence.generated[watched.n_generated] == watched.token))
+        has_guess = self._guesser.has_guess(sequence)
+        if not has_guess:
+            self._record(sequence).is_in_run = False
+        return has_guess
+
+    def _wish(self, sequence: Sequence) -> Wish:
         # The last token of an answer follows from the one before it: there is nothing to guess behind it.
-        n_max = min(n_max, sequence.n_max_tokens - len(sequence.generated) - 1)
+        n_max = min(self._n_max, sequence.n_max_tokens - len(sequence.generated) - 1)
         n_max = min(n_max, self._n_ctx_seq - sequence.n_past - sequence.n_unread)
-        return n_worth_guessing(self._record(sequence).chance, n_max, n_step, cost, self._guess_s)
+        record = self._record(sequence)
+        return Wish(record.chance, record.next.value, n_max)
 
     def _pass(self, sequence: Sequence) -> None:
         """A guess is not worth verifying now; it may be, once guesses of this text are known to be right."""
-        if not self._guesser.is_free:
+        if self._guesser.is_free:
+            token = self._guesser.guess({sequence: 1})[sequence][0]
+            self._watched[sequence] = _Watched(len(sequence.generated), token)
+        else:
             self._record(sequence).passed()
-            return
-        watched = self._watched.get(sequence)
-        n_right = watched.n_right(sequence.generated) if watched is not None else None
-        if watched is not None and n_right is not None:
-            self._learn(sequence, len(watched.tokens), n_right)
-            del self._watched[sequence]
-        if sequence not in self._watched:
-            tokens = self._guesser.guess({sequence: self._n_max})[sequence]
-            self._watched[sequence] = _Watched(len(sequence.generated), tokens)
+
+    def _make(self, wanted: Mapping[Sequence, int], step: _Step) -> None:
+        """Let sequences have their guesses in a step."""
+        started = time.perf_counter()
+        guesses = self._guesser.guess(wanted)
+        step.guess_s = time.perf_counter() - started
+        n_longest = max(map(len, guesses.values()), default=0)  # those of several sequences are made together
+        if n_longest:
+            self._guess_s += _NEWEST * (step.guess_s / n_longest - self._guess_s)
+        for sequence, tokens in guesses.items():
+            sequence.guesses = sequence.constraint.possible(tokens) if sequence.constraint else tokens
+            step.n_guesses += len(sequence.guesses)
+            if not sequence.guesses:
+                self._learn(sequence, 1, 0)  # nothing likely, or nothing possible: as good as wrong
 
     def _learn(self, sequence: Sequence, n_guessed: int, n_right: int) -> None:
-        self._record(sequence).verified(n_guessed, n_right)
-        self._all.verified(n_guessed, n_right)
+        record = self._record(sequence)
+        self._all.is_in_run = record.is_in_run
+        self._all.learn(n_guessed, n_right)
+        record.learn(n_guessed, n_right)
 
     def _record(self, sequence: Sequence) -> GuessRecord:
         record = self._records.get(sequence)
         if record is None:
-            record = self._records[sequence] = GuessRecord(self._all.chance)
+            record = self._records[sequence] = GuessRecord.fresh(self._all.first.value, self._all.next.value)
         return record
-
-    def _timed_guesses(self, wanted: Mapping[Sequence, int]) -> dict[Sequence, list[int]]:
-        started = time.perf_counter()
-        guesses = self._guesser.guess(wanted)
-        n_guesses = max(map(len, guesses.values()), default=0)  # those of several sequences are made together
-        if n_guesses:
-            self._guess_s += _NEWEST * ((time.perf_counter() - started) / n_guesses - self._guess_s)
-        return guesses
