@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,6 +56,9 @@ class Slots:
 
     def __getitem__(self, seq_id: int) -> Slot:
         return self._slots[seq_id]
+
+    def __iter__(self) -> Iterator[Slot]:
+        return iter(self._slots)
 
     def can_take(self) -> bool:
         return self.n_busy < len(self._slots)

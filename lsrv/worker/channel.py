@@ -22,9 +22,13 @@ class Channel:
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
 
-    def send(self, event: Event) -> None:
-        """Write one frame; waits while the parent doesn't read. Raises OSError once the parent is gone."""
-        self._sock.sendall(encode_event(event))
+    def send(self, *events: Event) -> None:
+        """Write a frame for each; waits while the parent doesn't read. Raises OSError once the parent is gone.
+
+        In one piece: every write wakes the parent.
+        """
+        if events:
+            self._sock.sendall(b"".join(map(encode_event, events)))
 
     def receive(self, timeout_s: float) -> list[Command]:
         """Commands that are there, after waiting at most `timeout_s` for the first. Raises EOFError at the end."""

@@ -10,7 +10,7 @@ from lsrv.engine.loading import LoadedModel, load_model
 from lsrv.engine.memory_plan import plan_memory
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import Load, LoadParams, Plan, Stop, Unload
-from lsrv.protocol.events import Event, Loaded, LoadFailed, LoadStage, PlanFailed, Planned, Progress, Ready, Unloaded
+from lsrv.protocol.events import Loaded, LoadFailed, LoadStage, PlanFailed, Planned, Progress, Ready, Unloaded
 from lsrv.worker.channel import Channel
 from lsrv.worker.embedding_service import EmbeddingService
 from lsrv.worker.heap import return_free_memory
@@ -97,14 +97,10 @@ class Worker:
             for command in self._channel.receive(_patience_s(service, beat_at - now)):
                 if isinstance(command, Stop | Unload):
                     return command
-                self._send(service.handle(command))
-            self._send(service.poll())
+                self._channel.send(*service.handle(command))
+            self._channel.send(*service.poll())
             if service.has_work:
-                self._send(service.step())
-
-    def _send(self, events: list[Event]) -> None:
-        for event in events:
-            self._channel.send(event)
+                self._channel.send(*service.step())
 
 
 def _patience_s(service: Service, until_beat_s: float) -> float:

@@ -9,6 +9,7 @@ from lsrv.engine.engine import Engine
 from lsrv.engine.llama.context import DecodeError
 from lsrv.engine.loading import LoadedModel
 from lsrv.engine.scheduler import GATHERED_S
+from lsrv.engine.sequence import Output, Sequence
 from lsrv.errors import LsrvError
 from lsrv.protocol.commands import (
     Abort,
@@ -76,6 +77,7 @@ class GenerationService:
         self._intake = Intake(loaded)
         self._compiling = Compiling(self._vocab)
         self._replies: dict[int, Reply] = {}
+        self._accepted: list[Accepted] = []  # since the last step
         self._deltas_sent_at = 0.0
 
     @property
@@ -122,8 +124,13 @@ class GenerationService:
         if command.grammar is not None:
             self._compiling.add(sequence, command.grammar, reasoning)
             return []
+        self._submit(sequence)
+        return []
+
+    def _submit(self, sequence: Sequence) -> None:
+        """Queue a sequence. Told with what the next step brings: the parent, woken now, might take the step's core."""
         self._engine.submit(sequence)
-        return [Accepted(command.request_id, len(sequence.prompt))]
+        self._accepted.append(Accepted(sequence.request_id, len(sequence.prompt)))
 
     def poll(self) -> list[Event]:
         """Submit sequences whose grammars are ready."""
@@ -133,21 +140,29 @@ class GenerationService:
                 self._replies.pop(sequence.request_id)
                 events.append(Failed(sequence.request_id, error.info()))
                 continue
-            self._engine.submit(sequence)
-            events.append(Accepted(sequence.request_id, len(sequence.prompt)))
+            self._submit(sequence)
         return events
 
     def _abort(self, request_id: int) -> list[Event]:
         sequence = self._engine.abort(request_id) or self._compiling.abort(request_id)
         if sequence is None:
             return []
-        return [Step([], [self._replies.pop(request_id).finish(sequence, None)])]
+        return [*self._take_accepted(), Step([], [self._replies.pop(request_id).finish(sequence, None)])]
 
     def step(self) -> list[Event]:
+        accepted = self._take_accepted()
         try:
-            outputs = self._engine.step()
+            return accepted + self._events_of(self._engine.step())
         except DecodeError as error:
-            return self._fail_all(error)
+            return accepted + self._fail_all(error)
+
+    def _take_accepted(self) -> list[Event]:
+        accepted: list[Event] = [*self._accepted]
+        self._accepted.clear()
+        return accepted
+
+    def _events_of(self, outputs: list[Output]) -> list[Event]:
+        """What a step produced, in one frame; but text that comes faster than anybody reads is gathered."""
         now = time.perf_counter()
         is_due = now - self._deltas_sent_at >= GATHERED_S
         if is_due:

@@ -43,6 +43,11 @@ class WorkerUnderTest:
                 raise EOFError("the worker hung up")
             self._events += [event_decoder.decode(body) for body in self._splitter.feed(data)]
 
+    @property
+    def n_unread(self) -> int:
+        """Events that came with the last one."""
+        return len(self._events)
+
     def load(self, **params: object) -> Loaded:
         given: dict[str, object] = {"model_path": str(STORIES), "n_ctx_seq": 256, "n_slots": 2, "n_threads": 1}
         self.send(Load(LoadParams(**(given | params))))

@@ -95,6 +95,19 @@ def test_a_stream_is_accepted_written_and_finished_once(worker: WorkerUnderTest)
     assert deltas[1]
 
 
+def test_acceptance_and_first_text_come_in_one_piece(worker: WorkerUnderTest) -> None:
+    worker.send(story(1))
+    assert worker.next() == Accepted(1, 5)
+    assert worker.n_unread, "a second write wakes the parent once more"
+
+
+def test_what_is_aborted_before_its_first_step_was_accepted(worker: WorkerUnderTest) -> None:
+    worker.send(story(1), Abort(1))
+    assert worker.next() == Accepted(1, 5)
+    assert isinstance(ended := worker.next(), Step)
+    assert [end.finish_reason for end in ended.finished] == ["abort"]
+
+
 def test_not_streaming_gives_the_same_text_in_one_event(worker: WorkerUnderTest) -> None:
     streamed = finished_text(worker, story(1))
     worker.send(story(2, is_streaming=False))

@@ -12,7 +12,7 @@ Decisions are in `choice` and `slots`, this is where they meet the memory. Its w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -195,16 +195,20 @@ class PrefixCache:
             return None, None
         # The last prompt token is always computed: its logits choose the first new token.
         n_wanted = len(sequence.beginning) - 1
-        matches = [
-            match for match in self._tree.matches(sequence.beginning, sequence.adapters) if match[1] is not own_slot
-        ]
-        source = choose_source(self._candidates(matches), n_wanted)
+        source = choose_source(self._candidates(self._matches(sequence, own_slot)), n_wanted)
         if source is not None and isinstance(source.holder, SavedSequence):
             self._store.hold(source.holder)  # what the slot holds may take its place before it is fetched
-        leaders = [match for match in matches if _can_lead(match[1], own_slot)]
+        if not any(_can_lead(slot, own_slot) for slot in self._slots):
+            return source, None
+        leaders = (match for match in self._matches(sequence, own_slot) if _can_lead(match[1], own_slot))
         return source, choose_leader(self._candidates(leaders), n_wanted, source, self._n_worth_waiting)
 
-    def _candidates(self, matches: list[tuple[int, Holder]]) -> Iterator[Candidate[Holder]]:
+    def _matches(self, sequence: Sequence, own_slot: Slot | None) -> Iterator[tuple[int, Holder]]:
+        """Who else has a beginning of what a sequence holds, and how many tokens of it; the longest first."""
+        found = self._tree.matches(sequence.beginning, sequence.adapters)
+        return (match for match in found if match[1] is not own_slot)
+
+    def _candidates(self, matches: Iterable[tuple[int, Holder]]) -> Iterator[Candidate[Holder]]:
         for n_shared, holder in matches:
             if isinstance(holder, Slot):
                 is_free_of_charge = self._memory.shares_cells or not holder.is_busy
@@ -284,10 +288,9 @@ class PrefixCache:
         if not len(slot.tokens):
             return
         self._tree.remove(slot.tokens, slot, slot.adapters)
-        others = [*self._candidates(list(self._tree.matches(slot.tokens, slot.adapters)))]
-        if n_staying:
-            others.append(Candidate(slot, n_staying, n_staying))
-        if is_worth_keeping(len(slot.tokens), others):
+        staying = [Candidate(slot, n_staying, n_staying)] if n_staying else []
+        others = self._candidates(self._tree.matches(slot.tokens, slot.adapters))
+        if is_worth_keeping(len(slot.tokens), staying) and is_worth_keeping(len(slot.tokens), others):
             self._save(slot)
 
     def _save(self, slot: Slot) -> None:
@@ -308,8 +311,8 @@ class PrefixCache:
 
     def _covered(self, by: Slot, n_shortest: int) -> Iterator[SavedSequence]:
         """Saved sequences that what a slot holds makes needless, once that is saved."""
-        for n_shared, holder in self._tree.matches(by.tokens, by.adapters):
-            if isinstance(holder, SavedSequence) and n_shared == len(holder.tokens) >= n_shortest:
+        for holder in self._tree.beginnings(by.tokens, by.adapters):
+            if isinstance(holder, SavedSequence) and len(holder.tokens) >= n_shortest:
                 yield holder
 
 

@@ -73,9 +73,17 @@ def is_worth_copying(n_tokens: int, n_copied: int) -> bool:
 
 
 def is_worth_keeping(n_tokens: int, others: Iterable[Candidate[H]]) -> bool:
-    """Whether `n_tokens` tokens are worth a copy, given who else has their beginning."""
-    n_elsewhere = max((n_usable(other, n_tokens) for other in others), default=0)
-    n_own = n_tokens - n_elsewhere
+    """Whether `n_tokens` tokens are worth a copy, given who else has their beginning. The longest shared come first."""
+    for other in others:
+        if not _is_own(n_tokens - n_usable(other, n_tokens), n_tokens):
+            return False
+        if _is_own(n_tokens - other.n_shared, n_tokens):
+            break  # nor is anything the matter with those that share less
+    return _is_own(n_tokens, n_tokens)
+
+
+def _is_own(n_own: int, n_tokens: int) -> bool:
+    """Whether a sequence of which nobody else has `n_own` tokens differs enough to be kept."""
     return n_own >= N_WORTH_KEEPING and n_own * _COPIED_PER_READ >= n_tokens
 
 

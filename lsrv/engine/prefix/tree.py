@@ -77,6 +77,15 @@ class PrefixTree(Generic[H]):
                 yield n_shared, holder
             below = node
 
+    def beginnings(self, tokens: Tokens, namespace: Hashable = None) -> Iterator[H]:
+        """Every holder whose tokens, all of them, `tokens` begin with. The tree must not change meanwhile."""
+        root = self._roots.get(namespace)
+        n_before = 0
+        for node, n_shared in self._descend(root, tokens) if root is not None else ():
+            if n_shared - n_before == len(node.edge):
+                yield from node.holders
+            n_before = n_shared
+
     def _descend(self, root: _Node[H], tokens: Tokens) -> Iterator[tuple[_Node[H], int]]:
         """Nodes from the root towards `tokens`, and how many tokens each shares; of the last edge maybe only a part."""
         node, n_shared = root, 0

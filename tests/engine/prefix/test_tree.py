@@ -38,6 +38,8 @@ def test_matches_are_those_of_comparing_with_every_holder(
     found = list(tree.matches(tokens(*asked)))
     shared = {number: n_common_prefix(word, tokens(*asked)) for number, word in held.items()}
     assert {number: n for n, number in found} == {number: n for number, n in shared.items() if n > 0}
+    whole = [number for number, word in held.items() if len(word) == n_common_prefix(word, tokens(*asked))]
+    assert sorted(tree.beginnings(tokens(*asked))) == whole
     assert [n for n, _ in found] == sorted((n for n, _ in found), reverse=True)
     assert len(found) == len({number for _, number in found})
 
