@@ -70,7 +70,8 @@ def plan_beside_streams(
     """Chunks that join the tokens of running streams in a batch of `n_batch`. Needs a stream.
 
     1. Short prompts are read at once: streams pause a moment, and nobody pays for many small chunks (seen: 8 tokens at
-       a time cost 2.5 times as much as 50). What is short goes by the whole prompt, not by a long one's end.
+       a time cost 2.5 times as much as 50). What is short goes by the whole prompt, not by a long one's end. Of many,
+       one pause after the other reads some: the first of them need not wait for the last.
     2. Of long ones in each step as much as makes it `slowdown` times as long: at 2 a stream keeps half of its speed.
        Where small chunks cost so much that this gets on slower, streams pause for a large one now and then.
     3. Where more prompts wait than streams run, the time is shared among all of them alike.
@@ -96,7 +97,7 @@ class _Pace:
 
     decode_s: float  # a step without prompts
     slowdown: float
-    pause_s: float  # for one prompt
+    pause_s: float
     share: float  # prompts that wait for each stream, at least 1
 
     @staticmethod
@@ -108,7 +109,7 @@ class _Pace:
 
     def n_at_once(self, cost: StepCost, n_past: int, room: int) -> int:
         """Tokens of short prompts."""
-        return min(room, max(_N_PREFILL_MIN, cost.prefill.n_within(self.share * self.pause_s, room, n_past)))
+        return min(room, max(_N_PREFILL_MIN, cost.prefill.n_within(self.pause_s, room, n_past)))
 
     def n_of_long(self, load: Load, cost: StepCost, n_past: int, room: int) -> int:
         """Tokens of long prompts: a small chunk in each step or a large one now and then, whichever reads more."""

@@ -83,9 +83,7 @@ def test_streams_pause_once_for_short_prompts() -> None:
     assert n_read([unread(50)], cost) == 50
     assert plan_beside_streams(FOUR_STREAMS, [*LONG, unread(50)], 512, 2.0, cost).chunks[0].n_tokens == 50
     assert n_read([*LONG, unread(50)], cost) == 50 + for_long, "a short one leaves nothing of its share to a long one"
-    assert n_read(7 * [unread(50)], cost, Load(1, 1)) == 7 * 50, (
-        "more of them than streams: they wait for one pause, not for seven"
-    )
+    assert 100 < n_read(7 * [unread(50)], cost, Load(1, 1)) < 200, "the first of them need not wait for the last"
     assert n_read([Unread(50, n_whole=1_000_000)], cost) == for_long, "the end of a long one is no short one"
     assert n_read([unread(50)], cost_of({4: 0.060}, {512: 2.5})) == 50, "no small chunk was ever seen"
 
