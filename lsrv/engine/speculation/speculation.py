@@ -105,12 +105,15 @@ class Speculation:
 
     def guess(self, sequences: Iterable[Sequence], n_step: int, n_room: int, cost: StepCost) -> None:
         """Set `guesses` of the sequences that a step of `n_step` tokens decodes, with room for `n_room` more."""
-        sequences = list(sequences)
+        streams = list(sequences)
         self._settle(cost)
-        guessable = [each for each in sequences if self._may_guess(each)]
+        self._last = _Step(len(streams), n_step)
+        guessable = [each for each in streams if self._may_guess(each)]
+        if not guessable:
+            return
         n_each = plan_guesses(
             [self._wish(each) for each in guessable],
-            len(sequences),
+            len(streams),
             n_step,
             min(self._n_max_step, n_room),
             Price(cost.calm_seconds, self._guess_s),
@@ -120,15 +123,14 @@ class Speculation:
         for sequence in guessable:
             if sequence not in wanted:
                 self._pass(sequence)
-        self._last = _Step(len(sequences), n_step)
         if wanted:
             self._make(wanted, self._last)
 
     def verified(self, sequence: Sequence, n_right: int) -> None:
         """`n_right` of a sequence's guesses were what it wrote."""
         self._learn(sequence, len(sequence.guesses), n_right)
-        if self._last is not None:
-            self._last.n_right += n_right
+        assert self._last is not None
+        self._last.n_right += n_right
 
     def forget(self, sequence: Sequence) -> None:
         """A sequence has ended."""
@@ -145,13 +147,14 @@ class Speculation:
 
     def _settle(self, cost: StepCost) -> None:
         """Learn from what the last step took, and what it wrote."""
-        last, self._last = self._last, None
-        plain_s = cost.calm_seconds(last.n_plain) if last is not None else 0.0
-        if last is None or not plain_s:
+        last = self._last
+        if last is None or not last.n_guesses:
+            self._caution.learn(0.0, has_guesses=False)
             return
-        n_written = 1 + last.n_right / last.n_streams
+        plain_s = cost.calm_seconds(last.n_plain)
         taken_s = cost.calm_seconds(last.n_plain + last.n_guesses) + last.guess_s
-        self._caution.learn(n_written - taken_s / plain_s, has_guesses=last.n_guesses > 0)
+        n_written = 1 + last.n_right / last.n_streams
+        self._caution.learn(n_written - taken_s / plain_s, has_guesses=True)
 
     def _may_guess(self, sequence: Sequence) -> bool:
         """Whether there is a guess for a sequence. Learns from the one that was watched."""
