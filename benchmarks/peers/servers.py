@@ -25,10 +25,11 @@ def lsrv_server(
     spare_workers: int = 1,
     models: Sequence[str] = (MODEL_NAME,),
     server: Mapping[str, object] | None = None,
+    context: Mapping[str, object] | None = None,
     speculative: Mapping[str, object] | None = None,
     response_cache: bool = False,
 ) -> ServerProcess:
-    """lsrv with an entry for each of `models`, all of the one file, and more `server` and `speculative` keys.
+    """lsrv with an entry for each of `models`, all of the one file, and more keys for these tables.
 
     `use_extra_bufts = False` is said as lsrv's own verdict over this machine would say it.
     """
@@ -40,9 +41,8 @@ def lsrv_server(
         config = folder / "models.toml"
         keys = {"host": HOST, "port": port, "keep_alive": "-1", "spare_workers": spare_workers} | dict(server or {})
         keys_of_all = {"preload": preload, "response_cache": response_cache}
-        entries = (
-            _entry(params, _linked(folder, model, params), model, keys_of_all, speculative or {}) for model in models
-        )
+        tables = {"[models.context]": context or {}, "[models.speculative]": speculative or {}}
+        entries = (_entry(params, _linked(folder, model, params), model, keys_of_all, tables) for model in models)
         config.write_text(f"[server]\n{_toml_lines(keys)}" + "".join(entries))
         return [str(Path(sys.executable).with_name("lsrv")), "from-config", "-f", str(config)]
 
@@ -98,7 +98,7 @@ def _linked(folder: Path, model: str, params: ServerParams) -> Path:
 
 
 def _entry(
-    params: ServerParams, path: Path, alias: str, keys: Mapping[str, object], speculative: Mapping[str, object]
+    params: ServerParams, path: Path, alias: str, keys: Mapping[str, object], more: Mapping[str, Mapping[str, object]]
 ) -> str:
     model: dict[str, object] = {"model_id": str(path), "alias": alias, **keys}
     device: dict[str, object] = {
@@ -117,9 +117,9 @@ def _entry(
         "[[models]]": model,
         "[models.device]": device,
         "[models.context]": context,
-        "[models.speculative]": speculative,
     }
-    return "\n".join(f"{head}\n{_toml_lines(table)}" for head, table in tables.items())
+    heads = {**tables, **more}
+    return "\n".join(f"{head}\n{_toml_lines({**tables.get(head, {}), **more.get(head, {})})}" for head in heads)
 
 
 def _toml_lines(table: Mapping[str, object]) -> str:

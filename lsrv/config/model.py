@@ -184,7 +184,8 @@ class ContextSettings(Table):
         description='RAM for prompts that lost their slot ("2GiB"), reserved at the load; 0: they are forgotten.',
     )
     flash_attention: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_off)] = Field(
-        default="auto", description="Flash attention."
+        default="auto",
+        description='Flash attention; on x86 processors "auto" is off for long contexts (see performance).',
     )
     context_shift: bool = Field(
         default=False, description="Drop the oldest tokens instead of ending at a full context."
