@@ -83,7 +83,7 @@ class _Step:
     n_streams: int
     n_plain: int  # tokens of its batch without guesses
     n_guesses: int = 0
-    guess_s: float = 0.0  # what it took to make them
+    guess_s: float = 0.0  # what it took to make them, or to find none
     n_right: int = 0
 
 
@@ -148,13 +148,13 @@ class Speculation:
     def _settle(self, cost: StepCost) -> None:
         """Learn from what the last step took, and what it wrote."""
         last = self._last
-        if last is None or not last.n_guesses:
+        if last is None or not last.guess_s:
             self._caution.learn(0.0, has_guesses=False)
             return
         plain_s = cost.calm_seconds(last.n_plain)
         taken_s = cost.calm_seconds(last.n_plain + last.n_guesses) + last.guess_s
         n_written = 1 + last.n_right / last.n_streams
-        self._caution.learn(n_written - taken_s / plain_s, has_guesses=True)
+        self._caution.learn(n_written - taken_s / plain_s, has_guesses=last.n_guesses > 0)
 
     def _may_guess(self, sequence: Sequence) -> bool:
         """Whether there is a guess for a sequence. Learns from the one that was watched."""
@@ -186,9 +186,9 @@ class Speculation:
         started = time.perf_counter()
         guesses = self._guesser.guess(wanted)
         step.guess_s = time.perf_counter() - started
-        n_longest = max(map(len, guesses.values()), default=0)  # those of several sequences are made together
-        if n_longest:
-            self._guess_s += _NEWEST * (step.guess_s / n_longest - self._guess_s)
+        n_longest = max([1, *map(len, guesses.values())])  # those of several sequences are made together
+        each_s = step.guess_s / n_longest
+        self._guess_s += (_NEWEST if self._guess_s else 1.0) * (each_s - self._guess_s)
         for sequence, tokens in guesses.items():
             sequence.guesses = sequence.constraint.possible(tokens) if sequence.constraint else tokens
             step.n_guesses += len(sequence.guesses)
