@@ -6,6 +6,7 @@ The worker counts the time inside llama_decode itself; `/metrics` shows the coun
   token, one after another. It has everything in it: the client, HTTP, JSON, the frames, tokenizing, sampling.
 - per token, engine: (time in steps outside llama_decode) / tokens, at each width: batch, sampling, text, bookkeeping.
   The sampling in it is llama.cpp's own; with the 1 MB model's 512 tokens it is little.
+- share: the same time / all time in steps.
 - per token, whole: (time at the client - time inside llama_decode) / tokens of one long stream alone.
 """
 
@@ -102,11 +103,14 @@ def print_token_overhead(server: ServerProcess, widths: list[int], max_tokens: i
     for width in widths:
         engine_us: list[float] = []
         whole_us: list[float] = []
+        shares: list[float] = []
         for seed in range(n_rounds):
             seen = measure(server, Work(n_clients=width, n_requests=4 * width, max_tokens=max_tokens, seed=100 + seed))
             engine_us.append(1e6 * seen.engine.overhead_s / seen.n_tokens)
             whole_us.append(1e6 * (seen.e2e_s - seen.engine.compute_s) / seen.n_tokens)
+            shares.append(100 * seen.engine.overhead_s / (seen.engine.overhead_s + seen.engine.compute_s))
         print(f"per token outside llama_decode, {width:>2} streams: engine {spread(engine_us)} µs", flush=True)
+        print(f"share of the engine's time,      {width:>2} streams:        {spread(shares)} %", flush=True)
         if width == 1:
             print(f"per token outside llama_decode, {width:>2} stream:   whole  {spread(whole_us)} µs", flush=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 from collections.abc import Callable
@@ -49,6 +50,7 @@ async def _serve(loaded: LoadedSettings, reread: ReadSettings | None) -> int:
     greetings: list[asyncio.Task[None]] = []
 
     def greet(addresses: list[str]) -> None:
+        gc.freeze()  # what is here now lives as long as the process: to look through it held all streams up for 40 ms
         greeting = asyncio.create_task(_greet(loaded, registry.default_model_id, addresses))
         greeting.add_done_callback(_note_failure)
         greetings.append(greeting)

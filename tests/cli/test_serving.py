@@ -161,6 +161,23 @@ def test_a_signal_stops_the_server_cleanly(tmp_path: Path, number: signal.Signal
     assert "\x1b" not in errors
 
 
+def test_a_collection_of_garbage_looks_at_nothing_that_was_there_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "n_objects"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, gc, pathlib\n"
+        "def tell():\n"
+        f"    pathlib.Path({str(told)!r}).write_text(f'{{gc.get_freeze_count()}} {{len(gc.get_objects())}}')\n"
+        "atexit.register(tell)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    with _server(tmp_path, "from-config") as server:
+        server.end(signal.SIGTERM)
+    n_left_out, n_looked_at = map(int, told.read_text().split())
+    assert n_left_out > 2 * n_looked_at
+
+
 def test_serve_takes_one_model_from_the_command_line(tmp_path: Path) -> None:
     arguments = ["serve", "-m", str(STORIES), "--alias", "tiny", "--slots", "2", "--context", "64"]
     with _server(tmp_path, *arguments) as server:
