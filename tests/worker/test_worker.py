@@ -234,8 +234,8 @@ def test_a_bad_file_is_reported_with_llama_cpps_words_and_ends_the_worker(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is not enforced elsewhere")
 def test_a_context_that_memory_cannot_hold_is_refused_with_a_mend(start_worker: StartWorker) -> None:
-    worker = start_worker("prlimit", f"--as={4 << 30}")
-    worker.send(Load(LoadParams(model_path=str(STORIES), n_ctx_seq=1 << 24)))
+    worker = start_worker("prlimit", f"--as={2 << 30}")
+    worker.send(Load(LoadParams(model_path=str(STORIES), n_ctx_seq=1 << 22, n_slots=1)))
     while not isinstance(event := worker.next(), LoadFailed):
         pass
     assert "lower context_length" in event.error.message
