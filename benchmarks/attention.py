@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.figures import spread
+from benchmarks.figures import ratios, spread
 from benchmarks.load import LoadFigures, Work
 from benchmarks.peers import ServerProcess, lsrv_server
 from benchmarks.session import answered, in_turns, session
@@ -39,8 +39,7 @@ def _compare(off: ServerProcess, on: ServerProcess, args: argparse.Namespace, n_
     print(f"{n_clients} clients, {n_words} words:", end="")
     for column in ("ttft_p50", "itl_p50"):
         own, other = ([getattr(figures[server.name], column) for figures in rounds] for server in (off, on))
-        ratios = spread([mine / theirs for mine, theirs in zip(own, other, strict=True)])
-        print(f"  {column} off {spread(own)} ms, off / on {ratios}", end="")
+        print(f"  {column} off {spread(own)} ms, off / on {ratios(own, other)}", end="")
     print(flush=True)
 
 

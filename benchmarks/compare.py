@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from benchmarks import machine
-from benchmarks.figures import spread
+from benchmarks.figures import ratios, spread
 from benchmarks.load import LoadFigures
 from benchmarks.peers import ServerProcess, lsrv_server, make_peer
 from benchmarks.session import answered, in_turns, session
@@ -42,8 +42,7 @@ def print_table(peer_name: str, n_clients: int, rounds: list[Round]) -> None:
     for column in _COLUMNS:
         ours = [getattr(own, column) for own, _ in rounds]
         theirs = [getattr(other, column) for _, other in rounds]
-        ratios = spread([own / other for own, other in zip(ours, theirs, strict=True)])
-        print(f"  {column:<10}{spread(ours).median:>20.2f}{spread(theirs).median:>14.2f}   {ratios}")
+        print(f"  {column:<10}{spread(ours).median:>20.2f}{spread(theirs).median:>14.2f}   {ratios(ours, theirs)}")
     shares = [f"{spread([pair[side].client_cpu for pair in rounds]).median:.0%}" for side in (0, 1)]
     print(f"  {'client cpu':<10}{shares[0]:>20}{shares[1]:>14}")
 

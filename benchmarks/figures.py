@@ -31,3 +31,8 @@ class Spread:
 def spread(values: Sequence[float]) -> Spread:
     """Median, least and greatest of at least one value."""
     return Spread(statistics.median(values), min(values), max(values))
+
+
+def ratios(each: Sequence[float], other: Sequence[float]) -> Spread:
+    """Of two measurements in the same rounds."""
+    return spread([one / two for one, two in zip(each, other, strict=True)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from benchmarks.figures import spread
+from benchmarks.figures import ratios, spread
 from benchmarks.load import Work
 from benchmarks.peers import ServerFailedError, ServerProcess, lsrv_server
 from benchmarks.peers.params import MODEL_NAME
@@ -52,9 +52,8 @@ def _measure(server: ServerProcess, args: argparse.Namespace) -> None:
         kept.append(_ttft_ms(server, args.words, seed, n_new_words=_N_NEW_WORDS))
         _reload(server)
         computed.append(_ttft_ms(server, args.words, seed, n_new_words=_N_NEW_WORDS, is_caching=False))
-    ratios = spread([slow / fast for slow, fast in zip(computed, kept, strict=True)])
     print(f"second turn after unload and load, {args.words} words, TTFT in ms")
-    print(f"  kept {spread(kept)}   computed again {spread(computed)}   computed / kept {ratios}")
+    print(f"  kept {spread(kept)}   computed again {spread(computed)}   computed / kept {ratios(computed, kept)}")
 
 
 def main() -> None:

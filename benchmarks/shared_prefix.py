@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.figures import spread
+from benchmarks.figures import ratios, spread
 from benchmarks.load import LoadFigures, Work
 from benchmarks.peers import ServerProcess, lsrv_server, make_peer
 from benchmarks.session import answered, in_turns, session
@@ -53,8 +53,8 @@ def _compare(ours: ServerProcess, peer: ServerProcess, args: argparse.Namespace)
     for column in ("ttft_p50", "ttft_p95"):
         own = [getattr(figures[ours.name], column) for figures in rounds]
         other = [getattr(figures[peer.name], column) for figures in rounds]
-        ratios = spread([theirs / mine for mine, theirs in zip(own, other, strict=True)])
-        print(f"  {column}  lsrv {spread(own)} ms   {peer.name} {spread(other)} ms   {peer.name} / lsrv {ratios}")
+        print(f"  {column}  lsrv {spread(own)} ms   {peer.name} {spread(other)} ms", end="")
+        print(f"   {peer.name} / lsrv {ratios(other, own)}")
 
 
 def _arguments() -> argparse.Namespace:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, field
 
-from benchmarks.figures import spread
+from benchmarks.figures import ratios, spread
 from benchmarks.load import Work
 from benchmarks.peers import ServerProcess, lsrv_server
 from benchmarks.session import answered, in_turns, session
@@ -33,8 +33,7 @@ class _Rates:
     plain: list[float] = field(default_factory=list)
 
     def __str__(self) -> str:
-        ratios = [mine / theirs for mine, theirs in zip(self.guessing, self.plain, strict=True)]
-        return f"{spread(self.guessing)} / {spread(self.plain)} tok/s = {spread(ratios)}"
+        return f"{spread(self.guessing)} / {spread(self.plain)} tok/s = {ratios(self.guessing, self.plain)}"
 
 
 def main() -> None:

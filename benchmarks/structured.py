@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from benchmarks.figures import spread
+from benchmarks.figures import ratios, spread
 from benchmarks.load import LoadFigures, Work
 from benchmarks.peers import ServerProcess, lsrv_server, make_peer
 from benchmarks.session import answered, in_turns, session
@@ -95,11 +95,9 @@ def _compare(ours: ServerProcess, peer: ServerProcess, n_clients: int, args: arg
     print(f"{n_clients} clients, {n_requests} requests a round, {args.rounds} rounds")
     for is_bound in (True, False):
         own, other = rates[ours.name, is_bound], rates[peer.name, is_bound]
-        ratios = spread([mine / theirs for mine, theirs in zip(own, other, strict=True)])
-        what = "JSON" if is_bound else "free text"
-        print(f"  {what:9}  lsrv {spread(own)} tok/s   {peer.name} {spread(other)} tok/s   lsrv / {peer.name} {ratios}")
-    gains = spread([bound / free for bound, free in zip(rates[ours.name, True], rates[ours.name, False], strict=True)])
-    print(f"  JSON / free text, lsrv alone: {gains}")
+        what, gains = "JSON" if is_bound else "free text", ratios(own, other)
+        print(f"  {what:9}  lsrv {spread(own)} tok/s   {peer.name} {spread(other)} tok/s   lsrv / {peer.name} {gains}")
+    print(f"  JSON / free text, lsrv alone: {ratios(rates[ours.name, True], rates[ours.name, False])}")
     n_all = args.rounds * n_requests
     print(f"  whole documents: lsrv {n_whole[ours.name]} of {n_all}, {peer.name} {n_whole[peer.name]} of {n_all}\n")
 

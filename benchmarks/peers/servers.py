@@ -118,8 +118,9 @@ def _entry(
         "[models.device]": device,
         "[models.context]": context,
     }
-    heads = {**tables, **more}
-    return "\n".join(f"{head}\n{_toml_lines({**tables.get(head, {}), **more.get(head, {})})}" for head in heads)
+    for head, table in more.items():
+        tables[head] = {**tables.get(head, {}), **table}
+    return "\n".join(f"{head}\n{_toml_lines(table)}" for head, table in tables.items())
 
 
 def _toml_lines(table: Mapping[str, object]) -> str:

@@ -59,12 +59,6 @@ class Curve:
         share = (n_tokens - below.n_tokens) / (above.n_tokens - below.n_tokens)
         return below.seconds + share * (above.seconds - below.seconds)
 
-    def least_seconds(self, n_tokens: int) -> float:
-        """The same, but beyond what was seen no more than the most that was seen: an invitation to try."""
-        if not self._ordered or n_tokens <= self._ordered[-1].n_tokens:
-            return self.seconds(n_tokens)
-        return self._ordered[-1].seconds
-
     def seconds_towards(self, n_tokens: int, beyond: Curve) -> float:
         """The same as `seconds`, but beyond what was seen by the power of n that leads to the next point of `beyond`.
 

@@ -10,7 +10,7 @@ import psutil
 from lsrv.cores import n_good_cores, read_processor
 from lsrv.engine.attention import choose_attention
 from lsrv.engine.embedding_fit import fit_embedding
-from lsrv.engine.llama.breakdown import device_memory
+from lsrv.engine.llama.breakdown import gpus
 from lsrv.engine.llama.model import Model
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
@@ -61,7 +61,7 @@ def _fit_generation(params: LoadParams, model: Model) -> LoadParams:
         fitted,
         model.n_head,
         model.size_bytes,
-        is_on_gpu=params.n_gpu_layers != 0 and bool(device_memory()),
+        is_on_gpu=params.n_gpu_layers != 0 and bool(gpus()),
         is_x86=platform.machine() in _X86,
     )
     return msgspec.structs.replace(fitted, flash_attention=attention)

@@ -21,7 +21,6 @@ _PAUSE_STEPS = 4
 _STEPS_BETWEEN = 28  # between two pauses for long prompts: 96 of 100 tokens come as fast as ever
 _WORTH_PAUSING = 1.5  # times as many tokens per second as with a small chunk in each step: streams run smoother then
 _N_LARGE = 64  # ggml's attention on a CPU takes as long for half as many: rather a pause twice as long
-_NO_TIME_S = 1e-9
 _N_PREFILL_MIN = 4  # per chunk, whatever it costs: prompts have to get on, too
 
 
@@ -85,9 +84,9 @@ def plan_beside_streams(
     long = [index for index, is_it in enumerate(is_short) if not is_it]
     chunks: list[Chunk] = []
     if short:
-        chunks = _divide(unread, short, pace.n_at_once(cost, unread[short[0]].n_past, room))
+        chunks = _divide(unread, short, pace.n_at_once(unread[short[0]].n_past, room))
         room -= sum(chunk.n_tokens for chunk in chunks)
-    of_long = _divide(unread, long, pace.n_of_long(load, cost, unread[long[0]].n_past, room)) if long else []
+    of_long = _divide(unread, long, pace.n_of_long(load.n_steps_alone, unread[long[0]].n_past, room)) if long else []
     return StepPlan(chunks + of_long, is_long=bool(of_long))
 
 
@@ -95,6 +94,7 @@ def plan_beside_streams(
 class _Pace:
     """How much of their time streams leave to prompts."""
 
+    cost: StepCost
     decode_s: float  # a step without prompts
     slowdown: float
     pause_s: float
@@ -105,30 +105,30 @@ class _Pace:
         decode_s = cost.decode.seconds(load.n_decode)
         share = n_prompts / load.n_streams
         slowdown = max(_MARGIN * slowdown, 1 + share if share > 1 else 1.0)
-        return _Pace(decode_s, slowdown, max(_PAUSE_S, _PAUSE_STEPS * decode_s), max(1.0, share))
+        return _Pace(cost, decode_s, slowdown, max(_PAUSE_S, _PAUSE_STEPS * decode_s), max(1.0, share))
 
-    def n_at_once(self, cost: StepCost, n_past: int, room: int) -> int:
+    def n_at_once(self, n_past: int, room: int) -> int:
         """Tokens of short prompts."""
-        return min(room, max(_N_PREFILL_MIN, cost.prefill.n_within(self.pause_s, room, n_past)))
+        return _chunk_within(self.pause_s, room, n_past, self.cost)
 
-    def n_of_long(self, load: Load, cost: StepCost, n_past: int, room: int) -> int:
+    def n_of_long(self, n_steps_alone: float, n_past: int, room: int) -> int:
         """Tokens of long prompts: a small chunk in each step or a large one now and then, whichever reads more."""
         # A step of GATHERED_S slows nobody down who could see it.
         limit_s = max((self.slowdown - 1) * self.decode_s, GATHERED_S - self.decode_s)
-        n_each = cost.prefill.n_within(limit_s, room, n_past)
-        n_large = self._n_large(cost, n_past, room)
-        large_s = cost.prefill.seconds(n_large, n_past)
+        n_each = self.cost.prefill.n_within(limit_s, room, n_past)
+        each_s = self.decode_s + self.cost.prefill.seconds(n_each, n_past)
+        n_large = self._n_large(n_past, room)
+        large_s = self.cost.prefill.seconds(n_large, n_past)
         n_between = self._steps_between(large_s)
-        rate_each = n_each / (self.decode_s + cost.prefill.seconds(n_each, n_past) + _NO_TIME_S)
-        rate_large = n_large / ((n_between + 1) * self.decode_s + large_s + _NO_TIME_S)
-        if n_each >= _N_PREFILL_MIN and rate_large < _WORTH_PAUSING * rate_each:
+        round_s = (n_between + 1) * self.decode_s + large_s
+        if n_each >= _N_PREFILL_MIN and n_large * each_s < _WORTH_PAUSING * n_each * round_s:
             return n_each
-        return n_large if load.n_steps_alone >= n_between else 0
+        return n_large if n_steps_alone >= n_between else 0
 
-    def _n_large(self, cost: StepCost, n_past: int, room: int) -> int:
+    def _n_large(self, n_past: int, room: int) -> int:
         """Tokens of a chunk that streams pause for."""
-        n_long = min(_N_LARGE, cost.prefill.n_within(2 * self.pause_s, room, n_past))
-        return min(room, max(_N_PREFILL_MIN, n_long, cost.prefill.n_within(self.pause_s, room, n_past)))
+        n_long = min(_N_LARGE, self.cost.prefill.n_within(2 * self.pause_s, room, n_past))
+        return max(n_long, _chunk_within(self.pause_s, room, n_past, self.cost))
 
     def _steps_between(self, pause_s: float) -> int:
         """Steps without a chunk after one that takes `pause_s`, so that streams lose no more than they may."""
@@ -139,7 +139,12 @@ class _Pace:
 
 def copy_budget(n_batch: int, n_past: int, cost: StepCost) -> int:
     """How many prompt tokens of shadow copies a step reads: it can't be given up, and whoever comes waits for it."""
-    return min(n_batch, max(_N_PREFILL_MIN, cost.prefill.n_within(_COPY_STEP_S, n_batch, n_past)))
+    return _chunk_within(_COPY_STEP_S, n_batch, n_past, cost)
+
+
+def _chunk_within(limit_s: float, room: int, n_past: int, cost: StepCost) -> int:
+    """As many prompt tokens as take `limit_s`, but a few at least."""
+    return min(room, max(_N_PREFILL_MIN, cost.prefill.n_within(limit_s, room, n_past)))
 
 
 def plan_prefill(unread: Sequence[Unread], budget: int) -> list[Chunk]:

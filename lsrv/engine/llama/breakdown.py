@@ -80,15 +80,20 @@ def memory_breakdown(context: Context) -> list[DeviceBytes]:
     return [DeviceBytes(_device_of(node.buft), node.weights, node.context, node.compute) for node in nodes]
 
 
-def device_memory() -> dict[str, DeviceMemory]:
-    """The GPUs that llama.cpp would use, in its order: integrated ones only where there are no others.
+def gpus() -> list[Any]:
+    """Handles of the GPUs that llama.cpp would use, in its order: integrated ones only where there are no others.
 
-    Source: llama_prepare_model_devices of llama.cpp; ggml_backend_dev_memory.
+    Source: llama_prepare_model_devices of llama.cpp.
     """
     devices = [ggml.ggml_backend_dev_get(index) for index in range(ggml.ggml_backend_dev_count())]
     by_type = {type_: [each for each in devices if ggml.ggml_backend_dev_type(each) == type_] for type_ in _GPUS}
+    return by_type[_GPU_DEVICE] or by_type[_INTEGRATED_DEVICE]
+
+
+def device_memory() -> dict[str, DeviceMemory]:
+    """What the GPUs have, by name. Source: ggml_backend_dev_memory."""
     found: dict[str, DeviceMemory] = {}
-    for device in by_type[_GPU_DEVICE] or by_type[_INTEGRATED_DEVICE]:
+    for device in gpus():
         free, total = ctypes.c_size_t(), ctypes.c_size_t()
         ggml.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
         is_ram = ggml.ggml_backend_dev_type(device) == _INTEGRATED_DEVICE or sys.platform == "darwin"
