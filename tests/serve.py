@@ -14,7 +14,7 @@ import uvloop
 
 from lsrv import log
 from lsrv.api import run_server
-from lsrv.api.connection import Limits
+from lsrv.api.http.connection import Limits
 from lsrv.config import Settings, load_settings
 from lsrv.errors import LsrvError
 from lsrv.registry import Registry

@@ -47,8 +47,8 @@ ARROWS: dict[str, set[str]] = {
 
 # A foreign package, and the only places (paths below lsrv/, without .py) that may import it.
 ROOMS_OF_PACKAGES = {
-    "llama_cpp": ("engine/llama", "frontdoor/quantize"),
-    "numpy": ("engine", "worker", "frontdoor/convert", "frontdoor/quantize"),
+    "llama_cpp": ("engine/llama", "frontdoor/making/quantize"),
+    "numpy": ("engine", "worker", "frontdoor/making/convert", "frontdoor/making/quantize"),
     "llguidance": ("engine", "worker"),
     "tomllib": ("config",),
     "sqlite3": ("response_cache",),

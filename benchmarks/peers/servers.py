@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.peers.params import MODEL_NAME, ServerParams
 from benchmarks.peers.process import HOST, ServerFailedError, ServerProcess
-from lsrv.registry.healing import condemn
+from lsrv.registry.workers.cpu_faults import condemn
 
 XLLAMACPP = "xllamacpp"
 

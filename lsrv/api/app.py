@@ -10,23 +10,19 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from lsrv.api.adapter_routes import ADAPTER_HANDLERS
-from lsrv.api.admin_routes import ADMIN_HANDLERS
-from lsrv.api.cache_routes import CACHE_HANDLERS
-from lsrv.api.docs import DOCS_HANDLERS
-from lsrv.api.errors import (
-    MethodNotAllowedError,
-    RouteNotFoundError,
-    error_response,
-)
 from lsrv.api.gate import Gate
-from lsrv.api.handlers import GENERATING_HANDLERS
-from lsrv.api.health import HEALTH_HANDLERS
-from lsrv.api.metrics import Metrics
-from lsrv.api.model_routes import MODEL_HANDLERS
-from lsrv.api.note import note_of
-from lsrv.api.pull import pull_model
-from lsrv.api.route_handlers import ROUTE_HANDLERS
+from lsrv.api.http.errors import MethodNotAllowedError, RouteNotFoundError, error_response
+from lsrv.api.http.request_record import record_of
+from lsrv.api.metrics.requests import Metrics
+from lsrv.api.routes.adapters import ADAPTER_HANDLERS
+from lsrv.api.routes.admin import ADMIN_HANDLERS
+from lsrv.api.routes.cache import CACHE_HANDLERS
+from lsrv.api.routes.docs import DOCS_HANDLERS
+from lsrv.api.routes.generating import GENERATING_HANDLERS
+from lsrv.api.routes.health import HEALTH_HANDLERS
+from lsrv.api.routes.models import MODEL_HANDLERS
+from lsrv.api.routes.pull import pull_model
+from lsrv.api.routes.virtual_models import ROUTE_HANDLERS
 from lsrv.api.state import ServerState
 from lsrv.config import Settings
 from lsrv.errors import LsrvError, RequestError
@@ -73,7 +69,7 @@ def _create_routes(state: ServerState) -> Litestar:
 def _answer_error(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Every error of every route, in the one shape."""
     ours = _as_lsrv_error(request, error)
-    note_of(request.scope).error_code = ours.code
+    record_of(request.scope).error_code = ours.code
     response = error_response(ours)
     headers = {name.decode(): value.decode() for name, value in response.headers if name != b"content-type"}
     return Response(response.body, status_code=response.status, headers=headers, media_type="application/json")
@@ -84,7 +80,7 @@ def _as_lsrv_error(request: AnyRequest, error: Exception) -> LsrvError:
         return error
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _of_litestar(request, error)
-    note = note_of(request.scope)
+    note = record_of(request.scope)
     _log.error("request failed", exc_info=error, extra={"request_id": note.request_id, "model_id": note.model_id})
     return LsrvError(f"An internal error; the server's log says more under request id {note.request_id}.")
 

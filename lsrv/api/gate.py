@@ -13,11 +13,11 @@ from collections.abc import MutableMapping
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from lsrv.api.access import Caller
-from lsrv.api.errors import MediaTypeError
-from lsrv.api.note import RequestNote, attach_note
-from lsrv.api.respond import send_error, send_response
-from lsrv.api.routes import HEALTH, route_label
+from lsrv.api.http.access import Caller
+from lsrv.api.http.errors import MediaTypeError
+from lsrv.api.http.request_record import RequestRecord, attach_record
+from lsrv.api.http.respond import send_error, send_response
+from lsrv.api.http.route import HEALTH, route_label
 from lsrv.api.state import ServerState
 from lsrv.errors import DrainingError, LsrvError, RequestError
 
@@ -105,11 +105,11 @@ class _Exchange:
         asked_id = self.headers.get(b"x-request-id", b"")
         request_id = asked_id if _REQUEST_ID.fullmatch(asked_id) else secrets.token_hex(8).encode()
         self.extra_headers = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
-        self.note = RequestNote(
+        self.note = RequestRecord(
             request_id=request_id.decode(), arrived_at=time.perf_counter(), route=route_label(scope["path"])
         )
         self._send = send
-        attach_note(scope, self.note)
+        attach_record(scope, self.note)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

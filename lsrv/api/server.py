@@ -20,12 +20,12 @@ from collections.abc import Callable, Generator
 
 import uvicorn
 
+from lsrv.api.admin.reload import reload_settings
 from lsrv.api.app import create_gate
-from lsrv.api.connection import GuardedProtocol, IdleConnections, Limits
-from lsrv.api.listen import bind, raise_file_limit
-from lsrv.api.metrics import Metrics
-from lsrv.api.reloading import reload_settings
-from lsrv.api.signals import StopSignals, hangups
+from lsrv.api.http.connection import GuardedProtocol, IdleConnections, Limits
+from lsrv.api.http.listen import bind, raise_file_limit
+from lsrv.api.http.signals import StopSignals, hangups
+from lsrv.api.metrics.requests import Metrics
 from lsrv.api.state import ReadSettings, ServerState
 from lsrv.config import Settings
 from lsrv.registry import Registry

@@ -7,18 +7,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lsrv.api.access import Access
-from lsrv.api.cache_metrics import CacheCollector
-from lsrv.api.events import Feed, RequestFinished, RequestStarted
-from lsrv.api.metrics import Metrics
-from lsrv.api.models import model_object
-from lsrv.api.note import RequestNote
-from lsrv.api.route_metrics import RouteCollector
-from lsrv.api.shadow.shadows import Shadows
-from lsrv.api.urgency import Urgency
+from lsrv.api.dialects.fields.priority import Urgency
+from lsrv.api.dialects.models import model_object
+from lsrv.api.feed import Feed, RequestFinished, RequestStarted
+from lsrv.api.http.access import Access
+from lsrv.api.http.request_record import RequestRecord
+from lsrv.api.metrics.cache import CacheCollector
+from lsrv.api.metrics.requests import Metrics
+from lsrv.api.metrics.routes import RouteCollector
 from lsrv.config import LoadedSettings, ServerSettings, Settings
 from lsrv.registry import Registry, Turn, own_cache
 from lsrv.response_cache import CacheLimits, ResponseCache
+from lsrv.serving.shadow.shadows import Shadows
 
 ReadSettings = Callable[[], LoadedSettings]  # blocks; raises ConfigError
 
@@ -58,12 +58,12 @@ class ServerState:
             priority=urgency.over(self.registry.settings_of(model_id).defaults.priority), keep_alive_s=keep_alive_s
         )
 
-    def begin(self, note: RequestNote, model_id: str) -> None:
+    def begin(self, note: RequestRecord, model_id: str) -> None:
         """A request is known to be for the entry of that canonical id: logs, metrics and watchers learn it."""
         note.model_id, note.listed_id = model_id, self.registry.listed_id(model_id)
         self.feed.publish(RequestStarted(request_id=note.request_id, model_id=note.listed_id, route=note.route))
 
-    def end(self, note: RequestNote, seconds: float) -> None:
+    def end(self, note: RequestRecord, seconds: float) -> None:
         """A request is over; those who watch learn so if they know of it."""
         if note.listed_id:
             self.feed.publish(

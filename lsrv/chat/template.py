@@ -12,8 +12,8 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from lsrv.chat.answer import OPEN
-from lsrv.chat.limits import limited
+from lsrv.chat.reasoning import OPEN
+from lsrv.chat.sandbox import limited
 from lsrv.errors import LoadFailedError, RequestError
 
 Message = Mapping[str, object]

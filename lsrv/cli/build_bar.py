@@ -11,11 +11,11 @@ from types import FrameType
 
 import rich_click as click
 
-from lsrv.frontdoor.building import BuildProgress, Cancel, OnProgress
+from lsrv.frontdoor.progress import BuildProgress, Cancel, OnBuildProgress
 
 
 @contextlib.contextmanager
-def build_bar() -> Generator[tuple[OnProgress, Cancel], None, None]:
+def build_bar() -> Generator[tuple[OnBuildProgress, Cancel], None, None]:
     """What the front door's steps are given: their progress is drawn on stderr, and the first Ctrl-C cancels them."""
     cancel = Cancel()
 
@@ -35,7 +35,7 @@ def build_bar() -> Generator[tuple[OnProgress, Cancel], None, None]:
 
 
 @contextlib.contextmanager
-def _drawn() -> Generator[OnProgress, None, None]:
+def _drawn() -> Generator[OnBuildProgress, None, None]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -51,7 +51,7 @@ def _drawn() -> Generator[OnProgress, None, None]:
         yield on_progress
 
 
-def _said() -> OnProgress:
+def _said() -> OnBuildProgress:
     """One line on stderr when a stage begins: for logs and pipes."""
     said: set[str] = set()
 

@@ -17,13 +17,13 @@ from lsrv.cli.worker_probe import probe_worker
 from lsrv.config import load_settings
 from lsrv.cores import n_good_cores, read_processor
 from lsrv.errors import ConfigError, LsrvError
-from lsrv.frontdoor.hub_cache import default_cache
+from lsrv.frontdoor.hub.cache_layout import default_cache
 from lsrv.protocol.events import Ready
-from lsrv.registry import is_condemned, verdicts_path
-from lsrv.registry.machine_memory import memory_limit_bytes
+from lsrv.registry import is_condemned
+from lsrv.registry.memory.machine import memory_limit_bytes
 from lsrv.units import size
 
-Verdict = Literal["ok", "warn", "fail"]
+CheckLevel = Literal["ok", "warn", "fail"]
 
 GIB = 1 << 30
 LOW_MEMORY_BYTES = 2 * GIB
@@ -55,7 +55,7 @@ class Check:
     """One line of the report. `mend` is empty when `verdict` is "ok"."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckLevel
     found: str
     mend: str = ""
 

@@ -9,10 +9,10 @@ import rich_click as click
 
 DEFAULT_URL = "http://127.0.0.1:1234"
 
-Command = Callable[..., Any]
+ClickCommand = Callable[..., Any]
 
 
-def server_options(command: Command) -> Command:
+def server_options(command: ClickCommand) -> ClickCommand:
     """`--url` and `--api-key`: which running server a command talks to."""
     command = click.option(
         "--api-key", envvar="LSRV_API_KEY", show_envvar=True, help="Key of that server, if it has any."
@@ -22,18 +22,18 @@ def server_options(command: Command) -> Command:
     )(command)
 
 
-def json_option(command: Command) -> Command:
+def json_option(command: ClickCommand) -> ClickCommand:
     """`--json`: the answer for a program."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for a program to read.")(command)
 
 
-def listen_options(command: Command) -> Command:
+def listen_options(command: ClickCommand) -> ClickCommand:
     """`--host` and `--port`: where a server listens; None where the config decides."""
     command = click.option("-p", "--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")(command)
     return click.option("--host", help="Address; 0.0.0.0 for other machines too (set api_keys).")(command)
 
 
-def yes_option(command: Command) -> Command:
+def yes_option(command: ClickCommand) -> ClickCommand:
     """`--yes`: consent to weights of owners that nobody knows."""
     return click.option(
         "--yes", is_flag=True, help="Take GGUFs of anybody, not only of the model's owner and well-known ones."

@@ -23,7 +23,7 @@ def pull(model: str, quant: str | None, isq: str | None, files: tuple[str, ...],
     """
     from lsrv.cli.build_bar import build_bar
     from lsrv.config import settings_for_models
-    from lsrv.registry import front_door, wish_of
+    from lsrv.registry import front_door, spec_of
     from lsrv.units import size
 
     entry = {
@@ -33,7 +33,7 @@ def pull(model: str, quant: str | None, isq: str | None, files: tuple[str, ...],
         "format": {"quantized_file": list(files)},
     }
     settings = settings_for_models([entry], overrides={"global": {"any_owner": yes or None}}).settings
-    door, wish = front_door(settings), wish_of(settings.models[0])
+    door, wish = front_door(settings), spec_of(settings.models[0])
     with build_bar() as (on_progress, cancel):
         weights = door.prepare(wish, on_progress, cancel)
     click.echo(weights.path)

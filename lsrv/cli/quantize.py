@@ -21,9 +21,9 @@ def quantize(source: str, quant: str, output: Path | None, imatrix: Path | None,
     from lsrv.cli.build_bar import build_bar
     from lsrv.cli.weights import composition
     from lsrv.frontdoor import read_header, resolve
-    from lsrv.frontdoor.quantize import imatrix_beside
-    from lsrv.frontdoor.quantize import quantize as write
-    from lsrv.frontdoor.quantized import keep_quantized
+    from lsrv.frontdoor.making.quantize import imatrix_beside
+    from lsrv.frontdoor.making.quantize import quantize as write
+    from lsrv.frontdoor.making.quantized import keep_quantized
     from lsrv.units import size
 
     weights = resolve(source)

@@ -9,7 +9,7 @@ import rich_click as click
 from lsrv.cli.options import json_option
 
 if TYPE_CHECKING:
-    from lsrv.registry.tuning import TunedWeights, Tuning
+    from lsrv.registry.loading.tuning import TunedWeights, Tuning
 
 
 @click.command()
@@ -33,8 +33,8 @@ def tune(model: str, contexts: tuple[int, ...], slots: int | None, as_json: bool
 async def _tune(model_id: str, contexts: tuple[int, ...], slots: int | None) -> Tuning:
     from lsrv.config import settings_for_models
     from lsrv.registry import WORKER_COMMAND
-    from lsrv.registry.planner import lone_planner
-    from lsrv.registry.tuning import tune as tune_model
+    from lsrv.registry.loading.tuning import tune as tune_model
+    from lsrv.registry.memory.planner import lone_planner
 
     settings = settings_for_models([{"model_id": model_id, "context": {"slots": slots}}]).settings
     async with lone_planner(WORKER_COMMAND) as planner:
@@ -44,7 +44,7 @@ async def _tune(model_id: str, contexts: tuple[int, ...], slots: int | None) -> 
 def _shown(tuning: Tuning) -> str:
     """A row per file, a column per context; what does not fit stands in brackets."""
     from lsrv.cli.table import columns
-    from lsrv.registry.budget import shown
+    from lsrv.registry.memory.budget import shown
 
     n_ctx_seqs = sorted({context.n_ctx_seq for row in tuning.weights for context in row.contexts})
     header = ["QUANT", "FILE", "SIZE", *(f"{n_ctx_seq} TOKENS" for n_ctx_seq in n_ctx_seqs), "WHERE"]

@@ -12,8 +12,8 @@ import rich_click as click
 from lsrv.cli.options import json_option
 
 if TYPE_CHECKING:
-    from lsrv.frontdoor.found import FoundWeights
-    from lsrv.frontdoor.store import StoredWeights
+    from lsrv.frontdoor.finding.other_programs import FoundWeights
+    from lsrv.frontdoor.store.store import StoredWeights
 
 _MADE_HEADER = ["KEY", "NAME", "QUANT", "SIZE", "MADE", "ORIGIN"]
 _FOUND_HEADER = ["MODEL", "QUANT", "SIZE", "IN", "PATH"]
@@ -25,8 +25,8 @@ _FOUND_HEADER = ["MODEL", "QUANT", "SIZE", "IN", "PATH"]
 def list_weights(found: bool, as_json: bool) -> None:
     """List the weights that lsrv made: where they come from, their size and quantization."""
     from lsrv.cli.table import columns
-    from lsrv.frontdoor.found import find_on_disk
-    from lsrv.frontdoor.store import Store
+    from lsrv.frontdoor.finding.other_programs import find_on_disk
+    from lsrv.frontdoor.store.store import Store
 
     made = Store().entries()
     others = find_on_disk() if found else []
@@ -49,7 +49,7 @@ def rm(names: tuple[str, ...]) -> None:
 
     Files that were downloaded, or belong to other programs, are never touched.
     """
-    from lsrv.frontdoor.store import Store, only_one
+    from lsrv.frontdoor.store.store import Store, only_one
     from lsrv.units import size
 
     store = Store()
@@ -62,7 +62,7 @@ def rm(names: tuple[str, ...]) -> None:
 
 def composition(quantization: str, tensor_bytes: Mapping[str, int]) -> str:
     """What a file really is made of: "Q4_K_M: Q4_K 72 %, Q6_K 28 %", and why, if that is not what its name says."""
-    from lsrv.frontdoor.quantize import fallback_share
+    from lsrv.frontdoor.making.quantize import fallback_share
 
     n_bytes = max(sum(tensor_bytes.values()), 1)
     parts = ", ".join(f"{name} {100 * each / n_bytes:.0f} %" for name, each in tensor_bytes.items())
@@ -72,7 +72,7 @@ def composition(quantization: str, tensor_bytes: Mapping[str, int]) -> str:
 
 
 def _made_row(stored: StoredWeights) -> list[str]:
-    from lsrv.frontdoor.quantize import fallback_share
+    from lsrv.frontdoor.making.quantize import fallback_share
     from lsrv.units import size
 
     share = fallback_share(stored.quantization, stored.tensor_bytes)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from lsrv.config.keys import Key, known_keys
-from lsrv.config.layer import KeyPath, Layer, Place, RawTable
+from lsrv.config.layer import ConfigPlace, KeyPath, Layer, RawTable
 
 _PREFIX = "LSRV_"
 # Of the commands that talk to a running server, and of the front door.
@@ -27,15 +27,15 @@ def read_environment(environ: Mapping[str, str]) -> tuple[Layer, list[str]]:
     """The settings in `environ`, and a warning for each LSRV_ variable that names none."""
     variables = _variables()
     tables: RawTable = {}
-    places: dict[KeyPath, Place] = {}
+    places: dict[KeyPath, ConfigPlace] = {}
     if environ.get("HF_HUB_OFFLINE", "").lower() in _TRUE or environ.get("AUTO_DOWNLOAD_MODELS", "").lower() in _FALSE:
         tables["global"] = {"offline": True}
-        places["global", "offline"] = Place("HF_HUB_OFFLINE or AUTO_DOWNLOAD_MODELS")
+        places["global", "offline"] = ConfigPlace("HF_HUB_OFFLINE or AUTO_DOWNLOAD_MODELS")
     for name, key in variables.items():
         if text := environ.get(name, ""):
             _put(tables, key.path, _value(key, text))
-            places[key.path] = Place(name)
-    return Layer(tables, Place("the environment"), places), _warnings(environ, variables)
+            places[key.path] = ConfigPlace(name)
+    return Layer(tables, ConfigPlace("the environment"), places), _warnings(environ, variables)
 
 
 def comma_list(text: str) -> list[str]:

@@ -7,9 +7,10 @@ import re
 import tomllib
 from pathlib import Path
 
-from lsrv.config import json_form, json_lines, toml_lines
-from lsrv.config.foreign import Adapted, adapt
-from lsrv.config.layer import KeyPath, Layer, Place
+from lsrv.config import json_lines, toml_lines
+from lsrv.config.layer import ConfigPlace, KeyPath, Layer
+from lsrv.config.mistralrs import json_form
+from lsrv.config.mistralrs.foreign import Adapted, adapt
 from lsrv.config.problems import Problem
 from lsrv.demo import CONFIG_PATH as DEMO_PATH
 from lsrv.errors import ConfigError
@@ -87,13 +88,13 @@ def _read_json(path: Path, text: str) -> Adapted:
     return Adapted(adapted.layer, warnings, problems + repeated)
 
 
-def _origin(path: Path) -> Place:
-    return Place(str(path), None, path.absolute().parent)
+def _origin(path: Path) -> ConfigPlace:
+    return ConfigPlace(str(path), None, path.absolute().parent)
 
 
-def _places(path: Path, lines: dict[KeyPath, int]) -> dict[KeyPath, Place]:
+def _places(path: Path, lines: dict[KeyPath, int]) -> dict[KeyPath, ConfigPlace]:
     folder = path.absolute().parent
-    return {key: Place(str(path), line, folder) for key, line in lines.items()}
+    return {key: ConfigPlace(str(path), line, folder) for key, line in lines.items()}
 
 
 def _toml_error(path: Path, text: str, message: str) -> ConfigError:

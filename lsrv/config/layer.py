@@ -11,7 +11,7 @@ RawTable = dict[str, object]
 
 
 @dataclass(frozen=True)
-class Place:
+class ConfigPlace:
     """Where something was written: a file and its line, or a variable, or the command line."""
 
     label: str
@@ -27,10 +27,10 @@ class Layer:
     """`raw` in the shape of models.toml; `places` of the keys whose place is known, `origin` of all others."""
 
     raw: RawTable
-    origin: Place
-    places: dict[KeyPath, Place] = field(default_factory=lambda: {})
+    origin: ConfigPlace
+    places: dict[KeyPath, ConfigPlace] = field(default_factory=lambda: {})
 
-    def place(self, path: KeyPath) -> Place:
+    def place(self, path: KeyPath) -> ConfigPlace:
         """Where `path` was written, else the nearest table around it."""
         return next((self.places[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.places), self.origin)
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from lsrv.config.checks import find_contradictions, known_names, route_is_whole
 from lsrv.config.env import comma_list, read_environment
 from lsrv.config.files import find_config, find_local, read_file
-from lsrv.config.layer import KeyPath, Layer, Place, RawTable, as_table, as_tables, merge, names_of
+from lsrv.config.layer import ConfigPlace, KeyPath, Layer, RawTable, as_table, as_tables, merge, names_of
 from lsrv.config.model import ModelSettings
 from lsrv.config.not_yet import find, find_not_yet
 from lsrv.config.problems import Problem, config_error, problem, validation_problems
@@ -27,7 +27,7 @@ from lsrv.config.template import absolute, read_template
 from lsrv.errors import ConfigError
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
-_FLAGS = Place("command line")
+_FLAGS = ConfigPlace("command line")
 
 
 def load_settings(
@@ -115,7 +115,7 @@ class _Loading:
         for name in wanted:
             if name not in known:
                 text = f'"{name}" names no model; write some of {", ".join(known) or "(there are none)"}'
-                self._problems.append(Problem(Place("MODELS"), "", text))
+                self._problems.append(Problem(ConfigPlace("MODELS"), "", text))
         kept = [index for index, model in enumerate(layer.models()) if set(names_of(model)) & set(wanted)]
         chosen = _only(layer, "models", kept)
         left_out = {*known} - {*known_names(chosen)}
@@ -170,9 +170,9 @@ def _given(value: object) -> object:
     return value
 
 
-def _flag_places(overrides: Mapping[str, object]) -> dict[KeyPath, Place]:
+def _flag_places(overrides: Mapping[str, object]) -> dict[KeyPath, ConfigPlace]:
     """Without these, merged keys would be blamed on the file below."""
-    places: dict[KeyPath, Place] = {}
+    places: dict[KeyPath, ConfigPlace] = {}
 
     def walk(value: object, path: KeyPath) -> None:
         if path and value is not None and not (isinstance(value, Mapping) and len(path) == 1):
@@ -207,7 +207,7 @@ def _only(layer: Layer, name: str, kept: list[int]) -> Layer:
     """`layer` with those tables of the array `name` that have the indices `kept`."""
     tables = as_tables(layer.raw.get(name))
     new_index = {old: new for new, old in enumerate(kept)}
-    places: dict[KeyPath, Place] = {}
+    places: dict[KeyPath, ConfigPlace] = {}
     for path, place in layer.places.items():
         index = path[1] if path[0] == name and len(path) > 1 else None
         if index is None:

@@ -7,17 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_validator
 
-from lsrv.config.table import (
-    BYTES_SCHEMA,
-    Seconds,
-    Strings,
-    Table,
-    as_strings,
-    as_tuple,
-    checked,
-    parse_bytes,
-    shown,
-)
+from lsrv.config.table import BYTES_SCHEMA, Seconds, Strings, Table, as_strings, as_tuple, checked, parse_bytes, shown
 from lsrv.config.upstream import UpstreamSettings
 from lsrv.priority import MAX_PRIORITY
 from lsrv.quantization import parse_quant

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lsrv.config.keys import nearest
-from lsrv.config.layer import KeyPath, Layer, Place, as_tables
+from lsrv.config.layer import ConfigPlace, KeyPath, Layer, as_tables
 from lsrv.config.table import shown
 from lsrv.errors import ConfigError
 
@@ -37,7 +37,7 @@ _SENTENCES: dict[str, Callable[[object, dict[str, Any]], str]] = {
 class Problem:
     """One thing that is wrong, and where."""
 
-    place: Place
+    place: ConfigPlace
     key: str
     text: str
 

@@ -83,7 +83,7 @@ class Adapters:
         return f"this model has no adapter '{name}'; it has {', '.join(self._offered) or 'none'}"
 
 
-class Turns:
+class AdapterTurns:
     """Sets of adapters take turns of equal time. Pure: no clock."""
 
     def __init__(self, turn_s: float = TURN_S) -> None:

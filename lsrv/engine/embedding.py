@@ -22,7 +22,7 @@ from lsrv.engine.engine import EngineCounts
 from lsrv.engine.llama.batch import Batch
 from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.vocab import Tokens
-from lsrv.engine.turns import Turns
+from lsrv.engine.turns import InputTurns
 from lsrv.protocol.commands import LoadParams
 
 Vectors = npt.NDArray[np.float32]
@@ -31,7 +31,7 @@ _INT16_SCALE = 32760.0  # of norm 0, as common_embd_normalize has it
 
 
 @dataclass(slots=True, eq=False)
-class EmbeddingRequest:
+class EmbeddingInputs:
     """Inputs of one request, each int32 (n,), and what came of each.
 
     That is float32 (length,), or without pooling (n, length). `norm`: see Embed.
@@ -67,9 +67,9 @@ class EmbeddingEngine:
         self._n_slots = params.n_slots
         self._n_packed = params.n_ubatch
         self._batch = Batch(params.n_batch)
-        self._turns = Turns()
-        self._requests: dict[int, EmbeddingRequest] = {}
-        self._round: list[tuple[EmbeddingRequest, int]] = []  # which input each sequence is
+        self._turns = InputTurns()
+        self._requests: dict[int, EmbeddingInputs] = {}
+        self._round: list[tuple[EmbeddingInputs, int]] = []  # which input each sequence is
         self._unread: deque[_Part] = deque()  # of the round, without last tokens
         self.counts = EngineCounts()
 
@@ -85,7 +85,7 @@ class EmbeddingEngine:
     def n_running(self) -> int:
         return len(self._round)
 
-    def submit(self, request: EmbeddingRequest) -> None:
+    def submit(self, request: EmbeddingInputs) -> None:
         """Queue inputs, each known to fit the context."""
         self._requests[request.request_id] = request
         self._turns.add(request.request_id, [len(tokens) for tokens in request.inputs])
@@ -98,14 +98,14 @@ class EmbeddingEngine:
             self._round, self._unread = [], deque()
         return was_there
 
-    def fail_all(self) -> list[EmbeddingRequest]:
+    def fail_all(self) -> list[EmbeddingInputs]:
         """Forget every request, after a DecodeError; returns them."""
         failed = list(self._requests.values())
         for request in failed:
             self.abort(request.request_id)
         return failed
 
-    def step(self) -> list[EmbeddingRequest]:
+    def step(self) -> list[EmbeddingInputs]:
         """One llama_decode; returns the requests that it completed. Raises DecodeError."""
         started = time.perf_counter()
         if not self._round:
@@ -155,8 +155,8 @@ class EmbeddingEngine:
             batch.add_chunk(tokens[start:], start, seq_id, n_outputs=len(tokens) - start)
         self._context.use_pooling(True)
 
-    def _end_round(self) -> list[EmbeddingRequest]:
-        completed: list[EmbeddingRequest] = []
+    def _end_round(self) -> list[EmbeddingInputs]:
+        completed: list[EmbeddingInputs] = []
         row = 0
         for seq_id, (request, index) in enumerate(self._round):
             n_tokens = len(request.inputs[index])

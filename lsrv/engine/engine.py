@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from lsrv.engine.adapters import Adapters, Turns
+from lsrv.engine.adapters import Adapters, AdapterTurns
 from lsrv.engine.cost import StepCost
 from lsrv.engine.filling import Filled, Filling
 from lsrv.engine.llama.context import Context, FloatRows, NoCellsError
@@ -21,7 +21,7 @@ from lsrv.engine.shift import plan_shift
 from lsrv.engine.speculation.speculation import Speculation
 from lsrv.engine.writing import Writer
 from lsrv.protocol.commands import LoadParams
-from lsrv.protocol.events import CacheUse, FinishReason
+from lsrv.protocol.events import FinishReason, PrefixCacheUse
 
 _turn = operator.attrgetter("due_s")
 
@@ -60,7 +60,7 @@ class Engine:
     ) -> None:
         """`speculation`: None decodes token by token."""
         self.adapters = adapters
-        self._turns = Turns()
+        self._turns = AdapterTurns()
         self._context = context
         self._writer = Writer(vocab)
         self._speculation = speculation
@@ -88,7 +88,7 @@ class Engine:
     def n_running(self) -> int:
         return len(self._running)
 
-    def cache_use(self) -> CacheUse:
+    def cache_use(self) -> PrefixCacheUse:
         """What the prefix cache holds, and how often it helped."""
         return replace(self._cache.use(), n_prompts=self.counts.n_prompts, n_hits=self.counts.n_cache_hits)
 

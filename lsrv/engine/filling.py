@@ -12,7 +12,7 @@ import numpy as np
 from lsrv.engine.cost import StepCost
 from lsrv.engine.llama.batch import Batch
 from lsrv.engine.prefix.cache import PrefixCache
-from lsrv.engine.scheduler import Chunk, Load, Unread, copy_budget, plan_beside_streams, plan_prefill
+from lsrv.engine.scheduler import PrefillChunk, StreamLoad, Unread, copy_budget, plan_beside_streams, plan_prefill
 from lsrv.engine.sequence import Sequence, SequenceState
 from lsrv.engine.speculation.speculation import Speculation
 from lsrv.protocol.commands import LoadParams
@@ -116,12 +116,12 @@ class Filling:
             chunks = plan_prefill(unread, n_tokens)
         return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}
 
-    def _plan_beside_streams(self, turn: Items[Sequence], n_streams: int, unread: Items[Unread]) -> list[Chunk]:
+    def _plan_beside_streams(self, turn: Items[Sequence], n_streams: int, unread: Items[Unread]) -> list[PrefillChunk]:
         n_decode = sum(each.n_unread for each in turn if each.state is SequenceState.DECODE)
         if n_decode and not self._cost.decode.seconds(n_decode):
             return []  # what streams take without prompts is not known yet: this step tells
         # Those of another turn wait for this step, too.
-        load = Load(n_streams, n_decode or n_streams, self._n_steps_alone)
+        load = StreamLoad(n_streams, n_decode or n_streams, self._n_steps_alone)
         plan = plan_beside_streams(load, unread, self._n_step, self._slowdown, self._cost)
         if plan.is_long:
             self._n_steps_alone = 0

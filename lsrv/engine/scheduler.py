@@ -25,7 +25,7 @@ _N_PREFILL_MIN = 4  # per chunk, whatever it costs: prompts have to get on, too
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class PrefillChunk:
     """The next `n_tokens` prompt tokens of the prefilling sequence at `index`."""
 
     index: int
@@ -47,7 +47,7 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class StreamLoad:
     """Streams that run, the tokens that each step reads for them, and the steps since a long prompt held them up."""
 
     n_streams: int
@@ -59,12 +59,12 @@ class Load:
 class StepPlan:
     """What a step reads beside the tokens of streams. `is_long`: of a long prompt, too."""
 
-    chunks: list[Chunk]
+    chunks: list[PrefillChunk]
     is_long: bool = False
 
 
 def plan_beside_streams(
-    load: Load, unread: Sequence[Unread], n_batch: int, slowdown: float, cost: StepCost
+    load: StreamLoad, unread: Sequence[Unread], n_batch: int, slowdown: float, cost: StepCost
 ) -> StepPlan:
     """Chunks that join the tokens of running streams in a batch of `n_batch`. Needs a stream.
 
@@ -82,7 +82,7 @@ def plan_beside_streams(
     is_short = [cost.prefill.seconds(each.n_whole, each.n_cached) <= pace.pause_s for each in unread]
     short = [index for index, is_it in enumerate(is_short) if is_it]
     long = [index for index, is_it in enumerate(is_short) if not is_it]
-    chunks: list[Chunk] = []
+    chunks: list[PrefillChunk] = []
     if short:
         chunks = _divide(unread, short, pace.n_at_once(unread[short[0]].n_past, room))
         room -= sum(chunk.n_tokens for chunk in chunks)
@@ -101,7 +101,7 @@ class _Pace:
     share: float  # prompts that wait for each stream, at least 1
 
     @staticmethod
-    def of(load: Load, n_prompts: int, slowdown: float, cost: StepCost) -> _Pace:
+    def of(load: StreamLoad, n_prompts: int, slowdown: float, cost: StepCost) -> _Pace:
         decode_s = cost.decode.seconds(load.n_decode)
         share = n_prompts / load.n_streams
         slowdown = max(_MARGIN * slowdown, 1 + share if share > 1 else 1.0)
@@ -147,7 +147,7 @@ def _chunk_within(limit_s: float, room: int, n_past: int, cost: StepCost) -> int
     return min(room, max(_N_PREFILL_MIN, cost.prefill.n_within(limit_s, room, n_past)))
 
 
-def plan_prefill(unread: Sequence[Unread], budget: int) -> list[Chunk]:
+def plan_prefill(unread: Sequence[Unread], budget: int) -> list[PrefillChunk]:
     """Chunks for the prefilling sequences, which come in order of turn, of `budget` tokens together.
 
     1. Half goes to whose turn it is: the longest prompt gets on, of the lowest priority, too.
@@ -156,7 +156,7 @@ def plan_prefill(unread: Sequence[Unread], budget: int) -> list[Chunk]:
     return _divide(unread, range(len(unread)), budget)
 
 
-def _divide(unread: Sequence[Unread], indices: Sequence[int], budget: int) -> list[Chunk]:
+def _divide(unread: Sequence[Unread], indices: Sequence[int], budget: int) -> list[PrefillChunk]:
     """`plan_prefill` for those at `indices`, which are in order of turn."""
     if not indices or budget <= 0:
         return []
@@ -167,7 +167,7 @@ def _divide(unread: Sequence[Unread], indices: Sequence[int], budget: int) -> li
         n_more = min(budget, unread[index].n_tokens - n_tokens[index])
         n_tokens[index] += n_more
         budget -= n_more
-    return [Chunk(index, n) for index, n in n_tokens.items() if n]
+    return [PrefillChunk(index, n) for index, n in n_tokens.items() if n]
 
 
 def has_cells(n_running: Sequence[int], n_tokens: int, n_cells: int) -> bool:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lsrv.engine.adapters import NO_ADAPTERS, AdapterSet
-from lsrv.engine.constraint import Constraint
 from lsrv.engine.detokenize import TextAssembler
+from lsrv.engine.grammar.constraint import Constraint
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
 from lsrv.errors import LsrvError

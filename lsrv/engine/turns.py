@@ -25,7 +25,7 @@ class _Line:
         return self.lengths[self.next_index]
 
 
-class Turns:
+class InputTurns:
     """Inputs of all requests, named (key of the request, index of the input)."""
 
     def __init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lsrv.engine.llama.candidates import Candidates, FloatRow
+from lsrv.engine.llama.candidates import FloatRow, TokenCandidates
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.logprobs import token_logprob
 from lsrv.engine.sequence import Output, Sequence
@@ -17,7 +17,7 @@ class Writer:
 
     def __init__(self, vocab: Vocab) -> None:
         self._vocab = vocab
-        self._candidates = Candidates(vocab.n_tokens)
+        self._candidates = TokenCandidates(vocab.n_tokens)
         self._has_suppressed = bool(len(vocab.suppressed_ids))
 
     def force_first(self, sequence: Sequence, n_max: int) -> None:

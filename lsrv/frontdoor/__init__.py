@@ -1,10 +1,10 @@
 """model_id + quantization -> one local GGUF, checked before any worker opens it."""
 
-from lsrv.frontdoor.adapter import find_adapter
-from lsrv.frontdoor.gguf_header import GgufHeader, read_header
+from lsrv.frontdoor.finding.adapter import find_adapter
+from lsrv.frontdoor.finding.checked import Weights
+from lsrv.frontdoor.finding.resolve import resolve
+from lsrv.frontdoor.gguf.header import GgufHeader, read_header
 from lsrv.frontdoor.prepare import FrontDoor
-from lsrv.frontdoor.resolve import resolve
-from lsrv.frontdoor.weights import Weights
-from lsrv.frontdoor.wish import Pending, Wish
+from lsrv.frontdoor.spec import Pending, WeightsSpec
 
-__all__ = ["FrontDoor", "GgufHeader", "Pending", "Weights", "Wish", "find_adapter", "read_header", "resolve"]
+__all__ = ["FrontDoor", "GgufHeader", "Pending", "Weights", "WeightsSpec", "find_adapter", "read_header", "resolve"]

@@ -13,14 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lsrv.errors import ConvertError, FetchError, WeightsNotFoundError
-from lsrv.frontdoor.building import BuildProgress, Cancel, OnProgress, ignore_progress
-from lsrv.frontdoor.convert import check_convertible, files_needed
-from lsrv.frontdoor.fetch import fetch_files
-from lsrv.frontdoor.hub import Hub, HubHit, HubRepo
-from lsrv.frontdoor.hub_cache import default_cache, find_snapshot, is_hub_id
-from lsrv.frontdoor.making import GgufSource, Maker, SafetensorsSource, Source
-from lsrv.frontdoor.offers import Offer, find_offers
-from lsrv.frontdoor.plan import (
+from lsrv.frontdoor.finding.checked import Weights, open_weights
+from lsrv.frontdoor.finding.choice import (
     Candidate,
     Choice,
     NoChoiceError,
@@ -31,11 +25,17 @@ from lsrv.frontdoor.plan import (
     group_shards,
     is_trusted,
 )
-from lsrv.frontdoor.quantize import can_be_source
-from lsrv.frontdoor.resolve import built_in, gguf_names, labelled, resolve
-from lsrv.frontdoor.store import Store
-from lsrv.frontdoor.weights import Weights, open_weights
-from lsrv.frontdoor.wish import AUTO, Pending, Wish
+from lsrv.frontdoor.finding.offers import Offer, find_offers
+from lsrv.frontdoor.finding.resolve import built_in, gguf_names, labelled, resolve
+from lsrv.frontdoor.hub import Hub, HubHit, HubRepo
+from lsrv.frontdoor.hub.cache_layout import default_cache, find_snapshot, is_hub_id
+from lsrv.frontdoor.hub.fetch import fetch_files
+from lsrv.frontdoor.making.convert import check_convertible, files_needed
+from lsrv.frontdoor.making.maker import GgufSource, Maker, SafetensorsSource, Source
+from lsrv.frontdoor.making.quantize import can_be_source
+from lsrv.frontdoor.progress import BuildProgress, Cancel, OnBuildProgress, ignore_progress
+from lsrv.frontdoor.spec import AUTO, Pending, WeightsSpec
+from lsrv.frontdoor.store.store import Store
 
 AutoChoice = Callable[[Sequence[Offer]], tuple[Offer, str]]  # which of them fits this machine best, and why
 
@@ -50,14 +50,16 @@ class FrontDoor:
     choose_auto: AutoChoice | None = None
     has_consent: bool = False
 
-    def prepare(self, wish: Wish, on_progress: OnProgress = ignore_progress, cancel: Cancel | None = None) -> Weights:
+    def prepare(
+        self, wish: WeightsSpec, on_progress: OnBuildProgress = ignore_progress, cancel: Cancel | None = None
+    ) -> Weights:
         """The weights that `wish` means. Blocking: seconds, or as long as downloading and quantizing take.
 
         Raises WeightsNotFoundError, CorruptWeightsError, FetchError, ConvertError, QuantizeError, BuildCancelledError.
         """
         return _Way(self, wish, on_progress, cancel or Cancel()).go()
 
-    def look(self, wish: Wish) -> Weights | Pending:
+    def look(self, wish: WeightsSpec) -> Weights | Pending:
         """What `prepare` would begin with. Blocks on the disk for a moment; fetches and makes nothing.
 
         Raises WeightsNotFoundError for what can't be had at all, CorruptWeightsError for what is broken.
@@ -68,7 +70,7 @@ class FrontDoor:
 class _Way:
     """One wish on its way."""
 
-    def __init__(self, door: FrontDoor, wish: Wish, on_progress: OnProgress, cancel: Cancel) -> None:
+    def __init__(self, door: FrontDoor, wish: WeightsSpec, on_progress: OnBuildProgress, cancel: Cancel) -> None:
         self._door, self._wish, self._on_progress, self._cancel = door, wish, on_progress, cancel
         self._asked = wish.asked
         self._maker = Maker(door.store, wish.imatrix, on_progress, cancel)
@@ -263,7 +265,7 @@ class _Way:
         return self._fetched(offer.place, choice)
 
 
-def _source_in(wish: Wish, folder: Path, origin: str, name: str) -> Source | None:
+def _source_in(wish: WeightsSpec, folder: Path, origin: str, name: str) -> Source | None:
     """The best source in a folder: a GGUF of full precision, else safetensors."""
     found = best_source(labelled(folder, group_shards(gguf_names(folder))))
     if found is not None and wish.format != "plain":

@@ -224,7 +224,7 @@ class AdaptersChanged(msgspec.Struct, frozen=True, tag="adapters_changed"):
     names: list[str]
 
 
-class CacheUse(msgspec.Struct, frozen=True, kw_only=True):
+class PrefixCacheUse(msgspec.Struct, frozen=True, kw_only=True):
     """What a prefix cache holds now, and since the load how often it could help."""
 
     n_prompts: int = 0  # prompts read to their end
@@ -249,7 +249,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
     n_cached_tokens: int
     compute_s: float  # time inside llama_decode
     overhead_s: float  # time in steps outside llama_decode
-    cache: CacheUse | None = None  # None: an engine that keeps nothing
+    cache: PrefixCacheUse | None = None  # None: an engine that keeps nothing
 
 
 Event = (

@@ -1,33 +1,34 @@
 """Entries, their states and their workers: loads on demand, shares loads, counts leases, survives crashes."""
 
-from lsrv.frontdoor.building import BuildProgress
-from lsrv.frontdoor.own_cache import own_cache
-from lsrv.registry.adapters import Adapter
-from lsrv.registry.healing import Verdict, is_condemned, read_verdicts, verdicts_path
+from lsrv.frontdoor.progress import BuildProgress
+from lsrv.frontdoor.store.own_cache import own_cache
+from lsrv.registry.adapters import OfferedAdapter
+from lsrv.registry.entries.view import EntryView, MemoryView, WeightsView, WorkerLog
+from lsrv.registry.entries.watchers import RegistryEvent
 from lsrv.registry.lease import Lease, WorkerLease
+from lsrv.registry.loading.weights import front_door, look_with_draft, spec_of
 from lsrv.registry.names import Target
-from lsrv.registry.queues import Standing, Turn
 from lsrv.registry.registry import Registry
-from lsrv.registry.request_stream import RequestStream
-from lsrv.registry.routing import Candidates, RouteView, Routing
-from lsrv.registry.upstream.dialect import reported_texts, reported_usage
+from lsrv.registry.routing import Attempts, RouteView, Routing
+from lsrv.registry.standing import Standing, Turn
+from lsrv.registry.upstream.client import reported_texts, reported_usage
 from lsrv.registry.upstream.lease import UpstreamLease
-from lsrv.registry.view import EntryView, MemoryView, WeightsView, WorkerLog
-from lsrv.registry.watchdog import Deadlines
-from lsrv.registry.watchers import RegistryEvent
-from lsrv.registry.weights import front_door, look_with_draft, wish_of
-from lsrv.registry.worker_memory import WorkerMemory, worker_memory
-from lsrv.registry.worker_process import WORKER_COMMAND, WorkerProcess
+from lsrv.registry.workers.cpu_faults import CpuFault, cpu_faults_path, is_condemned, read_cpu_faults
+from lsrv.registry.workers.memory import WorkerMemory, worker_memory
+from lsrv.registry.workers.process import WORKER_COMMAND, WorkerProcess
+from lsrv.registry.workers.stream import RequestStream
+from lsrv.registry.workers.watchdog import Deadlines
 
 __all__ = [
     "WORKER_COMMAND",
-    "Adapter",
+    "Attempts",
     "BuildProgress",
-    "Candidates",
+    "CpuFault",
     "Deadlines",
     "EntryView",
     "Lease",
     "MemoryView",
+    "OfferedAdapter",
     "Registry",
     "RegistryEvent",
     "RequestStream",
@@ -37,20 +38,19 @@ __all__ = [
     "Target",
     "Turn",
     "UpstreamLease",
-    "Verdict",
     "WeightsView",
     "WorkerLease",
     "WorkerLog",
     "WorkerMemory",
     "WorkerProcess",
+    "cpu_faults_path",
     "front_door",
     "is_condemned",
     "look_with_draft",
     "own_cache",
-    "read_verdicts",
+    "read_cpu_faults",
     "reported_texts",
     "reported_usage",
-    "verdicts_path",
-    "wish_of",
+    "spec_of",
     "worker_memory",
 ]

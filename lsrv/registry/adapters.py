@@ -13,7 +13,7 @@ from lsrv.config import AdapterSettings, ModelSettings
 from lsrv.errors import AdapterConflictError, ModelNotFoundError, RequestError
 
 
-class Adapter(msgspec.Struct, frozen=True, kw_only=True):
+class OfferedAdapter(msgspec.Struct, frozen=True, kw_only=True):
     """LoRA weights that requests may choose."""
 
     name: str
@@ -39,7 +39,7 @@ class OfferedAdapters:
         self._numbers = itertools.count()
         self._by_name = {each.name: self._of_settings(each) for each in settings.adapters}
 
-    def __iter__(self) -> Iterator[Adapter]:
+    def __iter__(self) -> Iterator[OfferedAdapter]:
         return iter(self._by_name.values())
 
     def configure(self, old: ModelSettings, new: ModelSettings) -> None:
@@ -63,15 +63,15 @@ class OfferedAdapters:
             )
         self._check_generation(name, expected_generation)
 
-    def make(self, name: str, source: str) -> Adapter:
+    def make(self, name: str, source: str) -> OfferedAdapter:
         """An adapter that is not offered yet; `source` is absolute."""
-        return Adapter(name=name, number=next(self._numbers), source=source, revision="main", folder=Path.cwd())
+        return OfferedAdapter(name=name, number=next(self._numbers), source=source, revision="main", folder=Path.cwd())
 
-    def add(self, adapter: Adapter) -> None:
+    def add(self, adapter: OfferedAdapter) -> None:
         """Offer an adapter, in place of one that has its name."""
         self._by_name[adapter.name] = adapter
 
-    def remove(self, name: str, expected_generation: str | None = None) -> Adapter:
+    def remove(self, name: str, expected_generation: str | None = None) -> OfferedAdapter:
         """Offer it no longer. Raises ModelNotFoundError, AdapterConflictError."""
         if name not in self._by_name:
             raise ModelNotFoundError(
@@ -92,8 +92,8 @@ class OfferedAdapters:
             for adapter in self
         }
 
-    def _of_settings(self, each: AdapterSettings) -> Adapter:
-        return Adapter(
+    def _of_settings(self, each: AdapterSettings) -> OfferedAdapter:
+        return OfferedAdapter(
             name=each.name,
             number=next(self._numbers),
             source=each.source,

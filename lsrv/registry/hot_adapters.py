@@ -8,10 +8,10 @@ from contextlib import AbstractAsyncContextManager
 
 from lsrv.errors import BuildError, LoadFailedError, LsrvError, NothingToLoadError, RequestError
 from lsrv.protocol.commands import UnloadAdapter
-from lsrv.registry.adapters import Adapter
-from lsrv.registry.entry import Entry
+from lsrv.registry.adapters import OfferedAdapter
+from lsrv.registry.entries.entry import Entry
+from lsrv.registry.entries.state import Phase
 from lsrv.registry.lease import WorkerLease, answer_of
-from lsrv.registry.state import Phase
 
 
 class HotAdapters:
@@ -25,7 +25,7 @@ class HotAdapters:
         self._entry_of = entry_of
         self._acquire = acquire
 
-    def of(self, model: str | None) -> tuple[Adapter, ...]:
+    def of(self, model: str | None) -> tuple[OfferedAdapter, ...]:
         """What requests to `model` may choose, in the order it came; of an upstream none. Raises ModelNotFoundError."""
         try:
             return tuple(self._entry_of(model).adapters)
@@ -44,7 +44,7 @@ class HotAdapters:
         *,
         is_replacing: bool = False,
         expected_generation: str | None = None,
-    ) -> Adapter:
+    ) -> OfferedAdapter:
         """Offer one more adapter; its model, loaded first if it has to be, goes on serving meanwhile.
 
         Raises AdapterConflictError, RequestError for a `source` that is no adapter of it, and whatever `acquire` does.
@@ -61,7 +61,7 @@ class HotAdapters:
                 entry.adapters.add(adapter)
         return adapter
 
-    async def unload(self, model: str | None, name: str, *, expected_generation: str | None = None) -> Adapter:
+    async def unload(self, model: str | None, name: str, *, expected_generation: str | None = None) -> OfferedAdapter:
         """Offer an adapter no longer; requests that use it finish with it.
 
         Raises ModelNotFoundError, AdapterConflictError.

@@ -19,12 +19,12 @@ import lsrv
 from lsrv.config import ModelSettings, Settings
 from lsrv.errors import LsrvError
 from lsrv.frontdoor import Weights
-from lsrv.frontdoor.sampled_digest import sampled_digest, stamp_of
-from lsrv.registry.adapters import Adapter
-from lsrv.registry.entry import Entry
-from lsrv.registry.load_basis import LoadBasis, find_basis
-from lsrv.registry.loader import LoadedModel
-from lsrv.registry.weights import draft_of, look
+from lsrv.frontdoor.store.digest import sampled_digest, stamp_of
+from lsrv.registry.adapters import OfferedAdapter
+from lsrv.registry.entries.entry import Entry
+from lsrv.registry.loading.basis import LoadBasis, find_basis
+from lsrv.registry.loading.loader import LoadedWorker
+from lsrv.registry.loading.weights import draft_of, look
 
 _LOOK_AGAIN_S = 30.0  # a file that is replaced is seen at once; one that is added, by then
 
@@ -54,7 +54,7 @@ class Identities:
     def __init__(self, settings: Settings, entries: Mapping[str, Entry]) -> None:
         self.settings = settings
         self._entries = entries  # by model_id; upstreams are none
-        self._loaded: dict[str, tuple[LoadedModel, ModelIdentity | None]] = {}
+        self._loaded: dict[str, tuple[LoadedWorker, ModelIdentity | None]] = {}
         self._found: dict[str, tuple[ModelSettings, float, Weights]] = {}
 
     async def get(self, model_id: str) -> ModelIdentity | None:
@@ -71,7 +71,7 @@ class Identities:
             self._loaded[model.model_id] = known
         return known[1]
 
-    def _look(self, model: ModelSettings, adapters: Sequence[Adapter]) -> ModelIdentity | None:
+    def _look(self, model: ModelSettings, adapters: Sequence[OfferedAdapter]) -> ModelIdentity | None:
         try:
             draft = draft_of(model)
             weights, guesser = self._weights(model), self._weights(draft) if draft is not None else None
@@ -99,7 +99,7 @@ def _is_as_found(weights: Weights) -> bool:
     return sum(stamp_of(shard)[1] for shard in weights.shards) == weights.size_bytes
 
 
-def _of_loaded(loaded: LoadedModel) -> ModelIdentity | None:
+def _of_loaded(loaded: LoadedWorker) -> ModelIdentity | None:
     try:
         return _identity(loaded.basis)
     except OSError:

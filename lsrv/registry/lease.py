@@ -18,26 +18,26 @@ from lsrv.protocol.commands import (
     UnloadAdapter,
 )
 from lsrv.protocol.events import Detokenized, Embedded, ModelInfo, Reranked, Tokenized
-from lsrv.registry.adapters import Adapter
-from lsrv.registry.inflight import SingleAnswer
-from lsrv.registry.loader import LoadedModel
-from lsrv.registry.request_stream import Reply, RequestStream
+from lsrv.registry.adapters import OfferedAdapter
+from lsrv.registry.loading.loader import LoadedWorker
+from lsrv.registry.loading.weights import find_adapter_file
 from lsrv.registry.upstream.lease import UpstreamLease
-from lsrv.registry.weights import find_adapter_file
-from lsrv.registry.worker_process import WorkerProcess
+from lsrv.registry.workers.in_flight import SingleAnswer
+from lsrv.registry.workers.process import WorkerProcess
+from lsrv.registry.workers.stream import RequestStream, SingleReply
 
 Question = Embed | Rerank | Tokenize | Detokenize | LoadAdapter | UnloadAdapter
-Regain = Callable[[], Awaitable[LoadedModel]]  # another place, on a worker that lives
+Regain = Callable[[], Awaitable[LoadedWorker]]  # another place, on a worker that lives
 
 
 class WorkerLease:
     """Given by `Registry.acquire` for an entry of this machine. Its requests count as one against `max_concurrency`."""
 
-    def __init__(self, settings: ModelSettings, loaded: LoadedModel, regain: Regain) -> None:
+    def __init__(self, settings: ModelSettings, loaded: LoadedWorker, regain: Regain) -> None:
         self.settings = settings
         self._loaded = loaded
         self._regain = regain
-        self._regaining: asyncio.Task[LoadedModel] | None = None
+        self._regaining: asyncio.Task[LoadedWorker] | None = None
         self._streams: list[RequestStream] = []
 
     @property
@@ -70,7 +70,7 @@ class WorkerLease:
         assert isinstance(answer, Reranked)
         return answer
 
-    async def load_adapter(self, adapter: Adapter) -> None:
+    async def load_adapter(self, adapter: OfferedAdapter) -> None:
         """Have the worker offer an adapter. Raises BuildError, LoadFailedError.
 
         Not tried on another worker if this one dies: the adapter may be what it died of.
@@ -112,7 +112,7 @@ class WorkerLease:
             await asyncio.shield(self._regaining)
         return self._loaded.worker
 
-    async def _regain_place(self) -> LoadedModel:
+    async def _regain_place(self) -> LoadedWorker:
         try:
             self._loaded = await self._regain()
             return self._loaded
@@ -125,7 +125,7 @@ Lease = WorkerLease | UpstreamLease
 
 async def answer_of(worker: WorkerProcess, command: Question) -> SingleAnswer:
     """The single answer to `command`. Raises what the worker says against it, or how it died."""
-    reply = Reply()
+    reply = SingleReply()
     request_id = worker.submit(command, reply)
     try:
         return await reply.future

@@ -9,16 +9,16 @@ from msgspec.structs import replace
 
 from lsrv.config import ModelSettings, Settings
 from lsrv.frontdoor import Pending, Weights
-from lsrv.registry.budget import shown
-from lsrv.registry.entry import Entry
-from lsrv.registry.load_basis import find_basis
-from lsrv.registry.loader import LoadedModel, Loader
-from lsrv.registry.outlook import Outlook, described, foreseen, pending
-from lsrv.registry.planner import Planner
-from lsrv.registry.room import Memory
-from lsrv.registry.rooms import Rooms
-from lsrv.registry.tuning import Tuning, tune
-from lsrv.registry.weights import draft_of, look
+from lsrv.registry.entries.entry import Entry
+from lsrv.registry.loading.basis import find_basis
+from lsrv.registry.loading.loader import LoadedWorker, Loader
+from lsrv.registry.loading.tuning import Tuning, tune
+from lsrv.registry.loading.weights import draft_of, look
+from lsrv.registry.loop.promises import MemoryPromises
+from lsrv.registry.memory.arbiter import MemoryAmounts
+from lsrv.registry.memory.budget import shown
+from lsrv.registry.memory.planner import Planner
+from lsrv.registry.preview import LoadPreview, described, foreseen, pending
 
 
 class Plans:
@@ -28,7 +28,7 @@ class Plans:
         self,
         planner: Planner,
         loader: Loader,
-        rooms: Rooms,
+        rooms: MemoryPromises,
         find_entry: Callable[[str | None], Entry],
         settings: Callable[[], Settings],
     ) -> None:
@@ -43,7 +43,7 @@ class Plans:
         entry = self._find_entry(model)
         return await tune(self._planner, self._settings(), entry.settings, n_ctx_seqs, self._rooms.taken())
 
-    async def outlook(self, model: str | None) -> Outlook:
+    async def outlook(self, model: str | None) -> LoadPreview:
         """What a load of an entry would take and do now. Raises why its weights can't be had or planned."""
         entry = self._find_entry(model)
         promised = self._rooms.promised(entry)
@@ -59,7 +59,7 @@ class Plans:
         basis = await asyncio.to_thread(find_basis, entry.settings, tuple(entry.adapters), weights, guesser)
         fitted = await self._loader.plan(entry.settings, basis, self._rooms.bounds)
         if (promised := self._rooms.promised(entry)) is not None:
-            begun = Outlook(model=entry.settings.listed_id, verdict="loading", summary="it is loading just now")
+            begun = LoadPreview(model=entry.settings.listed_id, verdict="loading", summary="it is loading just now")
             return described(begun, weights, fitted.plan, promised)
         forecast = self._rooms.forecast(entry, fitted.plan)
         asked = foreseen(entry.settings.listed_id, forecast, self._rooms.listed_id, entry.reload_s)
@@ -74,8 +74,8 @@ class Plans:
         return await asyncio.to_thread(look, self._settings(), model)
 
 
-def _of_loaded(entry: Entry, loaded: LoadedModel, promised: Memory) -> Outlook:
-    held = Outlook(
+def _of_loaded(entry: Entry, loaded: LoadedWorker, promised: MemoryAmounts) -> LoadPreview:
+    held = LoadPreview(
         model=entry.settings.listed_id,
         verdict="loaded",
         summary=f"is loaded, and holds {shown(promised)}",

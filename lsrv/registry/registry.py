@@ -10,29 +10,29 @@ from pathlib import Path
 
 from lsrv.config import ModelSettings, Settings, SettingsChange
 from lsrv.errors import ModelNotFoundError, from_info
-from lsrv.frontdoor.building import BuildProgress
-from lsrv.registry import refusals
-from lsrv.registry.builds import Builds, Prepare
-from lsrv.registry.calm import Calm
-from lsrv.registry.entry import Entry
+from lsrv.frontdoor.progress import BuildProgress
+from lsrv.registry.entries import refusals
+from lsrv.registry.entries.entry import Entry
+from lsrv.registry.entries.happenings import Arrived, EnableAsked, LoadAsked, UnloadAsked
+from lsrv.registry.entries.view import EntryView, MemoryView, WorkerLog
+from lsrv.registry.entries.watchers import Watcher, Watchers
 from lsrv.registry.hot_adapters import HotAdapters
 from lsrv.registry.identity import Identities
+from lsrv.registry.idle import IdleWork
 from lsrv.registry.lease import Lease, WorkerLease
-from lsrv.registry.loader import LoadedModel, Loader
+from lsrv.registry.loading.builds import Builds, Prepare
+from lsrv.registry.loading.loader import LoadedWorker, Loader
+from lsrv.registry.loading.weights import Preparer, pulled_model
+from lsrv.registry.loop.run_loop import RunLoop
+from lsrv.registry.memory.planner import Planner
 from lsrv.registry.names import Target
-from lsrv.registry.planner import Planner
 from lsrv.registry.plans import Plans
-from lsrv.registry.queues import Queues, Turn
 from lsrv.registry.routing import Routing
-from lsrv.registry.run_loop import RunLoop
-from lsrv.registry.spares import Spares
+from lsrv.registry.standing import Standings, Turn
 from lsrv.registry.upstream.upstreams import Upstreams
-from lsrv.registry.view import EntryView, MemoryView, WorkerLog
-from lsrv.registry.watchdog import Deadlines
-from lsrv.registry.watchers import Watcher, Watchers
-from lsrv.registry.weights import Preparer, pulled_model
-from lsrv.registry.words import Arrived, EnableAsked, LoadAsked, UnloadAsked
-from lsrv.registry.worker_process import WORKER_COMMAND, WorkerProcess
+from lsrv.registry.workers.process import WORKER_COMMAND, WorkerProcess
+from lsrv.registry.workers.spares import Spares
+from lsrv.registry.workers.watchdog import Deadlines
 
 
 class Registry:
@@ -65,9 +65,9 @@ class Registry:
         self.adapters = HotAdapters(self._entry, lambda model: self._acquire_worker(model, Turn()))
         self.identities = Identities(settings, self._roster.by_id)
         self.routing = Routing(settings, self.target, self.views, lambda: self._roster.default_route)
-        self.queues = Queues(self._entry, self._rooms)
+        self.queues = Standings(self._entry, self._rooms)
         self.plans = Plans(self.planner, loader, self._rooms, self._entry, lambda: self._settings)
-        self.calm = Calm(self._roster, self._upstreams, lambda: self._run_loop.has_news)
+        self.calm = IdleWork(self._roster, self._upstreams, lambda: self._run_loop.has_news)
         self._is_draining = False
         self._idle = asyncio.Event()
 
@@ -178,7 +178,7 @@ class Registry:
         self._refuse_if_draining()
         tickets = turn.tickets  # one, and one more for every worker that died under this lease
 
-        async def enter() -> LoadedModel:
+        async def enter() -> LoadedWorker:
             tickets.append(ticket := self._run_loop.ticket())
             return await self._run_loop.enter(entry, Arrived(ticket, turn.keep_alive_s, turn.is_copy, turn.priority))
 

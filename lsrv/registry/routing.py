@@ -26,8 +26,8 @@ from lsrv.errors import (
     UnsupportedParameterError,
     UpstreamRefusedError,
 )
+from lsrv.registry.entries.view import EntryView
 from lsrv.registry.names import Target
-from lsrv.registry.view import EntryView
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def largest_that_fits(views: Iterable[EntryView], n_prompt_tokens: int) -> str |
     return max(fitting)[1] if fitting else None
 
 
-class Candidates:
+class Attempts:
     """Who is asked for one request. `target` is the one to ask now."""
 
     def __init__(
@@ -151,15 +151,15 @@ class Routing:
         """Go by other settings from the next request on."""
         self._routes = {route.model_id: route for route in settings.routes}
 
-    def candidates(self, model: str | None, sticky_key: str | None = None) -> Candidates:
+    def candidates(self, model: str | None, sticky_key: str | None = None) -> Attempts:
         """Who is asked for `model`. Requests with the same key go to the same model of a split.
 
         Raises ModelNotFoundError.
         """
         route = self._route_of(model)
-        return Candidates(self._target_of(model)) if route is None else self._along(route, sticky_key)
+        return Attempts(self._target_of(model)) if route is None else self._along(route, sticky_key)
 
-    def text_candidates(self, model: str | None, sticky_key: str | None = None) -> Candidates:
+    def text_candidates(self, model: str | None, sticky_key: str | None = None) -> Attempts:
         """The same for requests that any generating model can answer: without a name they may go to a longer context.
 
         Vectors are no such thing: those of another model mean nothing beside the first one's.
@@ -167,7 +167,7 @@ class Routing:
         if model not in _DEFAULT or self._default_route() is not None:
             return self.candidates(model, sticky_key)
         target = self._target_of(model)
-        return Candidates(target, self._for_long_prompt(target))
+        return Attempts(target, self._for_long_prompt(target))
 
     def view_all(self) -> list[RouteView]:
         """All routes, in config order."""
@@ -182,7 +182,7 @@ class Routing:
         name = self._default_route() if model in _DEFAULT else model
         return None if name is None else self._routes.get(name)
 
-    def _along(self, route: RouteSettings, sticky_key: str | None) -> Candidates:
+    def _along(self, route: RouteSettings, sticky_key: str | None) -> Attempts:
         share = random.random() if sticky_key is None else share_of(route.model_id, sticky_key)
         first = choose(route.split, share)
         rest = iter(dict.fromkeys((first, *route.fallback)))
@@ -205,7 +205,7 @@ class Routing:
         def shadows() -> list[tuple[str, str]]:
             return [(route.model_id, name) for name in chosen if name != names[-1]]
 
-        return Candidates(target, next_target, note_end, shadows)
+        return Attempts(target, next_target, note_end, shadows)
 
     def _next_there(self, names: Iterator[str]) -> tuple[str, Target] | None:
         """The next of a route's models: an adapter may be unloaded, and a reload may have removed any meanwhile."""

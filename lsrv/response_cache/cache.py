@@ -22,7 +22,7 @@ from lsrv.response_cache.flight import Flights
 from lsrv.response_cache.memory import Kept, MemoryTier
 from lsrv.response_cache.statistics import Holding, ModelStatistics
 
-Outcome = Literal["memory", "disk", "shared", "miss"]  # shared: by another request's computation
+CacheOutcome = Literal["memory", "disk", "shared", "miss"]  # shared: by another request's computation
 
 FILE_NAME = "answers.sqlite3"
 _CLOSE_S = 5.0  # for answers that are still on their way to the disk
@@ -49,7 +49,9 @@ class ResponseCache:
         self._clock = clock
         self._used: set[str] = set()  # in memory, which the disk has yet to hear of
         self._n_purges: Counter[str] = Counter()
-        self.counts: dict[Outcome, Counter[str]] = {outcome: Counter() for outcome in get_args(Outcome)}  # by model_id
+        self.counts: dict[CacheOutcome, Counter[str]] = {
+            outcome: Counter() for outcome in get_args(CacheOutcome)
+        }  # by model_id
 
     async def get(self, model_id: str, key: str) -> list[Finished] | None:
         """The answer under `key`, one end per choice."""
@@ -89,7 +91,7 @@ class ResponseCache:
             raise LsrvError("The kept answers on disk can't be deleted; the server's log says why.")
         _log.info("kept answers deleted", extra={"model_id": model_id})
 
-    def count(self, outcome: Outcome, model_id: str) -> None:
+    def count(self, outcome: CacheOutcome, model_id: str) -> None:
         """Where a request's answer comes from."""
         self.counts[outcome][model_id] += 1
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from llguidance import LLMatcher
 
-from lsrv.engine.constraint import Constraint, Reasoning
-from lsrv.engine.grammar import Grammars
+from lsrv.engine.grammar.constraint import Constraint, Reasoning
+from lsrv.engine.grammar.grammar import Grammars
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.sequence import Sequence
 from lsrv.errors import GrammarError

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from lsrv.engine.embedding import EmbeddingEngine, EmbeddingRequest
+from lsrv.engine.embedding import EmbeddingEngine, EmbeddingInputs
 from lsrv.engine.llama.context import DecodeError
-from lsrv.engine.loading import LoadedModel
+from lsrv.engine.load.loading import LoadedModel
 from lsrv.errors import LsrvError
 from lsrv.protocol.commands import Abort, Command, Embed, Rerank
 from lsrv.protocol.events import Embedded, Event, Failed, Heartbeat, Reranked
@@ -54,7 +54,7 @@ class EmbeddingService:
             case _:
                 return handle_common(command, self._intake, self._model.vocab, self._info)
 
-    def _submit(self, command: _Asked, make_request: Callable[[_Asked], EmbeddingRequest]) -> list[Event]:
+    def _submit(self, command: _Asked, make_request: Callable[[_Asked], EmbeddingInputs]) -> list[Event]:
         try:
             self._engine.submit(make_request(command))
         except LsrvError as error:
@@ -67,7 +67,7 @@ class EmbeddingService:
         except DecodeError as error:
             return [Failed(request.request_id, error.info()) for request in self._engine.fail_all()]
 
-    def _answer(self, request: EmbeddingRequest) -> Event:
+    def _answer(self, request: EmbeddingInputs) -> Event:
         vectors = [vector for vector in request.vectors if vector is not None]
         n_tokens = sum(len(tokens) for tokens in request.inputs)
         if not self._info.can_rerank:

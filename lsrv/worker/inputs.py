@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 
-from lsrv.engine.embedding import EmbeddingRequest
+from lsrv.engine.embedding import EmbeddingInputs
 from lsrv.engine.llama.vocab import Tokens, Vocab
-from lsrv.engine.loading import LoadedModel
+from lsrv.engine.load.loading import LoadedModel
 from lsrv.errors import PromptTooLongError, RequestError, UnsupportedCapabilityError
 from lsrv.protocol.commands import Embed, Rerank
 from lsrv.worker.intake import Intake
@@ -28,7 +28,7 @@ class Inputs:
         self._pooling = loaded.info.pooling
         self._pair_template = loaded.model.chat_template("rerank")
 
-    def texts(self, command: Embed) -> EmbeddingRequest:
+    def texts(self, command: Embed) -> EmbeddingInputs:
         """Raises RequestError that names the input at fault."""
         if command.needs_pooling and self._pooling == "none":
             raise UnsupportedCapabilityError(
@@ -42,15 +42,15 @@ class Inputs:
         ]
         if self._pooling == "none":
             self._check_answer_size(sum(map(len, inputs)))
-        return EmbeddingRequest(command.request_id, inputs, command.norm)
+        return EmbeddingInputs(command.request_id, inputs, command.norm)
 
-    def pairs(self, command: Rerank) -> EmbeddingRequest:
+    def pairs(self, command: Rerank) -> EmbeddingInputs:
         """Raises RequestError that names the document at fault."""
         inputs = [
             self._checked(pair_tokens(self._vocab, self._pair_template, command.query, document), f"documents[{index}]")
             for index, document in enumerate(command.documents)
         ]
-        return EmbeddingRequest(command.request_id, inputs, norm=-1)
+        return EmbeddingInputs(command.request_id, inputs, norm=-1)
 
     def _check_answer_size(self, n_tokens: int) -> None:
         n_tokens_max = _TOKEN_VECTOR_BYTES_MAX // (4 * self._n_embd)

@@ -9,18 +9,18 @@ from collections.abc import Sequence as Items
 import numpy as np
 from msgspec.structs import replace
 
-from lsrv.chat.answer import CLOSE, OPEN, AnswerSplitter, opens_reasoning
+from lsrv.chat.reasoning import CLOSE, OPEN, AnswerSplitter, opens_reasoning
 from lsrv.chat.template import ChatTemplate, Message
-from lsrv.engine.constraint import Reasoning
 from lsrv.engine.detokenize import TextAssembler
+from lsrv.engine.grammar.constraint import Reasoning
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
-from lsrv.engine.loading import LoadedModel
+from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.sampling import SamplingValues, fill_sampling
 from lsrv.engine.sequence import Sequence
 from lsrv.errors import PromptTooLongError, RequestError, UnsupportedCapabilityError
 from lsrv.protocol.commands import Generate, Sampling, Tokenize
-from lsrv.worker.reply import Reply
+from lsrv.worker.reply import AnswerWriter
 
 _N_TAG_TOKENS = 16  # in which the last tag of a prompt can be seen
 
@@ -43,7 +43,7 @@ class Intake:
     def _token_text(self, token: int) -> str:
         return self._vocab.detokenize([token]) if token >= 0 else ""
 
-    def sequence(self, command: Generate) -> tuple[Sequence, Reply]:
+    def sequence(self, command: Generate) -> tuple[Sequence, AnswerWriter]:
         """The sequence to submit, and where its text goes."""
         prompt = self.prompt_text(command.messages, command.prompt, command.template_kwargs)
         tokens = self.prompt_tokens(prompt, is_chat=command.messages is not None)
@@ -66,7 +66,7 @@ class Intake:
             adapters=self._loaded.adapters.chosen(command.adapters),
         )
         text = prompt if isinstance(prompt, str) else self._vocab.detokenize(prompt)
-        reply = Reply(
+        reply = AnswerWriter(
             is_streaming=command.is_streaming,
             splitter=AnswerSplitter(text) if command.messages is not None else None,
             echo=text if command.is_echoing else "",

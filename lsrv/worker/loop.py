@@ -6,8 +6,8 @@ import os
 import time
 
 from lsrv.engine.llama.backend import Backend
-from lsrv.engine.loading import LoadedModel, load_model
-from lsrv.engine.memory_plan import plan_memory
+from lsrv.engine.load.loading import LoadedModel, load_model
+from lsrv.engine.load.memory_plan import plan_memory
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import Load, LoadParams, Plan, Stop, Unload
 from lsrv.protocol.events import Loaded, LoadFailed, LoadStage, PlanFailed, Planned, Progress, Ready, Unloaded

@@ -21,7 +21,7 @@ from lsrv.protocol.commands import (
     Unload,
     UnloadAdapter,
 )
-from lsrv.protocol.events import CacheUse, Detokenized, Event, Failed, Heartbeat, ModelInfo, Tokenized
+from lsrv.protocol.events import Detokenized, Event, Failed, Heartbeat, ModelInfo, PrefixCacheUse, Tokenized
 from lsrv.worker.intake import Intake
 from lsrv.worker.refusal import refusal
 
@@ -51,7 +51,7 @@ def _answer(command: Question, intake: Intake, vocab: Vocab, info: ModelInfo) ->
             raise refusal(command, info)
 
 
-def heartbeat_of(engine: Engine | EmbeddingEngine, cache: CacheUse | None) -> Heartbeat:
+def heartbeat_of(engine: Engine | EmbeddingEngine, cache: PrefixCacheUse | None) -> Heartbeat:
     counts = engine.counts
     return Heartbeat(
         n_slots_busy=engine.n_running,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from lsrv.chat.answer import AnswerSplitter
+from lsrv.chat.reasoning import AnswerSplitter
 from lsrv.engine.sequence import Output, Sequence
 from lsrv.protocol.events import Delta, Finished, TokenLogprob, Usage
 
 
-class Reply:
+class AnswerWriter:
     """Collects what a sequence writes. Not streaming: everything travels in `Finished`."""
 
     __slots__ = (

@@ -7,31 +7,16 @@ from typing import Protocol
 
 from lsrv.engine.engine import Engine
 from lsrv.engine.llama.context import DecodeError
-from lsrv.engine.loading import LoadedModel
+from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.scheduler import GATHERED_S
 from lsrv.engine.sequence import Output, Sequence
 from lsrv.errors import LsrvError
-from lsrv.protocol.commands import (
-    Abort,
-    Command,
-    Generate,
-    LoadAdapter,
-    UnloadAdapter,
-)
-from lsrv.protocol.events import (
-    Accepted,
-    AdaptersChanged,
-    Delta,
-    Event,
-    Failed,
-    Finished,
-    Heartbeat,
-    Step,
-)
+from lsrv.protocol.commands import Abort, Command, Generate, LoadAdapter, UnloadAdapter
+from lsrv.protocol.events import Accepted, AdaptersChanged, Delta, Event, Failed, Finished, Heartbeat, Step
 from lsrv.worker.compiling import Compiling
 from lsrv.worker.intake import Intake
 from lsrv.worker.questions import handle_common, heartbeat_of
-from lsrv.worker.reply import Reply
+from lsrv.worker.reply import AnswerWriter
 
 _SAVE_S = 2.5  # for cached prompts at the end; the parent waits 5 s before it uses force
 _FILE_S = 0.01  # what one of their files costs: to be written, listed by the next load, and read
@@ -76,7 +61,7 @@ class GenerationService:
         self._vocab = loaded.model.vocab
         self._intake = Intake(loaded)
         self._compiling = Compiling(self._vocab)
-        self._replies: dict[int, Reply] = {}
+        self._replies: dict[int, AnswerWriter] = {}
         self._accepted: list[Accepted] = []  # since the last step
         self._deltas_sent_at = 0.0
 

@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
-from lsrv.api.access import Access, Caller, host_name, is_loopback
-from lsrv.api.errors import ForbiddenError
+from lsrv.api.http.access import Access, Caller, host_name, is_loopback
+from lsrv.api.http.errors import ForbiddenError
 from lsrv.config.server import ServerSettings
 from tests.conftest import RunningServer, StartServer, wait_until
 

@@ -9,11 +9,18 @@ from typing import Any
 
 import pytest
 
-from lsrv.api.adapters import AdapterItem, AdapterStack, LoraItem, checked_source, choices, stack_of
-from lsrv.api.errors import ForbiddenError
+from lsrv.api.dialects.fields.adapters import (
+    AdapterItem,
+    AdapterStack,
+    LoraItem,
+    checked_source,
+    chosen_adapters,
+    stack_of,
+)
+from lsrv.api.http.errors import ForbiddenError
 from lsrv.errors import RequestError
 from lsrv.protocol.commands import AdapterChoice
-from lsrv.registry import Adapter
+from lsrv.registry import OfferedAdapter
 from tests.conftest import RunningServer, StartServer, copies_of_stories
 from tests.models.lora import write_lora
 
@@ -260,34 +267,34 @@ def test_adapters_of_the_config_apply_by_default_or_are_named_when_they_are_brok
 # -- what a request says becomes choices -----------------------------------------------------------
 
 OFFERED = [
-    Adapter(name="a", number=0, source="a", revision="main", folder=Path(), weight=0.5),
-    Adapter(name="b", number=3, source="b", revision="main", folder=Path(), default_weight=0.25),
+    OfferedAdapter(name="a", number=0, source="a", revision="main", folder=Path(), weight=0.5),
+    OfferedAdapter(name="b", number=3, source="b", revision="main", folder=Path(), default_weight=0.25),
 ]
 
 
 def test_what_is_not_said_comes_from_the_adapter() -> None:
-    assert choices(AdapterStack((("a", None), (3, None))), None, OFFERED) == [
+    assert chosen_adapters(AdapterStack((("a", None), (3, None))), None, OFFERED) == [
         AdapterChoice("a", 0.5),
         AdapterChoice("b", 1.0),
     ]
-    assert choices(AdapterStack(), None, OFFERED) == [AdapterChoice("b", 0.25)]
-    assert choices(AdapterStack(), "a", OFFERED) == [AdapterChoice("a", 0.5)]
-    assert choices(AdapterStack(()), None, OFFERED) == []
+    assert chosen_adapters(AdapterStack(), None, OFFERED) == [AdapterChoice("b", 0.25)]
+    assert chosen_adapters(AdapterStack(), "a", OFFERED) == [AdapterChoice("a", 0.5)]
+    assert chosen_adapters(AdapterStack(()), None, OFFERED) == []
 
 
 def test_normalized_weights_sum_up_to_one_unless_they_sum_up_to_nothing() -> None:
     stack = AdapterStack((("a", 3.0), ("b", 1.0)), is_normalized=True)
-    assert choices(stack, None, OFFERED) == [AdapterChoice("a", 0.75), AdapterChoice("b", 0.25)]
+    assert chosen_adapters(stack, None, OFFERED) == [AdapterChoice("a", 0.75), AdapterChoice("b", 0.25)]
     opposite = AdapterStack((("a", 1.0), ("b", -1.0)), is_normalized=True)
-    assert choices(opposite, None, OFFERED) == [AdapterChoice("a", 1.0), AdapterChoice("b", -1.0)]
+    assert chosen_adapters(opposite, None, OFFERED) == [AdapterChoice("a", 1.0), AdapterChoice("b", -1.0)]
 
 
 def test_contradictions_are_refused() -> None:
     with pytest.raises(RequestError, match="adapters and lora say the same"):
         stack_of([AdapterItem(name="a")], None, [LoraItem(id=0, scale=1)], is_normalized=False)
     with pytest.raises(RequestError, match="named with adapter 'a', and adapters is given, too"):
-        choices(AdapterStack(()), "a", OFFERED)
+        chosen_adapters(AdapterStack(()), "a", OFFERED)
     with pytest.raises(RequestError, match="names an adapter twice"):
-        choices(AdapterStack((("a", 1.0), (0, 1.0))), None, OFFERED)
+        chosen_adapters(AdapterStack((("a", 1.0), (0, 1.0))), None, OFFERED)
     with pytest.raises(RequestError, match="names 17 adapters; at most 16"):
         stack_of(["a"] * 17, None, None, is_normalized=False)

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from lsrv.api.events import Feed, RequestStarted
+from lsrv.api.feed import Feed, RequestStarted
 from tests.conftest import DEADLINE_S, RunningServer, StartServer, wait_until
 from tests.upstream_server import UpstreamServer
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from lsrv.api.rerank import parse_rerank, rerank_body
+from lsrv.api.dialects.rerank import parse_rerank, rerank_body
 from lsrv.errors import LsrvError
 from lsrv.protocol.events import Reranked
 from tests.conftest import EMBEDDING, TINY, RunningServer, copies_of_stories

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lsrv.api.openai.chat import parse_chat
-from lsrv.api.shadow.copies import Copy, Original, Shadow, WaitingCopies
-from lsrv.api.shadow.tally import Heard, Tally, find_difference
+from lsrv.api.dialects.openai.chat import parse_chat
 from lsrv.protocol.events import Usage
+from lsrv.serving.shadow.copies import Copy, Original, Shadow, WaitingCopies
+from lsrv.serving.shadow.tally import Heard, Tally, find_difference
 
 A, B = Shadow("r", "a"), Shadow("r", "b")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lsrv.api.wait_words import ordinal, wait_words
+from lsrv.api.answers.wait_comment import ordinal, wait_words
 from lsrv.protocol.events import Progress
 from lsrv.registry import Standing
 from tests.conftest import OTHER, TINY, StartServer, copies_of_stories

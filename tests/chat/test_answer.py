@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsrv.chat.answer import AnswerSplitter
+from lsrv.chat.reasoning import AnswerSplitter
 
 
 def split(text: str, places: list[int], prompt: str = "") -> tuple[str, str]:

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lsrv.config import settings_for_models
-from lsrv.config.foreign import IGNORED
 from lsrv.config.keys import known_keys
+from lsrv.config.mistralrs.foreign import IGNORED
 from lsrv.errors import ConfigError
 
 _KEYS = sorted(

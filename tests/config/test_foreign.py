@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from lsrv.config.foreign import IGNORED
 from lsrv.config.keys import known_keys
+from lsrv.config.mistralrs.foreign import IGNORED
 
 MODEL = '[[models]]\nmodel_id = "a"\n'
 

@@ -6,7 +6,7 @@ import pytest
 
 from lsrv import demo
 from lsrv.config import load_settings, settings_for_models
-from lsrv.config.layer import Layer, Place, merge
+from lsrv.config.layer import ConfigPlace, Layer, merge
 from lsrv.errors import ConfigError
 
 MODEL = '[[models]]\nmodel_id = "a"\n'
@@ -242,8 +242,8 @@ def test_entries_given_as_flags_are_checked_like_all_others():
 
 
 def test_merging_changes_neither_layer():
-    below = Layer({"models": [{"model_id": "a", "context": {"slots": 1}}]}, Place("below"))
-    above = Layer({"models": [{"model_id": "a", "context": {"slots": 2}}]}, Place("above"))
+    below = Layer({"models": [{"model_id": "a", "context": {"slots": 1}}]}, ConfigPlace("below"))
+    above = Layer({"models": [{"model_id": "a", "context": {"slots": 2}}]}, ConfigPlace("above"))
     merge(below, above)
     assert below.models() == [{"model_id": "a", "context": {"slots": 1}}]
     assert above.models() == [{"model_id": "a", "context": {"slots": 2}}]

@@ -12,7 +12,7 @@ from lsrv.engine.detokenize import TextAssembler
 from lsrv.engine.engine import Engine
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.llama.sampler import SamplerChain
-from lsrv.engine.loading import LoadedModel, load_model
+from lsrv.engine.load.loading import LoadedModel, load_model
 from lsrv.engine.sampling import fill_sampling
 from lsrv.engine.sequence import Sequence
 from lsrv.protocol.commands import LoadParams, Sampling

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsrv.engine.adapters import NO_ADAPTERS, AdapterSet, Turns
+from lsrv.engine.adapters import NO_ADAPTERS, AdapterSet, AdapterTurns
 from lsrv.engine.engine import Engine
 from lsrv.engine.llama.backend import Backend
-from lsrv.engine.loading import LoadedModel
-from lsrv.engine.memory_plan import plan_memory
+from lsrv.engine.load.loading import LoadedModel
+from lsrv.engine.load.memory_plan import plan_memory
 from lsrv.errors import LoadFailedError, ModelNotFoundError, RequestError
 from lsrv.protocol.commands import AdapterChoice, AdapterFile, LoadParams
 from tests.engine.conftest import LoadStories, make_sequence, run_all
@@ -185,14 +185,14 @@ B: AdapterSet = ((2, 1.0),)
 
 
 def test_a_turn_lasts_its_time_and_then_the_next_one_has_it() -> None:
-    turns = Turns(turn_s=1.0)
+    turns = AdapterTurns(turn_s=1.0)
     wanted = [NO_ADAPTERS, A, B, A]
     times = [0.0, 0.9, 1.0, 1.5, 2.1, 3.1]
     assert [turns.next(wanted, now_s) for now_s in times] == [NO_ADAPTERS, NO_ADAPTERS, A, A, B, NO_ADAPTERS]
 
 
 def test_a_turn_ends_with_its_last_sequence() -> None:
-    turns = Turns(turn_s=1.0)
+    turns = AdapterTurns(turn_s=1.0)
     assert turns.next([A, B], 0.0) == A
     assert turns.next([B], 0.1) == B
     assert turns.next([B, A], 0.2) == B  # a new one queues
@@ -201,7 +201,7 @@ def test_a_turn_ends_with_its_last_sequence() -> None:
 
 @given(st.lists(st.sets(st.integers(0, 4), min_size=1), min_size=1, max_size=60), st.floats(0.1, 3.0))
 def test_whoever_wants_is_next_before_anyone_has_had_two_turns(steps: list[set[int]], step_s: float) -> None:
-    turns = Turns(turn_s=1.0)
+    turns = AdapterTurns(turn_s=1.0)
     n_turns_waited = dict.fromkeys(range(5), 0)
     last: AdapterSet | None = None
     for i, wanted in enumerate(steps):

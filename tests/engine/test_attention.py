@@ -6,8 +6,8 @@ import platform
 
 import pytest
 
-from lsrv.engine.attention import choose_attention
 from lsrv.engine.llama.backend import Backend
+from lsrv.engine.load.attention import choose_attention
 from lsrv.protocol.commands import LoadParams
 from tests.engine.conftest import LoadStories
 from tests.engine.test_memory_plan import assert_planned_as_loaded

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from lsrv.engine.llama.candidates import Candidates, likeliest
+from lsrv.engine.llama.candidates import TokenCandidates, likeliest
 from lsrv.engine.llama.sampler import SamplerChain
-from lsrv.engine.loading import LoadedModel
+from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.sampling import SamplingValues
 
 N_VOCAB = 50_000
@@ -35,7 +35,7 @@ def test_masked_tokens_do_not_crowd_out_the_rest() -> None:
 @pytest.mark.parametrize("options", [{}, {"top_k": 5}, {"min_p": 0.2}, {"typical_p": 0.7}, {"xtc_probability": 0.5}])
 def test_a_chain_chooses_from_the_likeliest_as_from_all(stories: LoadedModel, options: dict[str, float]) -> None:
     rng = np.random.default_rng(5)
-    candidates = Candidates(N_VOCAB)
+    candidates = TokenCandidates(N_VOCAB)
     values = SamplingValues(seed=11, **options)
     few, all_ = (SamplerChain(values, stories.model.vocab) for _ in range(2))
     few._n_needed = values.n_needed  # the stories's own vocabulary is too small to be worth it

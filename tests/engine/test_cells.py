@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsrv.engine.constraint import Constraint
 from lsrv.engine.engine import Engine
-from lsrv.engine.grammar import Grammars
-from lsrv.engine.loading import LoadedModel
+from lsrv.engine.grammar.constraint import Constraint
+from lsrv.engine.grammar.grammar import Grammars
+from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.scheduler import has_cells
 from lsrv.engine.sequence import Sequence
 from lsrv.engine.shift import plan_shift

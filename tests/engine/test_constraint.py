@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from llguidance import LLMatcher
 
-from lsrv.engine.constraint import Constraint, Reasoning
 from lsrv.engine.engine import Engine
-from lsrv.engine.grammar import Grammars
-from lsrv.engine.loading import LoadedModel
+from lsrv.engine.grammar.constraint import Constraint, Reasoning
+from lsrv.engine.grammar.grammar import Grammars
+from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.sequence import Sequence
 from lsrv.errors import GrammarError
 from lsrv.protocol.commands import Grammar, GrammarKind, Sampling

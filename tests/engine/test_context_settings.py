@@ -10,16 +10,16 @@ import pytest
 
 from lsrv import demo
 from lsrv.config import ContextSettings, ModelSettings
-from lsrv.engine.fit import fit_params
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.llama.batch import Batch
 from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.model import Model
-from lsrv.engine.memory_plan import plan_memory
+from lsrv.engine.load.fit import fit_params
+from lsrv.engine.load.memory_plan import plan_memory
 from lsrv.errors import LoadFailedError
 from lsrv.frontdoor import Weights, read_header
 from lsrv.protocol.commands import LoadParams
-from lsrv.registry.load_params import load_params
+from lsrv.registry.loading.params import load_params
 from tests.models import STORIES
 
 PROMPT = "A long time ago there was a small house by the river. In it lived"

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from lsrv.engine.embedding import EmbeddingEngine, EmbeddingRequest, Vectors, normalized
+from lsrv.engine.embedding import EmbeddingEngine, EmbeddingInputs, Vectors, normalized
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.llama.vocab import Tokens
-from lsrv.engine.loading import LoadedModel, load_model
+from lsrv.engine.load.loading import LoadedModel, load_model
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
 from tests.engine.conftest import LoadStories
@@ -48,10 +48,10 @@ def load_bert(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Loa
 def compute(loaded: LoadedModel, *batches: list[Tokens], norm: int = 2) -> list[list[Vectors]]:
     engine = loaded.embedding
     assert isinstance(engine, EmbeddingEngine)
-    requests = [EmbeddingRequest(i, inputs, norm) for i, inputs in enumerate(batches)]
+    requests = [EmbeddingInputs(i, inputs, norm) for i, inputs in enumerate(batches)]
     for request in requests:
         engine.submit(request)
-    done: list[EmbeddingRequest] = []
+    done: list[EmbeddingInputs] = []
     while engine.has_work:
         done += engine.step()
     assert {request.request_id for request in done} == set(range(len(batches)))
@@ -129,7 +129,7 @@ def test_requests_share_rounds_and_keep_their_own_vectors(encoder: LoadedModel) 
 def test_a_short_text_does_not_wait_for_a_long_request(encoder: LoadedModel) -> None:
     engine = encoder.embedding
     assert engine is not None
-    long, short = (EmbeddingRequest(i, [np.full(20, 300, np.int32)] * n, 2) for i, n in ((0, 200), (1, 1)))
+    long, short = (EmbeddingInputs(i, [np.full(20, 300, np.int32)] * n, 2) for i, n in ((0, 200), (1, 1)))
     engine.submit(long)
     engine.step()
     engine.submit(short)
@@ -172,7 +172,7 @@ def test_an_aborted_request_is_forgotten(encoder: LoadedModel) -> None:
     engine = encoder.embedding
     assert engine is not None
     tokens = encoder.model.vocab.tokenize("a dog", add_special=True, parse_special=True)
-    engine.submit(EmbeddingRequest(9, [tokens] * 3, 2))
+    engine.submit(EmbeddingInputs(9, [tokens] * 3, 2))
     assert engine.abort(9)
     assert not engine.has_work
     assert not engine.abort(9)
@@ -185,10 +185,10 @@ def test_an_abort_within_a_round_leaves_the_others_theirs(load_stories: LoadStor
     texts = [[np.arange(300, 340, dtype=np.int32)], [np.arange(310, 330, dtype=np.int32)]]
     (expected,) = compute(loaded, texts[1])
     for request_id, inputs in enumerate(texts):
-        engine.submit(EmbeddingRequest(request_id, inputs, 2))
+        engine.submit(EmbeddingInputs(request_id, inputs, 2))
     engine.step()
     assert engine.abort(0)
-    done: list[EmbeddingRequest] = []
+    done: list[EmbeddingInputs] = []
     while engine.has_work:
         done += engine.step()
     assert [request.request_id for request in done] == [1]

@@ -7,7 +7,7 @@ import pytest
 
 from lsrv.engine.engine import Engine
 from lsrv.engine.llama.batch import Batch
-from lsrv.engine.loading import LoadedModel
+from lsrv.engine.load.loading import LoadedModel
 from lsrv.protocol.commands import Sampling
 from tests.engine.conftest import LoadStories, make_sequence, run_all
 from tests.models.kinds import write_suppressing

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import lsrv.engine.grammar
-from lsrv.engine.grammar import Grammars
+import lsrv.engine.grammar.grammar
+from lsrv.engine.grammar.grammar import Grammars
 from lsrv.engine.llama.vocab import Vocab
-from lsrv.engine.loading import LoadedModel
+from lsrv.engine.load.loading import LoadedModel
 from lsrv.errors import GrammarError
 from lsrv.protocol.commands import Grammar
 from tests.engine.conftest import LoadStories
@@ -142,6 +142,6 @@ def test_rules_that_are_huge_written_out_stay_apart(grammars: Grammars) -> None:
 
 
 def test_a_grammar_that_is_slow_to_follow_is_refused(grammars: Grammars, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lsrv.engine.grammar, "_MAX_BEGIN_S", 0.0)
+    monkeypatch.setattr(lsrv.engine.grammar.grammar, "_MAX_BEGIN_S", 0.0)
     with pytest.raises(GrammarError, match="too long"):
         grammars.compile(Grammar("gbnf", 'root ::= "slow"', "grammar")).result()

@@ -5,9 +5,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lsrv.engine.fit import n_good_threads
 from lsrv.engine.llama.backend import Backend
-from lsrv.engine.loading import load_model
+from lsrv.engine.load.fit import n_good_threads
+from lsrv.engine.load.loading import load_model
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
 from tests.engine.conftest import LoadStories

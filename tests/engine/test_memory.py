@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lsrv.engine.memory import memory_use
+from lsrv.engine.load.memory import memory_use
 from tests.engine.conftest import LoadStories
 
 MIB = 1024 * 1024

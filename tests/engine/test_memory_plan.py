@@ -9,14 +9,14 @@ from typing import Any
 import psutil
 import pytest
 
-from lsrv.engine.fit import fit_params
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.llama.breakdown import memory_breakdown
 from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.library import lib
 from lsrv.engine.llama.model import Model
-from lsrv.engine.loading import load_model
-from lsrv.engine.memory_plan import plan_memory
+from lsrv.engine.load.fit import fit_params
+from lsrv.engine.load.loading import load_model
+from lsrv.engine.load.memory_plan import plan_memory
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import MemoryUse

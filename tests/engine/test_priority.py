@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lsrv.engine.engine import Engine
-from lsrv.engine.loading import LoadedModel
+from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.sequence import Sequence, SequenceState
 from lsrv.priority import STEP_S
 from tests.engine.conftest import LoadStories, make_sequence, run_all

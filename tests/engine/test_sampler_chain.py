@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lsrv.engine.llama.candidates import Candidates
+from lsrv.engine.llama.candidates import TokenCandidates
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Vocab
-from lsrv.engine.loading import LoadedModel
+from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.sampling import SamplingValues
 from tests.engine import reference_samplers as reference
 
@@ -36,7 +36,7 @@ def draw(
     n_draws: int = N_DRAWS,
 ) -> np.ndarray[Any, np.dtype[np.int64]]:
     """How often each token came, each time as the next one after `history`."""
-    candidates = Candidates(vocab.n_tokens)
+    candidates = TokenCandidates(vocab.n_tokens)
     counts = np.zeros(vocab.n_tokens, np.int64)
     chain = SamplerChain(values, vocab)
     for i in range(n_draws):
@@ -166,7 +166,7 @@ def test_without_a_temperature_the_likeliest_token_comes(stories: LoadedModel, s
 def test_mirostat_2_keeps_to_its_bound_and_its_target(stories: LoadedModel, tau: float) -> None:
     vocab = stories.model.vocab
     values = replace(OPEN, mirostat=2, mirostat_tau=tau, mirostat_eta=0.2)
-    chain, candidates = SamplerChain(values, vocab), Candidates(vocab.n_tokens)
+    chain, candidates = SamplerChain(values, vocab), TokenCandidates(vocab.n_tokens)
     bound, seen = 2 * tau, []
     for seed in range(800):
         logits = logits_of(vocab.n_tokens, seed=seed)
@@ -183,7 +183,7 @@ def test_mirostat_2_keeps_to_its_bound_and_its_target(stories: LoadedModel, tau:
 def test_mirostat_1_comes_to_its_target(stories: LoadedModel) -> None:
     vocab = stories.model.vocab
     chain = SamplerChain(replace(OPEN, mirostat=1, mirostat_tau=3.0, mirostat_eta=0.1), vocab)
-    candidates, means = Candidates(vocab.n_tokens), []
+    candidates, means = TokenCandidates(vocab.n_tokens), []
     for seed in range(800):
         logits = logits_of(vocab.n_tokens, seed=seed)
         token = chain.sample(logits.copy(), candidates)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsrv.engine.cost import ChunkCost, Curve, StepCost
-from lsrv.engine.scheduler import GATHERED_S, Load, Unread, copy_budget, plan_beside_streams, plan_prefill
+from lsrv.engine.scheduler import GATHERED_S, StreamLoad, Unread, copy_budget, plan_beside_streams, plan_prefill
 
-FOUR_STREAMS = Load(n_streams=4, n_decode=4)
+FOUR_STREAMS = StreamLoad(n_streams=4, n_decode=4)
 REMAINING = st.lists(st.integers(1, 3000), min_size=1, max_size=16)
 
 
@@ -57,7 +57,7 @@ def cost_of(decode: dict[int, float], prefill: dict[int, float]) -> StepCost:
     return cost
 
 
-def n_read(prompts: list[Unread], cost: StepCost, load: Load = FOUR_STREAMS, slowdown: float = 2.0) -> int:
+def n_read(prompts: list[Unread], cost: StepCost, load: StreamLoad = FOUR_STREAMS, slowdown: float = 2.0) -> int:
     """Prompt tokens of a step in a batch of 512."""
     return sum(chunk.n_tokens for chunk in plan_beside_streams(load, prompts, 512, slowdown, cost).chunks)
 
@@ -72,7 +72,7 @@ def test_a_chunk_makes_a_step_less_than_twice_as_long() -> None:
 def test_a_step_that_nobody_can_see_is_filled() -> None:
     cost = cost_of({4: 0.0005}, {4: 0.0004, 16: 0.0016, 512: 0.0512})
     many = 40 * [unread(2000)]
-    load = Load(n_streams=40, n_decode=4)
+    load = StreamLoad(n_streams=40, n_decode=4)
     assert cost.decode.seconds(4) + cost.prefill.seconds(n_read(many, cost, load)) >= GATHERED_S
 
 
@@ -83,7 +83,7 @@ def test_streams_pause_once_for_short_prompts() -> None:
     assert n_read([unread(50)], cost) == 50
     assert plan_beside_streams(FOUR_STREAMS, [*LONG, unread(50)], 512, 2.0, cost).chunks[0].n_tokens == 50
     assert n_read([*LONG, unread(50)], cost) == 50 + for_long, "a short one leaves nothing of its share to a long one"
-    assert 100 < n_read(7 * [unread(50)], cost, Load(1, 1)) < 200, "the first of them need not wait for the last"
+    assert 100 < n_read(7 * [unread(50)], cost, StreamLoad(1, 1)) < 200, "the first of them need not wait for the last"
     assert n_read([Unread(50, n_whole=1_000_000)], cost) == for_long, "the end of a long one is no short one"
     assert n_read([unread(50)], cost_of({4: 0.060}, {512: 2.5})) == 50, "no small chunk was ever seen"
 
@@ -98,7 +98,7 @@ def steps_until(n_tokens: int, cost: StepCost) -> list[int]:
     while sum(steps) < n_tokens:
         n_alone += 1
         prompt = Unread(n_tokens - sum(steps), n_tokens, n_past=sum(steps))
-        plan = plan_beside_streams(Load(3, 3, n_alone), [prompt], 512, 2.0, cost)
+        plan = plan_beside_streams(StreamLoad(3, 3, n_alone), [prompt], 512, 2.0, cost)
         n_alone = 0 if plan.is_long else n_alone
         steps.append(sum(chunk.n_tokens for chunk in plan.chunks))
     return steps
@@ -140,7 +140,7 @@ def test_who_wants_prompts_sooner_lets_streams_wait_longer() -> None:
 
 def test_many_prompts_share_the_time_with_few_streams() -> None:
     cost = cost_of({1: 0.030}, {4: 0.010, 512: 1.28})
-    one, seven = (n_read(n_prompts * LONG, cost, Load(1, 1)) for n_prompts in (1, 7))
+    one, seven = (n_read(n_prompts * LONG, cost, StreamLoad(1, 1)) for n_prompts in (1, 7))
     assert 6 < cost.prefill.seconds(seven) / cost.decode.seconds(1) < 7.1
     assert one < seven
 
@@ -151,7 +151,7 @@ def test_where_a_token_more_costs_nothing_the_batch_is_filled() -> None:
 
 def test_prompts_get_on_where_nothing_is_known_and_where_every_token_is_dear() -> None:
     assert n_read(LONG, StepCost()) > 0
-    assert n_read(LONG, cost_of({1: 0.001}, {1: 1.0}), Load(1, 1)) > 0
+    assert n_read(LONG, cost_of({1: 0.001}, {1: 1.0}), StreamLoad(1, 1)) > 0
 
 
 def test_a_step_for_copies_takes_a_tenth_of_a_second() -> None:
@@ -162,7 +162,7 @@ def test_a_step_for_copies_takes_a_tenth_of_a_second() -> None:
 
 
 def test_a_full_batch_has_no_room() -> None:
-    assert not plan_beside_streams(Load(8, 8), LONG, 8, 2.0, StepCost()).chunks
+    assert not plan_beside_streams(StreamLoad(8, 8), LONG, 8, 2.0, StepCost()).chunks
 
 
 @given(st.floats(0.003, 0.1), st.floats(0.0001, 0.05), st.floats(0.0, 0.05))

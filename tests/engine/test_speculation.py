@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import lsrv.demo
-from lsrv.engine.constraint import Constraint
 from lsrv.engine.cost import StepCost
 from lsrv.engine.engine import Engine
-from lsrv.engine.grammar import Grammars
+from lsrv.engine.grammar.constraint import Constraint
+from lsrv.engine.grammar.grammar import Grammars
 from lsrv.engine.llama.backend import Backend
-from lsrv.engine.loading import LoadedModel
-from lsrv.engine.memory_plan import plan_memory
+from lsrv.engine.load.loading import LoadedModel
+from lsrv.engine.load.memory_plan import plan_memory
 from lsrv.engine.speculation.record import GuessRecord
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import Grammar, LoadParams, Sampling

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsrv.engine.cost import StepCost
-from lsrv.engine.speculation.length import Caution, Price, Wish, plan_guesses
+from lsrv.engine.speculation.length import Caution, GuessWish, Price, plan_guesses
 from lsrv.engine.speculation.lookup import PromptLookup
 from lsrv.engine.speculation.record import GuessRecord
 
@@ -41,7 +41,7 @@ def cost_of(base: float, per_token: float, sizes: Iterable[int] = range(1, 80)) 
 
 
 def n_for(chance: float, price: Price, needed: float = 1.0) -> int:
-    return plan_guesses([Wish(chance, chance, 16)], 1, 1, 64, price, needed)[0]
+    return plan_guesses([GuessWish(chance, chance, 16)], 1, 1, 64, price, needed)[0]
 
 
 def test_sure_guesses_on_a_machine_with_time_are_many_and_unsure_ones_few() -> None:
@@ -74,7 +74,7 @@ def test_of_several_sequences_the_surest_guesses_are_made() -> None:
     def cost(n_tokens: int) -> float:  # as that of a kernel for sixteen rows
         return 1.0 if n_tokens <= 16 else 3.0
 
-    wishes = [Wish(0.2, 0.9, 16), Wish(0.9, 0.9, 16), Wish(0.9, 0.9, 2), Wish(0.95, 0.5, 16)]
+    wishes = [GuessWish(0.2, 0.9, 16), GuessWish(0.9, 0.9, 16), GuessWish(0.9, 0.9, 2), GuessWish(0.95, 0.5, 16)]
     n_each = plan_guesses(wishes, 4, 4, 64, Price(cost))
     assert sum(n_each) == 12
     assert n_each[1] > n_each[3] > n_each[0]

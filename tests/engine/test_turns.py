@@ -3,12 +3,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsrv.engine.turns import Turns
+from lsrv.engine.turns import InputTurns
 
 
-def turns(*lengths: list[int]) -> Turns:
+def turns(*lengths: list[int]) -> InputTurns:
     """Requests 0, 1, … that came at once, with inputs of these lengths."""
-    made = Turns()
+    made = InputTurns()
     for key, each in enumerate(lengths):
         made.add(key, each)
     return made

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 
-from lsrv.frontdoor.fetch import TransferLimits, fetch_files
 from lsrv.frontdoor.hub import Hub
-from lsrv.frontdoor.hub_cache import default_cache
+from lsrv.frontdoor.hub.cache_layout import default_cache
+from lsrv.frontdoor.hub.fetch import TransferLimits, fetch_files
 
 LIMITS = TransferLimits(n_connections=4, segment_bytes=512 * 1024)
 

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from lsrv.errors import ConvertError
-from lsrv.frontdoor.child import Report, child_main
+from lsrv.frontdoor.making.child import Report, child_main
 
 Fate = Literal["well", "refuse", "crash", "raise", "wait", "call", "look"]
 

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from lsrv.errors import BuildCancelledError, ConvertError, QuantizeError
-from lsrv.frontdoor.building import BuildProgress, Cancel, OnProgress, ignore_progress
-from lsrv.frontdoor.child import ChildStep, run_child
+from lsrv.frontdoor.making.child import ChildStep, run_child
+from lsrv.frontdoor.progress import BuildProgress, Cancel, OnBuildProgress, ignore_progress
 from tests.conftest import ROOT, wait_until
 from tests.frontdoor.step import Fate, StepOrder
 
@@ -23,7 +23,7 @@ def _tests_are_importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
-def run(fate: Fate, on_progress: OnProgress = ignore_progress, cancel: Cancel | None = None) -> None:
+def run(fate: Fate, on_progress: OnBuildProgress = ignore_progress, cancel: Cancel | None = None) -> None:
     run_child(STEP, StepOrder(fate), on_progress, cancel)
 
 

@@ -12,9 +12,9 @@ import pytest
 from filelock import FileLock
 
 from lsrv.errors import BuildCancelledError, FetchError, WeightsNotFoundError
-from lsrv.frontdoor.building import BuildProgress, Cancel
-from lsrv.frontdoor.fetch import TransferLimits, fetch_files
 from lsrv.frontdoor.hub import Hub, Patience
+from lsrv.frontdoor.hub.fetch import TransferLimits, fetch_files
+from lsrv.frontdoor.progress import BuildProgress, Cancel
 from tests.conftest import wait_until
 from tests.hub_server import HubServer
 

@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsrv.frontdoor.building import Cancel
-from lsrv.frontdoor.fetch.checksum import Checksum
-from lsrv.frontdoor.fetch.part import Part, n_bytes_held
-from lsrv.frontdoor.fetch.spans import merged, missing, n_bytes, n_leading, segments
 from lsrv.frontdoor.hub import HubFile
+from lsrv.frontdoor.hub.fetch.checksum import Checksum
+from lsrv.frontdoor.hub.fetch.part import Part, n_bytes_held
+from lsrv.frontdoor.hub.fetch.spans import merged, missing, n_bytes, n_leading, segments
+from lsrv.frontdoor.progress import Cancel
 
 SIZE = 64
 some_spans = st.lists(st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)))

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from lsrv.errors import FetchError
-from lsrv.frontdoor.fetch import TransferLimits, fetch_files
-from lsrv.frontdoor.fetch.part import n_bytes_held
 from lsrv.frontdoor.hub import Hub, HubFile
+from lsrv.frontdoor.hub.fetch import TransferLimits, fetch_files
+from lsrv.frontdoor.hub.fetch.part import n_bytes_held
 from tests.conftest import ROOT, wait_until
 from tests.frontdoor.fetch_process import LIMITS
 from tests.hub_server import HubServer

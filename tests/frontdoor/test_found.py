@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from lsrv.frontdoor import found
-from lsrv.frontdoor.found import FoundWeights, find_on_disk
+from lsrv.frontdoor.finding.other_programs import FoundWeights, find_on_disk
 from tests.frontdoor.gguf_file import gguf, string, write_model, write_shards
 
 Q4, Q8 = 15, 7  # llama_ftype

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from lsrv.errors import BuildCancelledError, ConfigError, FetchError, WeightsNotFoundError
-from lsrv.frontdoor.building import Cancel
 from lsrv.frontdoor.hub import Hub, Patience, find_token
+from lsrv.frontdoor.progress import Cancel
 from tests.conftest import wait_until
 from tests.hub_server import HubServer
 

@@ -9,8 +9,8 @@ import pytest
 from lsrv import demo
 from lsrv.errors import WeightsNotFoundError
 from lsrv.frontdoor import read_header
+from lsrv.frontdoor.finding.offers import find_offers
 from lsrv.frontdoor.hub import Hub
-from lsrv.frontdoor.offers import find_offers
 from tests.frontdoor.gguf_file import gguf, tensor, write_model, write_shards
 from tests.hub_server import HubServer
 

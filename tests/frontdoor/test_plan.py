@@ -2,7 +2,7 @@
 
 import pytest
 
-from lsrv.frontdoor.plan import (
+from lsrv.frontdoor.finding.choice import (
     NoChoiceError,
     best_source,
     by_owner,

@@ -10,7 +10,7 @@ import pytest
 from lsrv.errors import CorruptWeightsError
 from lsrv.frontdoor import read_header
 from lsrv.frontdoor.hub import Hub
-from lsrv.frontdoor.remote_header import sparse_copy
+from lsrv.frontdoor.hub.remote_header import sparse_copy
 from tests.frontdoor.gguf_file import gguf, strings, tensor, write_shards
 from tests.hub_server import HubServer
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from lsrv.errors import BuildCancelledError, BuildError, CorruptWeightsError, WeightsNotFoundError
-from lsrv.frontdoor.building import BuildProgress, Cancel, OnProgress, ignore_progress
-from lsrv.frontdoor.source_key import source_key
-from lsrv.frontdoor.store import Recipe, Store, StoredWeights, only_one
+from lsrv.frontdoor.progress import BuildProgress, Cancel, OnBuildProgress, ignore_progress
+from lsrv.frontdoor.store.source_key import source_key
+from lsrv.frontdoor.store.store import Recipe, Store, StoredWeights, only_one
 from tests.conftest import ROOT, wait_until
 from tests.models import STORIES
 
@@ -35,7 +35,7 @@ def never(_target: Path) -> None:
 
 
 def make(
-    store: Store, name: str = "stories-Q4_K_M", recipe: Recipe = Q4, on_progress: OnProgress = ignore_progress
+    store: Store, name: str = "stories-Q4_K_M", recipe: Recipe = Q4, on_progress: OnBuildProgress = ignore_progress
 ) -> StoredWeights:
     return store.make("source", recipe, copy_stories, name=name, origin="a test", on_progress=on_progress)
 

@@ -17,7 +17,7 @@ import pytest
 from lsrv.config import ModelSettings, ServerSettings, Settings
 from lsrv.errors import WeightsNotFoundError
 from lsrv.frontdoor import Weights, read_header
-from lsrv.frontdoor.building import Cancel, OnProgress
+from lsrv.frontdoor.progress import Cancel, OnBuildProgress
 from lsrv.registry import Deadlines, Registry, RegistryEvent
 from tests.models import STORIES
 
@@ -57,7 +57,7 @@ class House:
         path.write_bytes(content)
         return path
 
-    def prepare(self, model: ModelSettings, on_progress: OnProgress, cancel: Cancel) -> Weights:
+    def prepare(self, model: ModelSettings, on_progress: OnBuildProgress, cancel: Cancel) -> Weights:
         path = self.folder / f"{model.model_id}.gguf"
         if not path.exists():
             raise WeightsNotFoundError(f"no weights at {path}")

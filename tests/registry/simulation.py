@@ -9,10 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from lsrv.registry import room
-from lsrv.registry.room import Memory, Resident, Stay, Verdict, Want
-from lsrv.registry.state import EntryState, Phase
-from lsrv.registry.words import (
+from lsrv.registry.entries.happenings import (
     Arrived,
     Effect,
     EntryLimits,
@@ -24,9 +21,12 @@ from lsrv.registry.words import (
     LoadDone,
     Reject,
     StartLoad,
-    Stop,
+    StopAttempt,
     Stopped,
 )
+from lsrv.registry.entries.state import EntryState, Phase
+from lsrv.registry.memory import arbiter
+from lsrv.registry.memory.arbiter import MemoryAmounts, MemoryDecision, Resident, Stay, Want
 
 STOP_S = 0.02
 
@@ -36,7 +36,7 @@ class Model:
     """What a model costs. Seconds."""
 
     model_id: str
-    memory: Memory
+    memory: MemoryAmounts
     load_s: float
     n_slots: int = 4
     is_pinned: bool = False
@@ -72,7 +72,7 @@ class Outcome:
 class Machine:
     """Runs requests to their end, and checks at each step that no memory is promised twice."""
 
-    def __init__(self, models: Iterable[Model], budget: Memory, patience_s: float) -> None:
+    def __init__(self, models: Iterable[Model], budget: MemoryAmounts, patience_s: float) -> None:
         self.models = {model.model_id: model for model in models}
         limits = EntryLimits(queue=10_000, keep_alive_s=float("inf"))
         self.states = {name: EntryState(name, limits, n_slots=model.n_slots) for name, model in self.models.items()}
@@ -122,7 +122,7 @@ class Machine:
                 self._at(self._now_s + self._requests[ticket].work_s, lambda: self._finish(name, ticket))
             case Reject():
                 self.outcome.n_rejected += 1
-            case Stop(attempt, _):
+            case StopAttempt(attempt, _):
                 self._at(self._now_s + STOP_S, lambda: self._tell(name, Stopped(attempt)))
             case _:
                 raise AssertionError(effect)
@@ -136,10 +136,12 @@ class Machine:
     # -- memory ------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        while self._apply(room.decide(self._wants(), self._residents(), self._budget, self._patience_s, self._now_s)):
+        while self._apply(
+            arbiter.decide(self._wants(), self._residents(), self._budget, self._patience_s, self._now_s)
+        ):
             pass
 
-    def _apply(self, verdict: Verdict) -> bool:
+    def _apply(self, verdict: MemoryDecision) -> bool:
         """Whether anything changed."""
         assert not verdict.refused
         for name in verdict.admitted:
@@ -154,7 +156,7 @@ class Machine:
             self._at(verdict.wake_s, lambda: None)
         self._wake_s = verdict.wake_s
         promised = sum((Counter(each.memory) for each in self._residents()), Counter[str]())
-        assert room.fits(promised, self._budget), "promised twice"
+        assert arbiter.fits(promised, self._budget), "promised twice"
         return bool(verdict.admitted or verdict.evicted or changed)
 
     def _admit(self, name: str) -> None:

@@ -7,12 +7,12 @@ import pytest
 
 from lsrv.config import ContextSettings, ModelSettings, ServerSettings, Settings
 from lsrv.errors import NotEnoughMemoryError
+from lsrv.frontdoor.finding.offers import find_offers
 from lsrv.frontdoor.hub import Hub
-from lsrv.frontdoor.offers import find_offers
 from lsrv.registry import WORKER_COMMAND
-from lsrv.registry.auto_quant import choose_offer
-from lsrv.registry.planner import lone_planner
-from lsrv.registry.tuning import tune
+from lsrv.registry.loading.auto_quant import choose_offer
+from lsrv.registry.loading.tuning import tune
+from lsrv.registry.memory.planner import lone_planner
 from tests.engine import shapes
 
 pytestmark = pytest.mark.anyio

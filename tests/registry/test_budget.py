@@ -6,7 +6,7 @@ import pytest
 
 from lsrv.config import ServerSettings
 from lsrv.protocol.events import DeviceMemory
-from lsrv.registry.budget import WORKER_BYTES, Budget, shown
+from lsrv.registry.memory.budget import WORKER_BYTES, Budget, shown
 
 GIB = 1024**3
 

@@ -11,7 +11,7 @@ import pytest
 from lsrv.errors import CrashedError, LsrvError, StartFailedError, UnresponsiveError
 from lsrv.protocol.commands import Generate, Tokenize
 from lsrv.protocol.events import Accepted
-from lsrv.registry import Registry, read_verdicts
+from lsrv.registry import Registry, read_cpu_faults
 
 from .conftest import SCRIPTED_WORKER, SHORT_SILENCE, House, until, worker_pids
 from .test_registry import HELLO, LONG, text
@@ -136,7 +136,7 @@ async def test_a_processor_fault_is_healed_once_and_remembered(house: House) -> 
     async with house.registry("amx") as registry:
         view = await registry.load("amx")
         assert view.info is not None and not view.info.use_extra_bufts
-        [verdict] = read_verdicts(house.verdicts_path)
+        [verdict] = read_cpu_faults(house.verdicts_path)
         assert (verdict.signal, verdict.llama_cpp_version) == ("SIGSEGV", "scripted-1")
     house.events.clear()
     async with house.registry("amx") as registry:
@@ -163,7 +163,7 @@ async def test_every_request_ends_when_workers_are_killed_at_random(house: House
 
 
 async def test_a_stalled_reader_is_aborted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lsrv.registry.request_stream._MAX_QUEUED_EVENTS", 20)
+    monkeypatch.setattr("lsrv.registry.workers.stream._MAX_QUEUED_EVENTS", 20)
     async with house.registry("a") as registry, registry.acquire("a") as lease, lease.generate(LONG) as stream:
         assert isinstance(await anext(stream), Accepted)
         await until(lambda: stream.n_queued == 0 and (registry.view("a").heartbeat or HELLO) is not HELLO)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lsrv.registry.forecast import Forecast, forecast
-from lsrv.registry.room import Resident, Stay, Want
+from lsrv.registry.memory.arbiter import Resident, Stay, Want
+from lsrv.registry.memory.forecast import Forecast, forecast
 
 NOW_S = 1000.0
 

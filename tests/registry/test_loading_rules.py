@@ -12,11 +12,12 @@ from lsrv.config import ModelSettings
 from lsrv.config.model import ContextSettings, DeviceSettings
 from lsrv.errors import CrashedError, LoadFailedError, StartFailedError
 from lsrv.frontdoor import Weights, read_header
-from lsrv.registry import healing, policy
-from lsrv.registry.death import death_error, is_cpu_fault
-from lsrv.registry.environment import worker_environment
-from lsrv.registry.load_params import has_open_layers, load_params
-from lsrv.registry.log_tail import LogTail
+from lsrv.registry.entries import patience
+from lsrv.registry.loading.params import has_open_layers, load_params
+from lsrv.registry.workers import cpu_faults
+from lsrv.registry.workers.death import death_error, is_cpu_fault
+from lsrv.registry.workers.environment import worker_environment
+from lsrv.registry.workers.log_tail import LogTail
 from tests.models import STORIES
 
 HEADER = read_header(STORIES)
@@ -128,32 +129,32 @@ def test_a_death_is_called_by_its_signal_or_its_exit_code() -> None:
 
 def test_a_verdict_is_kept_per_build_and_once(tmp_path: Path) -> None:
     path = tmp_path / "state" / "verdicts.json"
-    assert not healing.is_condemned("0.3.36", path)
-    healing.condemn("0.3.36", "SIGILL", path)
-    healing.condemn("0.3.36", "SIGSEGV", path)
-    assert healing.is_condemned("0.3.36", path)
-    assert not healing.is_condemned("0.3.37", path)
-    assert [verdict.signal for verdict in healing.read_verdicts(path)] == ["SIGSEGV"]
+    assert not cpu_faults.is_condemned("0.3.36", path)
+    cpu_faults.condemn("0.3.36", "SIGILL", path)
+    cpu_faults.condemn("0.3.36", "SIGSEGV", path)
+    assert cpu_faults.is_condemned("0.3.36", path)
+    assert not cpu_faults.is_condemned("0.3.37", path)
+    assert [verdict.signal for verdict in cpu_faults.read_cpu_faults(path)] == ["SIGSEGV"]
 
 
 def test_an_unreadable_verdict_file_is_no_verdict(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "verdicts.json"
     path.write_text('[{"cpu": 1')
-    assert healing.read_verdicts(path) == []
+    assert cpu_faults.read_cpu_faults(path) == []
     assert "can't read" in caplog.text
 
 
 def test_a_disk_that_refuses_a_verdict_is_told_and_survived(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
-    healing.condemn("0.3.36", "SIGSEGV", tmp_path / "file" / "verdicts.json")
+    cpu_faults.condemn("0.3.36", "SIGSEGV", tmp_path / "file" / "verdicts.json")
     assert "can't keep" in caplog.text
 
 
 def test_the_pause_after_deaths_doubles_up_to_five_minutes() -> None:
-    assert [policy.backoff_s(n) for n in (1, 2, 3, 4, 5, 8, 99)] == [0, 0, 10, 20, 40, 300, 300]
+    assert [patience.backoff_s(n) for n in (1, 2, 3, 4, 5, 8, 99)] == [0, 0, 10, 20, 40, 300, 300]
 
 
 def test_retry_after_is_whole_seconds_within_reason() -> None:
-    assert policy.retry_after_s(0, 4, 0.0) == 1
-    assert policy.retry_after_s(9, 2, 1.0) == 5
-    assert policy.retry_after_s(1000, 1, 60.0) == 120
+    assert patience.retry_after_s(0, 4, 0.0) == 1
+    assert patience.retry_after_s(9, 2, 1.0) == 5
+    assert patience.retry_after_s(1000, 1, 60.0) == 120

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lsrv.registry.machine_memory import Machine, machine_memory, memory_limit_bytes
+from lsrv.registry.memory.machine import Machine, machine_memory, memory_limit_bytes
 
 GIB = 1 << 30
 

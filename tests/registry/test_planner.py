@@ -11,8 +11,8 @@ import pytest
 from lsrv.errors import CrashedError, LoadFailedError, WeightsNotFoundError
 from lsrv.protocol.commands import LoadParams
 from lsrv.registry import WORKER_COMMAND, Deadlines, WorkerProcess
-from lsrv.registry.planner import Planner, lone_planner
-from lsrv.registry.spares import Spares
+from lsrv.registry.memory.planner import Planner, lone_planner
+from lsrv.registry.workers.spares import Spares
 from tests.models import STORIES
 from tests.registry.conftest import worker_pids
 

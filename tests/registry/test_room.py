@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsrv.registry.room import Eviction, Refusal, Resident, Stay, Want, decide, surplus
+from lsrv.registry.memory.arbiter import Eviction, Refusal, Resident, Stay, Want, decide, surplus
 from tests.registry.simulation import Machine, Model, Request, alternating, first_come_first_served, popular
 
 PATIENCE_S = 10.0

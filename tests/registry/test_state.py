@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from lsrv.errors import AbortedError, ErrorInfo, LoadFailedError, ModelDisabledError, QueueFullError
-from lsrv.registry.state import EntryState, Phase
-from lsrv.registry.words import (
-    Answer,
+from lsrv.registry.entries.happenings import (
     Arrived,
     Configured,
     Died,
@@ -31,12 +29,14 @@ from lsrv.registry.words import (
     LoadLost,
     Reject,
     Removed,
+    Report,
     StartLoad,
-    Stop,
+    StopAttempt,
     Stopped,
     Ticked,
     UnloadAsked,
 )
+from lsrv.registry.entries.state import EntryState, Phase
 
 ASKED = "its operator asked for it"
 DEATH = Failure(error=ErrorInfo("worker_crashed", "it died"), is_death=True)
@@ -132,7 +132,7 @@ def test_a_full_queue_turns_away_with_a_time_to_come_back() -> None:
 def test_a_load_nobody_awaits_is_cancelled() -> None:
     state = entry()
     state.handle(Arrived(1), 0.0)
-    assert state.handle(Left(1), 0.0) == [Stop(1, "nobody waited for it any more")]
+    assert state.handle(Left(1), 0.0) == [StopAttempt(1, "nobody waited for it any more")]
     assert state.handle(LoadDone(1, 2), 0.0) == []
     assert state.handle(Stopped(1), 0.0) == []
     assert state.phase is Phase.UNLOADED
@@ -143,7 +143,7 @@ def test_a_load_an_operator_asked_for_goes_on_without_waiters() -> None:
     state.handle(LoadAsked(1), 0.0)
     state.handle(Arrived(2), 0.0)
     assert state.handle(Left(2), 0.0) == []
-    assert state.handle(LoadDone(1, 2), 0.0) == [Answer(1)]
+    assert state.handle(LoadDone(1, 2), 0.0) == [Report(1)]
 
 
 def test_a_request_that_comes_while_a_load_is_cancelled_loads_again() -> None:
@@ -159,8 +159,8 @@ def test_unload_waits_for_running_requests_and_new_ones_wait_for_the_reload() ->
     state.handle(Arrived(1), 0.0)
     assert state.handle(UnloadAsked(2), 0.0) == []
     assert state.handle(Arrived(3), 0.0) == []
-    assert state.handle(Left(1), 1.0) == [Stop(1, ASKED)]
-    assert state.handle(Stopped(1), 1.0) == [Answer(2), StartLoad(2)]
+    assert state.handle(Left(1), 1.0) == [StopAttempt(1, ASKED)]
+    assert state.handle(Stopped(1), 1.0) == [Report(2), StartLoad(2)]
     assert state.handle(LoadDone(2, 2), 2.0) == [Grant(3)]
 
 
@@ -172,7 +172,7 @@ def test_a_drain_past_its_time_ends_what_runs() -> None:
     assert state.handle(Ticked(), 4.9) == []
     end, stop = state.handle(Ticked(), 5.0)
     assert isinstance(end, EndRequests)
-    assert stop == Stop(1, ASKED)
+    assert stop == StopAttempt(1, ASKED)
     assert state.handle(Left(1), 5.0) == []
 
 
@@ -182,15 +182,15 @@ def test_a_forced_unload_ends_running_and_waiting_requests_at_once() -> None:
     state.handle(Arrived(2), 0.0)
     effects = state.handle(UnloadAsked(3, is_forced=True), 0.0)
     assert rejected(effects) == [(2, AbortedError.code)]
-    assert effects[-1] == Stop(1, ASKED)
-    assert state.handle(Stopped(1), 0.0) == [Answer(3)]
+    assert effects[-1] == StopAttempt(1, ASKED)
+    assert state.handle(Stopped(1), 0.0) == [Report(3)]
 
 
 def test_unloading_twice_and_loading_twice_change_nothing() -> None:
     state = entry()
-    assert state.handle(UnloadAsked(1), 0.0) == [Answer(1)]
+    assert state.handle(UnloadAsked(1), 0.0) == [Report(1)]
     state = loaded()
-    assert state.handle(LoadAsked(1), 0.0) == [Answer(1)]
+    assert state.handle(LoadAsked(1), 0.0) == [Report(1)]
 
 
 def test_an_idle_model_is_unloaded_after_keep_alive() -> None:
@@ -199,14 +199,14 @@ def test_an_idle_model_is_unloaded_after_keep_alive() -> None:
     assert state.deadline_s() == math.inf
     state.handle(Left(1), 2.0)
     assert state.handle(Ticked(), 11.0) == []
-    assert state.handle(Ticked(), 12.0) == [Stop(1, "idle for 10 s (keep_alive)")]
+    assert state.handle(Ticked(), 12.0) == [StopAttempt(1, "idle for 10 s (keep_alive)")]
 
 
 def test_keep_alive_of_nothing_unloads_with_the_last_request_and_not_before_the_first() -> None:
     state = loaded(keep_alive_s=0.0)
     assert state.handle(Ticked(), 5.0) == []
     state.handle(Arrived(1), 5.0)
-    assert state.handle(Left(1), 6.0) == [Stop(1, "idle for 0 s (keep_alive)")]
+    assert state.handle(Left(1), 6.0) == [StopAttempt(1, "idle for 0 s (keep_alive)")]
 
 
 def test_the_last_request_that_brings_a_keep_alive_decides_until_the_next_load() -> None:
@@ -221,7 +221,7 @@ def test_the_last_request_that_brings_a_keep_alive_decides_until_the_next_load()
     state.handle(Left(3), 6.0)
     assert state.deadline_s() == math.inf
     state.handle(Arrived(4, keep_alive_s=0.0), 7.0)
-    assert state.handle(Left(4), 8.0) == [Stop(1, "idle for 0 s (keep_alive of a request)")]
+    assert state.handle(Left(4), 8.0) == [StopAttempt(1, "idle for 0 s (keep_alive of a request)")]
     state.handle(Stopped(1), 9.0)
     state.handle(Arrived(5), 10.0)
     state.handle(LoadDone(2, 2), 10.0)
@@ -242,7 +242,7 @@ def test_a_keep_alive_outlives_the_wait_for_the_load() -> None:
     state = entry(keep_alive_s=600.0)
     state.handle(Arrived(1, keep_alive_s=0.0), 1.0)
     state.handle(LoadDone(1, 1), 2.0)
-    assert state.handle(Left(1), 3.0) == [Stop(1, "idle for 0 s (keep_alive of a request)")]
+    assert state.handle(Left(1), 3.0) == [StopAttempt(1, "idle for 0 s (keep_alive of a request)")]
 
 
 def test_three_deaths_in_a_row_while_loading_open_a_growing_pause() -> None:
@@ -314,8 +314,8 @@ def test_a_disabled_entry_drains_and_refuses() -> None:
     state.handle(Arrived(1), 0.0)
     state.handle(Arrived(2), 0.0)
     assert rejected(state.handle(EnableAsked(3, is_enabled=False), 0.0)) == [(2, ModelDisabledError.code)]
-    assert state.handle(Left(1), 0.0) == [Stop(1, ASKED)]
-    assert state.handle(Stopped(1), 0.0) == [Answer(3)]
+    assert state.handle(Left(1), 0.0) == [StopAttempt(1, ASKED)]
+    assert state.handle(Stopped(1), 0.0) == [Report(3)]
     assert rejected(state.handle(Arrived(4), 0.0)) == [(4, ModelDisabledError.code)]
     state.handle(EnableAsked(5, is_enabled=True), 0.0)
     assert state.handle(Arrived(6), 0.0) == [StartLoad(2)]
@@ -326,7 +326,7 @@ def test_an_idle_model_leaves_for_another_and_a_busy_one_stays() -> None:
     state.handle(Arrived(1), 0.0)
     assert state.handle(Evicted("for 'b'"), 1.0) == []
     state.handle(Left(1), 2.0)
-    assert state.handle(Evicted("for 'b'"), 3.0) == [Stop(1, "for 'b'", is_for_room=True)]
+    assert state.handle(Evicted("for 'b'"), 3.0) == [StopAttempt(1, "for 'b'", is_for_room=True)]
     assert state.stop_reason == "for 'b'"
 
 
@@ -335,7 +335,7 @@ def test_a_running_copy_keeps_no_model_from_leaving() -> None:
     state.handle(Arrived(1, is_copy=True), 0.0)
     assert state.handle(Evicted("for 'b'"), 1.0) == []
     assert state.handle(Arrived(2, is_copy=True), 1.0) == [], "no place for another copy"
-    assert state.handle(Left(1), 1.0) == [Stop(1, "for 'b'", is_for_room=True)]
+    assert state.handle(Left(1), 1.0) == [StopAttempt(1, "for 'b'", is_for_room=True)]
 
 
 def test_copies_take_no_places_from_requests_in_a_full_queue() -> None:
@@ -349,7 +349,7 @@ def test_copies_take_no_places_from_requests_in_a_full_queue() -> None:
 def test_a_copy_is_no_use_of_a_model() -> None:
     state = loaded(keep_alive_s=10.0)
     state.handle(Arrived(1, is_copy=True), 8.0)
-    assert state.handle(Left(1), 12.0) == [Stop(1, "idle for 10 s (keep_alive)")]
+    assert state.handle(Left(1), 12.0) == [StopAttempt(1, "idle for 10 s (keep_alive)")]
 
 
 def test_a_model_is_borrowed_while_only_copies_have_used_it() -> None:
@@ -375,7 +375,7 @@ def test_who_joins_a_load_for_copies_makes_it_a_load_like_any_other() -> None:
 def test_a_load_for_a_copy_that_was_given_up_is_given_up() -> None:
     state = entry()
     state.handle(Arrived(1, is_copy=True), 0.0)
-    assert state.handle(Left(1), 0.0) == [Stop(1, "nobody waited for it any more")]
+    assert state.handle(Left(1), 0.0) == [StopAttempt(1, "nobody waited for it any more")]
 
 
 def test_a_held_model_grants_no_places_until_it_is_let_go() -> None:
@@ -390,7 +390,7 @@ def test_who_waits_when_a_held_model_is_evicted_has_it_loaded_again() -> None:
     state = loaded()
     state.handle(Held(True), 0.0)
     state.handle(Arrived(1), 0.0)
-    assert state.handle(Evicted("for 'b'"), 1.0) == [Stop(1, "for 'b'", is_for_room=True)]
+    assert state.handle(Evicted("for 'b'"), 1.0) == [StopAttempt(1, "for 'b'", is_for_room=True)]
     assert state.handle(Stopped(1), 2.0) == [StartLoad(2)]
 
 
@@ -408,7 +408,7 @@ def test_light_settings_hold_at_once_and_leave_the_model_alone() -> None:
 
 def test_a_shorter_keep_alive_counts_from_the_last_use() -> None:
     state = loaded(keep_alive_s=600.0)
-    assert state.handle(configured(False, keep_alive_s=5.0), 6.0) == [Stop(1, "idle for 5 s (keep_alive)")]
+    assert state.handle(configured(False, keep_alive_s=5.0), 6.0) == [StopAttempt(1, "idle for 5 s (keep_alive)")]
 
 
 def test_settings_that_need_a_load_let_running_requests_finish_and_later_ones_wait() -> None:
@@ -416,14 +416,14 @@ def test_settings_that_need_a_load_let_running_requests_finish_and_later_ones_wa
     state.handle(Arrived(1), 0.0)
     assert state.handle(configured(True), 1.0) == []
     assert state.handle(Arrived(2), 2.0) == []
-    assert state.handle(Left(1), 3.0) == [Stop(1, "its settings changed")]
+    assert state.handle(Left(1), 3.0) == [StopAttempt(1, "its settings changed")]
     assert state.handle(Stopped(1), 4.0) == [StartLoad(2)]
     assert state.handle(LoadDone(2, 4), 5.0) == [Grant(2)]
 
 
 def test_an_idle_model_is_loaded_again_with_its_new_settings() -> None:
     state = loaded()
-    assert state.handle(configured(True), 1.0) == [Stop(1, "its settings changed")]
+    assert state.handle(configured(True), 1.0) == [StopAttempt(1, "its settings changed")]
     assert state.handle(Stopped(1), 2.0) == [StartLoad(2)]
 
 
@@ -437,7 +437,7 @@ def test_a_model_that_others_wait_for_is_not_loaded_again_for_its_settings() -> 
 def test_a_load_under_way_starts_anew_with_the_new_settings() -> None:
     state = entry()
     state.handle(Arrived(1), 0.0)
-    assert state.handle(configured(True), 1.0) == [Stop(1, "its settings changed")]
+    assert state.handle(configured(True), 1.0) == [StopAttempt(1, "its settings changed")]
     assert state.handle(Stopped(1), 2.0) == [StartLoad(2)]
     assert state.handle(LoadDone(2, 1), 3.0) == [Grant(1)]
 
@@ -457,14 +457,14 @@ def test_a_removed_model_serves_who_came_before_and_nobody_else() -> None:
     assert state.handle(Removed(), 1.0) == []
     assert rejected(state.handle(Arrived(3), 1.0)) == [(3, "model_not_found")]
     assert state.handle(Left(1), 2.0) == [Grant(2)]
-    assert state.handle(Left(2), 3.0) == [Stop(1, "it was removed from the settings")]
+    assert state.handle(Left(2), 3.0) == [StopAttempt(1, "it was removed from the settings")]
     assert not state.is_gone
     state.handle(Stopped(1), 4.0)
     assert state.is_gone
 
 
 def test_an_idle_removed_model_goes_at_once() -> None:
-    assert loaded().handle(Removed(), 1.0) == [Stop(1, "it was removed from the settings")]
+    assert loaded().handle(Removed(), 1.0) == [StopAttempt(1, "it was removed from the settings")]
     unloaded = entry()
     assert unloaded.handle(Removed(), 1.0) == []
     assert unloaded.is_gone
@@ -478,7 +478,7 @@ def test_requests_of_a_removed_model_that_outlast_the_drain_are_ended() -> None:
     assert state.deadline_s() == 11.0
     effects = state.handle(Ticked(), 11.0)
     assert rejected(effects) == [(2, "aborted")]
-    assert [type(effect) for effect in effects] == [Reject, EndRequests, Stop]
+    assert [type(effect) for effect in effects] == [Reject, EndRequests, StopAttempt]
 
 
 def test_a_model_that_comes_back_while_it_leaves_serves_again() -> None:
@@ -522,12 +522,12 @@ class AnyHistory(RuleBasedStateMachine):
                 self.holding.add(ticket)
             case Reject(ticket):
                 self.waiting.remove(ticket)
-            case Answer(ticket):
+            case Report(ticket):
                 self.operators.remove(ticket)
             case StartLoad(attempt):
                 assert (self.loading, self.up, self.stopping) == (None, None, None), "two workers for one entry"
                 self.loading = attempt
-            case Stop(attempt, _):
+            case StopAttempt(attempt, _):
                 assert self.stopping is None and attempt in (self.loading, self.up)
                 self.stopping = attempt
             case EndRequests(attempt):

@@ -8,8 +8,8 @@ import pytest
 
 from lsrv.config import ContextSettings, ModelSettings, ServerSettings, Settings
 from lsrv.registry import WORKER_COMMAND
-from lsrv.registry.planner import lone_planner
-from lsrv.registry.tuning import TunedContext, TunedWeights, Tuning, choose_best, tune
+from lsrv.registry.loading.tuning import TunedContext, TunedWeights, Tuning, choose_best, tune
+from lsrv.registry.memory.planner import lone_planner
 from tests.engine import shapes
 from tests.hub_server import HubServer
 

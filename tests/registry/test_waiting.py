@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsrv.priority import due_s
-from lsrv.registry.waiting import Waiting
+from lsrv.registry.entries.queue import Waiting
 
 ARRIVALS = st.lists(st.tuples(st.floats(0.0, 60.0), st.integers(-10, 10), st.booleans()), max_size=40)
 

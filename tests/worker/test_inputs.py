@@ -10,9 +10,9 @@ import pytest
 
 from lsrv import demo
 from lsrv.engine.llama.backend import Backend
-from lsrv.engine.loading import LoadedModel, load_model
+from lsrv.engine.load.loading import LoadedModel, load_model
 from lsrv.errors import PromptTooLongError, RequestError
-from lsrv.frontdoor.convert.conversion import write_gguf
+from lsrv.frontdoor.making.convert.conversion import write_gguf
 from lsrv.protocol.commands import Embed, LoadParams, Rerank
 from lsrv.worker.inputs import Inputs, pair_tokens
 from lsrv.worker.intake import Intake

@@ -38,7 +38,7 @@ from lsrv.protocol.events import (
     Tokenized,
     Unloaded,
 )
-from lsrv.registry.worker_memory import anonymous_bytes
+from lsrv.registry.workers.memory import anonymous_bytes
 from tests.models import STORIES
 from tests.models.lora import write_lora
 from tests.worker.conftest import StartWorker, WorkerUnderTest

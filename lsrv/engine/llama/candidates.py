@@ -15,7 +15,7 @@ FloatRow = npt.NDArray[np.float32]  # one token's logits: (n_vocab,)
 _N_ROWS = 64  # blocks of the search are columns of this many tokens
 
 
-class Candidates:
+class TokenCandidates:
     """Room for all tokens of a vocabulary, shared by every chain of an engine. Belongs to the engine thread."""
 
     def __init__(self, n_vocab: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lsrv.engine.llama.candidates import Candidates, FloatRow, likeliest, possible
+from lsrv.engine.llama.candidates import FloatRow, TokenCandidates, likeliest, possible
 from lsrv.engine.llama.library import lib
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.sampling import SamplingValues
@@ -30,7 +30,7 @@ class SamplerChain:
         self._biased: npt.NDArray[np.intp] = np.fromiter(biases.keys(), np.intp, len(biases))
         self._biases: FloatRow = np.fromiter(biases.values(), np.float32, len(biases))
 
-    def sample(self, logits: FloatRow, candidates: Candidates) -> int:
+    def sample(self, logits: FloatRow, candidates: TokenCandidates) -> int:
         """Choose and accept the next token. Source: llama_sampler_sample.
 
         logits: float32 (n_vocab,), changed. A token whose logit is -inf is returned only if all are.

@@ -22,7 +22,7 @@ from lsrv.engine.llama.memory import Memory, State
 from lsrv.engine.prefix.choice import (
     N_WORTH_KEEPING,
     Beginning,
-    Candidate,
+    PrefixHolder,
     choose_leader,
     choose_source,
     is_worth_copying,
@@ -34,7 +34,7 @@ from lsrv.engine.prefix.store import SavedSequence, SequenceStore
 from lsrv.engine.prefix.tree import PrefixTree
 from lsrv.engine.sequence import Sequence, SequenceState
 from lsrv.engine.slots import Slot, Slots
-from lsrv.protocol.events import CacheUse
+from lsrv.protocol.events import PrefixCacheUse
 
 Holder = Slot | SavedSequence | FiledSequence
 
@@ -126,10 +126,10 @@ class PrefixCache:
         if len(slot.tokens):
             self._tree.insert(slot.tokens, slot, slot.adapters)
 
-    def use(self) -> CacheUse:
+    def use(self) -> PrefixCacheUse:
         """What is held now."""
         held = [slot.n_past for slot in self._slots.by_last_use()]
-        return CacheUse(
+        return PrefixCacheUse(
             n_slots_filled=len(held),
             n_slot_tokens=sum(held),
             n_saved=len(self._store),
@@ -208,13 +208,13 @@ class PrefixCache:
         found = self._tree.matches(sequence.beginning, sequence.adapters)
         return (match for match in found if match[1] is not own_slot)
 
-    def _candidates(self, matches: Iterable[tuple[int, Holder]]) -> Iterator[Candidate[Holder]]:
+    def _candidates(self, matches: Iterable[tuple[int, Holder]]) -> Iterator[PrefixHolder[Holder]]:
         for n_shared, holder in matches:
             if isinstance(holder, Slot):
                 is_free_of_charge = self._memory.shares_cells or not holder.is_busy
-                yield Candidate(holder, n_shared, holder.n_held, self._n_shortest(holder), is_free_of_charge)
+                yield PrefixHolder(holder, n_shared, holder.n_held, self._n_shortest(holder), is_free_of_charge)
             else:
-                yield Candidate(holder, n_shared, len(holder.tokens), holder.n_shortest)
+                yield PrefixHolder(holder, n_shared, len(holder.tokens), holder.n_shortest)
 
     def _n_shortest(self, slot: Slot) -> int:
         return self._memory.shortest_prefix(slot.seq_id, slot.n_past)
@@ -288,7 +288,7 @@ class PrefixCache:
         if not len(slot.tokens):
             return
         self._tree.remove(slot.tokens, slot, slot.adapters)
-        staying = [Candidate(slot, n_staying, n_staying)] if n_staying else []
+        staying = [PrefixHolder(slot, n_staying, n_staying)] if n_staying else []
         others = self._candidates(self._tree.matches(slot.tokens, slot.adapters))
         if is_worth_keeping(len(slot.tokens), staying) and is_worth_keeping(len(slot.tokens), others):
             self._save(slot)

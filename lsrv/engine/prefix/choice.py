@@ -13,7 +13,7 @@ _COPIED_PER_READ = 8  # tokens that are certainly copied in the time one is read
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate(Generic[H]):
+class PrefixHolder(Generic[H]):
     """A holder that shares `n_shared` leading tokens with a prompt."""
 
     holder: H
@@ -32,13 +32,13 @@ class Beginning(Generic[H]):
     value: float
 
 
-def n_usable(candidate: Candidate[H], n_wanted: int) -> int:
+def n_usable(candidate: PrefixHolder[H], n_wanted: int) -> int:
     """How many of a prompt's first `n_wanted` tokens the candidate can give now."""
     n = min(candidate.n_shared, candidate.n_held, n_wanted)
     return n if n >= candidate.n_shortest else 0
 
 
-def choose_source(candidates: Iterable[Candidate[H]], n_wanted: int) -> Beginning[H] | None:
+def choose_source(candidates: Iterable[PrefixHolder[H]], n_wanted: int) -> Beginning[H] | None:
     """The candidate that saves most, of equals the first; None if none does. The longest shared come first."""
     best: Beginning[H] | None = None
     for candidate in candidates:
@@ -52,7 +52,7 @@ def choose_source(candidates: Iterable[Candidate[H]], n_wanted: int) -> Beginnin
 
 
 def choose_leader(
-    candidates: Iterable[Candidate[H]], n_wanted: int, source: Beginning[H] | None, n_worth_waiting: int
+    candidates: Iterable[PrefixHolder[H]], n_wanted: int, source: Beginning[H] | None, n_worth_waiting: int
 ) -> Beginning[H] | None:
     """The candidate whose prefill is worth waiting for, of equals the first; None if there is none.
 
@@ -72,7 +72,7 @@ def is_worth_copying(n_tokens: int, n_copied: int) -> bool:
     return n_tokens * _COPIED_PER_READ > n_copied
 
 
-def is_worth_keeping(n_tokens: int, others: Iterable[Candidate[H]]) -> bool:
+def is_worth_keeping(n_tokens: int, others: Iterable[PrefixHolder[H]]) -> bool:
     """Whether `n_tokens` tokens are worth a copy, given who else has their beginning. The longest shared come first."""
     for other in others:
         if not _is_own(n_tokens - n_usable(other, n_tokens), n_tokens):
@@ -87,5 +87,5 @@ def _is_own(n_own: int, n_tokens: int) -> bool:
     return n_own >= N_WORTH_KEEPING and n_own * _COPIED_PER_READ >= n_tokens
 
 
-def _copy_cost(candidate: Candidate[H], n_copied: int) -> float:
+def _copy_cost(candidate: PrefixHolder[H], n_copied: int) -> float:
     return 0 if candidate.is_free_of_charge else n_copied / _COPIED_PER_READ

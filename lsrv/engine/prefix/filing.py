@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lsrv.engine.llama.memory import State
 from lsrv.engine.llama.vocab import Tokens
-from lsrv.engine.prefix.choice import Candidate, is_worth_keeping
+from lsrv.engine.prefix.choice import PrefixHolder, is_worth_keeping
 from lsrv.engine.prefix.folder import FiledSequence, SequenceFolder
 from lsrv.engine.prefix.tree import PrefixTree
 
@@ -38,7 +38,7 @@ def file_sequences(
         if time.monotonic() >= until_s:
             break
         matches = list(tree.matches(sequence.tokens))
-        others = (Candidate(other, n, len(other.tokens), other.n_shortest) for n, other in matches)
+        others = (PrefixHolder(other, n, len(other.tokens), other.n_shortest) for n, other in matches)
         if not is_worth_keeping(len(sequence.tokens), others):
             continue
         if not folder.write(sequence.tokens, sequence.n_shortest, sequence.read()):

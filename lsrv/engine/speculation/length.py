@@ -15,7 +15,7 @@ _PER_STEP = 0.06
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class GuessWish:
     """A sequence that could have `n_max` guesses."""
 
     first: float  # chance of the first one
@@ -32,7 +32,7 @@ class Price:
 
 
 def plan_guesses(
-    wishes: Sequence[Wish], n_streams: int, n_step: int, n_max: int, price: Price, needed: float = 1.0
+    wishes: Sequence[GuessWish], n_streams: int, n_step: int, n_max: int, price: Price, needed: float = 1.0
 ) -> list[int]:
     """How many guesses each wish gets, so that a step for `n_streams` writes the most tokens per second.
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from lsrv.engine.cost import StepCost
 from lsrv.engine.sequence import Sequence
-from lsrv.engine.speculation.length import Caution, Price, Wish, plan_guesses
+from lsrv.engine.speculation.length import Caution, GuessWish, Price, plan_guesses
 from lsrv.engine.speculation.lookup import PromptLookup
 from lsrv.engine.speculation.record import GuessRecord
 
@@ -166,12 +166,12 @@ class Speculation:
             self._record(sequence).is_in_run = False
         return has_guess
 
-    def _wish(self, sequence: Sequence) -> Wish:
+    def _wish(self, sequence: Sequence) -> GuessWish:
         # The last token of an answer follows from the one before it: there is nothing to guess behind it.
         n_max = min(self._n_max, sequence.n_max_tokens - len(sequence.generated) - 1)
         n_max = min(n_max, self._n_ctx_seq - sequence.n_past - sequence.n_unread)
         record = self._record(sequence)
-        return Wish(record.chance, record.next.value, n_max)
+        return GuessWish(record.chance, record.next.value, n_max)
 
     def _pass(self, sequence: Sequence) -> None:
         """A guess is not worth verifying now; it may be, once guesses of this text are known to be right."""

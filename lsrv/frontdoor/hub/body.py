@@ -15,7 +15,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _PARTIAL = 206
 
 
-class Body:
+class HubBody:
     """An open answer. `first_byte` is where in the file it begins: 0 if the server sent more than was asked for."""
 
     def __init__(self, response: httpx.Response) -> None:

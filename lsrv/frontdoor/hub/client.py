@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import quote
 
 from lsrv.errors import WeightsNotFoundError
-from lsrv.frontdoor.building import Cancel
+from lsrv.frontdoor.hub.cache_layout import is_hub_id, is_revision
 from lsrv.frontdoor.hub.patience import Backoff, PassingError, Patience
 from lsrv.frontdoor.hub.repo import HubFile, HubHit, HubRepo, read_hits, read_repo
 from lsrv.frontdoor.hub.token import find_token
-from lsrv.frontdoor.hub_cache import is_hub_id, is_revision
+from lsrv.frontdoor.progress import Cancel
 
 if TYPE_CHECKING:
-    from lsrv.frontdoor.hub.body import Body
-    from lsrv.frontdoor.hub.connection import Connection
-    from lsrv.frontdoor.hub.failures import Subject
+    from lsrv.frontdoor.hub.body import HubBody
+    from lsrv.frontdoor.hub.connection import HubConnection
+    from lsrv.frontdoor.hub.failures import HubSubject
 
 _PUBLIC_ENDPOINT = "https://huggingface.co"
 _N_HITS_MAX = 100  # by downloads; what people use stands well before
@@ -82,13 +82,13 @@ class Hub:
         *,
         url: str | None = None,
         validator: str | None = None,
-    ) -> Generator[Body]:
-        """The bytes [first, end) of a file as they arrive; one attempt. Look at `Body.first_byte`.
+    ) -> Generator[HubBody]:
+        """The bytes [first, end) of a file as they arrive; one attempt. Look at `HubBody.first_byte`.
 
         `url`: where an earlier Body came from, to save the Hub's redirect. `validator`: that Body's, so that a file
         that changed meanwhile begins anew. Raises PassingError for what another attempt may mend.
         """
-        from lsrv.frontdoor.hub.body import Body
+        from lsrv.frontdoor.hub.body import HubBody
         from lsrv.frontdoor.hub.failures import translated
 
         self._require_online(repo.repo_id, repo.revision)
@@ -99,7 +99,7 @@ class Hub:
             translated(self._subject(repo.repo_id, repo.revision, file.name)),
             self._connection.open(url or self.file_url(repo, file), headers) as response,
         ):
-            yield Body(response)
+            yield HubBody(response)
 
     def read_range(self, repo: HubRepo, file: HubFile, first: int, end: int, cancel: Cancel | None = None) -> bytes:
         """The bytes [first, end) of a file, for looking into it before it is fetched."""
@@ -127,10 +127,10 @@ class Hub:
         return find_token("cache") if self._asked_token == "cache" else self._asked_token
 
     @cached_property
-    def _connection(self) -> Connection:
-        from lsrv.frontdoor.hub.connection import Connection
+    def _connection(self) -> HubConnection:
+        from lsrv.frontdoor.hub.connection import HubConnection
 
-        return Connection(self.endpoint, self._token, self.patience)
+        return HubConnection(self.endpoint, self._token, self.patience)
 
     def _ask(self, get: Callable[[], _T], *, repo_id: str, revision: str, cancel: Cancel | None) -> _T:
         """`get`, again and again while the failure may pass."""
@@ -151,7 +151,7 @@ class Hub:
 
             raise offline(self._subject(repo_id, revision))
 
-    def _subject(self, repo_id: str, revision: str, file_name: str = "") -> Subject:
-        from lsrv.frontdoor.hub.failures import Subject
+    def _subject(self, repo_id: str, revision: str, file_name: str = "") -> HubSubject:
+        from lsrv.frontdoor.hub.failures import HubSubject
 
-        return Subject(self.endpoint, self._token is not None, repo_id, revision, file_name)
+        return HubSubject(self.endpoint, self._token is not None, repo_id, revision, file_name)

@@ -18,7 +18,7 @@ _HUB = "https://huggingface.co"  # mirrors send on to it, and the token is one o
 _N_REDIRECTS_MAX = 5
 
 
-class Connection:
+class HubConnection:
     """Any thread may use it."""
 
     def __init__(self, endpoint: str, token: str | None, patience: Patience) -> None:

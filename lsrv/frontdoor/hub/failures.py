@@ -20,7 +20,7 @@ _PASSING = {408, 425, 429, 500, 502, 503, 504}
 
 
 @dataclass(frozen=True)
-class Subject:
+class HubSubject:
     """What a request was about, for messages."""
 
     endpoint: str
@@ -35,7 +35,7 @@ class Subject:
 
 
 @contextmanager
-def translated(subject: Subject) -> Generator[None]:
+def translated(subject: HubSubject) -> Generator[None]:
     """Whatever huggingface_hub and its HTTP client raise inside leaves as FetchError or WeightsNotFoundError."""
     try:
         yield
@@ -51,7 +51,7 @@ def translated(subject: Subject) -> Generator[None]:
         ) from None
 
 
-def offline(subject: Subject) -> FetchError:
+def offline(subject: HubSubject) -> FetchError:
     wanted = f'"{subject.repo_id}"' if subject.repo_id else "the Hub"
     return FetchError(
         f"{wanted} is needed from {subject.endpoint}, but lsrv is told to stay offline; "
@@ -59,7 +59,7 @@ def offline(subject: Subject) -> FetchError:
     )
 
 
-def refused(error: hub_errors.HfHubHTTPError, subject: Subject) -> LsrvError:
+def refused(error: hub_errors.HfHubHTTPError, subject: HubSubject) -> LsrvError:
     """An answer of the Hub that isn't the thing asked for."""
     match error:
         case hub_errors.GatedRepoError():
@@ -78,7 +78,7 @@ def refused(error: hub_errors.HfHubHTTPError, subject: Subject) -> LsrvError:
             return _by_status(error, subject)
 
 
-def _gated(subject: Subject) -> FetchError:
+def _gated(subject: HubSubject) -> FetchError:
     if subject.has_token:
         return FetchError(
             f"{subject.page} is gated, and your token's account is not on its list (yet); "
@@ -90,12 +90,12 @@ def _gated(subject: Subject) -> FetchError:
     )
 
 
-def _no_repo(subject: Subject) -> WeightsNotFoundError:
+def _no_repo(subject: HubSubject) -> WeightsNotFoundError:
     mend = "or your token may not read it" if subject.has_token else "or is private (then run `lsrv login`)"
     return WeightsNotFoundError(f"{subject.page} does not exist, {mend}; check the spelling of OWNER/NAME")
 
 
-def _by_status(error: hub_errors.HfHubHTTPError, subject: Subject) -> FetchError:
+def _by_status(error: hub_errors.HfHubHTTPError, subject: HubSubject) -> FetchError:
     response = error.response
     status = response.status_code
     host = response.request.url.host
@@ -130,7 +130,7 @@ def _retry_after_s(response: httpx.Response) -> float | None:
     return float(limit.reset_in_seconds) if limit is not None and limit.remaining == 0 else None
 
 
-def _unreachable(error: Exception, subject: Subject) -> FetchError:
+def _unreachable(error: Exception, subject: HubSubject) -> FetchError:
     why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, httpx.UnsupportedProtocol | httpx.TooManyRedirects):
         return FetchError(f"{subject.endpoint}: {why}; mend HF_ENDPOINT")

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from lsrv.errors import FetchError
-from lsrv.frontdoor.building import Cancel
+from lsrv.frontdoor.progress import Cancel
 
 
 class PassingError(FetchError):

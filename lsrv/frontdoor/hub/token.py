@@ -32,9 +32,9 @@ def log_in(token: str) -> Path:
     """Ask the Hub whose token it is and keep it where all Hugging Face tools look; the file. Raises FetchError."""
     from huggingface_hub import constants, login
 
-    from lsrv.frontdoor.hub.failures import Subject, translated
+    from lsrv.frontdoor.hub.failures import HubSubject, translated
 
-    with translated(Subject(constants.ENDPOINT, has_token=True)):
+    with translated(HubSubject(constants.ENDPOINT, has_token=True)):
         try:
             login(token=token)
         except ValueError as error:

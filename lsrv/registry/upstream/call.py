@@ -8,18 +8,18 @@ from typing import cast
 
 import msgspec
 
-from lsrv.registry.upstream.connection import Answer, Connection
+from lsrv.registry.upstream.connection import UpstreamConnection, UpstreamResponse
 from lsrv.registry.upstream.failures import Server, event_error, nonsense
 from lsrv.registry.upstream.sse import EventParser, EventTooLongError
 
-Chunk = dict[str, object]  # a JSON object, unread
+UpstreamChunk = dict[str, object]  # a JSON object, unread
 
 _MAX_ANSWER_BYTES = 256 * 1024 * 1024  # 2048 vectors of 4096 numbers
 _MAX_EVENT_BYTES = 8 * 1024 * 1024
 _DONE = b"[DONE]"
 
 
-async def ask(connection: Connection, server: Server, path: str, body: Chunk) -> Chunk:
+async def ask(connection: UpstreamConnection, server: Server, path: str, body: UpstreamChunk) -> UpstreamChunk:
     """The answer to `body`. Raises an UpstreamError."""
     async with connection.post(path, body) as answer:
         found = _decoded(server, await answer.read(_MAX_ANSWER_BYTES))
@@ -30,8 +30,8 @@ async def ask(connection: Connection, server: Server, path: str, body: Chunk) ->
 
 @contextlib.asynccontextmanager
 async def open_stream(
-    connection: Connection, server: Server, path: str, body: Chunk
-) -> AsyncGenerator[AsyncIterator[list[Chunk]]]:
+    connection: UpstreamConnection, server: Server, path: str, body: UpstreamChunk
+) -> AsyncGenerator[AsyncIterator[list[UpstreamChunk]]]:
     """Chunks of the answer to `body`, in batches as they come. Leaving the block early cancels the request.
 
     Raises an UpstreamError, also if the stream ends before its end.
@@ -42,7 +42,7 @@ async def open_stream(
         yield _batches(server, answer)
 
 
-async def _batches(server: Server, answer: Answer) -> AsyncIterator[list[Chunk]]:
+async def _batches(server: Server, answer: UpstreamResponse) -> AsyncIterator[list[UpstreamChunk]]:
     parser, ends = EventParser(_MAX_EVENT_BYTES), _Ends()
     async for received in answer.chunks():
         try:
@@ -70,7 +70,7 @@ class _Ends:
     def __init__(self) -> None:
         self._has_ended: dict[object, bool] = {}
 
-    def note(self, chunk: Chunk) -> None:
+    def note(self, chunk: UpstreamChunk) -> None:
         choices = chunk.get("choices")
         for choice in cast("list[object]", choices) if isinstance(choices, list) else []:
             if isinstance(choice, dict):
@@ -83,7 +83,7 @@ class _Ends:
         return bool(self._has_ended) and all(self._has_ended.values())
 
 
-def _decoded(server: Server, data: bytes) -> Chunk:
+def _decoded(server: Server, data: bytes) -> UpstreamChunk:
     try:
         found = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

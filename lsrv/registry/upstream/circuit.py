@@ -18,7 +18,7 @@ _FIRST_OPEN_S = 5.0
 _MAX_OPEN_S = 120.0
 
 
-class Outcome(enum.Enum):
+class CallOutcome(enum.Enum):
     """What a request tells about the server. Refusing one, or having no room, is a sign of life."""
 
     SUCCESS = "success"
@@ -52,11 +52,11 @@ class Circuit:
         """After a request was admitted: while the circuit is open it is the probe."""
         return replace(self, is_probing=self.is_open)
 
-    def ended(self, outcome: Outcome, failure: ErrorInfo | None, now_s: float, *, was_probe: bool) -> Circuit:
+    def ended(self, outcome: CallOutcome, failure: ErrorInfo | None, now_s: float, *, was_probe: bool) -> Circuit:
         """After a request ended. One that began before the circuit opened, and fails, opens it no further."""
-        if outcome is Outcome.SUCCESS:
+        if outcome is CallOutcome.SUCCESS:
             return Circuit()
-        if outcome is Outcome.NOTHING:
+        if outcome is CallOutcome.NOTHING:
             return replace(self, is_probing=self.is_probing and not was_probe)
         if was_probe:
             return self._opened(failure, now_s)

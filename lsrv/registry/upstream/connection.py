@@ -25,7 +25,7 @@ _MAX_ERROR_BYTES = 64 * 1024  # read of the body of an error
 _encode = msgspec.json.Encoder().encode
 
 
-class Answer:
+class UpstreamResponse:
     """A successful answer whose body is still to be read."""
 
     def __init__(self, server: Server, timeout_s: float, response: httpx.Response) -> None:
@@ -56,7 +56,7 @@ class Answer:
         return b"".join(parts)
 
 
-class Connection:
+class UpstreamConnection:
     """A pool of connections that are kept alive."""
 
     def __init__(self, server: Server, settings: UpstreamSettings) -> None:
@@ -77,7 +77,7 @@ class Connection:
         )
 
     @contextlib.asynccontextmanager
-    async def post(self, path: str, body: object) -> AsyncGenerator[Answer]:
+    async def post(self, path: str, body: object) -> AsyncGenerator[UpstreamResponse]:
         """The answer to `body` as JSON at `path` below base_url. Leaving the block early cancels the request there.
 
         Raises the errors of `failures`.
@@ -89,7 +89,7 @@ class Connection:
                 )
                 if not response.is_success:
                     raise await self._error(response)
-            yield Answer(self._server, self._timeout_s, response)
+            yield UpstreamResponse(self._server, self._timeout_s, response)
 
     async def close(self) -> None:
         await self._client.aclose()

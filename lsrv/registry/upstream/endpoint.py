@@ -20,15 +20,15 @@ from lsrv.errors import (
     UpstreamUnavailableError,
     from_info,
 )
-from lsrv.registry import policy, refusals
-from lsrv.registry.upstream.circuit import Circuit, Outcome
+from lsrv.registry.entries import patience, refusals
+from lsrv.registry.entries.view import EntryView, Status, endpoint_status
+from lsrv.registry.upstream.circuit import CallOutcome, Circuit
 from lsrv.registry.upstream.failures import Server
-from lsrv.registry.upstream.lease import Chunk, UpstreamLease
+from lsrv.registry.upstream.lease import UpstreamChunk, UpstreamLease
 from lsrv.registry.upstream.places import Places
-from lsrv.registry.view import EntryView, Status, endpoint_status
 
 if TYPE_CHECKING:
-    from lsrv.registry.upstream.connection import Connection
+    from lsrv.registry.upstream.connection import UpstreamConnection
 
 _SIGNS_OF_LIFE = (UpstreamRefusedError, UpstreamBusyError, PromptTooLongError)
 
@@ -48,7 +48,7 @@ class UpstreamEndpoint:
         self._server = Server(settings.listed_id, upstream.base_url, upstream.api_key_env, key or None)
         self._on_left = on_left
         self._on_status = on_status
-        self._connection: Connection | None = None
+        self._connection: UpstreamConnection | None = None
         self._places = Places(upstream.max_concurrency) if upstream.max_concurrency else None
         self._circuit = Circuit()
         self._is_enabled = True
@@ -148,7 +148,7 @@ class UpstreamEndpoint:
 
     # -- calls of leases ---------------------------------------------------------------------------
 
-    async def ask(self, path: str, body: Chunk) -> Chunk:
+    async def ask(self, path: str, body: UpstreamChunk) -> UpstreamChunk:
         """The answer to `body`. Raises an UpstreamError."""
         from lsrv.registry.upstream.call import ask
 
@@ -156,7 +156,7 @@ class UpstreamEndpoint:
             return await ask(self._connected(), self._server, path, body)
 
     @contextlib.asynccontextmanager
-    async def open_stream(self, path: str, body: Chunk) -> AsyncGenerator[AsyncIterator[list[Chunk]]]:
+    async def open_stream(self, path: str, body: UpstreamChunk) -> AsyncGenerator[AsyncIterator[list[UpstreamChunk]]]:
         """Batches of chunks of the answer to `body`. Raises an UpstreamError."""
         from lsrv.registry.upstream.call import open_stream
 
@@ -170,20 +170,20 @@ class UpstreamEndpoint:
         now_s = asyncio.get_running_loop().time
         self._refuse_if_open(now_s())
         self._circuit = self._circuit.began()
-        was_probe, outcome, failure = self._circuit.is_probing, Outcome.NOTHING, None
+        was_probe, outcome, failure = self._circuit.is_probing, CallOutcome.NOTHING, None
         try:
             yield
-            outcome = Outcome.SUCCESS
+            outcome = CallOutcome.SUCCESS
         except _SIGNS_OF_LIFE:
-            outcome = Outcome.SUCCESS
+            outcome = CallOutcome.SUCCESS
             raise
         except UpstreamError as error:
-            outcome, failure = Outcome.FAILURE, error.info()
+            outcome, failure = CallOutcome.FAILURE, error.info()
             raise
         finally:
             self._note(outcome, failure, now_s(), was_probe=was_probe)
 
-    def _note(self, outcome: Outcome, failure: ErrorInfo | None, now_s: float, *, was_probe: bool) -> None:
+    def _note(self, outcome: CallOutcome, failure: ErrorInfo | None, now_s: float, *, was_probe: bool) -> None:
         before, self._circuit = self._circuit, self._circuit.ended(outcome, failure, now_s, was_probe=was_probe)
         self._last_used_s = now_s
         if self._circuit.n_openings > before.n_openings and failure is not None:
@@ -198,11 +198,11 @@ class UpstreamEndpoint:
             self._told_status = self.status
             self._on_status(self)
 
-    def _connected(self) -> Connection:
+    def _connected(self) -> UpstreamConnection:
         if self._connection is None:
-            from lsrv.registry.upstream.connection import Connection
+            from lsrv.registry.upstream.connection import UpstreamConnection
 
-            self._connection = Connection(self._server, self._upstream)
+            self._connection = UpstreamConnection(self._server, self._upstream)
         return self._connection
 
     # -- who is let in -----------------------------------------------------------------------------
@@ -222,7 +222,7 @@ class UpstreamEndpoint:
             yield
         finally:
             places.release()
-            self._mean_request_s = policy.smoothed(self._mean_request_s, asyncio.get_running_loop().time() - began_s)
+            self._mean_request_s = patience.smoothed(self._mean_request_s, asyncio.get_running_loop().time() - began_s)
 
     def _refuse(self) -> None:
         if not self._is_enabled:
@@ -244,7 +244,7 @@ class UpstreamEndpoint:
 
     def _queue_full(self, n_waiting: int) -> ErrorInfo:
         n_places = self._upstream.max_concurrency
-        retry_after_s = policy.retry_after_s(n_waiting, n_places, self._mean_request_s)
+        retry_after_s = patience.retry_after_s(n_waiting, n_places, self._mean_request_s)
         return refusals.queue_full(self.settings.listed_id, n_places, n_waiting, retry_after_s)
 
     def _missing_key(self) -> ErrorInfo | None:

@@ -15,10 +15,10 @@ from lsrv.config import ModelSettings
 from lsrv.errors import UnsupportedCapabilityError
 from lsrv.protocol.commands import Embed, Generate, Tokenize
 from lsrv.protocol.events import Accepted, Delta, Detokenized, Embedded, Finished, Tokenized
-from lsrv.registry.upstream.dialect import Reading, embedded, path_and_body
+from lsrv.registry.upstream.client import Reading, embedded, path_and_body
 from lsrv.registry.upstream.failures import Server, nonsense
 
-Chunk = dict[str, object]
+UpstreamChunk = dict[str, object]
 StreamEvent = Accepted | Delta | Finished  # as a worker's stream has them; nobody over there tells of Accepted
 _Read = TypeVar("_Read")
 
@@ -26,8 +26,10 @@ _Read = TypeVar("_Read")
 class Calls(Protocol):
     """The endpoint, as its leases see it."""
 
-    async def ask(self, path: str, body: Chunk) -> Chunk: ...
-    def open_stream(self, path: str, body: Chunk) -> AbstractAsyncContextManager[AsyncIterator[list[Chunk]]]: ...
+    async def ask(self, path: str, body: UpstreamChunk) -> UpstreamChunk: ...
+    def open_stream(
+        self, path: str, body: UpstreamChunk
+    ) -> AbstractAsyncContextManager[AsyncIterator[list[UpstreamChunk]]]: ...
 
 
 class UpstreamLease:
@@ -49,11 +51,13 @@ class UpstreamLease:
     def listed_id(self) -> str:
         return self.settings.listed_id
 
-    async def ask(self, path: str, body: Chunk) -> Chunk:
+    async def ask(self, path: str, body: UpstreamChunk) -> UpstreamChunk:
         """The answer to an OpenAI body, in one piece. Raises an UpstreamError."""
         return await self._calls.ask(path, body)
 
-    def open_stream(self, path: str, body: Chunk) -> AbstractAsyncContextManager[AsyncIterator[list[Chunk]]]:
+    def open_stream(
+        self, path: str, body: UpstreamChunk
+    ) -> AbstractAsyncContextManager[AsyncIterator[list[UpstreamChunk]]]:
         """The answer to an OpenAI body with `stream`, in batches of chunks. Raises an UpstreamError."""
         return self._calls.open_stream(path, body)
 
@@ -93,12 +97,12 @@ class UpstreamLease:
 class UpstreamStream:
     """The events of one generation, read like a `RequestStream`: any number of Delta, then Finished."""
 
-    def __init__(self, calls: Calls, server: Server, path: str, body: Chunk) -> None:
+    def __init__(self, calls: Calls, server: Server, path: str, body: UpstreamChunk) -> None:
         self._calls = calls
         self._server = server
         self._path, self._body = path, body
         self._stack = contextlib.AsyncExitStack()
-        self._batches: AsyncIterator[list[Chunk]] | None = None
+        self._batches: AsyncIterator[list[UpstreamChunk]] | None = None
         self._reading = Reading(_now_s())
         self._has_ended = False
 
@@ -135,7 +139,7 @@ class UpstreamStream:
         self._has_ended = True
         await self._stack.aclose()
 
-    def _deltas(self, batch: list[Chunk], now_s: float) -> list[StreamEvent]:
+    def _deltas(self, batch: list[UpstreamChunk], now_s: float) -> list[StreamEvent]:
         return [delta for chunk in batch if (delta := self._reading.delta(chunk, now_s)) is not None]
 
 

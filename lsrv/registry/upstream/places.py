@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 
-from lsrv.registry.waiting import Waiting
+from lsrv.registry.entries.queue import Waiting
 
 
 class Places:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from lsrv.config import ModelSettings, Settings
 from lsrv.errors import ErrorInfo, NothingToLoadError
+from lsrv.registry.entries.watchers import RegistryEvent, Watcher
 from lsrv.registry.upstream.endpoint import UpstreamEndpoint
-from lsrv.registry.watchers import RegistryEvent, Watcher
 
 
 class Upstreams:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lsrv.engine.engine import Engine
-from lsrv.engine.loading import LoadedModel
+from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.sequence import Sequence
 from tests.engine.conftest import LoadStories, make_sequence, run_all
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from lsrv.engine.adapters import Adapters
 from lsrv.engine.detokenize import TextAssembler
 from lsrv.engine.engine import Engine
-from lsrv.engine.fit import fit_params
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.model import Model
 from lsrv.engine.llama.vocab import Tokens
+from lsrv.engine.load.fit import fit_params
 from lsrv.engine.prefix.cache import PrefixCache
 from lsrv.engine.prefix.folder import SequenceFolder
 from lsrv.engine.prefix.store import SequenceStore

@@ -12,7 +12,7 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from lsrv.frontdoor.convert.conversion import write_gguf
+from lsrv.frontdoor.making.convert.conversion import write_gguf
 from tests.frontdoor.convert.cases import EXPECTED, Case
 from tests.frontdoor.convert.weights import write_checkpoint
 

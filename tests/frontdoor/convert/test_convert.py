@@ -12,8 +12,8 @@ import pytest
 
 from lsrv.errors import BuildCancelledError, ConvertError
 from lsrv.frontdoor import read_header
-from lsrv.frontdoor.building import BuildProgress, Cancel
-from lsrv.frontdoor.convert import convert
+from lsrv.frontdoor.making.convert import convert
+from lsrv.frontdoor.progress import BuildProgress, Cancel
 from tests.frontdoor.convert.agreement import converted, write_source
 from tests.frontdoor.convert.cases import BY_NAME
 from tests.frontdoor.convert.weights import Shapes, write_checkpoint

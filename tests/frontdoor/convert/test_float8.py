@@ -11,7 +11,7 @@ from gguf import GGUFReader
 from numpy.typing import NDArray
 
 from lsrv.errors import ConvertError
-from lsrv.frontdoor.convert.number_types import from_float32, to_float32
+from lsrv.frontdoor.making.convert.number_types import from_float32, to_float32
 from tests.frontdoor.convert.agreement import converted, write_source
 from tests.frontdoor.convert.cases import BY_NAME, EXPECTED
 from tests.frontdoor.convert.weights import stored, weight, write_safetensors

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from lsrv.errors import ConvertError
-from lsrv.frontdoor.convert.architecture import ARCHITECTURES
-from lsrv.frontdoor.convert.config import Config
-from lsrv.frontdoor.convert.hyperparameters import hyperparameters
-from lsrv.frontdoor.convert.rope import Rope
+from lsrv.frontdoor.making.convert.architecture import ARCHITECTURES
+from lsrv.frontdoor.making.convert.config import Config
+from lsrv.frontdoor.making.convert.hyperparameters import hyperparameters
+from lsrv.frontdoor.making.convert.rope import Rope
 from tests.frontdoor.convert.cases import BY_NAME
 
 

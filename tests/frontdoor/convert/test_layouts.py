@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lsrv.errors import ConvertError
-from lsrv.frontdoor.convert import check_convertible
-from lsrv.frontdoor.convert.config import Config
-from lsrv.frontdoor.convert.hyperparameters import hyperparameters
+from lsrv.frontdoor.making.convert import check_convertible
+from lsrv.frontdoor.making.convert.config import Config
+from lsrv.frontdoor.making.convert.hyperparameters import hyperparameters
 from tests.frontdoor.convert.agreement import converted, write_source
 from tests.frontdoor.convert.cases import BY_NAME, CASES
 from tests.frontdoor.convert.weights import weight, write_checkpoint, write_safetensors

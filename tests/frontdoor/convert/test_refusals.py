@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lsrv.errors import ConvertError
-from lsrv.frontdoor.convert import check_convertible
+from lsrv.frontdoor.making.convert import check_convertible
 from tests.frontdoor.convert.cases import BY_NAME, CASES, Case
 
 FILES = ["config.json", "model.safetensors", "tokenizer.json"]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsrv.errors import ConvertError
-from lsrv.frontdoor.convert.safetensors import read_tensors
+from lsrv.frontdoor.making.convert.safetensors import read_tensors
 from tests.frontdoor.convert.weights import write_safetensors
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lsrv.frontdoor.convert import files_needed
+from lsrv.frontdoor.making.convert import files_needed
 
 WANTED = [
     "1_Pooling/config.json",

@@ -10,8 +10,8 @@ import pytest
 from gguf import TokenType
 
 from lsrv.errors import ConvertError
-from lsrv.frontdoor.convert.tokenizer import Tokenizer
-from lsrv.frontdoor.convert.vocabulary import vocabulary
+from lsrv.frontdoor.making.convert.tokenizer import Tokenizer
+from lsrv.frontdoor.making.convert.vocabulary import vocabulary
 from tests.frontdoor.convert.cases import EXPECTED
 
 N_TOKENS = 640

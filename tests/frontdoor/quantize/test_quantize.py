@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from lsrv.errors import BuildCancelledError, CorruptWeightsError, QuantizeError
-from lsrv.frontdoor.building import BuildProgress, Cancel
-from lsrv.frontdoor.gguf_header import read_header
-from lsrv.frontdoor.quantize import fallback_share, quantize
+from lsrv.frontdoor.gguf.header import read_header
+from lsrv.frontdoor.making.quantize import fallback_share, quantize
+from lsrv.frontdoor.progress import BuildProgress, Cancel
 from tests.conftest import ROOT, wait_until
 from tests.frontdoor.quantize.random_model import write_imatrix, write_legacy_imatrix, write_random_model
 from tests.models import STORIES
@@ -171,7 +171,7 @@ def test_cancel_leaves_nothing(slow_model: Path, tmp_path: Path) -> None:
 def start_quantizing(source: Path, target: Path) -> subprocess.Popen[bytes]:
     """Another process that makes `target`, seen at work: its partial file has begun to grow."""
     code = (
-        "import sys; from pathlib import Path; from lsrv.frontdoor.quantize import quantize;"
+        "import sys; from pathlib import Path; from lsrv.frontdoor.making.quantize import quantize;"
         f"quantize(Path(sys.argv[1]), Path(sys.argv[2]), '{SLOW}', n_threads=1)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(source), str(target)])

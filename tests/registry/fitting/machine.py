@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, DeviceMemory, MemoryUse, Planned
-from lsrv.registry.fitting import Bounds, Fitted, Openness, fit
+from lsrv.registry.memory.fitting import Bounds, Fitted, Openness, fit
 from tests.registry.fitting.plans import MIB, bounds, mib
 
 

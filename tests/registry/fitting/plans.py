@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lsrv.protocol.events import ContextPlan, MemoryUse
-from lsrv.registry import room
-from lsrv.registry.fitting import Bounds
+from lsrv.registry.memory import arbiter
+from lsrv.registry.memory.fitting import Bounds
 
 MIB = 1 << 20
 
@@ -30,4 +30,4 @@ def context(n_ctx_seq: int, *, weights: int, per_1024: int, device: str = "CPU")
 
 def bounds(available: Mapping[str, int], share: Mapping[str, int] | None = None) -> Bounds:
     """For a process that takes 40 MiB of RAM."""
-    return Bounds(available, available, share or available, lambda by_device: room.total((mib(CPU=40), by_device)))
+    return Bounds(available, available, share or available, lambda by_device: arbiter.total((mib(CPU=40), by_device)))

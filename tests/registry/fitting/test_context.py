@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsrv.protocol.events import ContextPlan
-from lsrv.registry.fitting.context import ChosenContext, choose_context, lengths_to_plan
+from lsrv.registry.memory.fitting.context import ChosenContext, choose_context, lengths_to_plan
 from tests.registry.fitting.plans import bounds, context, mib
 
 LENGTHS = (4096, 8192, 16384, 32768, 2048, 1024, 512)

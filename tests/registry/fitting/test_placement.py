@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, MemoryUse
-from lsrv.registry.fitting.layers import FOOT, Ladder, fill, highest_fitting, next_rung
+from lsrv.registry.memory.fitting.layers import FOOT, Ladder, fill, highest_fitting, next_rung
 from tests.registry.fitting.machine import Machine, Shape
 from tests.registry.fitting.plans import MIB, bounds
 

@@ -1,0 +1,85 @@
+"""Answers a request in OpenAI's words through an upstream that speaks them, too: bodies and events keep every field."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from lsrv.api.answers.account import Account
+from lsrv.api.dialects.contract import DONE
+from lsrv.api.dialects.fields.priority import relayed_urgency
+from lsrv.api.dialects.openai.forward import Incoming, JsonBody, outgoing, read_body, without_own_fields
+from lsrv.api.http.request_record import RequestRecord
+from lsrv.api.state import ServerState
+from lsrv.protocol.events import Usage
+from lsrv.registry import UpstreamLease, reported_texts, reported_usage
+from lsrv.serving.shadow.transcript import Transcript
+
+
+class Relay:
+    """The answer of the upstream `model_id` to `raw`, at `path` below its base_url. Raises RequestError."""
+
+    def __init__(
+        self,
+        state: ServerState,
+        model_id: str,
+        path: str,
+        raw: bytes,
+        note: RequestRecord,
+        transcript: Transcript | None = None,
+    ) -> None:
+        self._state = state
+        self._model_id = model_id
+        self._path = path
+        body = read_body(raw)
+        self._body = without_own_fields(body)
+        self._turn = state.turn(model_id, relayed_urgency(body))
+        self._account = Account(state.metrics.of(model_id), note)
+        self._usage: Usage | None = None
+        self._transcript = transcript
+
+    async def body(self) -> bytes:
+        """The whole answer."""
+        async with self._state.registry.acquire(self._model_id, self._turn) as lease:
+            assert isinstance(lease, UpstreamLease)
+            self._account.leased()
+            answer = await lease.ask(self._path, self._outgoing(lease))
+        self._note(answer)
+        self._count()
+        return self._incoming(lease).body(answer)
+
+    async def stream(self, write: Callable[[bytes], Awaitable[None]]) -> bytes:
+        """Writes what comes as it comes; the end that is returned says no more than that it is one."""
+        async with self._state.registry.acquire(self._model_id, self._turn) as lease:
+            assert isinstance(lease, UpstreamLease)
+            self._account.leased()
+            incoming = self._incoming(lease)
+            async with lease.open_stream(self._path, self._outgoing(lease)) as batches:
+                async for batch in batches:
+                    self._account.saw_text(time.perf_counter())
+                    for chunk in batch:
+                        self._note(chunk)
+                    await write(b"".join(incoming.event(chunk) for chunk in batch))
+        self._count()
+        return DONE
+
+    def comment(self) -> str:
+        """Nothing is known of what happens over there."""
+        return "waiting"
+
+    def _outgoing(self, lease: UpstreamLease) -> JsonBody:
+        if self._path not in ("chat/completions", "completions"):
+            return self._body | {"model": lease.model}
+        return outgoing(self._body, lease.model, lease.settings.defaults, self._state.settings.global_.seed)
+
+    def _incoming(self, lease: UpstreamLease) -> Incoming:
+        return Incoming(self._path, lease.listed_id, int(time.time()))
+
+    def _note(self, chunk: JsonBody) -> None:
+        self._usage = reported_usage(chunk) or self._usage
+        if self._transcript is not None:
+            self._transcript.add(reported_texts(chunk))
+
+    def _count(self) -> None:
+        if self._usage is not None:  # OpenAI's streams tell it to those who ask for it (stream_options)
+            self._account.count(self._usage)

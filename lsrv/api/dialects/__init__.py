@@ -1,0 +1,1 @@
+"""Dialects: bodies to requests, events to bytes. Pure; no registry, no sockets."""

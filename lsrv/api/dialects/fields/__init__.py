@@ -1,0 +1,1 @@
+"""Fields that the bodies of several dialects share, and what they become. Pure."""

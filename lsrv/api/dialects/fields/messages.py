@@ -1,0 +1,71 @@
+"""Chat messages as clients send them, and as templates want them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from lsrv.api.http.body import check_plain
+from lsrv.errors import RequestError, UnsupportedCapabilityError
+
+_TEXT_PARTS = ("text", "input_text", "output_text")
+
+
+class ContentPart(msgspec.Struct):
+    type: str
+    text: str | None = None
+    refusal: str | None = None
+
+
+class ChatMessage(msgspec.Struct, kw_only=True):
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: str | list[ContentPart] | None = None
+    name: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[dict[str, object]] | None = None
+    tool_call_id: str | None = None
+
+
+def template_messages(messages: str | list[ChatMessage]) -> list[dict[str, object]]:
+    """What a chat template gets: roles it knows, content as one string. Raises RequestError."""
+    if isinstance(messages, str):
+        return [{"role": "user", "content": messages}]
+    if not messages:
+        raise RequestError("messages is empty; send at least one.", param="messages")
+    return [_template_message(message, f"messages[{i}]") for i, message in enumerate(messages)]
+
+
+def _template_message(message: ChatMessage, param: str) -> dict[str, object]:
+    role = "system" if message.role == "developer" else message.role
+    result: dict[str, object] = {"role": role, "content": _text(message.content, f"{param}.content")}
+    if message.name is not None:
+        result["name"] = message.name
+    if message.reasoning_content is not None:
+        result["reasoning_content"] = message.reasoning_content
+    if message.tool_calls:
+        check_plain(message.tool_calls, f"{param}.tool_calls")
+        result["tool_calls"] = message.tool_calls
+    if message.tool_call_id is not None:
+        result["tool_call_id"] = message.tool_call_id
+    return result
+
+
+def _text(content: str | list[ContentPart] | None, param: str) -> str:
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    return "".join(_part_text(part, f"{param}[{i}]") for i, part in enumerate(content))
+
+
+def _part_text(part: ContentPart, param: str) -> str:
+    if part.type == "refusal":
+        return part.refusal or ""
+    if part.type not in _TEXT_PARTS:
+        raise UnsupportedCapabilityError(
+            f"{param} is of type {part.type[:64]!r}; this version reads text only.", param=param
+        )
+    if part.text is None:
+        raise RequestError(f"{param} has no text.", param=f"{param}.text")
+    return part.text

@@ -1,0 +1,121 @@
+"""llama.cpp's dialect: tokenize, detokenize, apply-template, embedding. Bodies to commands, events to bodies. Pure.
+
+https://github.com/ggml-org/llama.cpp/tree/master/tools/server, with an optional `model` in each body.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from lsrv.api.dialects.fields.messages import ChatMessage, template_messages
+from lsrv.api.dialects.fields.priority import Priority
+from lsrv.api.dialects.fields.sampling import TokenId
+from lsrv.api.dialects.openai.completion import inputs_of
+from lsrv.api.dialects.openai.embedding import MAX_INPUTS, floats_of
+from lsrv.api.http.body import check_plain, decode_body
+from lsrv.errors import RequestError
+from lsrv.protocol.commands import Detokenize, Embed, Tokenize
+from lsrv.protocol.events import Detokenized, Embedded, Tokenized
+
+
+class TokenizeBody(msgspec.Struct, kw_only=True):
+    content: str
+    model: str | None = None
+    add_special: bool = False
+    parse_special: bool = True
+    with_pieces: bool = False
+
+
+class DetokenizeBody(msgspec.Struct, kw_only=True):
+    tokens: list[TokenId]
+    model: str | None = None
+
+
+class ApplyTemplateBody(msgspec.Struct, kw_only=True):
+    messages: str | list[ChatMessage]
+    model: str | None = None
+    chat_template_kwargs: dict[str, object] = {}
+
+
+class TokenEmbeddingBody(msgspec.Struct, kw_only=True):
+    content: str | list[str | TokenId | list[TokenId]] | None = None
+    input: str | list[str | TokenId | list[TokenId]] | None = None
+    model: str | None = None
+    embd_normalize: Annotated[int, Meta(ge=-1, le=64)] = 2
+    priority: Priority | None = None
+
+
+_tokenize_decoder = msgspec.json.Decoder(TokenizeBody)
+_detokenize_decoder = msgspec.json.Decoder(DetokenizeBody)
+_template_decoder = msgspec.json.Decoder(ApplyTemplateBody)
+_embedding_decoder = msgspec.json.Decoder(TokenEmbeddingBody)
+_encode = msgspec.json.Encoder().encode
+
+
+def parse_tokenize(raw: bytes) -> tuple[TokenizeBody, Tokenize]:
+    body = decode_body(_tokenize_decoder, raw)
+    command = Tokenize(request_id=0, text=body.content, add_special=body.add_special, parse_special=body.parse_special)
+    return body, command
+
+
+def tokenize_body(body: TokenizeBody, tokenized: Tokenized) -> bytes:
+    """`{"tokens": [id, …]}`, or `[{"id", "piece"}, …]` with pieces: text, or bytes where it is no UTF-8."""
+    if not body.with_pieces:
+        return _encode({"tokens": tokenized.tokens})
+    pairs = zip(tokenized.tokens, tokenized.pieces, strict=True)
+    return _encode({"tokens": [{"id": token, "piece": _piece(piece)} for token, piece in pairs]})
+
+
+def parse_detokenize(raw: bytes) -> tuple[DetokenizeBody, Detokenize]:
+    body = decode_body(_detokenize_decoder, raw)
+    return body, Detokenize(request_id=0, tokens=body.tokens)
+
+
+def detokenize_body(detokenized: Detokenized) -> bytes:
+    return _encode({"content": detokenized.text})
+
+
+def parse_apply_template(raw: bytes) -> tuple[ApplyTemplateBody, Tokenize]:
+    body = decode_body(_template_decoder, raw)
+    check_plain(body.chat_template_kwargs, "chat_template_kwargs")
+    messages = template_messages(body.messages)
+    return body, Tokenize(request_id=0, messages=messages, template_kwargs=body.chat_template_kwargs)
+
+
+def apply_template_body(tokenized: Tokenized) -> bytes:
+    return _encode({"prompt": tokenized.prompt})
+
+
+def parse_embedding(raw: bytes) -> tuple[TokenEmbeddingBody, Embed]:
+    """Unlike `/v1/embeddings` for models without pooling, too, and with any norm. Raises RequestError."""
+    body = decode_body(_embedding_decoder, raw)
+    param, given = ("content", body.content) if body.input is None else ("input", body.input)
+    if given is None:
+        raise RequestError("The text to embed is missing; send it as content or input.", param="content")
+    inputs = inputs_of(given, param, MAX_INPUTS)
+    return body, Embed(request_id=0, inputs=inputs, norm=body.embd_normalize, needs_pooling=False)
+
+
+def embedding_body(embedded: Embedded) -> bytes:
+    """`[{"index", "embedding": [vector, …]}]`: one vector per input, or without pooling one per token."""
+    return _encode(
+        [
+            {"index": index, "embedding": _rows(floats_of(raw), embedded.n_dims)}
+            for index, raw in enumerate(embedded.vectors)
+        ]
+    )
+
+
+def _rows(values: array[float], n_dims: int) -> list[list[float]]:
+    return [values[start : start + n_dims].tolist() for start in range(0, len(values), n_dims)]
+
+
+def _piece(piece: bytes) -> str | list[int]:
+    try:
+        return piece.decode()
+    except UnicodeDecodeError:
+        return list(piece)

@@ -1,0 +1,118 @@
+"""`POST /v1/chat/completions`: body to request. What comes back is written by `chat_reply`.
+
+https://platform.openai.com/docs/api-reference/chat/create, with llama.cpp's and mistral.rs's extensions.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from lsrv.api.dialects.contract import GenerationRequest
+from lsrv.api.dialects.fields.grammar import grammar_of
+from lsrv.api.dialects.fields.messages import ChatMessage, template_messages
+from lsrv.api.dialects.fields.priority import urgency_of
+from lsrv.api.dialects.fields.sampling import (
+    MAX_TOP_LOGPROBS,
+    Count,
+    GenerationBody,
+    Later,
+    adapters_of,
+    keep_alive_of,
+    refuse,
+    sampling_of,
+    stops_of,
+    token_limit,
+)
+from lsrv.api.dialects.openai.chat_reply import ChatReply
+from lsrv.api.http.body import check_plain, decode_body
+from lsrv.errors import RequestError, UnsupportedCapabilityError
+from lsrv.protocol.commands import Generate
+
+
+class ChatBody(GenerationBody, kw_only=True):
+    messages: str | list[ChatMessage]
+    max_completion_tokens: Count | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=MAX_TOP_LOGPROBS)] | None = None
+    chat_template_kwargs: dict[str, object] | None = None
+    enable_thinking: bool | None = None
+    reasoning_effort: str | None = None
+    modalities: list[str] | None = None
+
+    # Known, and not in this version.
+    tools: Later = None
+    tool_choice: Later = None
+    functions: Later = None
+    function_call: Later = None
+
+
+_decoder = msgspec.json.Decoder(ChatBody)
+
+
+def parse_chat(raw: bytes) -> GenerationRequest:
+    """The request that `raw` asks for. Raises RequestError with `param`."""
+    body = decode_body(_decoder, raw)
+    _refuse_later_fields(body)
+    n_choices = body.n or 1
+    is_streaming = bool(body.stream)
+    command = Generate(
+        request_id=0,
+        messages=template_messages(body.messages),
+        template_kwargs=_template_kwargs(body),
+        sampling=sampling_of(body),
+        grammar=grammar_of(body.response_format, body.json_schema, body.grammar),
+        max_tokens=token_limit(body.max_completion_tokens, body.max_tokens, body.n_predict),
+        stop=stops_of(body.stop),
+        n_top_logprobs=_n_top_logprobs(body),
+        ignore_eos=bool(body.ignore_eos),
+        cache_prompt=body.cache_prompt is not False,
+        is_streaming=is_streaming,
+    )
+    has_usage = body.stream_options is not None and body.stream_options.include_usage
+    return GenerationRequest(
+        model=body.model,
+        commands=[command] * n_choices,
+        n_choices=n_choices,
+        is_streaming=is_streaming,
+        adapters=adapters_of(body),
+        uses_response_cache=body.response_cache is not False,
+        keep_alive_s=keep_alive_of(body.keep_alive),
+        urgency=urgency_of(body.priority, body.service_tier),
+        make_reply=partial(ChatReply, n_choices=n_choices, has_usage=has_usage),
+    )
+
+
+def _refuse_later_fields(body: ChatBody) -> None:
+    refuse("tools", body.tools)
+    refuse("functions", body.functions)
+    for param, choice in (("tool_choice", body.tool_choice), ("function_call", body.function_call)):
+        refuse(param, None if choice == "none" else choice)
+    if any(modality != "text" for modality in body.modalities or []):
+        raise UnsupportedCapabilityError("modalities: this version answers with text only.", param="modalities")
+
+
+def _n_top_logprobs(body: ChatBody) -> int | None:
+    if body.logprobs:
+        return body.top_logprobs or 0
+    if body.top_logprobs:
+        raise RequestError("top_logprobs needs logprobs: true.", param="top_logprobs")
+    return None
+
+
+def _template_kwargs(body: ChatBody) -> dict[str, object]:
+    """The template's variables; `chat_template_kwargs` wins over the two shorthands."""
+    kwargs: dict[str, object] = {}
+    if body.reasoning_effort in ("none", "off"):
+        kwargs["enable_thinking"] = False
+    elif body.reasoning_effort is not None:
+        kwargs |= {"enable_thinking": True, "reasoning_effort": body.reasoning_effort}
+    if body.enable_thinking is not None:
+        kwargs["enable_thinking"] = body.enable_thinking
+    if body.chat_template_kwargs:
+        check_plain(body.chat_template_kwargs, "chat_template_kwargs")
+        kwargs |= body.chat_template_kwargs
+    return kwargs

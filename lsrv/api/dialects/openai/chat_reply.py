@@ -1,0 +1,120 @@
+"""Events to `chat.completion` bodies and `chat.completion.chunk` events.
+
+A chunk is a constant head, the text as JSON, and a constant tail: one `%` per token instead of one object tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from lsrv.api.dialects.contract import DONE, Heading
+from lsrv.api.dialects.openai.heading import heading_fields
+from lsrv.api.dialects.openai.usage import timings_object, total_usage, usage_object
+from lsrv.protocol.events import Delta, Finished, TokenLogprob, Usage
+
+_encode = msgspec.json.Encoder().encode
+
+
+class ChatReply:
+    """One chat answer. `id`, `created` and `model` are the same in every chunk."""
+
+    def __init__(self, heading: Heading, *, n_choices: int, has_usage: bool) -> None:
+        self._common = heading_fields(heading, "chatcmpl")
+        self._n_choices = n_choices
+        self._has_usage = has_usage
+        self._cached: dict[str, object] = {"cached": True} if heading.is_cached else {}
+        common = _encode({"object": "chat.completion.chunk", **self._common})
+        self._head = b"data: " + common[:-1] + b',"choices":['
+        self._tail = b'],"usage":null}\n\n' if has_usage else b"]}\n\n"
+
+    def head(self) -> bytes:
+        """The role of every choice, with empty content: some clients break without the key."""
+        delta = b'{"role":"assistant","content":""}'
+        return b"".join(self._chunk(i, delta) for i in range(self._n_choices))
+
+    def delta(self, index: int, delta: Delta) -> bytes:
+        content = _delta_object(delta.text, delta.reasoning)
+        return self._chunk(index, content, logprobs=_logprobs_json(delta.logprobs))
+
+    def finish(self, index: int, finished: Finished) -> bytes:
+        """What was still unsaid, then the finish reason. Without a usage chunk the last chunk carries the timings."""
+        rest = b""
+        if finished.text or finished.reasoning or finished.logprobs:
+            content = _delta_object(finished.text, finished.reasoning)
+            rest = self._chunk(index, content, logprobs=_logprobs_json(finished.logprobs))
+        last = self._chunk(index, b'{"content":""}', finish_reason=_encode(finished.finish_reason))
+        if self._has_usage or self._n_choices > 1:
+            return rest + last
+        return rest + last[: -len(self._tail)] + b"]," + self._account({"timings": timings_object(finished.usage)})
+
+    def tail(self, finished: Sequence[Finished]) -> bytes:
+        if not self._has_usage:
+            return DONE
+        usage = total_usage(finished, self._n_choices)
+        return self._head + b"]," + self._account(_counts(usage)) + DONE
+
+    def body(self, finished: Sequence[Finished]) -> bytes:
+        usage = total_usage(finished, self._n_choices)
+        return _encode(
+            {
+                "object": "chat.completion",
+                **self._common,
+                "choices": [_choice(i, end) for i, end in enumerate(finished)],
+            }
+            | _counts(usage)
+            | self._cached
+        )
+
+    def _account(self, counts: dict[str, object]) -> bytes:
+        """The end of a stream's last chunk: what the answer took, and whether anything was computed for it."""
+        return _encode(counts | self._cached)[1:] + b"\n\n"
+
+    def _chunk(self, index: int, delta: bytes, *, logprobs: bytes = b"null", finish_reason: bytes = b"null") -> bytes:
+        return b'%b{"index":%d,"delta":%b,"logprobs":%b,"finish_reason":%b}%b' % (
+            self._head,
+            index,
+            delta,
+            logprobs,
+            finish_reason,
+            self._tail,
+        )
+
+
+def _counts(usage: Usage) -> dict[str, object]:
+    return {"usage": usage_object(usage), "timings": timings_object(usage)}
+
+
+def _delta_object(text: str, reasoning: str) -> bytes:
+    if reasoning:
+        return b'{"content":%b,"reasoning_content":%b}' % (_encode(text), _encode(reasoning))
+    return b'{"content":%b}' % _encode(text)
+
+
+def _choice(index: int, end: Finished) -> dict[str, object]:
+    message: dict[str, object] = {"role": "assistant", "content": end.text, "refusal": None}
+    if end.reasoning:
+        message["reasoning_content"] = end.reasoning
+    return {
+        "index": index,
+        "message": message,
+        "logprobs": logprobs_object(end.logprobs),
+        "finish_reason": end.finish_reason,
+    }
+
+
+def logprobs_object(logprobs: list[TokenLogprob] | None) -> dict[str, object] | None:
+    """OpenAI's chat logprobs; natural logarithms."""
+    if logprobs is None:
+        return None
+    content = [_token(token) | {"top_logprobs": [_token(top) for top in token.top]} for token in logprobs]
+    return {"content": content, "refusal": None}
+
+
+def _token(token: TokenLogprob) -> dict[str, object]:
+    return {"token": token.text, "logprob": token.logprob, "bytes": list(token.raw)}
+
+
+def _logprobs_json(logprobs: list[TokenLogprob] | None) -> bytes:
+    return b"null" if logprobs is None else _encode(logprobs_object(logprobs))

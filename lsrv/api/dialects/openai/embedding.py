@@ -1,0 +1,107 @@
+"""`POST /v1/embeddings`: body to request, vectors to body.
+
+https://platform.openai.com/docs/api-reference/embeddings/create. Vectors are little-endian float32 throughout.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import sys
+from array import array
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from lsrv.api.dialects.fields.priority import Priority
+from lsrv.api.dialects.fields.sampling import KeepAliveField, TokenId, keep_alive_of
+from lsrv.api.dialects.openai.completion import inputs_of
+from lsrv.api.http.body import decode_body
+from lsrv.errors import LsrvError, RequestError
+from lsrv.protocol.commands import Embed
+from lsrv.protocol.events import Embedded
+
+MAX_INPUTS = 2048
+
+
+class EmbeddingBody(msgspec.Struct, kw_only=True):
+    input: str | list[str | TokenId | list[TokenId]]
+    model: str | None = None
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: Annotated[int, Meta(ge=1)] | None = None
+    keep_alive: KeepAliveField = None
+    priority: Priority | None = None
+
+
+class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
+    model: str | None
+    priority: int | None
+    command: Embed
+    is_base64: bool
+    n_dimensions: int | None
+    keep_alive_s: float | None
+
+
+_decoder = msgspec.json.Decoder(EmbeddingBody)
+_encode = msgspec.json.Encoder().encode
+
+
+def parse_embedding(raw: bytes) -> EmbeddingRequest:
+    """The request that `raw` asks for. Raises RequestError with `param`."""
+    body = decode_body(_decoder, raw)
+    return EmbeddingRequest(
+        model=body.model,
+        priority=body.priority,
+        command=Embed(request_id=0, inputs=inputs_of(body.input, "input", MAX_INPUTS)),
+        is_base64=body.encoding_format == "base64",
+        n_dimensions=body.dimensions,
+        keep_alive_s=keep_alive_of(body.keep_alive),
+    )
+
+
+def embedding_body(request: EmbeddingRequest, model_id: str, embedded: Embedded) -> bytes:
+    """OpenAI's list of embeddings. Raises RequestError if `dimensions` is above what the model has."""
+    data = [
+        {"object": "embedding", "index": i, "embedding": _vector(raw, request)}
+        for i, raw in enumerate(embedded.vectors)
+    ]
+    n_tokens = embedded.n_prompt_tokens
+    usage = {"prompt_tokens": n_tokens, "total_tokens": n_tokens}
+    return _encode({"object": "list", "data": data, "model": model_id, "usage": usage})
+
+
+def _vector(raw: bytes, request: EmbeddingRequest) -> str | list[float]:
+    vector = floats_of(raw)
+    if request.n_dimensions is not None and request.n_dimensions != len(vector):
+        vector = _shortened(vector, request.n_dimensions)
+        raw = _bytes(vector)
+    return base64.b64encode(raw).decode() if request.is_base64 else vector.tolist()
+
+
+def _shortened(vector: array[float], n_dimensions: int) -> array[float]:
+    """The first `n_dimensions` values, of length 1 again (Matryoshka models put the most into the first ones)."""
+    if n_dimensions > len(vector):
+        raise RequestError(
+            f"dimensions is {n_dimensions}; this model's vectors have {len(vector)}.", param="dimensions"
+        )
+    head = vector[:n_dimensions]
+    length = math.sqrt(math.fsum(value * value for value in head)) or 1.0
+    return array("f", (value / length for value in head))
+
+
+def floats_of(raw: bytes) -> array[float]:
+    """The numbers of a vector as a worker sends it. Raises LsrvError if it holds what is none."""
+    vector = array("f", raw)
+    if sys.byteorder == "big":
+        vector.byteswap()
+    if not math.isfinite(sum(vector)):
+        raise LsrvError("The model gave a vector that is not finite; its weights may be broken.")
+    return vector
+
+
+def _bytes(vector: array[float]) -> bytes:
+    if sys.byteorder == "big":
+        vector = vector[:]
+        vector.byteswap()
+    return vector.tobytes()

@@ -1,0 +1,18 @@
+"""What every answer in OpenAI's words begins with."""
+
+from __future__ import annotations
+
+import secrets
+
+from lsrv.api.dialects.contract import Heading
+
+
+def new_id(prefix: str) -> str:
+    """An id for an answer, as OpenAI writes them."""
+    return f"{prefix}-{secrets.token_hex(12)}"
+
+
+def heading_fields(heading: Heading, id_prefix: str) -> dict[str, object]:
+    """The fields that whole answers and all chunks of a stream share."""
+    tier = {} if heading.service_tier is None else {"service_tier": heading.service_tier}
+    return {"id": new_id(id_prefix), "created": heading.created, "model": heading.model_id, **tier}

@@ -1,0 +1,1 @@
+"""HTTP itself: sockets, limits, who may ask, errors, event streams, the route table. Knows no dialect."""

@@ -1,0 +1,194 @@
+"""Who may ask: Host, machine, Origin, keys. Decisions over headers and addresses; nothing here sends or waits."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar.types import Scope
+
+from lsrv.api.http.errors import ForbiddenError, UnauthorizedError
+from lsrv.api.http.route import ADAPTER_VERBS, ADMIN, DEFAULT_ADAPTERS, PULL, ROUTES, VERBS, plain_path, with_alias
+from lsrv.errors import RequestError
+
+Headers = dict[bytes, bytes]
+
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_ADMIN_PATHS = frozenset(path for verb in (*VERBS, *ADAPTER_VERBS) for path in with_alias(verb)) | {PULL}
+_ROUTES = tuple(with_alias(ROUTES))  # they show what models answered
+_ADMIN_POSTS = frozenset(with_alias(DEFAULT_ADAPTERS))
+
+
+class AccessSettings(Protocol):
+    """`lsrv.config`'s ServerSettings, as far as access needs them."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def insecure(self) -> bool: ...
+    @property
+    def api_keys(self) -> tuple[str, ...]: ...
+    @property
+    def admin_keys(self) -> tuple[str, ...]: ...
+    @property
+    def cors_origins(self) -> tuple[str, ...]: ...
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]: ...
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Where a request comes from, by its own account (host, origin) and by the socket's (addresses)."""
+
+    host: str | None  # the Host header, with its port
+    origin: str | None
+    client_address: str | None
+    server_address: str | None
+
+    @staticmethod
+    def of(scope: Scope, headers: Headers) -> Caller:
+        client, server = scope.get("client"), scope.get("server")
+        return Caller(
+            host=_text(headers.get(b"host")),
+            origin=_text(headers.get(b"origin")),
+            client_address=client[0] if client else None,
+            server_address=server[0] if server else None,
+        )
+
+
+class Access:
+    """The rules of one server."""
+
+    def __init__(self, settings: AccessSettings) -> None:
+        self._hosts = _LOCAL_NAMES | {settings.host.lower()} | {host.lower() for host in settings.allowed_hosts}
+        self._origins = frozenset(settings.cors_origins)
+        self._api_keys = [key.encode() for key in settings.api_keys]
+        self._admin_keys = [key.encode() for key in settings.admin_keys]
+        self._bind_address = settings.host
+        self._is_local_only = not (is_loopback(settings.host) or settings.api_keys or settings.insecure)
+
+    def check_caller(self, caller: Caller) -> None:
+        """Raises RequestError or ForbiddenError for a request from the wrong place."""
+        self._check_host(caller.host)
+        self._check_machine(caller)
+        self._check_origin(caller)
+
+    def _check_host(self, host: str | None) -> None:
+        """Against DNS rebinding: a name must be known. An IP literal can't be rebound, HTTP/1.0 may send no Host."""
+        if host is None:
+            return
+        name = host_name(host)
+        if name is None:
+            raise RequestError("The Host header is not a host name.")
+        if name not in self._hosts and not _is_address(name):
+            raise ForbiddenError(
+                f"This server does not answer to the host name {name!r}. If that is its name, add it to allowed_hosts "
+                "under [server] in models.toml."
+            )
+
+    def _check_machine(self, caller: Caller) -> None:
+        if not self._is_local_only or caller.client_address is None:
+            return
+        if is_loopback(caller.client_address) or caller.client_address == caller.server_address:
+            return
+        raise ForbiddenError(
+            f"This server listens on {self._bind_address} without api_keys, so it answers its own machine only. "
+            "Set api_keys under [server] in models.toml, or insecure = true to answer everybody."
+        )
+
+    def _check_origin(self, caller: Caller) -> None:
+        if caller.origin is None or caller.origin in self._origins:
+            return
+        if caller.host is not None and urlsplit(caller.origin).netloc == caller.host:
+            return
+        raise ForbiddenError(
+            f"Web pages of {caller.origin[:200]!r} may not use this server. If they should, add that origin to "
+            "cors_origins under [server] in models.toml."
+        )
+
+    def cors_headers(self, caller: Caller) -> list[tuple[bytes, bytes]]:
+        """What lets a page of a configured origin read the answer."""
+        if not self._origins:
+            return []
+        headers = [(b"vary", b"origin")]
+        if caller.origin in self._origins:
+            headers.append((b"access-control-allow-origin", caller.origin.encode("latin-1")))
+            headers.append((b"access-control-expose-headers", b"x-request-id, retry-after, x-lsrv-cache"))
+        return headers
+
+    def preflight_headers(self, headers: Headers) -> list[tuple[bytes, bytes]]:
+        """The answer to OPTIONS: any request header may be sent, for none of ours grants anything by itself."""
+        asked = headers.get(b"access-control-request-headers", b"authorization, content-type, x-api-key")
+        return [
+            (b"allow", b"GET, HEAD, POST, DELETE, OPTIONS"),
+            (b"access-control-allow-methods", b"GET, HEAD, POST, DELETE, OPTIONS"),
+            (b"access-control-allow-headers", asked[:1024]),
+            (b"access-control-max-age", b"600"),
+        ]
+
+    def check_key(self, headers: Headers, method: str, path: str) -> None:
+        """Raises UnauthorizedError without a valid key, ForbiddenError for a valid one that may not do this."""
+        path = plain_path(path)  # who may do a thing must not depend on how its route is spelled
+        is_admin_path = (
+            method == "DELETE"
+            or path in _ADMIN_PATHS
+            or path.startswith((ADMIN, *_ROUTES))
+            or (method == "POST" and path in _ADMIN_POSTS)
+        )
+        if not self._api_keys and not (is_admin_path and self._admin_keys):
+            return
+        key = _key_of(headers)
+        if key is None:
+            raise UnauthorizedError("This server needs a key: send authorization: Bearer KEY, or x-api-key: KEY.")
+        is_admin = _is_one_of(key, self._admin_keys)
+        if is_admin or (_is_one_of(key, self._api_keys) and not (is_admin_path and self._admin_keys)):
+            return
+        if is_admin_path and _is_one_of(key, self._api_keys):
+            raise ForbiddenError("Changing models and adapters, and /admin, need one of the admin_keys.")
+        raise UnauthorizedError("The key is not one of this server's.")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether `address` is reachable from this machine only; a name other than localhost counts as reachable."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address == "localhost"
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return (mapped or parsed).is_loopback
+
+
+def host_name(host: str) -> str | None:
+    """The name in a Host header, lower case, without port and brackets; None if it is malformed."""
+    try:
+        parts = urlsplit(f"//{host}")
+        _ = parts.port  # raises ValueError on a port that is none
+    except ValueError:
+        return None
+    return parts.hostname.rstrip(".") if parts.hostname and parts.netloc == host and "@" not in host else None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_one_of(key: bytes, keys: list[bytes]) -> bool:
+    """Compares with every key in constant time, so that timing tells nothing about any."""
+    return sum(hmac.compare_digest(key, known) for known in keys) > 0
+
+
+def _key_of(headers: Headers) -> bytes | None:
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer" and token.strip():
+        return token.strip()
+    return headers.get(b"x-api-key") or None
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

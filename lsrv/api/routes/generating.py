@@ -1,0 +1,171 @@
+"""Handlers of the generating routes. Thin: parse with the dialect, run, write with the dialect."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from litestar import Request, Response, post
+from litestar.datastructures import State
+from litestar.types import ASGIApp
+
+from lsrv.api.answers.delivery import Delivery, first_body, named_model, read_asked
+from lsrv.api.answers.relay import Relay
+from lsrv.api.dialects import llamacpp
+from lsrv.api.dialects.fields.priority import Urgency
+from lsrv.api.dialects.openai.chat import parse_chat
+from lsrv.api.dialects.openai.completion import parse_completion
+from lsrv.api.dialects.openai.embedding import embedding_body, parse_embedding
+from lsrv.api.dialects.rerank import parse_rerank, rerank_body
+from lsrv.api.http.receive import read_body, until_disconnect
+from lsrv.api.http.request_record import record_of
+from lsrv.api.http.route import EMBEDDING, with_alias
+from lsrv.api.state import ServerState
+from lsrv.protocol.commands import Detokenize, Embed, Tokenize
+from lsrv.protocol.events import Detokenized, Embedded, Tokenized
+from lsrv.registry import Target, Turn, WorkerLease
+
+ApiRequest = Request[Any, Any, State]
+AnswerHere = Callable[[ApiRequest, ServerState, str, bytes], Coroutine[object, object, bytes]]  # model_id, body
+
+_MANY_VECTORS = 32  # from here on the body is built in a thread, so that streams go on meanwhile
+
+
+def json_response(body: bytes, status: int = 200) -> Response[bytes]:
+    return Response(body, status_code=status, media_type="application/json")
+
+
+async def body_of(request: ApiRequest, server: ServerState) -> bytes:
+    """The request's raw body, below the server's limit."""
+    return await read_body(request.scope, request.receive, server.settings.server.max_body_bytes)
+
+
+@post(with_alias("/v1/chat/completions"), status_code=200)
+async def chat_completions(request: ApiRequest, server: ServerState) -> ASGIApp:
+    return Delivery(server, read_asked(await body_of(request, server), parse_chat, "chat/completions"))
+
+
+@post(with_alias("/v1/completions"), status_code=200)
+async def completions(request: ApiRequest, server: ServerState) -> ASGIApp:
+    return Delivery(server, read_asked(await body_of(request, server), parse_completion, "completions"))
+
+
+@post(with_alias("/v1/embeddings"), status_code=200)
+async def embeddings(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    return await _answered(request, server, "embeddings", _embed)
+
+
+@post(EMBEDDING, status_code=200)
+async def token_embeddings(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    body, command = llamacpp.parse_embedding(await body_of(request, server))
+    model_id = _resolved(request, server, body.model)
+    turn = server.turn(model_id, Urgency(body.priority))
+    _, embedded = await until_disconnect(request.receive, _vectors(request, server, model_id, command, turn))
+    return json_response(await _built(partial(llamacpp.embedding_body, embedded), len(embedded.vectors)))
+
+
+@post([*with_alias("/v1/rerank"), *with_alias("/v1/reranking")], status_code=200)
+async def rerank(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    return await _answered(request, server, "rerank", _rerank)
+
+
+@post([*with_alias("/v1/tokenize")], status_code=200)
+async def tokenize(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    body, command = llamacpp.parse_tokenize(await body_of(request, server))
+    tokenized = await until_disconnect(request.receive, _tokenize(request, server, body.model, command))
+    return json_response(llamacpp.tokenize_body(body, tokenized))
+
+
+@post([*with_alias("/v1/detokenize")], status_code=200)
+async def detokenize(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    body, command = llamacpp.parse_detokenize(await body_of(request, server))
+    detokenized = await until_disconnect(request.receive, _detokenize(request, server, body.model, command))
+    return json_response(llamacpp.detokenize_body(detokenized))
+
+
+@post([*with_alias("/v1/apply-template")], status_code=200)
+async def apply_template(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    body, command = llamacpp.parse_apply_template(await body_of(request, server))
+    tokenized = await until_disconnect(request.receive, _tokenize(request, server, body.model, command))
+    return json_response(llamacpp.apply_template_body(tokenized))
+
+
+async def _answered(request: ApiRequest, server: ServerState, path: str, here: AnswerHere) -> Response[bytes]:
+    """What the named model makes of the body: one of this machine by `here`, an upstream at `path`."""
+    raw = await body_of(request, server)
+
+    async def ask(target: Target) -> bytes:
+        model_id = _resolved(request, server, target.model_id)
+        if server.registry.is_upstream(model_id):
+            return await Relay(server, model_id, path, raw, record_of(request.scope)).body()
+        return await here(request, server, model_id, raw)
+
+    candidates = server.registry.routing.candidates(*named_model(raw))
+    return json_response(await until_disconnect(request.receive, first_body(candidates, ask)))
+
+
+async def _embed(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:
+    wanted = parse_embedding(raw)
+    turn = server.turn(model_id, Urgency(wanted.priority), wanted.keep_alive_s)
+    listed_id, embedded = await _vectors(request, server, model_id, wanted.command, turn)
+    return await _built(partial(embedding_body, wanted, listed_id, embedded), len(embedded.vectors))
+
+
+async def _vectors(
+    request: ApiRequest, server: ServerState, model_id: str, command: Embed, turn: Turn
+) -> tuple[str, Embedded]:
+    """The vectors, and the id to echo."""
+    async with server.registry.acquire(model_id, turn) as lease:
+        embedded = await lease.embed(command)
+        listed_id = lease.listed_id
+    record_of(request.scope).n_prompt_tokens = embedded.n_prompt_tokens
+    server.metrics.of(model_id).count_prompt(embedded.n_prompt_tokens)
+    return listed_id, embedded
+
+
+async def _built(build: Callable[[], bytes], n_vectors: int) -> bytes:
+    """The body of so many vectors."""
+    return build() if n_vectors < _MANY_VECTORS else await asyncio.to_thread(build)
+
+
+async def _rerank(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:
+    wanted = parse_rerank(raw)
+    turn = server.turn(model_id, Urgency(wanted.priority), wanted.keep_alive_s)
+    async with server.registry.acquire(model_id, turn) as lease:
+        assert isinstance(lease, WorkerLease)
+        reranked = await lease.rerank(wanted.query, wanted.documents)
+        listed_id = lease.listed_id
+    record_of(request.scope).n_prompt_tokens = reranked.n_prompt_tokens
+    server.metrics.of(model_id).count_prompt(reranked.n_prompt_tokens)
+    return rerank_body(wanted, listed_id, reranked)
+
+
+async def _tokenize(request: ApiRequest, server: ServerState, model: str | None, command: Tokenize) -> Tokenized:
+    async with server.registry.acquire(_resolved(request, server, model)) as lease:
+        return await lease.tokenize(command)
+
+
+async def _detokenize(request: ApiRequest, server: ServerState, model: str | None, command: Detokenize) -> Detokenized:
+    async with server.registry.acquire(_resolved(request, server, model)) as lease:
+        return await lease.detokenize(command.tokens)
+
+
+def _resolved(request: ApiRequest, server: ServerState, model: str | None) -> str:
+    """The canonical id; from here on those who log, count and watch know it, too. Raises ModelNotFoundError."""
+    model_id = server.registry.resolve(model)
+    server.begin(record_of(request.scope), model_id)
+    return model_id
+
+
+GENERATING_HANDLERS = [
+    chat_completions,
+    completions,
+    embeddings,
+    token_embeddings,
+    rerank,
+    tokenize,
+    detokenize,
+    apply_template,
+]

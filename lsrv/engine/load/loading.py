@@ -1,0 +1,209 @@
+"""From a GGUF to a ready engine: read weights, make the context, warm up, say what was taken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from lsrv.engine.adapters import Adapters
+from lsrv.engine.embedding import EmbeddingEngine
+from lsrv.engine.engine import Engine
+from lsrv.engine.llama.backend import Backend
+from lsrv.engine.llama.batch import Batch
+from lsrv.engine.llama.breakdown import RAM
+from lsrv.engine.llama.context import Context
+from lsrv.engine.llama.model import Model
+from lsrv.engine.load.fit import fit_params, n_guesses_step, store_bytes
+from lsrv.engine.load.memory import memory_use, with_output
+from lsrv.engine.prefix.cache import PrefixCache
+from lsrv.engine.prefix.fingerprint import fingerprint
+from lsrv.engine.prefix.folder import SequenceFolder
+from lsrv.engine.prefix.store import SequenceStore
+from lsrv.engine.sampling import model_defaults
+from lsrv.engine.speculation.draft import DraftModel, draft_params
+from lsrv.engine.speculation.speculation import Lookup, Speculation
+from lsrv.errors import LoadFailedError
+from lsrv.protocol.commands import LoadParams
+from lsrv.protocol.events import LoadStage, ModelInfo
+
+_N_WARMUP_TOKENS = 8  # more than one: the paths for matrices fault apart from those for vectors
+_N_LOG_LINES = 12
+_LEADS_PER_UBATCH = 8  # to wait is one more step for the follower: on a CPU less than reading an eighth of a ubatch
+
+OnLoadProgress = Callable[[LoadStage, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model ready to serve; exactly one of the two engines is there."""
+
+    model: Model
+    params: LoadParams  # as fitted
+    info: ModelInfo
+    sampling_defaults: dict[str, float]
+    adapters: Adapters
+    generation: Engine | None
+    embedding: EmbeddingEngine | None
+    memory: ExitStack  # every model and context of it
+
+    def free(self) -> None:
+        """Give everything back, adapters included; nothing that was made of it may be used any more."""
+        self.memory.close()
+
+
+def load_model(backend: Backend, params: LoadParams, on_progress: OnLoadProgress) -> LoadedModel:
+    """Load, warm up and describe one model; `on_progress` gets (stage, 0..1).
+
+    Raises LoadFailedError with llama.cpp's last log lines in its fields. A CPU that faults on the build's kernels
+    dies in the warm-up, before any request can depend on it.
+    """
+    started = time.perf_counter()
+    backend.log.lines.clear()
+    memory = ExitStack()
+    try:
+        model = Model(params, lambda fraction: on_progress("weights", fraction))
+        memory.callback(model.free)
+        params = fit_params(params, model)
+        adapters = _load_adapters(backend, model, params)
+        on_progress("context", 0.0)
+        context = Context(model, params)
+        memory.callback(context.free)
+        _check_memory(context, model, params)
+        own_kv_bytes = memory_use(backend.log.lines).kv_bytes
+        params = msgspec.structs.replace(params, cache_ram_bytes=store_bytes(params, own_kv_bytes))
+        speculation = _speculation(context, model, params, memory)
+    except LoadFailedError as error:
+        raise LoadFailedError(error.message, log=backend.log.tail(_N_LOG_LINES)) from error
+    log = list(backend.log.lines)
+    build = f"{backend.version} {backend.system_info}"
+    on_progress("warmup", 0.0)
+    _warm_up(context, model, params)
+    return LoadedModel(
+        model=model,
+        params=params,
+        info=_describe(model, context, params, log, time.perf_counter() - started),
+        sampling_defaults=model_defaults(model.meta),
+        adapters=adapters,
+        generation=None if params.is_embedding else _engine(context, model, params, build, adapters, speculation),
+        embedding=EmbeddingEngine(context, params, _vector_length(model, context)) if params.is_embedding else None,
+        memory=memory,
+    )
+
+
+def _vector_length(model: Model, context: Context) -> int:
+    return model.n_cls_out if context.pooling == "rank" else model.n_embd
+
+
+def _load_adapters(backend: Backend, model: Model, params: LoadParams) -> Adapters:
+    if params.adapters and params.is_embedding:
+        raise LoadFailedError(
+            f"{params.model_path} makes vectors or scores, and adapters change what a model writes; remove them"
+        )
+    adapters = Adapters(model, backend.log)
+    for file in params.adapters:
+        adapters.load(file.name, file.path)
+    return adapters
+
+
+def _check_memory(context: Context, model: Model, params: LoadParams) -> None:
+    if params.is_shifting and not context.memory.can_shift:
+        raise LoadFailedError(
+            f"{params.model_path} ({model.arch}) can't move its cells, so its context can't shift; "
+            "set context_shift = false for it"
+        )
+
+
+def _speculation(context: Context, model: Model, params: LoadParams, memory: ExitStack) -> Speculation | None:
+    if params.speculation == "off":
+        return None
+    if params.is_embedding:
+        raise LoadFailedError(f'{params.model_path} writes no text to guess; set speculative.mode = "off" for it')
+    if not context.memory.keeps_all_prefixes:
+        raise LoadFailedError(
+            f"{params.model_path} ({model.arch}) can't take tokens back, so guesses can't be verified; "
+            'set speculative.mode = "off" for it'
+        )
+    guesser = Lookup() if params.speculation == "lookup" else _draft(model, params, memory)
+    return Speculation(guesser, params.n_guess_max, n_guesses_step(params, params.n_slots), params.n_ctx_seq)
+
+
+def _draft(model: Model, params: LoadParams, memory: ExitStack) -> DraftModel:
+    own = draft_params(params)
+    draft = DraftModel(Model(own, lambda _fraction: None), own, model.vocab)
+    memory.callback(draft.free)
+    return draft
+
+
+def _engine(
+    context: Context,
+    model: Model,
+    params: LoadParams,
+    build: str,
+    adapters: Adapters,
+    speculation: Speculation | None,
+) -> Engine:
+    is_filing = bool(params.cache_folder) and params.cache_disk_bytes > 0
+    cache = PrefixCache(
+        context.memory,
+        params.n_slots,
+        n_worth_waiting=params.n_ubatch // _LEADS_PER_UBATCH,
+        store=SequenceStore(params.cache_ram_bytes),
+        folder=_sequence_folder(params, build) if is_filing else None,
+    )
+    return Engine(context, model.vocab, params, cache, adapters, speculation)
+
+
+def _sequence_folder(params: LoadParams, build: str) -> SequenceFolder:
+    return SequenceFolder(Path(params.cache_folder), fingerprint(params, build), params.cache_disk_bytes)
+
+
+def _warm_up(context: Context, model: Model, params: LoadParams) -> None:
+    n_tokens = min(_N_WARMUP_TOKENS, params.n_ctx_seq, params.n_batch)
+    batch = Batch(n_tokens)
+    token = max(model.vocab.bos, 0)
+    n_outputs = n_tokens if params.is_embedding else 1
+    if context.reads_in_parts:
+        context.use_pooling(False)
+        n_outputs = 0
+    batch.add_chunk(np.full(n_tokens, token, np.int32), 0, 0, n_outputs=n_outputs)
+    context.decode(batch)
+    if context.reads_in_parts:
+        context.use_pooling(True)
+        batch.clear()
+        batch.add_decode(token, n_tokens, 0)
+        context.decode(batch)
+    context.memory.empty()
+
+
+def _describe(model: Model, context: Context, params: LoadParams, log: Sequence[str], load_s: float) -> ModelInfo:
+    return ModelInfo(
+        arch=model.arch,
+        name=model.meta("general.name") or "",
+        quantization=model.quantization,
+        n_params=model.n_params,
+        size_bytes=model.size_bytes,
+        n_vocab=model.vocab.n_tokens,
+        n_ctx_train=model.n_ctx_train,
+        n_ctx_seq=params.n_ctx_seq,
+        n_slots=params.n_slots,
+        n_embd=model.n_embd,
+        kv=params.kv,
+        n_threads=params.n_threads,
+        n_threads_batch=params.n_threads_batch,
+        pooling=context.pooling,
+        has_chat_template=params.chat_template is not None or model.chat_template() is not None,
+        can_generate=not params.is_embedding,
+        can_embed=params.is_embedding and context.pooling != "rank",
+        can_rerank=params.is_embedding and context.pooling == "rank",
+        use_extra_bufts=params.use_extra_bufts,
+        n_gpu_layers=params.n_gpu_layers,
+        n_cpu_moe=params.n_cpu_moe,
+        memory=with_output(memory_use(log), context.output_bytes_max, RAM),
+        load_s=load_s,
+    )

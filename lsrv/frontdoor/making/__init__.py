@@ -1,0 +1,1 @@
+"""Weights that are made here: converted and quantized, each step in a child process."""

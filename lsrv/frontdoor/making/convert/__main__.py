@@ -1,0 +1,17 @@
+"""`python -m lsrv.frontdoor.making.convert FD`: converts one folder as its order says, and ends. Started by `run.convert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lsrv.frontdoor.making.child import Report, child_main
+from lsrv.frontdoor.making.convert.conversion import write_gguf
+from lsrv.frontdoor.making.convert.order import ConvertOrder
+
+
+def work(order: ConvertOrder, report: Report) -> None:
+    """Raises ConvertError."""
+    write_gguf(Path(order.source), Path(order.target), order.name, report.progress)
+
+
+child_main(ConvertOrder, work)

@@ -1,0 +1,138 @@
+"""What is made here: a source on this disk to weights in lsrv's own store."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from lsrv.frontdoor.finding.checked import Weights, open_weights
+from lsrv.frontdoor.finding.choice import Candidate, Choice
+from lsrv.frontdoor.making.convert import VERSION, convert, files_needed
+from lsrv.frontdoor.making.quantize import imatrix_beside, quantize
+from lsrv.frontdoor.making.quantized import keep_quantized, recipe
+from lsrv.frontdoor.progress import Cancel, OnBuildProgress
+from lsrv.frontdoor.store.source_key import source_key
+from lsrv.frontdoor.store.store import Recipe, Store, StoredWeights
+from lsrv.quantization import Quant
+
+_AS_IT_IS = "source"  # the recipe of what was converted only
+
+
+@dataclass(frozen=True)
+class GgufSource:
+    """A GGUF of full precision. `origin`: for people."""
+
+    weights: Weights
+    origin: str
+
+
+@dataclass(frozen=True)
+class SafetensorsSource:
+    """A folder as transformers writes it. `name`: of what is made of it."""
+
+    folder: Path
+    origin: str
+    name: str
+
+
+Source = GgufSource | SafetensorsSource
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes weights and keeps them, or finds them made. Blocking."""
+
+    store: Store
+    imatrix: Path | None
+    on_progress: OnBuildProgress
+    cancel: Cancel
+
+    def make(self, source: Source, quant: Quant | None) -> Weights:
+        """`source` as `quant` says (None: at its own precision). Raises ConvertError, QuantizeError, …"""
+        if isinstance(source, SafetensorsSource):
+            return _opened(self._from_safetensors(source, quant), f"made here from {source.origin}")
+        if quant is None:
+            return source.weights
+        stored = keep_quantized(
+            source.weights,
+            quant.text,
+            origin=source.origin,
+            imatrix=self._imatrix_for(source),
+            store=self.store,
+            on_progress=self.on_progress,
+            cancel=self.cancel,
+        )
+        return _opened(stored, f"quantized here from {source.weights.path.name}")
+
+    def made(self, source: Source, quant: Quant | None) -> Weights | None:
+        """What `make` would find made already."""
+        if isinstance(source, SafetensorsSource):
+            stored = self.store.get(_key(source), self._recipe(quant))
+        elif quant is None:
+            return source.weights
+        else:
+            stored = self.store.get(source_key(source.weights.shards), recipe(quant.text, self._imatrix_for(source)))
+        return _opened(stored, "made here before") if stored is not None else None
+
+    def made_before(self, origin: str, quant: Quant | None) -> Weights | None:
+        """What was made of `origin`, although the source has left this disk."""
+        for stored in self.store.entries():
+            is_meant = stored.recipe.quantization == _AS_IT_IS if quant is None else (
+                quant.rank(stored.recipe.quantization) is not None
+            )  # fmt: skip
+            if stored.origin == origin and is_meant:
+                return _opened(stored, f"made here from {origin} before")
+        return None
+
+    def _from_safetensors(self, source: SafetensorsSource, quant: Quant | None) -> StoredWeights:
+        def write(target: Path) -> None:
+            if quant is None:
+                convert(source.folder, target, name=source.name, on_progress=self.on_progress, cancel=self.cancel)
+            else:
+                self._convert_and_quantize(source, made.quantization, target)
+
+        made = self._recipe(quant)
+        return self.store.make(
+            _key(source),
+            made,
+            write,
+            name=f"{source.name}-{made.quantization}" if quant is not None else source.name,
+            origin=source.origin,
+            on_progress=self.on_progress,
+            cancel=self.cancel,
+        )
+
+    def _recipe(self, quant: Quant | None) -> Recipe:
+        if quant is None:
+            return Recipe(quantization=_AS_IT_IS, converter=VERSION)
+        return msgspec.structs.replace(recipe(quant.text, self.imatrix), converter=VERSION)
+
+    def _imatrix_for(self, source: GgufSource) -> Path | None:
+        return self.imatrix or imatrix_beside(source.weights.path)
+
+    def _convert_and_quantize(self, source: SafetensorsSource, quantization: str, target: Path) -> None:
+        """The converted file lies beside the target while it is needed: on the disk that was made sure to have room."""
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix="converted-") as folder:
+            whole = convert(
+                source.folder,
+                Path(folder, f"{source.name}.gguf"),
+                name=source.name,
+                on_progress=self.on_progress,
+                cancel=self.cancel,
+            )
+            quantize(
+                whole, target, quantization, imatrix=self.imatrix, on_progress=self.on_progress, cancel=self.cancel
+            )
+
+
+def _key(source: SafetensorsSource) -> str:
+    names = files_needed(path.relative_to(source.folder).as_posix() for path in source.folder.rglob("*"))
+    return source_key(source.folder / name for name in names)
+
+
+def _opened(stored: StoredWeights, because: str) -> Weights:
+    choice = Choice(Candidate((stored.path.name,), quantization=stored.quantization), because)
+    return open_weights(stored.path.parent, choice, f"made here, {stored.origin}")

@@ -1,0 +1,1 @@
+"""What lsrv keeps on this disk: its cache folder, the weights it made, how files are written whole."""

@@ -1,0 +1,1 @@
+"""Entries: each one's state machine, who waits for it, and what others may see of it."""

@@ -1,0 +1,111 @@
+"""What others may see of an entry: a snapshot, cheap to make, that loads and wakes nothing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from lsrv.errors import ErrorInfo
+from lsrv.protocol.events import Heartbeat, ModelInfo, Progress
+from lsrv.registry.adapters import OfferedAdapter
+from lsrv.registry.entries.state import EntryState, Phase
+
+Status = Literal["loaded", "unloaded", "reloading", "error", "disabled"]
+EndpointStatus = Literal["ready", "loading", "error", "disabled"]
+
+_STATUS: dict[Phase, Status] = {
+    Phase.UNLOADED: "unloaded",
+    Phase.LOADING: "reloading",
+    Phase.LOADED: "loaded",
+    Phase.DRAINING: "loaded",
+    Phase.STOPPING: "unloaded",
+    Phase.ERROR: "error",
+}
+# An unloaded entry is ready, for a request loads it.
+_ENDPOINT_STATUS: dict[Status, EndpointStatus] = {
+    "loaded": "ready",
+    "unloaded": "ready",
+    "reloading": "loading",
+    "error": "error",
+    "disabled": "disabled",
+}
+
+
+class WeightsView(msgspec.Struct, frozen=True, kw_only=True):
+    """The file behind a loaded model, and why it is this one."""
+
+    path: str
+    quantization: str
+    size_bytes: int
+    origin: str
+    chosen_because: str
+
+
+class WorkerLog(msgspec.Struct, frozen=True, kw_only=True):
+    """The last lines that a worker wrote to stdout and stderr, oldest first. `end`: why it is gone, if it is."""
+
+    pid: int | None
+    lines: list[str]
+    end: str = ""
+
+
+class MemoryView(msgspec.Struct, frozen=True, kw_only=True):
+    """All models together, in bytes by device ("CPU" is RAM)."""
+
+    budget_bytes: dict[str, int]
+    promised_bytes: dict[str, int]
+    n_spare_workers: int
+
+
+class EntryView(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry now. Times in seconds; `created` in Unix time."""
+
+    model_id: str
+    listed_id: str
+    aliases: tuple[str, ...]
+    kind: str
+    owned_by: str = "local"
+    adapters: tuple[OfferedAdapter, ...] = ()
+    status: Status
+    endpoint_status: EndpointStatus
+    error: ErrorInfo | None = None  # set when status is "error"
+    log_tail: list[str] = []  # the worker's last lines, or those of the one that failed
+    info: ModelInfo | None = None
+    context_because: str = ""  # why the context is as long as it is, where the settings left it open
+    place_because: str = ""  # the same of what lies on GPUs
+    weights: WeightsView | None = None
+    pid: int | None = None
+    rss_bytes: int = 0
+    planned_bytes: dict[str, int] = {}  # promised to it, by device
+    loaded_s_ago: float | None = None
+    n_running: int = 0
+    n_waiting: int = 0
+    n_loads: int = 0
+    n_crashes: int = 0
+    last_load_s: float | None = None
+    unload_reason: str = ""  # of the last unload, for people
+    n_unloads: dict[str, int] = {}  # by cause
+    is_pinned: bool = False
+    is_removed: bool = False  # from the settings: it serves who came before, and goes
+    is_held: bool = False  # takes no new requests: others wait for its memory
+    progress: Progress | None = None
+    last_used_s_ago: float | None = None
+    retry_in_s: float | None = None  # in "error": when the next request tries again
+    heartbeat: Heartbeat | None = None
+    created: int = 0
+
+
+def status(state: EntryState) -> Status:
+    """The word clients read."""
+    if not state.is_enabled:
+        return "disabled"
+    is_awaited = bool(state.waiting) or state.is_wanted
+    if is_awaited and state.phase in (Phase.DRAINING, Phase.STOPPING):
+        return "reloading"
+    return _STATUS[state.phase]
+
+
+def endpoint_status(word: Status) -> EndpointStatus:
+    """The same in the words of endpoint listings."""
+    return _ENDPOINT_STATUS[word]

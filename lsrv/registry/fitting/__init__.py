@@ -1,6 +1,0 @@
-"""What the settings leave open, fitted to this machine by exact plans. Pure, but for `fit`, which asks for them."""
-
-from lsrv.registry.fitting.bounds import Bounds
-from lsrv.registry.fitting.fit import FindBounds, Fitted, Openness, fit
-
-__all__ = ["Bounds", "FindBounds", "Fitted", "Openness", "fit"]

@@ -1,0 +1,1 @@
+"""One load, from an entry's settings to a worker that holds its model."""

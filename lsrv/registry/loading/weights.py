@@ -1,0 +1,94 @@
+"""Where the registry and the front door meet: an entry's settings in the front door's words."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lsrv.config import ModelSettings, Settings, settings_for_models
+from lsrv.frontdoor import FrontDoor, Pending, Weights, WeightsSpec, find_adapter
+from lsrv.frontdoor.finding.offers import Offer
+from lsrv.frontdoor.hub import Hub, find_token
+from lsrv.frontdoor.progress import Cancel, OnBuildProgress
+from lsrv.registry.adapters import OfferedAdapter
+from lsrv.registry.loading.auto_quant import choose_offer
+from lsrv.registry.memory.planner import Planner
+
+
+def spec_of(model: ModelSettings) -> WeightsSpec:
+    """What an entry asks for."""
+    quantization, folder = model.quantization, model.folder
+    imatrix = quantization.imatrix
+    return WeightsSpec(
+        model_id=model.weights_id,
+        quant=quantization.quant,
+        isq=quantization.isq,
+        quantized_file=model.format.quantized_file,
+        format=model.format.format,
+        revision=model.revision,
+        folder=folder,
+        imatrix=folder / Path(imatrix).expanduser() if imatrix is not None else None,
+        needs_projector=model.kind == "multimodal",
+    )
+
+
+def draft_of(model: ModelSettings) -> ModelSettings | None:
+    """The model that guesses for `model`; None if no other one does. Raises ConfigError."""
+    if model.speculative.draft is None:
+        return None
+    return pulled_model(model.speculative.draft).placed_in(model.folder)
+
+
+def pulled_model(name: str) -> ModelSettings:
+    """What "OWNER/NAME:QUANT" asks for; "hf.co/" before it is what Ollama's clients write. Raises ConfigError."""
+    model_id, _, quant = (
+        name.removeprefix("https://").removeprefix("hf.co/").removeprefix("huggingface.co/").partition(":")
+    )
+    entry: dict[str, object] = {"model_id": model_id, "quantization": {"quant": quant or None}}
+    return settings_for_models([entry]).settings.models[0]
+
+
+def front_door(settings: Settings) -> FrontDoor:
+    """The front door that [global] describes. Raises ConfigError if the token can't be had."""
+    general = settings.global_
+    hub = Hub(find_token(general.token_source), general.offline)
+    return FrontDoor(hub, has_consent=general.any_owner)
+
+
+def look(settings: Settings, model: ModelSettings) -> Weights | Pending:
+    """What a load of `model` would begin with. Blocks on the disk, not on the network. Raises BuildError."""
+    return front_door(settings).look(spec_of(model))
+
+
+def look_with_draft(settings: Settings, model: ModelSettings) -> Weights | Pending:
+    """The same; its draft model has to be there, or to be had, as well."""
+    if (draft := draft_of(model)) is not None:
+        look(settings, draft)
+    return look(settings, model)
+
+
+class Preparer:
+    """Finds, fetches or makes the weights of entries, in threads. `quant = "auto"` plans with `planner`, in `loop`."""
+
+    def __init__(self, settings: Settings, planner: Planner, taken: Callable[[], Mapping[str, int]]) -> None:
+        self.settings = settings
+        self._planner = planner
+        self._taken = taken
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def __call__(self, model: ModelSettings, on_progress: OnBuildProgress, cancel: Cancel) -> Weights:
+        """The weights of `model`. Blocks. Raises BuildError, NotEnoughMemoryError or ConfigError."""
+        door = replace(front_door(self.settings), choose_auto=functools.partial(self._choose, model))
+        return door.prepare(spec_of(model), on_progress, cancel)
+
+    def _choose(self, model: ModelSettings, offers: Sequence[Offer]) -> tuple[Offer, str]:
+        assert self.loop is not None
+        return choose_offer(self._planner, self.loop, self.settings, model, offers, self._taken())
+
+
+def find_adapter_file(adapter: OfferedAdapter, weights: Weights) -> Path:
+    """The GGUF on this machine of an adapter for a model with these weights. Blocks. Raises BuildError."""
+    return find_adapter(adapter.source, weights.header.arch, revision=adapter.revision, folder=adapter.folder)
