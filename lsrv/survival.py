@@ -30,7 +30,7 @@ def prepare_process() -> None:
 def _die_with_parent() -> None:
     parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the kernel knew of our wish
+    if os.getppid() != parent:  # it died before the kernel knew of our spec
         os._exit(0)
 
 

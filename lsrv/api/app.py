@@ -80,9 +80,9 @@ def _as_lsrv_error(request: AnyRequest, error: Exception) -> LsrvError:
         return error
     if isinstance(error, HTTPException) and error.status_code < 500:
         return _of_litestar(request, error)
-    note = record_of(request.scope)
-    _log.error("request failed", exc_info=error, extra={"request_id": note.request_id, "model_id": note.model_id})
-    return LsrvError(f"An internal error; the server's log says more under request id {note.request_id}.")
+    record = record_of(request.scope)
+    _log.error("request failed", exc_info=error, extra={"request_id": record.request_id, "model_id": record.model_id})
+    return LsrvError(f"An internal error; the server's log says more under request id {record.request_id}.")
 
 
 def _of_litestar(request: AnyRequest, error: HTTPException) -> LsrvError:

@@ -42,7 +42,7 @@ class Gate:
         try:
             await self._pass(scope, receive, exchange)
         except LsrvError as error:
-            exchange.note.error_code = error.code
+            exchange.record.error_code = error.code
             await send_error(exchange.send, error)
         finally:
             self._account(scope, exchange)
@@ -73,24 +73,24 @@ class Gate:
             raise DrainingError("The server is shutting down.", retry_after_s=min(retry_after_s, 60.0))
 
     def _account(self, scope: Scope, exchange: _Exchange) -> None:
-        note = exchange.note
-        seconds = time.perf_counter() - note.arrived_at
+        record = exchange.record
+        seconds = time.perf_counter() - record.arrived_at
         path = scope["path"]
-        self._state.metrics.count_request(note.model_id, note.route, note.status, seconds)
-        self._state.end(note, seconds)
+        self._state.metrics.count_request(record.model_id, record.route, record.status, seconds)
+        self._state.end(record, seconds)
         fields: dict[str, object] = {
             "method": scope.get("method"),
             "path": path,
-            "status": note.status,
+            "status": record.status,
             "ms": round(seconds * 1e3, 1),
-            "request_id": note.request_id,
+            "request_id": record.request_id,
         }
         optional = {
-            "model_id": note.model_id or None,
-            "n_prompt_tokens": note.n_prompt_tokens,
-            "n_completion_tokens": note.n_completion_tokens,
-            "cache_hit": note.is_cache_hit,
-            "error": note.error_code,
+            "model_id": record.model_id or None,
+            "n_prompt_tokens": record.n_prompt_tokens,
+            "n_completion_tokens": record.n_completion_tokens,
+            "cache_hit": record.is_cache_hit,
+            "error": record.error_code,
         }
         fields |= {name: value for name, value in optional.items() if value is not None}
         level = logging.DEBUG if path in HEALTH else logging.INFO
@@ -105,22 +105,22 @@ class _Exchange:
         asked_id = self.headers.get(b"x-request-id", b"")
         request_id = asked_id if _REQUEST_ID.fullmatch(asked_id) else secrets.token_hex(8).encode()
         self.extra_headers = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
-        self.note = RequestRecord(
+        self.record = RequestRecord(
             request_id=request_id.decode(), arrived_at=time.perf_counter(), route=route_label(scope["path"])
         )
         self._send = send
-        attach_record(scope, self.note)
+        attach_record(scope, self.record)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.note.status = message["status"]
+            self.record.status = message["status"]
             message["headers"] = [*message["headers"], *self.extra_headers, *self._cache_headers()]
         await self._send(message)
 
     def _cache_headers(self) -> list[tuple[bytes, bytes]]:
         """What an answer says of the response cache; an error says nothing."""
-        is_hit = self.note.is_cache_hit
-        return [] if is_hit is None or self.note.status != 200 else [(b"x-lsrv-cache", b"hit" if is_hit else b"miss")]
+        is_hit = self.record.is_cache_hit
+        return [] if is_hit is None or self.record.status != 200 else [(b"x-lsrv-cache", b"hit" if is_hit else b"miss")]
 
 
 def _with_method(scope: Scope, method: str) -> Scope:

@@ -58,24 +58,24 @@ class ServerState:
             priority=urgency.over(self.registry.settings_of(model_id).defaults.priority), keep_alive_s=keep_alive_s
         )
 
-    def begin(self, note: RequestRecord, model_id: str) -> None:
+    def begin(self, record: RequestRecord, model_id: str) -> None:
         """A request is known to be for the entry of that canonical id: logs, metrics and watchers learn it."""
-        note.model_id, note.listed_id = model_id, self.registry.listed_id(model_id)
-        self.feed.publish(RequestStarted(request_id=note.request_id, model_id=note.listed_id, route=note.route))
+        record.model_id, record.listed_id = model_id, self.registry.listed_id(model_id)
+        self.feed.publish(RequestStarted(request_id=record.request_id, model_id=record.listed_id, route=record.route))
 
-    def end(self, note: RequestRecord, seconds: float) -> None:
+    def end(self, record: RequestRecord, seconds: float) -> None:
         """A request is over; those who watch learn so if they know of it."""
-        if note.listed_id:
+        if record.listed_id:
             self.feed.publish(
                 RequestFinished(
-                    request_id=note.request_id,
-                    model_id=note.listed_id,
-                    route=note.route,
-                    status=note.status,
+                    request_id=record.request_id,
+                    model_id=record.listed_id,
+                    route=record.route,
+                    status=record.status,
                     seconds=round(seconds, 6),
-                    n_prompt_tokens=note.n_prompt_tokens,
-                    n_completion_tokens=note.n_completion_tokens,
-                    error=note.error_code,
+                    n_prompt_tokens=record.n_prompt_tokens,
+                    n_completion_tokens=record.n_completion_tokens,
+                    error=record.error_code,
                 )
             )
 

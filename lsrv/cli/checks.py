@@ -19,7 +19,7 @@ from lsrv.cores import n_good_cores, read_processor
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.frontdoor.hub.cache_layout import default_cache
 from lsrv.protocol.events import Ready
-from lsrv.registry import is_condemned
+from lsrv.registry import cpu_faults_path, is_condemned
 from lsrv.registry.memory.machine import memory_limit_bytes
 from lsrv.units import size
 
@@ -97,7 +97,7 @@ def check_cpu_features(cpu: str, features: frozenset[str], ready: Ready) -> Chec
 def check_healing(features: frozenset[str], is_healed: bool) -> Iterator[Check]:
     """What earlier loads learned of repacked weights (extra buffer types), where the processor makes it matter."""
     if is_healed:
-        found = f"loads leave repacked weights off: one died with them on this processor (kept in {verdicts_path()})"
+        found = f"loads leave repacked weights off: one died with them on this processor (kept in {cpu_faults_path()})"
         yield Check("repacking", "warn", found, "delete that file to have it tried again, e.g. after an update")
     elif "amx_int8" in features:
         found = "AMX is advertised, and some virtual machines fault on it; a load that dies of it is tried without"

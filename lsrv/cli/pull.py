@@ -33,9 +33,9 @@ def pull(model: str, quant: str | None, isq: str | None, files: tuple[str, ...],
         "format": {"quantized_file": list(files)},
     }
     settings = settings_for_models([entry], overrides={"global": {"any_owner": yes or None}}).settings
-    door, wish = front_door(settings), spec_of(settings.models[0])
+    door, spec = front_door(settings), spec_of(settings.models[0])
     with build_bar() as (on_progress, cancel):
-        weights = door.prepare(wish, on_progress, cancel)
+        weights = door.prepare(spec, on_progress, cancel)
     click.echo(weights.path)
     how = f"{weights.origin}, {weights.chosen_because}"
     click.echo(f"{weights.quantization}, {size(weights.size_bytes)}: {how}", err=True)

@@ -51,52 +51,52 @@ class FrontDoor:
     has_consent: bool = False
 
     def prepare(
-        self, wish: WeightsSpec, on_progress: OnBuildProgress = ignore_progress, cancel: Cancel | None = None
+        self, spec: WeightsSpec, on_progress: OnBuildProgress = ignore_progress, cancel: Cancel | None = None
     ) -> Weights:
-        """The weights that `wish` means. Blocking: seconds, or as long as downloading and quantizing take.
+        """The weights that `spec` means. Blocking: seconds, or as long as downloading and quantizing take.
 
         Raises WeightsNotFoundError, CorruptWeightsError, FetchError, ConvertError, QuantizeError, BuildCancelledError.
         """
-        return _Way(self, wish, on_progress, cancel or Cancel()).go()
+        return _Way(self, spec, on_progress, cancel or Cancel()).go()
 
-    def look(self, wish: WeightsSpec) -> Weights | Pending:
+    def look(self, spec: WeightsSpec) -> Weights | Pending:
         """What `prepare` would begin with. Blocks on the disk for a moment; fetches and makes nothing.
 
         Raises WeightsNotFoundError for what can't be had at all, CorruptWeightsError for what is broken.
         """
-        return _Way(self, wish, ignore_progress, Cancel()).look()
+        return _Way(self, spec, ignore_progress, Cancel()).look()
 
 
 class _Way:
-    """One wish on its way."""
+    """One spec on its way."""
 
-    def __init__(self, door: FrontDoor, wish: WeightsSpec, on_progress: OnBuildProgress, cancel: Cancel) -> None:
-        self._door, self._wish, self._on_progress, self._cancel = door, wish, on_progress, cancel
-        self._asked = wish.asked
-        self._maker = Maker(door.store, wish.imatrix, on_progress, cancel)
+    def __init__(self, door: FrontDoor, spec: WeightsSpec, on_progress: OnBuildProgress, cancel: Cancel) -> None:
+        self._door, self._spec, self._on_progress, self._cancel = door, spec, on_progress, cancel
+        self._asked = spec.asked
+        self._maker = Maker(door.store, spec.imatrix, on_progress, cancel)
 
     def go(self) -> Weights:
-        if self._wish.quant == AUTO:
+        if self._spec.quant == AUTO:
             return self._fitting()
         try:
             return self._here()
         except WeightsNotFoundError as missing:
-            if self._wish.is_local:
+            if self._spec.is_local:
                 raise
             return self._from_hub(missing)
 
     def look(self) -> Weights | Pending:
-        if self._wish.quant == AUTO:
+        if self._spec.quant == AUTO:
             return Pending("the largest that fits is chosen at first use")
         missing: WeightsNotFoundError | None = None
-        if self._wish.takes_ready:
+        if self._spec.takes_ready:
             try:
-                return self._resolve(self._wish.quant)
+                return self._resolve(self._spec.quant)
             except WeightsNotFoundError as error:
                 missing = error
-        if (source := self._source_here()) is not None and not self._wish.quantized_file:
+        if (source := self._source_here()) is not None and not self._spec.quantized_file:
             return self._maker.made(source, self._asked) or Pending("is made here at first use")
-        if not self._wish.is_local:
+        if not self._spec.is_local:
             if (made := self._maker.made_before(self._origin, self._asked)) is not None:
                 return made
             if not self._door.hub.offline:
@@ -108,61 +108,61 @@ class _Way:
     def _here(self) -> Weights:
         """What is on this disk, made into what was asked for if need be. Raises WeightsNotFoundError."""
         missing: WeightsNotFoundError | None = None
-        if self._wish.takes_ready:
+        if self._spec.takes_ready:
             try:
-                return self._resolve(self._wish.quant)
+                return self._resolve(self._spec.quant)
             except WeightsNotFoundError as error:
                 missing = error
         source = self._source_here()
-        if source is not None and not self._wish.quantized_file:
+        if source is not None and not self._spec.quantized_file:
             return self._maker.make(source, self._asked)
-        if not self._wish.is_local and (made := self._maker.made_before(self._origin, self._asked)) is not None:
+        if not self._spec.is_local and (made := self._maker.made_before(self._origin, self._asked)) is not None:
             return made
         raise missing or self._nothing()
 
     def _nothing(self) -> WeightsNotFoundError:
         return WeightsNotFoundError(
-            f'"{self._wish.model_id}": there is nothing here to quantize from; a source is F32, F16, BF16 or Q8_0'
+            f'"{self._spec.model_id}": there is nothing here to quantize from; a source is F32, F16, BF16 or Q8_0'
         )
 
     def _resolve(self, quant: str | None) -> Weights:
-        wish = self._wish
+        spec = self._spec
         return resolve(
-            wish.model_id,
+            spec.model_id,
             quant=quant,
-            quantized_file=wish.quantized_file,
-            revision=wish.revision,
-            folder=wish.folder,
+            quantized_file=spec.quantized_file,
+            revision=spec.revision,
+            folder=spec.folder,
             hub_cache=self._door.cache,
         )
 
     def _source_here(self) -> Source | None:
-        wish = self._wish
-        if built_in(wish.model_id) is not None or wish.path.is_file():
+        spec = self._spec
+        if built_in(spec.model_id) is not None or spec.path.is_file():
             weights = self._resolve(None)
             return GgufSource(weights, weights.origin) if can_be_source(weights.quantization) else None
-        if wish.path.is_dir():
-            return _source_in(wish, wish.path, f"folder {wish.path}", wish.path.resolve().name)
-        snapshot = find_snapshot(self._door.cache, wish.model_id, wish.revision) if is_hub_id(wish.model_id) else None
-        return _source_in(wish, snapshot, self._origin, self._name) if snapshot is not None else None
+        if spec.path.is_dir():
+            return _source_in(spec, spec.path, f"folder {spec.path}", spec.path.resolve().name)
+        snapshot = find_snapshot(self._door.cache, spec.model_id, spec.revision) if is_hub_id(spec.model_id) else None
+        return _source_in(spec, snapshot, self._origin, self._name) if snapshot is not None else None
 
     @property
     def _origin(self) -> str:
-        return f"{self._wish.model_id}@{self._wish.revision}"
+        return f"{self._spec.model_id}@{self._spec.revision}"
 
     @property
     def _name(self) -> str:
-        return self._wish.model_id.rpartition("/")[2]
+        return self._spec.model_id.rpartition("/")[2]
 
     # -- from the Hub ------------------------------------------------------------------------------
 
     def _from_hub(self, missing: WeightsNotFoundError) -> Weights:
         if self._door.hub.offline:
             raise WeightsNotFoundError(f"{missing.message}; offline, so nothing is downloaded") from missing
-        self._on_progress(BuildProgress("look", self._wish.model_id))
-        own = self._door.hub.list_repo(self._wish.model_id, self._wish.revision, self._cancel)
+        self._on_progress(BuildProgress("look", self._spec.model_id))
+        own = self._door.hub.list_repo(self._spec.model_id, self._spec.revision, self._cancel)
         candidates = group_shards(file.name for file in own.files if file.name.endswith(".gguf"))
-        if self._wish.takes_ready:
+        if self._spec.takes_ready:
             if (ready := self._ready(own, candidates)) is not None:
                 return ready
             if self._asked is not None and (derived := self._derived()) is not None:
@@ -171,12 +171,12 @@ class _Way:
 
     def _ready(self, own: HubRepo, candidates: list[Candidate]) -> Weights | None:
         """The GGUF in the model's own repository that is what was asked for."""
-        wish = self._wish
+        spec = self._spec
         try:
-            choice = choose(candidates, self._asked, wish.quantized_file)
+            choice = choose(candidates, self._asked, spec.quantized_file)
         except NoChoiceError as error:
-            if wish.quantized_file:
-                raise WeightsNotFoundError(f'"{wish.model_id}" on the Hub: {error}') from None
+            if spec.quantized_file:
+                raise WeightsNotFoundError(f'"{spec.model_id}" on the Hub: {error}') from None
             return None
         return self._fetched(own, choice)
 
@@ -189,11 +189,11 @@ class _Way:
 
     def _offers(self, takes_anybodys: bool) -> list[tuple[str, str, Choice]]:
         """(repository, why it, which file), the best first."""
-        hits = {hit.repo_id: hit for hit in self._door.hub.quantized_repos(self._wish.model_id, self._cancel)}
+        hits = {hit.repo_id: hit for hit in self._door.hub.quantized_repos(self._spec.model_id, self._cancel)}
         found: list[tuple[str, str, Choice]] = []
-        for repo_id, why in by_owner(self._wish.model_id, hits):
+        for repo_id, why in by_owner(self._spec.model_id, hits):
             choice = self._choice_in(hits[repo_id])
-            if choice is not None and (takes_anybodys or is_trusted(self._wish.model_id, repo_id)):
+            if choice is not None and (takes_anybodys or is_trusted(self._spec.model_id, repo_id)):
                 found.append((repo_id, why, choice))
         return found
 
@@ -205,19 +205,19 @@ class _Way:
 
     def _fetched(self, repo: HubRepo, choice: Choice) -> Weights:
         names = list(choice.candidate.files)
-        projector = choose_projector(file.name for file in repo.files) if self._wish.needs_projector else None
+        projector = choose_projector(file.name for file in repo.files) if self._spec.needs_projector else None
         self._fetch(repo, [*names, projector] if projector else names)
         return open_weights(self._snapshot(repo), choice, f"Hub, {repo.repo_id}@{repo.revision}")
 
     def _make_from(self, own: HubRepo, candidates: list[Candidate]) -> Weights:
         """Convert or quantize what the repository holds."""
-        source = best_source(candidates) if self._wish.format != "plain" else None
+        source = best_source(candidates) if self._spec.format != "plain" else None
         if source is not None and self._asked is not None:
             self._fetch(own, source.files)
             weights = open_weights(self._snapshot(own), Choice(source, "the best source"), self._origin)
             return self._maker.make(GgufSource(weights, self._origin), self._asked)
         names = [file.name for file in own.files]
-        if "config.json" not in names or self._wish.format == "gguf":
+        if "config.json" not in names or self._spec.format == "gguf":
             raise WeightsNotFoundError(self._no_source(own, "it has neither a source GGUF nor a config.json"))
         (config,) = self._fetch(own, ["config.json"])
         try:
@@ -249,12 +249,12 @@ class _Way:
         """`quant = "auto"`: the largest that fits, of all that the name may mean."""
         if self._door.choose_auto is None:
             raise WeightsNotFoundError('quant = "auto" needs a running server to plan with; write a width such as "4"')
-        wish = self._wish
+        spec = self._spec
         offers = find_offers(
-            wish.model_id,
+            spec.model_id,
             self._door.hub,
-            folder=wish.folder,
-            revision=wish.revision,
+            folder=spec.folder,
+            revision=spec.revision,
             cache=self._door.cache,
             cancel=self._cancel,
         )
@@ -265,10 +265,10 @@ class _Way:
         return self._fetched(offer.place, choice)
 
 
-def _source_in(wish: WeightsSpec, folder: Path, origin: str, name: str) -> Source | None:
+def _source_in(spec: WeightsSpec, folder: Path, origin: str, name: str) -> Source | None:
     """The best source in a folder: a GGUF of full precision, else safetensors."""
     found = best_source(labelled(folder, group_shards(gguf_names(folder))))
-    if found is not None and wish.format != "plain":
+    if found is not None and spec.format != "plain":
         return GgufSource(open_weights(folder, Choice(found, "the best source"), origin), origin)
-    is_whole = wish.format != "gguf" and (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
+    is_whole = spec.format != "gguf" and (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
     return SafetensorsSource(folder, origin, name) if is_whole else None

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from lsrv.cli import cli
 from lsrv.errors import LsrvError
 from tests.conftest import wait_until
-from tests.frontdoor.quantize.random_model import write_imatrix, write_random_model
+from tests.frontdoor.making.quantize.random_model import write_imatrix, write_random_model
 from tests.models import STORIES
 
 

@@ -14,10 +14,10 @@ from lsrv.frontdoor.prepare import FrontDoor
 from lsrv.frontdoor.progress import BuildProgress
 from lsrv.frontdoor.spec import WeightsSpec
 from lsrv.frontdoor.store.store import Store
-from tests.frontdoor.convert.agreement import write_source
-from tests.frontdoor.convert.cases import CASES
 from tests.frontdoor.gguf_file import gguf, number, string
-from tests.frontdoor.quantize.random_model import write_random_model
+from tests.frontdoor.making.convert.agreement import write_source
+from tests.frontdoor.making.convert.cases import CASES
+from tests.frontdoor.making.quantize.random_model import write_random_model
 from tests.hub_server import HubServer
 
 Q4_K_M, Q8_0, BF16 = 15, 7, 32

@@ -10,19 +10,19 @@ from lsrv.protocol.events import Usage
 
 
 class Account:
-    """Begun with the request; `note.arrived_at` is when that was."""
+    """Begun with the request; `record.arrived_at` is when that was."""
 
-    def __init__(self, metrics: ModelMetrics, note: RequestRecord) -> None:
+    def __init__(self, metrics: ModelMetrics, record: RequestRecord) -> None:
         self.is_cached = False  # what the answer took counts for the request that computed it
         self.n_texts = 0  # writes that brought text
         self._metrics = metrics
-        self._note = note
+        self._record = record
         self._lease_wait_s = 0.0
         self._last_text_at = 0.0
 
     def leased(self) -> None:
         """A place was given: waiting for the model is over."""
-        self._lease_wait_s = time.perf_counter() - self._note.arrived_at
+        self._lease_wait_s = time.perf_counter() - self._record.arrived_at
 
     def saw_text(self, now: float) -> None:
         """Text is about to be written, at `now` (time.perf_counter())."""
@@ -30,13 +30,13 @@ class Account:
         if self.n_texts > 1:
             self._metrics.itl.observe(now - self._last_text_at)
         else:
-            self._metrics.ttft.observe(now - self._note.arrived_at)
+            self._metrics.ttft.observe(now - self._record.arrived_at)
         self._last_text_at = now
 
     def count(self, usage: Usage) -> None:
         """The answer is complete."""
-        self._note.n_prompt_tokens = usage.n_prompt_tokens
-        self._note.n_completion_tokens = usage.n_completion_tokens
+        self._record.n_prompt_tokens = usage.n_prompt_tokens
+        self._record.n_completion_tokens = usage.n_completion_tokens
         if self.is_cached:
             return
         self._metrics.count_usage(usage, self._lease_wait_s)

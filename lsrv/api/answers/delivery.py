@@ -109,63 +109,64 @@ class Delivery:
         self._transcript: Transcript | None = None  # None: nobody gets a copy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        note = record_of(scope)
+        record = record_of(scope)
         self._use = cache_use(scope["headers"])
         candidates = self._state.registry.routing.text_candidates(self._asked.model, self._asked.sticky_key)
         if self._asked.is_streaming:
-            await self._stream_until_disconnect(candidates, note, receive, EventStream(send))
+            await self._stream_until_disconnect(candidates, record, receive, EventStream(send))
         else:
-            body = first_body(candidates, lambda _: self._answer(candidates, note).body())
+            body = first_body(candidates, lambda _: self._answer(candidates, record).body())
             await send_json(send, await until_disconnect(receive, body))
-            self._offer_copies(candidates, note)
+            self._offer_copies(candidates, record)
 
-    def _offer_copies(self, candidates: Attempts, note: RequestRecord) -> None:
+    def _offer_copies(self, candidates: Attempts, record: RequestRecord) -> None:
         """The answer is with the client."""
         if self._transcript is not None:
             asked = self._asked
-            original = Original(note.request_id, asked.raw, asked.parse, self._transcript.texts)
+            original = Original(record.request_id, asked.raw, asked.parse, self._transcript.texts)
             self._state.shadows.offer(candidates.shadows, original)
 
-    def _answer(self, candidates: Attempts, note: RequestRecord) -> ModelAnswer:
+    def _answer(self, candidates: Attempts, record: RequestRecord) -> ModelAnswer:
         """The answer of the one to ask now. Raises RequestError for a body that does not fit it."""
         asked, registry, target = self._asked, self._state.registry, candidates.target
         has_copies = candidates.shadows and self._use != "off"  # no-store holds for copies, too
         self._transcript = transcript = Transcript() if has_copies else None
-        self._state.begin(note, target.model_id)
-        note.is_cache_hit = None  # what came of another candidate
+        self._state.begin(record, target.model_id)
+        record.is_cache_hit = None  # what came of another candidate
         if asked.openai_path is not None and registry.is_upstream(target.model_id):
-            return Relay(self._state, target.model_id, asked.openai_path, asked.raw, note, transcript)
-        return Generation(self._state, asked.parse(asked.raw), target, note, self._use, transcript)
+            return Relay(self._state, target.model_id, asked.openai_path, asked.raw, record, transcript)
+        return Generation(self._state, asked.parse(asked.raw), target, record, self._use, transcript)
 
     async def _stream_until_disconnect(
-        self, candidates: Attempts, note: RequestRecord, receive: Receive, stream: EventStream
+        self, candidates: Attempts, record: RequestRecord, receive: Receive, stream: EventStream
     ) -> None:
         try:
-            await until_disconnect(receive, self._stream(candidates, note, stream))
+            await until_disconnect(receive, self._stream(candidates, record, stream))
         except ClientGoneError as error:
             if not stream.has_started:
                 raise
-            note.status, note.error_code = status_of(error), error.code  # 200 was sent, but it isn't what became of it
+            record.status = status_of(error)  # 200 was sent, but it isn't what became of it
+            record.error_code = error.code
 
-    async def _stream(self, candidates: Attempts, note: RequestRecord, stream: EventStream) -> None:
+    async def _stream(self, candidates: Attempts, record: RequestRecord, stream: EventStream) -> None:
         try:
-            last = await self._all_but_last(candidates, note, stream)
+            last = await self._all_but_last(candidates, record, stream)
         except LsrvError as error:
             if not stream.has_started:
                 raise
-            note.error_code = error.code
+            record.error_code = error.code
             await stream.end_with_error(error)
         except Exception:
             if not stream.has_started:
                 raise
-            _log.exception("request failed", extra={"request_id": note.request_id, "model_id": note.model_id})
-            note.error_code = LsrvError.code
+            _log.exception("request failed", extra={"request_id": record.request_id, "model_id": record.model_id})
+            record.error_code = LsrvError.code
             await stream.end_with_error(LsrvError("An internal error ended this answer; the server's log says more."))
         else:
             await stream.end(last)
-            self._offer_copies(candidates, note)
+            self._offer_copies(candidates, record)
 
-    async def _all_but_last(self, candidates: Attempts, note: RequestRecord, stream: EventStream) -> bytes:
+    async def _all_but_last(self, candidates: Attempts, record: RequestRecord, stream: EventStream) -> bytes:
         has_text = False
         async with stream.comments(lambda: answer.comment()) as comments:
 
@@ -177,7 +178,7 @@ class Delivery:
 
             while True:
                 try:
-                    answer = self._answer(candidates, note)
+                    answer = self._answer(candidates, record)
                     last = await answer.stream(write)
                 except LsrvError as error:
                     if has_text:

@@ -34,17 +34,17 @@ class Generation:
         state: ServerState,
         request: GenerationRequest,
         target: Target,
-        note: RequestRecord,
+        record: RequestRecord,
         use: CacheUse,
         transcript: Transcript | None = None,
     ) -> None:
         self._state = state
         self._request = request
         self._target = target
-        self._note = note
+        self._record = record
         self._listed_id = state.registry.settings_of(target.model_id).listed_id
         self._adapters = chosen_adapters(request.adapters, target.adapter, state.registry.adapters.of(target.model_id))
-        self._account = Account(state.metrics.of(target.model_id), note)
+        self._account = Account(state.metrics.of(target.model_id), record)
         self._turn = state.turn(target.model_id, request.urgency, request.keep_alive_s)
         self._transcript = transcript
         self._use: CacheUse = use if request.uses_response_cache else "off"
@@ -90,7 +90,7 @@ class Generation:
         sources = Sources(self._state.registry, self._state.responses)
         found = await sources.find(self._target.model_id, self._commands, self._adapters, self._use, self._turn)
         self._account.is_cached = found.is_hit is True
-        self._note.is_cache_hit = found.is_hit
+        self._record.is_cache_hit = found.is_hit
         return found.source
 
     def _commands(self, settings: ModelSettings) -> list[Generate]:

@@ -25,7 +25,7 @@ class Relay:
         model_id: str,
         path: str,
         raw: bytes,
-        note: RequestRecord,
+        record: RequestRecord,
         transcript: Transcript | None = None,
     ) -> None:
         self._state = state
@@ -34,7 +34,7 @@ class Relay:
         body = read_body(raw)
         self._body = without_own_fields(body)
         self._turn = state.turn(model_id, relayed_urgency(body))
-        self._account = Account(state.metrics.of(model_id), note)
+        self._account = Account(state.metrics.of(model_id), record)
         self._usage: Usage | None = None
         self._transcript = transcript
 

@@ -26,10 +26,10 @@ class RequestRecord:
     is_cache_hit: bool | None = None  # None: the response cache has no part in it
 
 
-def attach_record(scope: Scope, note: RequestRecord) -> None:
-    scope.setdefault("state", {})[_KEY] = note  # pyright: ignore[reportArgumentType]  # litestar types it as its own
+def attach_record(scope: Scope, record: RequestRecord) -> None:
+    scope.setdefault("state", {})[_KEY] = record  # pyright: ignore[reportArgumentType]  # litestar types it as its own
 
 
 def record_of(scope: Scope) -> RequestRecord:
-    """The note that the gate attached."""
+    """The record that the gate attached."""
     return cast(RequestRecord, scope["state"][_KEY])

@@ -70,18 +70,18 @@ class Builds:
             await asyncio.wait(tasks)
 
     def _start(self, model: ModelSettings) -> _Build:
-        wish = spec_of(model)
-        build = self._running[wish] = _Build()
+        spec = spec_of(model)
+        build = self._running[spec] = _Build()
         loop = asyncio.get_running_loop()
 
         def on_progress(progress: BuildProgress) -> None:
             loop.call_soon_threadsafe(build.note, progress)
 
         build.task = asyncio.create_task(asyncio.to_thread(self._prepare, model, on_progress, build.cancel))
-        build.task.add_done_callback(functools.partial(self._end, wish))
+        build.task.add_done_callback(functools.partial(self._end, spec))
         return build
 
-    def _end(self, wish: WeightsSpec, task: asyncio.Task[Weights]) -> None:
-        del self._running[wish]
+    def _end(self, spec: WeightsSpec, task: asyncio.Task[Weights]) -> None:
+        del self._running[spec]
         if not task.cancelled():
             task.exception()  # nobody may be left to hear of it; whoever asks next looks again

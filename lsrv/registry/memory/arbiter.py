@@ -3,7 +3,7 @@
 Memory is promised from before a load until its worker has left the machine. A model that does not fit evicts what is
 idle; while only busy models stand in its way, they go on serving for `patience_s` and then take no new requests, so
 that nobody waits longer than patience times the number of models that wait before him. Policies are compared by
-`tests/registry/simulation.py`.
+`tests/registry/memory/simulation.py`.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class _Ends:
         choices = chunk.get("choices")
         for choice in cast("list[object]", choices) if isinstance(choices, list) else []:
             if isinstance(choice, dict):
-                read = cast("Chunk", choice)
+                read = cast("UpstreamChunk", choice)
                 index = str(read.get("index", 0))
                 self._has_ended[index] = read.get("finish_reason") is not None or self._has_ended.get(index, False)
 
@@ -90,4 +90,4 @@ def _decoded(server: Server, data: bytes) -> UpstreamChunk:
         raise nonsense(server, "sent what is no JSON") from None
     if not isinstance(found, dict):
         raise nonsense(server, "sent what is no JSON object")
-    return cast("Chunk", found)
+    return cast("UpstreamChunk", found)

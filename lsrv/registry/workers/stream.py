@@ -1,4 +1,4 @@
-"""What one request receives from its worker: a stream of events (`RequestStream`) or a single answer (`SingleReply`)."""
+"""What one request receives from its worker: a stream of events (`RequestStream`) or one answer (`SingleReply`)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """From a folder of safetensors to a GGUF, without PyTorch and without running anybody's code.
 
-What the parent needs is here and imports neither numpy nor gguf; `python -m lsrv.frontdoor.making.convert` is the child.
+What the parent needs is here and imports neither numpy nor gguf;
+`python -m lsrv.frontdoor.making.convert` is the child.
 """
 
 from lsrv.frontdoor.making.convert.architecture import Architecture, check_convertible

@@ -1,4 +1,4 @@
-"""`python -m lsrv.frontdoor.making.convert FD`: converts one folder as its order says, and ends. Started by `run.convert`."""
+"""`python -m lsrv.frontdoor.making.convert FD`: converts one folder and ends. Started by `run.convert`."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def _said(values: ConfigJson) -> ConfigJson:
 
 def as_object(value: object) -> ConfigJson:
     """`value` if it is a JSON object, else {}."""
-    return cast("Json", value) if isinstance(value, dict) else {}
+    return cast("ConfigJson", value) if isinstance(value, dict) else {}
 
 
 def as_objects(value: object) -> list[ConfigJson]:

@@ -1,4 +1,4 @@
-"""`python -m lsrv.frontdoor.making.quantize FD`: quantizes one GGUF as its order says, and ends. Started by `run.quantize`."""
+"""`python -m lsrv.frontdoor.making.quantize FD`: quantizes one GGUF and ends. Started by `run.quantize`."""
 
 from __future__ import annotations
 
