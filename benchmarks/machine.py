@@ -8,7 +8,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-from lsrv.cli.machine import cpu_name, memory_bytes
+from lsrv.cli.machine.facts import cpu_name, memory_bytes
 from lsrv.cores import n_good_cores, read_processor
 
 _PACKAGES = ("lsrv", "llama_cpp_python", "xllamacpp", "litestar", "uvicorn", "msgspec", "numpy")

@@ -8,19 +8,19 @@ import sys
 import rich_click as click
 
 import lsrv
-from lsrv.cli.cache import cache
-from lsrv.cli.completions import completions
-from lsrv.cli.config import config
-from lsrv.cli.doctor import doctor
-from lsrv.cli.from_config import from_config, multi_model
-from lsrv.cli.plan import plan
-from lsrv.cli.ps import ps
-from lsrv.cli.pull import login, pull
-from lsrv.cli.quantize import quantize
-from lsrv.cli.serve import serve
-from lsrv.cli.tune import tune
-from lsrv.cli.verbs import load, reload, status, unload
-from lsrv.cli.weights import list_weights, rm
+from lsrv.cli.commands.cache import cache
+from lsrv.cli.commands.completions import completions
+from lsrv.cli.commands.config import config
+from lsrv.cli.commands.doctor import doctor
+from lsrv.cli.commands.from_config import from_config, multi_model
+from lsrv.cli.commands.plan import plan
+from lsrv.cli.commands.ps import ps
+from lsrv.cli.commands.pull import login, pull
+from lsrv.cli.commands.quantize import quantize
+from lsrv.cli.commands.serve import serve
+from lsrv.cli.commands.tune import tune
+from lsrv.cli.commands.verbs import load, reload, status, unload
+from lsrv.cli.commands.weights import list_weights, rm
 from lsrv.errors import ConfigError, LsrvError
 
 EXIT_FAILED = 1

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from lsrv import log
 from lsrv.api import ReadSettings, run_server
-from lsrv.cli.banner import Finding, banner
-from lsrv.cli.load_bars import LoadBars
+from lsrv.cli.display.banner import Finding, banner
+from lsrv.cli.display.load_bars import LoadBars
 from lsrv.config import LoadedSettings, ModelSettings, Settings
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.registry import Registry, RegistryEvent, look_with_draft

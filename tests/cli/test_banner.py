@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lsrv.cli.banner import Finding, banner, curl, typeable
+from lsrv.cli.display.banner import Finding, banner, curl, typeable
 from lsrv.config import LoadedSettings, load_settings, settings_for_models
 from lsrv.errors import WeightsNotFoundError
 from lsrv.frontdoor import Weights, resolve

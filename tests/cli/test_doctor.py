@@ -12,11 +12,12 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from lsrv.cli import cli, machine
-from lsrv.cli.checks import GIB, check_cpu_features, check_devices, check_disk
-from lsrv.cli.machine import GpuMaker
-from lsrv.cli.rebuild import rebuild_commands
-from lsrv.cli.worker_probe import probe_worker
+from lsrv.cli import cli
+from lsrv.cli.machine import facts
+from lsrv.cli.machine.checks import GIB, check_cpu_features, check_devices, check_disk
+from lsrv.cli.machine.facts import GpuMaker
+from lsrv.cli.machine.rebuild import rebuild_commands
+from lsrv.cli.machine.worker_probe import probe_worker
 from lsrv.protocol.events import Ready
 
 
@@ -62,7 +63,7 @@ def test_a_build_that_uses_the_gpu_and_a_machine_without_any_are_fine() -> None:
 def test_a_gpu_is_known_by_what_its_driver_shows(tmp_path: Path, node: str, maker: str | None) -> None:
     (tmp_path / node).parent.mkdir(exist_ok=True)
     (tmp_path / node).touch()
-    assert machine.gpu_maker(tmp_path) == maker
+    assert facts.gpu_maker(tmp_path) == maker
 
 
 @pytest.mark.parametrize(("free_bytes", "verdict"), [(0, "fail"), (5 * GIB, "warn"), (50 * GIB, "ok")])
@@ -71,14 +72,14 @@ def test_disk_space_is_judged_before_a_download_fails(free_bytes: int, verdict: 
 
 
 def test_free_space_of_a_folder_yet_to_be_made_is_that_of_its_parent(tmp_path: Path) -> None:
-    assert machine.free_disk_bytes(tmp_path / "not" / "there") > 0
+    assert facts.free_disk_bytes(tmp_path / "not" / "there") > 0
 
 
 def test_a_port_in_use_is_seen() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert not machine.is_port_free("127.0.0.1", port)
-    assert machine.is_port_free("127.0.0.1", port)
+        assert not facts.is_port_free("127.0.0.1", port)
+    assert facts.is_port_free("127.0.0.1", port)
 
 
 def test_rebuild_commands_are_shell_lines_that_pin_the_installed_version() -> None:

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from lsrv.cli.load_bars import LoadBars
+from lsrv.cli.display.load_bars import LoadBars
 from lsrv.errors import LsrvError
 from lsrv.protocol.events import Progress
 from lsrv.registry import RegistryEvent

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lsrv.cli.table import columns, duration
+from lsrv.cli.display.table import columns, duration
 from lsrv.units import size
 
 

@@ -17,8 +17,8 @@ from click.testing import CliRunner
 
 import lsrv.demo
 from lsrv.cli import cli
-from lsrv.cli.models_table import models_table
-from lsrv.cli.watch import event_lines
+from lsrv.cli.display.models_table import models_table
+from lsrv.cli.display.watch import event_lines
 from tests.conftest import DEADLINE_S, OTHER, TINY, RunningServer, StartServer, copies_of_stories
 
 DEMO = Path(lsrv.demo.__file__).parent

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 import lsrv
-from lsrv.cli.table import columns
+from lsrv.cli.display.table import columns
 from lsrv.config import LoadedSettings, ModelSettings, ServerSettings, Settings
 from lsrv.config.route import RouteSettings
 from lsrv.errors import LsrvError

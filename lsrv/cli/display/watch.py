@@ -12,8 +12,8 @@ from collections.abc import Generator, Iterator
 import rich_click as click
 
 from lsrv.cli.client import JsonObject, ServerClient
-from lsrv.cli.models_table import listed, models_table
-from lsrv.cli.table import duration
+from lsrv.cli.display.models_table import listed, models_table
+from lsrv.cli.display.table import duration
 from lsrv.errors import ServerError
 
 _PATH = "/admin/events"

@@ -32,7 +32,7 @@ def cache(model: str, purge: bool, url: str, api_key: str | None, as_json: bool)
 
 
 def _summary(found: JsonObject) -> str:
-    from lsrv.cli.table import count
+    from lsrv.cli.display.table import count
     from lsrv.units import size
 
     tiers = (f"{count(found[tier]['n_answers'], 'answer')} ({size(found[tier]['n_bytes'])}) {where}"

@@ -42,7 +42,7 @@ def reload(model: str | None, url: str, api_key: str | None, as_json: bool) -> N
     With MODEL: load it again after it was unloaded; a loaded one stays as it is.
     """
     from lsrv.cli.client import ServerClient
-    from lsrv.cli.reloading import reload_config
+    from lsrv.cli.commands.reload import reload_config
 
     if model is None:
         reload_config(ServerClient(url, api_key), as_json=as_json)

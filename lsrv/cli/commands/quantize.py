@@ -18,8 +18,8 @@ def quantize(source: str, quant: str, output: Path | None, imatrix: Path | None,
 
     Without -o the result goes to lsrv's own cache, where `lsrv list` shows it. An importance matrix beside SRC is used.
     """
-    from lsrv.cli.build_bar import build_bar
-    from lsrv.cli.weights import composition
+    from lsrv.cli.commands.weights import composition
+    from lsrv.cli.display.build_bar import build_bar
     from lsrv.frontdoor import read_header, resolve
     from lsrv.frontdoor.making.quantize import imatrix_beside
     from lsrv.frontdoor.making.quantize import quantize as write

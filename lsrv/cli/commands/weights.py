@@ -24,7 +24,7 @@ _FOUND_HEADER = ["MODEL", "QUANT", "SIZE", "IN", "PATH"]
 @json_option
 def list_weights(found: bool, as_json: bool) -> None:
     """List the weights that lsrv made: where they come from, their size and quantization."""
-    from lsrv.cli.table import columns
+    from lsrv.cli.display.table import columns
     from lsrv.frontdoor.finding.other_programs import find_on_disk
     from lsrv.frontdoor.store.store import Store
 

@@ -17,8 +17,8 @@ from lsrv.cli.options import json_option, server_options
 def ps(url: str, api_key: str | None, as_json: bool, is_watching: bool) -> None:
     """List the models of a running server: state, memory, slots busy, requests. Loads nothing."""
     from lsrv.cli.client import ServerClient
-    from lsrv.cli.models_table import listed, models_table
-    from lsrv.cli.watch import show_lines, show_table
+    from lsrv.cli.display.models_table import listed, models_table
+    from lsrv.cli.display.watch import show_lines, show_table
 
     client = ServerClient(url, api_key)
     if is_watching:

@@ -27,7 +27,7 @@ def plan(model: str, url: str, api_key: str | None, as_json: bool) -> None:
 
 
 def _shown(answer: JsonObject) -> str:
-    from lsrv.cli.table import columns, duration
+    from lsrv.cli.display.table import columns, duration
 
     lines = [f"{answer['model']}: {answer['summary']}"]
     if answer["needed_bytes"]:

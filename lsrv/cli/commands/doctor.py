@@ -11,7 +11,7 @@ import rich_click as click
 from lsrv.cli.options import json_option
 
 if TYPE_CHECKING:
-    from lsrv.cli.checks import Check
+    from lsrv.cli.machine.checks import Check
 
 _VERDICT_WIDTH, _NAME_WIDTH = 6, 12
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -23,8 +23,8 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 @json_option
 def doctor(host: str, port: int, as_json: bool) -> None:
     """Check this machine: build of llama.cpp, processor, memory, disk, port, config."""
-    from lsrv.cli.checks import run_checks
-    from lsrv.cli.rebuild import rebuild_commands
+    from lsrv.cli.machine.checks import run_checks
+    from lsrv.cli.machine.rebuild import rebuild_commands
 
     checks: list[Check] = []
     for check in run_checks(host, port):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lsrv.cli.client import JsonObject, ServerClient
-from lsrv.cli.table import columns, duration
+from lsrv.cli.display.table import columns, duration
 from lsrv.units import size
 
 _HEADER = ["MODEL", "STATUS", "QUANT", "MEMORY", "SLOTS", "REQUESTS", "LAST USED", "UNLOADED BECAUSE"]

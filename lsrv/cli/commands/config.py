@@ -17,7 +17,7 @@ def config() -> None:
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 def check(file: Path | None) -> None:
     """Check FILE (default: the one `lsrv from-config` would take) and say what it serves. Loads nothing."""
-    from lsrv.cli.table import count
+    from lsrv.cli.display.table import count
     from lsrv.config import load_settings
 
     loaded = load_settings(file)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 import lsrv
-from lsrv.cli import machine
-from lsrv.cli.machine import GpuMaker
-from lsrv.cli.rebuild import rebuild_command
-from lsrv.cli.table import count
-from lsrv.cli.worker_probe import probe_worker
+from lsrv.cli.display.table import count
+from lsrv.cli.machine import facts
+from lsrv.cli.machine.facts import GpuMaker
+from lsrv.cli.machine.rebuild import rebuild_command
+from lsrv.cli.machine.worker_probe import probe_worker
 from lsrv.config import load_settings
 from lsrv.cores import n_good_cores, read_processor
 from lsrv.errors import ConfigError, LsrvError
@@ -79,9 +79,9 @@ def _check_worker() -> Iterator[Check]:
         return
     yield Check("worker", "ok", f"starts, llama-cpp-python {ready.llama_cpp_version}")
     yield Check("build", "ok", f"{ready.library}\n{ready.system_info.strip()}")
-    yield check_cpu_features(machine.cpu_name(), machine.cpu_features(), ready)
-    yield check_devices(ready, machine.gpu_maker())
-    yield from check_healing(machine.cpu_features(), is_condemned(ready.llama_cpp_version))
+    yield check_cpu_features(facts.cpu_name(), facts.cpu_features(), ready)
+    yield check_devices(ready, facts.gpu_maker())
+    yield from check_healing(facts.cpu_features(), is_condemned(ready.llama_cpp_version))
 
 
 def check_cpu_features(cpu: str, features: frozenset[str], ready: Ready) -> Check:
@@ -131,7 +131,7 @@ def _check_cores() -> Check:
 
 
 def _check_memory() -> Check:
-    total, available = machine.memory_bytes()
+    total, available = facts.memory_bytes()
     limit = memory_limit_bytes()
     found = f"{size(total)} RAM, {size(available)} available"
     if limit is not None:
@@ -143,7 +143,7 @@ def _check_memory() -> Check:
 
 def _check_disks() -> Iterator[Check]:
     hub_cache = default_cache()
-    yield check_disk("hub cache", hub_cache, machine.free_disk_bytes(hub_cache))
+    yield check_disk("hub cache", hub_cache, facts.free_disk_bytes(hub_cache))
 
 
 def _check_config() -> Check:
@@ -159,7 +159,7 @@ def _check_config() -> Check:
 
 
 def _check_port(host: str, port: int) -> Check:
-    if machine.is_port_free(host, port):
+    if facts.is_port_free(host, port):
         return Check("port", "ok", f"{host}:{port} is free")
     mend = "`lsrv ps` says whether that is an lsrv; -p names another port"
     return Check("port", "warn", f"{host}:{port} is in use", mend)

@@ -43,7 +43,7 @@ async def _tune(model_id: str, contexts: tuple[int, ...], slots: int | None) -> 
 
 def _shown(tuning: Tuning) -> str:
     """A row per file, a column per context; what does not fit stands in brackets."""
-    from lsrv.cli.table import columns
+    from lsrv.cli.display.table import columns
     from lsrv.registry.memory.budget import shown
 
     n_ctx_seqs = sorted({context.n_ctx_seq for row in tuning.weights for context in row.contexts})

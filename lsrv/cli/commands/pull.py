@@ -21,7 +21,7 @@ def pull(model: str, quant: str | None, isq: str | None, files: tuple[str, ...],
 
     A download goes on where it was when it was cut off. Prints the path of the GGUF.
     """
-    from lsrv.cli.build_bar import build_bar
+    from lsrv.cli.display.build_bar import build_bar
     from lsrv.config import settings_for_models
     from lsrv.registry import front_door, spec_of
     from lsrv.units import size

@@ -1,0 +1,1 @@
+"""What `lsrv doctor` knows of this machine, and what it would do about it."""
