@@ -13,7 +13,7 @@ import openai
 import psutil
 import pytest
 
-from tests.api.test_disconnect import send
+from tests.api.answers.test_disconnect import send
 from tests.conftest import OTHER, TINY, RunningServer, StartServer, copies_of_stories, wait_until
 
 LONG = {"context": {"context_length": 100_000, "slots": 2}}

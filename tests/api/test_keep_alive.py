@@ -17,13 +17,13 @@ REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def test_a_request_that_wants_its_model_gone_has_it_unloaded(start_server: StartServer, tmp_path: Path) -> None:
-    house = start_server(server={"keep_alive": "-1"}, models=copies_of_stories(tmp_path))
+    running = start_server(server={"keep_alive": "-1"}, models=copies_of_stories(tmp_path))
     for route, (model, body) in REQUESTS.items():
-        assert house.http.post(f"/v1/{route}", json=body | {"model": model}).status_code == 200
-        assert entry(house, model)["status"] == "loaded"
-        assert house.http.post(f"/v1/{route}", json=body | {"model": model, "keep_alive": 0}).status_code == 200
-        wait_until(lambda model=model: entry(house, model)["status"] == "unloaded")
-        assert entry(house, model)["unload_reason"] == "idle for 0 s (keep_alive of a request)"
+        assert running.http.post(f"/v1/{route}", json=body | {"model": model}).status_code == 200
+        assert entry(running, model)["status"] == "loaded"
+        assert running.http.post(f"/v1/{route}", json=body | {"model": model, "keep_alive": 0}).status_code == 200
+        wait_until(lambda model=model: entry(running, model)["status"] == "unloaded")
+        assert entry(running, model)["unload_reason"] == "idle for 0 s (keep_alive of a request)"
 
 
 @pytest.mark.parametrize("keep_alive", ["abc", True, "", {}, 1e30])

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from lsrv.cli import cli
-from tests.api.test_chat import CHAT, events_of
+from tests.api.dialects.openai.test_chat import CHAT, events_of
 from tests.conftest import CHAT_TEMPLATE, TINY, RunningServer, StartServer, wait_until
 from tests.models import STORIES
 from tests.models.lora import write_lora

@@ -14,7 +14,7 @@ from lsrv.frontdoor.prepare import FrontDoor
 from lsrv.frontdoor.progress import BuildProgress
 from lsrv.frontdoor.spec import WeightsSpec
 from lsrv.frontdoor.store.store import Store
-from tests.frontdoor.gguf_file import gguf, number, string
+from tests.frontdoor.gguf.gguf_file import gguf, number, string
 from tests.frontdoor.making.convert.agreement import write_source
 from tests.frontdoor.making.convert.cases import CASES
 from tests.frontdoor.making.quantize.random_model import write_random_model

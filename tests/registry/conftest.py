@@ -37,8 +37,8 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
 HEADER = read_header(STORIES)
 
 
-class House:
-    """Makes registries whose models are scripts: `house.registry("slow", "die_at_load")`."""
+class ScriptedModels:
+    """Makes registries whose models are scripts: `scripted.registry("slow", "die_at_load")`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -121,7 +121,7 @@ async def until(condition: Callable[[], object], timeout_s: float = _PATIENCE_S)
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScriptedModels:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    return House(tmp_path)
+    return ScriptedModels(tmp_path)

@@ -12,9 +12,8 @@ from lsrv.errors import CrashedError, LsrvError, StartFailedError, UnresponsiveE
 from lsrv.protocol.commands import Generate, Tokenize
 from lsrv.protocol.events import Accepted
 from lsrv.registry import Registry, read_cpu_faults
-
-from .conftest import SCRIPTED_WORKER, SHORT_SILENCE, House, until, worker_pids
-from .test_registry import HELLO, LONG, text
+from tests.registry.conftest import SCRIPTED_WORKER, SHORT_SILENCE, ScriptedModels, until, worker_pids
+from tests.registry.test_registry import HELLO, LONG, text
 
 pytestmark = pytest.mark.anyio
 
@@ -29,9 +28,9 @@ def kill(registry: Registry, model: str, number: int = signal.SIGKILL) -> None:
     os.kill(pid, number)
 
 
-async def test_a_death_mid_stream_names_the_signal_and_touches_no_other_model(house: House) -> None:
+async def test_a_death_mid_stream_names_the_signal_and_touches_no_other_model(scripted: ScriptedModels) -> None:
     async with (
-        house.registry("a", "b") as registry,
+        scripted.registry("a", "b") as registry,
         registry.acquire("a") as lease,
         lease.generate(LONG) as stream,
         registry.acquire("b") as other_lease,
@@ -49,71 +48,71 @@ async def test_a_death_mid_stream_names_the_signal_and_touches_no_other_model(ho
         assert await text(registry, "a") == "xxxxx"
 
 
-async def test_a_death_before_the_first_event_is_retried_once(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_a_death_before_the_first_event_is_retried_once(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         assert await text(registry, "a", prompt("die_once")) == "xxxxx"
         assert registry.view("a").n_crashes == 1
         await until(lambda: registry.view("a").n_running == 0)
 
 
-async def test_a_request_that_kills_every_worker_is_not_tried_a_third_time(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_a_request_that_kills_every_worker_is_not_tried_a_third_time(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         with pytest.raises(CrashedError, match="SIGABRT") as caught:
             await text(registry, "a", prompt("die"))
         assert "scripted: last words" in caught.value.fields["log"]  # type: ignore[operator]
         await until(lambda: registry.view("a").n_crashes == 2)
 
 
-async def test_an_idle_workers_death_is_noticed(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_an_idle_workers_death_is_noticed(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         await registry.load("a")
         kill(registry, "a")
         await until(lambda: registry.view("a").status == "unloaded")
         assert await text(registry, "a") == "xxxxx"
 
 
-async def test_single_answers_survive_a_death_between(house: House) -> None:
-    async with house.registry("a") as registry, registry.acquire("a") as lease:
+async def test_single_answers_survive_a_death_between(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry, registry.acquire("a") as lease:
         kill(registry, "a")
         assert (await lease.tokenize(Tokenize(request_id=0, text="ab"))).tokens == [1, 2]
 
 
-async def test_a_worker_that_hangs_is_killed(house: House) -> None:
-    async with house.registry("a", deadlines=SHORT_SILENCE) as registry:
+async def test_a_worker_that_hangs_is_killed(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", deadlines=SHORT_SILENCE) as registry:
         with pytest.raises(UnresponsiveError, match="silent for 1 s"):
             await text(registry, "a", prompt("hang"))
         assert await text(registry, "a") == "xxxxx"
 
 
-async def test_an_idle_worker_that_stops_beating_is_killed(house: House) -> None:
-    async with house.registry("mute", deadlines=SHORT_SILENCE) as registry:
+async def test_an_idle_worker_that_stops_beating_is_killed(scripted: ScriptedModels) -> None:
+    async with scripted.registry("mute", deadlines=SHORT_SILENCE) as registry:
         await registry.load("mute")
         await until(lambda: registry.view("mute").n_crashes == 1)
 
 
-async def test_a_worker_that_talks_nonsense_is_killed(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_a_worker_that_talks_nonsense_is_killed(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         with pytest.raises(UnresponsiveError, match="no frame"):
             await text(registry, "a", prompt("nonsense"))
 
 
-async def test_three_deaths_while_loading_are_enough(house: House) -> None:
-    async with house.registry("die_at_load") as registry:
+async def test_three_deaths_while_loading_are_enough(scripted: ScriptedModels) -> None:
+    async with scripted.registry("die_at_load") as registry:
         with pytest.raises(CrashedError, match="died while it loaded by SIGKILL") as caught:
             await text(registry, "die_at_load")
         assert caught.value.fields["retry_after_s"] == 10
-        assert sum(event.kind == "failed" for event in house.events) == 3
+        assert sum(event.kind == "failed" for event in scripted.events) == 3
         view = registry.view("die_at_load")
         assert view.status == "error"
         assert view.retry_in_s is not None and view.retry_in_s > 8
         assert "scripted: last words" in view.log_tail
         with pytest.raises(CrashedError):
             await text(registry, "die_at_load")
-        assert sum(event.kind == "failed" for event in house.events) == 3
+        assert sum(event.kind == "failed" for event in scripted.events) == 3
 
 
-async def test_a_load_that_hangs_is_ended(house: House) -> None:
-    async with house.registry("stuck", deadlines=SHORT_SILENCE) as registry:
+async def test_a_load_that_hangs_is_ended(scripted: ScriptedModels) -> None:
+    async with scripted.registry("stuck", deadlines=SHORT_SILENCE) as registry:
         with pytest.raises(UnresponsiveError):
             await text(registry, "stuck")
 
@@ -125,33 +124,35 @@ async def test_a_load_that_hangs_is_ended(house: House) -> None:
         (("/nonexistent/python",), "can't start"),
     ],
 )
-async def test_workers_that_never_start_are_an_error(house: House, command: tuple[str, ...], words: str) -> None:
-    async with house.registry("a", command=command, server={"spare_workers": 1}) as registry:
+async def test_workers_that_never_start_are_an_error(
+    scripted: ScriptedModels, command: tuple[str, ...], words: str
+) -> None:
+    async with scripted.registry("a", command=command, server={"spare_workers": 1}) as registry:
         with pytest.raises(StartFailedError, match=words):
             await text(registry, "a")
         assert registry.view("a").status == "error"
 
 
-async def test_a_processor_fault_is_healed_once_and_remembered(house: House) -> None:
-    async with house.registry("amx") as registry:
+async def test_a_processor_fault_is_healed_once_and_remembered(scripted: ScriptedModels) -> None:
+    async with scripted.registry("amx") as registry:
         view = await registry.load("amx")
         assert view.info is not None and not view.info.use_extra_bufts
-        [verdict] = read_cpu_faults(house.verdicts_path)
+        [verdict] = read_cpu_faults(scripted.verdicts_path)
         assert (verdict.signal, verdict.llama_cpp_version) == ("SIGSEGV", "scripted-1")
-    house.events.clear()
-    async with house.registry("amx") as registry:
+    scripted.events.clear()
+    async with scripted.registry("amx") as registry:
         await registry.load("amx")
-        assert [event.kind for event in house.events] == ["loading", "progress", "loaded"]
+        assert [event.kind for event in scripted.events] == ["loading", "progress", "loaded"]
 
 
-async def test_every_request_ends_when_workers_are_killed_at_random(house: House) -> None:
+async def test_every_request_ends_when_workers_are_killed_at_random(scripted: ScriptedModels) -> None:
     async def ask(model: str) -> str | LsrvError:
         try:
             return await text(registry, model, HELLO)
         except LsrvError as error:
             return error
 
-    async with house.registry("a", "b") as registry:
+    async with scripted.registry("a", "b") as registry:
         await asyncio.gather(registry.load("a"), registry.load("b"))
         asked = [asyncio.create_task(ask("ab"[n % 2])) for n in range(20)]
         await asyncio.sleep(0.03)
@@ -162,9 +163,9 @@ async def test_every_request_ends_when_workers_are_killed_at_random(house: House
     assert outcomes[1::2] == ["xxxxx"] * 10
 
 
-async def test_a_stalled_reader_is_aborted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stalled_reader_is_aborted(scripted: ScriptedModels, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lsrv.registry.workers.stream._MAX_QUEUED_EVENTS", 20)
-    async with house.registry("a") as registry, registry.acquire("a") as lease, lease.generate(LONG) as stream:
+    async with scripted.registry("a") as registry, registry.acquire("a") as lease, lease.generate(LONG) as stream:
         assert isinstance(await anext(stream), Accepted)
         await until(lambda: stream.n_queued == 0 and (registry.view("a").heartbeat or HELLO) is not HELLO)
         with pytest.raises(LsrvError, match="20 events behind"):
@@ -174,8 +175,8 @@ async def test_a_stalled_reader_is_aborted(house: House, monkeypatch: pytest.Mon
                     await stream.next_batch()
 
 
-async def test_a_request_cancelled_at_any_moment_of_a_load_leaves_no_worker(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_a_request_cancelled_at_any_moment_of_a_load_leaves_no_worker(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         for moment in range(16):
             waiter = asyncio.create_task(text(registry, "a", LONG))
             await asyncio.sleep(moment * 0.01)

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from lsrv.registry import Registry, Turn
-from tests.registry.conftest import House, until
+from tests.registry.conftest import ScriptedModels, until
 
 pytestmark = pytest.mark.anyio
 
@@ -35,8 +35,8 @@ def loaded(registry: Registry) -> list[str]:
     return [view.model_id for view in registry.views() if view.status == "loaded"]
 
 
-async def test_work_is_done_while_nobody_needs_the_machine(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_work_is_done_while_nobody_needs_the_machine(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         assert await registry.calm.run(lambda: use(registry, "a", is_copy=True)) == "served"
         async with registry.acquire("a"):
             assert await registry.calm.run(lambda: use(registry, "a", is_copy=True)) is None
@@ -44,16 +44,16 @@ async def test_work_is_done_while_nobody_needs_the_machine(house: House) -> None
         assert await registry.calm.run(lambda: use(registry, "a", is_copy=True)) == "served"
 
 
-async def test_there_is_one_work_at_a_time(house: House) -> None:
-    async with house.registry("a") as registry, asyncio.TaskGroup() as tasks:
+async def test_there_is_one_work_at_a_time(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry, asyncio.TaskGroup() as tasks:
         first = tasks.create_task(registry.calm.run(lambda: use(registry, "a", is_copy=True)))
         await asyncio.sleep(0)
         assert await registry.calm.run(lambda: use(registry, "a", is_copy=True)) is None
         assert await first == "served"
 
 
-async def test_who_comes_ends_it(house: House) -> None:
-    async with house.registry("a", "b") as registry, asyncio.TaskGroup() as tasks:
+async def test_who_comes_ends_it(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", "b") as registry, asyncio.TaskGroup() as tasks:
         for comes in ("a", "b"):
             work = tasks.create_task(registry.calm.run(lambda: hold(registry, "a")))
             await until(lambda: registry.view("a").n_running == 1)
@@ -62,24 +62,24 @@ async def test_who_comes_ends_it(house: House) -> None:
             await until(lambda: registry.calm.is_now)
 
 
-async def test_an_operator_ends_it(house: House) -> None:
-    async with house.registry("a") as registry, asyncio.TaskGroup() as tasks:
+async def test_an_operator_ends_it(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry, asyncio.TaskGroup() as tasks:
         work = tasks.create_task(registry.calm.run(lambda: hold(registry, "a")))
         await until(lambda: registry.view("a").n_running == 1)
         assert (await registry.unload("a")).status == "unloaded"
         assert await end_of(work) is None
 
 
-async def test_a_drain_ends_it_for_good(house: House) -> None:
-    async with house.registry("a") as registry, asyncio.TaskGroup() as tasks:
+async def test_a_drain_ends_it_for_good(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry, asyncio.TaskGroup() as tasks:
         work = tasks.create_task(registry.calm.run(lambda: hold(registry, "a")))
         await until(lambda: registry.view("a").n_running == 1)
         await registry.drain(timeout_s=5.0)
         assert await end_of(work) is None and not registry.calm.is_now
 
 
-async def test_a_copy_waits_for_room_that_nobody_has_to_leave(house: House) -> None:
-    async with house.registry("a", "b", "c", server=TWO) as registry, AsyncExitStack() as stack:
+async def test_a_copy_waits_for_room_that_nobody_has_to_leave(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", "b", "c", server=TWO) as registry, AsyncExitStack() as stack:
         await use(registry, "a")
         await use(registry, "b")
         work = asyncio.create_task(hold(registry, "c"))
@@ -92,8 +92,8 @@ async def test_a_copy_waits_for_room_that_nobody_has_to_leave(house: House) -> N
         assert loaded(registry) == ["a", "c"]
 
 
-async def test_the_model_of_a_running_copy_leaves_first_and_at_once(house: House) -> None:
-    async with house.registry("a", "b", "c", server=TWO) as registry, asyncio.TaskGroup() as tasks:
+async def test_the_model_of_a_running_copy_leaves_first_and_at_once(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", "b", "c", server=TWO) as registry, asyncio.TaskGroup() as tasks:
         await use(registry, "a")
         await until(lambda: registry.calm.is_now)
         work = tasks.create_task(registry.calm.run(lambda: hold(registry, "b")))
@@ -103,8 +103,8 @@ async def test_the_model_of_a_running_copy_leaves_first_and_at_once(house: House
         assert loaded(registry) == ["a", "c"]
 
 
-async def test_the_model_of_a_copy_that_has_not_ended_yet_is_waited_for(house: House) -> None:
-    async with house.registry("a", "b", "c", server=TWO) as registry, asyncio.TaskGroup() as tasks:
+async def test_the_model_of_a_copy_that_has_not_ended_yet_is_waited_for(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", "b", "c", server=TWO) as registry, asyncio.TaskGroup() as tasks:
         await use(registry, "a")
         copy = tasks.create_task(hold(registry, "b"))
         await until(lambda: registry.view("b").n_running == 1)

@@ -19,8 +19,7 @@ from lsrv.protocol.commands import Generate, Sampling, Tokenize
 from lsrv.protocol.events import Accepted, Delta
 from lsrv.registry import Registry
 from tests.models import STORIES
-
-from .conftest import until, worker_pids
+from tests.registry.conftest import until, worker_pids
 
 pytestmark = pytest.mark.anyio
 

@@ -21,8 +21,7 @@ from lsrv.errors import (
 from lsrv.protocol.commands import Embed, Generate, Tokenize
 from lsrv.protocol.events import Accepted, Delta, Finished
 from lsrv.registry import Registry
-
-from .conftest import SHORT_STOP, House, until, worker_pids
+from tests.registry.conftest import SHORT_STOP, ScriptedModels, until, worker_pids
 
 pytestmark = pytest.mark.anyio
 
@@ -35,8 +34,8 @@ async def text(registry: Registry, model: str | None, command: Generate = HELLO)
         return "".join([event.text async for event in stream if not isinstance(event, Accepted)])
 
 
-async def test_a_request_loads_the_model_and_is_answered(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_a_request_loads_the_model_and_is_answered(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         assert registry.view("a").status == "unloaded"
         assert await text(registry, "a") == "xxxxx"
         await until(lambda: registry.view("a").n_running == 0)
@@ -44,45 +43,45 @@ async def test_a_request_loads_the_model_and_is_answered(house: House) -> None:
     assert (view.status, view.endpoint_status, view.n_loads) == ("loaded", "ready", 1)
     assert view.weights is not None and view.weights.quantization == "F16"
     assert view.rss_bytes > 0
-    assert [event.kind for event in house.events] == ["loading", "progress", "loaded", "unloaded"]
-    assert house.statuses == ["a reloading", "a loaded", "a unloaded"]
+    assert [event.kind for event in scripted.events] == ["loading", "progress", "loaded", "unloaded"]
+    assert scripted.statuses == ["a reloading", "a loaded", "a unloaded"]
 
 
-async def test_requests_that_come_together_share_one_load(house: House) -> None:
-    async with house.registry("slow") as registry:
+async def test_requests_that_come_together_share_one_load(scripted: ScriptedModels) -> None:
+    async with scripted.registry("slow") as registry:
         assert await asyncio.gather(*(text(registry, "slow") for _ in range(8))) == ["xxxxx"] * 8
         assert registry.view("slow").n_loads == 1
 
 
-async def test_a_stream_ends_once_after_everything_it_carries(house: House) -> None:
-    async with house.registry("a") as registry, registry.acquire("a") as lease, lease.generate(HELLO) as stream:
+async def test_a_stream_ends_once_after_everything_it_carries(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry, registry.acquire("a") as lease, lease.generate(HELLO) as stream:
         events = [event async for event in stream]
         assert [type(event) for event in events] == [Accepted, *[Delta] * 5, Finished]
         assert await stream.next_batch() == []
 
 
-async def test_a_batch_holds_all_that_waits(house: House) -> None:
-    async with house.registry("a") as registry, registry.acquire("a") as lease, lease.generate(HELLO) as stream:
+async def test_a_batch_holds_all_that_waits(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry, registry.acquire("a") as lease, lease.generate(HELLO) as stream:
         await until(lambda: stream.n_queued == 7)
         assert len(await stream.next_batch()) == 7
 
 
-async def test_a_refused_request_raises_what_the_worker_says(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_a_refused_request_raises_what_the_worker_says(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         with pytest.raises(RequestError, match="refused") as caught:
             await text(registry, "a", Generate(request_id=0, prompt="refuse"))
         assert caught.value.param == "prompt"
 
 
-async def test_single_answers_come_back(house: House) -> None:
-    async with house.registry("a") as registry, registry.acquire("a") as lease:
+async def test_single_answers_come_back(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry, registry.acquire("a") as lease:
         assert (await lease.tokenize(Tokenize(request_id=0, text="ab"))).tokens == [1, 2]
         assert (await lease.detokenize([1, 2])).text == "ab"
         assert len((await lease.embed(Embed(request_id=0, inputs=["ab", "c"]))).vectors) == 2
 
 
-async def test_a_closed_stream_frees_the_worker(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_a_closed_stream_frees_the_worker(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         async with registry.acquire("a") as lease, lease.generate(LONG) as stream:
             await anext(stream)
         await until(lambda: (beat := registry.view("a").heartbeat) is not None and beat.n_slots_busy == 0)
@@ -90,8 +89,8 @@ async def test_a_closed_stream_frees_the_worker(house: House) -> None:
             await stream.next_batch()
 
 
-async def test_names_resolve_and_the_default_is_sticky(house: House) -> None:
-    async with house.registry("a", "b") as registry:
+async def test_names_resolve_and_the_default_is_sticky(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", "b") as registry:
         assert [registry.resolve(name) for name in ("b", None, "", "default")] == ["b", "a", "a", "a"]
         await registry.load("a")
         await registry.unload("a")
@@ -101,8 +100,8 @@ async def test_names_resolve_and_the_default_is_sticky(house: House) -> None:
             registry.resolve("c")
 
 
-async def test_places_are_given_in_order_of_arrival_and_the_queue_is_bounded(house: House) -> None:
-    async with house.registry("a", max_concurrency=1, queue=1, alias="short") as registry:
+async def test_places_are_given_in_order_of_arrival_and_the_queue_is_bounded(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", max_concurrency=1, queue=1, alias="short") as registry:
         async with registry.acquire("a"):
             second = asyncio.create_task(text(registry, "a"))
             await until(lambda: registry.view("a").n_waiting == 1)
@@ -112,8 +111,8 @@ async def test_places_are_given_in_order_of_arrival_and_the_queue_is_bounded(hou
         assert await second == "xxxxx"
 
 
-async def test_a_waiter_who_leaves_leaves_no_trace(house: House) -> None:
-    async with house.registry("a", max_concurrency=1) as registry:
+async def test_a_waiter_who_leaves_leaves_no_trace(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", max_concurrency=1) as registry:
         async with registry.acquire("a"):
             waiter = asyncio.create_task(text(registry, "a"))
             await until(lambda: registry.view("a").n_waiting == 1)
@@ -123,16 +122,16 @@ async def test_a_waiter_who_leaves_leaves_no_trace(house: House) -> None:
         await until(lambda: registry.view("a").n_running == 0)
 
 
-async def test_a_load_nobody_awaits_any_more_is_cancelled(house: House) -> None:
-    async with house.registry("stuck") as registry:
+async def test_a_load_nobody_awaits_any_more_is_cancelled(scripted: ScriptedModels) -> None:
+    async with scripted.registry("stuck") as registry:
         waiter = asyncio.create_task(text(registry, "stuck"))
         await until(lambda: registry.view("stuck").progress is not None)
         waiter.cancel()
         await until(lambda: registry.view("stuck").status == "unloaded" and not worker_pids())
 
 
-async def test_unload_ends_the_process_and_a_request_brings_the_model_back(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_unload_ends_the_process_and_a_request_brings_the_model_back(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         await text(registry, "a")
         assert (await registry.unload("a")).status == "unloaded"
         assert not worker_pids()
@@ -142,8 +141,8 @@ async def test_unload_ends_the_process_and_a_request_brings_the_model_back(house
         assert registry.view("a").n_loads == 2
 
 
-async def test_unload_lets_running_requests_finish_and_new_ones_wait(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_unload_lets_running_requests_finish_and_new_ones_wait(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         async with registry.acquire("a") as lease, lease.generate(LONG) as stream:
             await anext(stream)
             unload = asyncio.create_task(registry.unload("a"))
@@ -156,17 +155,17 @@ async def test_unload_lets_running_requests_finish_and_new_ones_wait(house: Hous
         assert registry.view("a").n_loads == 2
 
 
-async def test_a_forced_unload_ends_running_requests_with_an_error(house: House) -> None:
-    async with house.registry("a") as registry, registry.acquire("a") as lease, lease.generate(LONG) as stream:
+async def test_a_forced_unload_ends_running_requests_with_an_error(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry, registry.acquire("a") as lease, lease.generate(LONG) as stream:
         await anext(stream)
         assert (await registry.unload("a", force=True)).status == "unloaded"
         with pytest.raises(AbortedError, match="unloaded"):
             await stream.finished()
 
 
-async def test_a_drain_that_takes_too_long_is_ended(house: House) -> None:
+async def test_a_drain_that_takes_too_long_is_ended(scripted: ScriptedModels) -> None:
     async with (
-        house.registry("a", server={"drain_timeout": 0.1}) as registry,
+        scripted.registry("a", server={"drain_timeout": 0.1}) as registry,
         registry.acquire("a") as lease,
         lease.generate(LONG) as stream,
     ):
@@ -176,27 +175,27 @@ async def test_a_drain_that_takes_too_long_is_ended(house: House) -> None:
             await stream.finished()
 
 
-async def test_a_worker_that_ignores_stop_and_term_is_killed(house: House) -> None:
-    async with house.registry("deaf", deadlines=SHORT_STOP) as registry:
+async def test_a_worker_that_ignores_stop_and_term_is_killed(scripted: ScriptedModels) -> None:
+    async with scripted.registry("deaf", deadlines=SHORT_STOP) as registry:
         await registry.load("deaf")
         assert (await registry.unload("deaf")).status == "unloaded"
         assert not worker_pids()
 
 
-async def test_an_idle_model_leaves_memory_after_keep_alive(house: House) -> None:
-    async with house.registry("a", keep_alive=0.2) as registry:
+async def test_an_idle_model_leaves_memory_after_keep_alive(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", keep_alive=0.2) as registry:
         await text(registry, "a")
         await until(lambda: registry.view("a").status == "unloaded" and not worker_pids())
         assert await text(registry, "a") == "xxxxx"
 
 
-async def test_preload_loads_at_start(house: House) -> None:
-    async with house.registry("a", preload=True) as registry:
+async def test_preload_loads_at_start(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", preload=True) as registry:
         await until(lambda: registry.view("a").status == "loaded")
 
 
-async def test_a_load_that_fails_says_why_and_starts_no_second_worker(house: House) -> None:
-    async with house.registry("bad") as registry:
+async def test_a_load_that_fails_says_why_and_starts_no_second_worker(scripted: ScriptedModels) -> None:
+    async with scripted.registry("bad") as registry:
         with pytest.raises(LoadFailedError, match=r"output\.weight") as caught:
             await text(registry, "bad")
         assert any("scripted: loading" in line for line in caught.value.fields["log"])  # type: ignore[union-attr]
@@ -206,54 +205,54 @@ async def test_a_load_that_fails_says_why_and_starts_no_second_worker(house: Hou
         await until(lambda: registry.view("bad").retry_in_s == 0.0)
         with pytest.raises(LoadFailedError):
             await text(registry, "bad")
-        assert sum(event.kind == "progress" for event in house.events) == 1
+        assert sum(event.kind == "progress" for event in scripted.events) == 1
 
 
-async def test_a_replaced_file_is_tried_again(house: House) -> None:
-    async with house.registry("bad") as registry:
+async def test_a_replaced_file_is_tried_again(scripted: ScriptedModels) -> None:
+    async with scripted.registry("bad") as registry:
         assert (await registry.load("bad")).status == "error"
-        house.write("bad", b"other weights")
+        scripted.write("bad", b"other weights")
         await until(lambda: registry.view("bad").retry_in_s == 0.0)
         with pytest.raises(LoadFailedError):
             await text(registry, "bad")
-        assert sum(event.kind == "progress" for event in house.events) == 2
+        assert sum(event.kind == "progress" for event in scripted.events) == 2
 
 
-async def test_a_replaced_template_is_tried_again(house: House) -> None:
-    template = house.folder / "own.jinja"
+async def test_a_replaced_template_is_tried_again(scripted: ScriptedModels) -> None:
+    template = scripted.folder / "own.jinja"
     template.write_text("{{ one }}")
-    async with house.registry("bad", chat_template=str(template)) as registry:
+    async with scripted.registry("bad", chat_template=str(template)) as registry:
         assert (await registry.load("bad")).status == "error"
         template.write_text("{{ another }}")
         await until(lambda: registry.view("bad").retry_in_s == 0.0)
         with pytest.raises(LoadFailedError):
             await text(registry, "bad")
-        assert sum(event.kind == "progress" for event in house.events) == 2
+        assert sum(event.kind == "progress" for event in scripted.events) == 2
 
 
-async def test_a_template_may_be_written_out_in_the_config(house: House) -> None:
-    async with house.registry("a", chat_template="{{ messages }}") as registry:
+async def test_a_template_may_be_written_out_in_the_config(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", chat_template="{{ messages }}") as registry:
         assert (await registry.load("a")).status == "loaded"
 
 
-async def test_a_missing_template_says_which(house: House) -> None:
-    async with house.registry("a", chat_template="/nonexistent/own.jinja") as registry:
+async def test_a_missing_template_says_which(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", chat_template="/nonexistent/own.jinja") as registry:
         view = await registry.load("a")
         assert view.error is not None and "own.jinja" in view.error.message
 
 
-async def test_missing_weights_are_an_error_until_they_appear(house: House) -> None:
-    async with house.registry("a") as registry:
-        path = house.folder / "a.gguf"
+async def test_missing_weights_are_an_error_until_they_appear(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
+        path = scripted.folder / "a.gguf"
         path.unlink()
         with pytest.raises(WeightsNotFoundError):
             await text(registry, "a")
-        house.write("a")
+        scripted.write("a")
         assert (await registry.load("a")).status == "loaded"
 
 
-async def test_a_disabled_model_refuses_until_enabled(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_a_disabled_model_refuses_until_enabled(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         await registry.load("a")
         assert (await registry.disable("a")).endpoint_status == "disabled"
         with pytest.raises(ModelDisabledError):
@@ -262,8 +261,8 @@ async def test_a_disabled_model_refuses_until_enabled(house: House) -> None:
         assert await text(registry, "a") == "xxxxx"
 
 
-async def test_drain_refuses_new_requests_and_waits_for_running_ones(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_drain_refuses_new_requests_and_waits_for_running_ones(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         running = asyncio.create_task(text(registry, "a", Generate(request_id=0, prompt="long", max_tokens=20)))
         await until(lambda: registry.view("a").n_running == 1)
         drain = asyncio.create_task(registry.drain(5.0))
@@ -274,8 +273,8 @@ async def test_drain_refuses_new_requests_and_waits_for_running_ones(house: Hous
         assert await running == "x" * 20
 
 
-async def test_drain_ends_what_outlasts_it(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_drain_ends_what_outlasts_it(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         running = asyncio.create_task(text(registry, "a", LONG))
         await until(lambda: registry.view("a").n_running == 1)
         await registry.drain(0.1)
@@ -283,8 +282,8 @@ async def test_drain_ends_what_outlasts_it(house: House) -> None:
             await running
 
 
-async def test_drain_ends_with_the_load_it_waits_for(house: House) -> None:
-    async with house.registry("slow") as registry:
+async def test_drain_ends_with_the_load_it_waits_for(scripted: ScriptedModels) -> None:
+    async with scripted.registry("slow") as registry:
         load = asyncio.create_task(registry.load("slow"))
         await until(lambda: registry.view("slow").status == "reloading")
         async with asyncio.timeout(5):
@@ -292,16 +291,16 @@ async def test_drain_ends_with_the_load_it_waits_for(house: House) -> None:
         assert (await load).status == "loaded"
 
 
-async def test_text_that_is_no_unicode_is_refused_before_the_worker_sees_it(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_text_that_is_no_unicode_is_refused_before_the_worker_sees_it(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         with pytest.raises(RequestError, match="Unicode"):
             await text(registry, "a", Generate(request_id=0, prompt="\ud800"))
         assert await text(registry, "a") == "xxxxx"
 
 
-async def test_close_in_the_middle_of_everything_leaves_nothing(house: House) -> None:
+async def test_close_in_the_middle_of_everything_leaves_nothing(scripted: ScriptedModels) -> None:
     async with contextlib.AsyncExitStack() as stack:
-        registry = await stack.enter_async_context(house.registry("a", "slow", "stuck", server={"spare_workers": 1}))
+        registry = await stack.enter_async_context(scripted.registry("a", "slow", "stuck", server={"spare_workers": 1}))
         tasks = [asyncio.create_task(text(registry, model, LONG)) for model in ("a", "slow", "stuck")]
         await until(lambda: registry.view("a").n_running == 1)
         await stack.aclose()
@@ -309,8 +308,8 @@ async def test_close_in_the_middle_of_everything_leaves_nothing(house: House) ->
         assert all(isinstance(outcome, DrainingError) for outcome in outcomes), outcomes
 
 
-async def test_a_spare_serves_the_next_load_and_is_replaced(house: House) -> None:
-    async with house.registry("a", server={"spare_workers": 1}) as registry:
+async def test_a_spare_serves_the_next_load_and_is_replaced(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", server={"spare_workers": 1}) as registry:
         await until(lambda: len(worker_pids()) == 1)
         [spare] = worker_pids()
         view = await registry.load("a")
@@ -318,8 +317,8 @@ async def test_a_spare_serves_the_next_load_and_is_replaced(house: House) -> Non
         await until(lambda: len(worker_pids()) == 2)
 
 
-async def test_the_last_lines_of_a_worker_are_kept_for_the_one_after_it(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_the_last_lines_of_a_worker_are_kept_for_the_one_after_it(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         assert registry.logs("a") == (None, None)
         await text(registry, "a")
         present, before = registry.logs("a")
@@ -337,8 +336,8 @@ async def test_the_last_lines_of_a_worker_are_kept_for_the_one_after_it(house: H
         )
 
 
-async def test_the_last_words_of_a_dead_worker_are_kept(house: House) -> None:
-    async with house.registry("a") as registry:
+async def test_the_last_words_of_a_dead_worker_are_kept(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a") as registry:
         await registry.load("a")
         async with registry.acquire("a") as lease, lease.generate(Generate(request_id=0, prompt="die")) as stream:
             with pytest.raises(LsrvError):

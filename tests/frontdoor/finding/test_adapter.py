@@ -6,7 +6,7 @@ import pytest
 
 from lsrv.errors import CorruptWeightsError, WeightsNotFoundError
 from lsrv.frontdoor import find_adapter
-from tests.frontdoor.gguf_file import gguf, string
+from tests.frontdoor.gguf.gguf_file import gguf, string
 
 ADAPTER = string("general.type", "adapter")
 

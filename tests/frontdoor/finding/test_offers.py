@@ -11,7 +11,7 @@ from lsrv.errors import WeightsNotFoundError
 from lsrv.frontdoor import read_header
 from lsrv.frontdoor.finding.offers import find_offers
 from lsrv.frontdoor.hub import Hub
-from tests.frontdoor.gguf_file import gguf, tensor, write_model, write_shards
+from tests.frontdoor.gguf.gguf_file import gguf, tensor, write_model, write_shards
 from tests.hub_server import HubServer
 
 

@@ -8,7 +8,7 @@ from huggingface_hub import constants
 
 from lsrv.frontdoor.finding import other_programs
 from lsrv.frontdoor.finding.other_programs import FoundWeights, find_on_disk
-from tests.frontdoor.gguf_file import gguf, string, write_model, write_shards
+from tests.frontdoor.gguf.gguf_file import gguf, string, write_model, write_shards
 
 Q4, Q8 = 15, 7  # llama_ftype
 

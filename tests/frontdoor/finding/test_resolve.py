@@ -9,7 +9,7 @@ from lsrv import demo
 from lsrv.errors import CorruptWeightsError, WeightsNotFoundError
 from lsrv.frontdoor import resolve
 from lsrv.frontdoor.hub.cache_layout import find_snapshot
-from tests.frontdoor.gguf_file import gguf, string, write_model, write_shards
+from tests.frontdoor.gguf.gguf_file import gguf, string, write_model, write_shards
 
 Q4_K_M, Q8_0, F16 = 15, 7, 1
 

@@ -15,7 +15,7 @@ from lsrv.errors import CorruptWeightsError, LsrvError, WeightsNotFoundError
 from lsrv.frontdoor import read_header
 from lsrv.frontdoor.gguf.tensor_types import TENSOR_TYPES
 from lsrv.quantization import FILE_TYPES
-from tests.frontdoor.gguf_file import flag, gguf, number, string, strings, tensor, text
+from tests.frontdoor.gguf.gguf_file import flag, gguf, number, string, strings, tensor, text
 from tests.models import STORIES
 
 

@@ -11,7 +11,7 @@ from lsrv.errors import CorruptWeightsError
 from lsrv.frontdoor import read_header
 from lsrv.frontdoor.hub import Hub
 from lsrv.frontdoor.hub.remote_header import sparse_copy
-from tests.frontdoor.gguf_file import gguf, strings, tensor, write_shards
+from tests.frontdoor.gguf.gguf_file import gguf, strings, tensor, write_shards
 from tests.hub_server import HubServer
 
 N_TENSOR_BYTES = 16 << 20

@@ -10,7 +10,7 @@ import pytest
 from lsrv.errors import LsrvError, NotEnoughMemoryError
 from lsrv.protocol.commands import Generate
 from lsrv.registry import Registry, Turn
-from tests.registry.conftest import SHORT_STOP, House, until, worker_pids
+from tests.registry.conftest import SHORT_STOP, ScriptedModels, until, worker_pids
 
 pytestmark = pytest.mark.anyio
 
@@ -30,8 +30,10 @@ def loaded(registry: Registry) -> list[str]:
 
 
 @pytest.mark.parametrize("server", [ONE, HUNDRED], ids=["places", "bytes"])
-async def test_an_idle_model_makes_room_and_the_reason_can_be_read(house: House, server: dict[str, object]) -> None:
-    async with house.registry("a+60mib", "b+60mib", server=server) as registry:
+async def test_an_idle_model_makes_room_and_the_reason_can_be_read(
+    scripted: ScriptedModels, server: dict[str, object]
+) -> None:
+    async with scripted.registry("a+60mib", "b+60mib", server=server) as registry:
         for model in ("a+60mib", "b+60mib", "a+60mib"):
             assert await ask(registry, model) == "xxx"
             assert loaded(registry) == [model]
@@ -40,15 +42,15 @@ async def test_an_idle_model_makes_room_and_the_reason_can_be_read(house: House,
         assert reason == f"'a+60mib' needed its {what}"
 
 
-async def test_what_fits_together_stays_together(house: House) -> None:
-    async with house.registry("a+10mib", "b+10mib", server=HUNDRED) as registry:
+async def test_what_fits_together_stays_together(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a+10mib", "b+10mib", server=HUNDRED) as registry:
         await ask(registry, "a+10mib")
         await ask(registry, "b+10mib")
         assert loaded(registry) == ["a+10mib", "b+10mib"]
 
 
-async def test_what_can_never_fit_is_refused_with_the_numbers_and_evicts_nobody(house: House) -> None:
-    async with house.registry("a+60mib", "b+1000mib", server=HUNDRED, context={"context_length": 4096}) as registry:
+async def test_what_can_never_fit_is_refused_with_the_numbers_and_evicts_nobody(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a+60mib", "b+1000mib", server=HUNDRED, context={"context_length": 4096}) as registry:
         await ask(registry, "a+60mib")
         with pytest.raises(NotEnoughMemoryError, match=r"needs 1.0 GiB of RAM, and there is 120.0 MiB") as caught:
             await ask(registry, "b+1000mib")
@@ -56,17 +58,17 @@ async def test_what_can_never_fit_is_refused_with_the_numbers_and_evicts_nobody(
         assert loaded(registry) == ["a+60mib"]
 
 
-async def test_who_finds_no_place_is_told_of_places_and_not_of_memory(house: House) -> None:
+async def test_who_finds_no_place_is_told_of_places_and_not_of_memory(scripted: ScriptedModels) -> None:
     context = {"context_length": 4096}
-    async with house.registry("a+60mib", "b+60mib", server=ONE, pinned=True, context=context) as registry:
+    async with scripted.registry("a+60mib", "b+60mib", server=ONE, pinned=True, context=context) as registry:
         await ask(registry, "a+60mib")
         with pytest.raises(NotEnoughMemoryError, match=r"finds no place, .* raise max_loaded_models$") as caught:
             await ask(registry, "b+60mib")
         assert caught.value.fields["needed_bytes"] == 100 * MIB
 
 
-async def test_a_context_left_open_is_shortened_until_it_fits(house: House) -> None:
-    async with house.registry("a+160mib", server=HUNDRED) as registry:
+async def test_a_context_left_open_is_shortened_until_it_fits(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a+160mib", server=HUNDRED) as registry:
         await ask(registry, "a+160mib")
         info = registry.view("a+160mib").info
         assert info is not None and info.n_ctx_seq == 2048
@@ -74,11 +76,11 @@ async def test_a_context_left_open_is_shortened_until_it_fits(house: House) -> N
 
 @pytest.mark.parametrize(("n_others", "n_ctx_seq"), [(0, 16384), (3, 8192)])
 async def test_a_context_left_open_grows_within_the_share_of_its_entry(
-    house: House, n_others: int, n_ctx_seq: int
+    scripted: ScriptedModels, n_others: int, n_ctx_seq: int
 ) -> None:
     others = [f"other{number}" for number in range(n_others)]
     model = "a+60mib+train65536"
-    async with house.registry(model, *others, server={"memory_budget": "700MiB"}) as registry:
+    async with scripted.registry(model, *others, server={"memory_budget": "700MiB"}) as registry:
         await ask(registry, model)
         view = registry.view(model)
         assert view.info is not None and view.info.n_ctx_seq == n_ctx_seq
@@ -86,24 +88,24 @@ async def test_a_context_left_open_grows_within_the_share_of_its_entry(
         assert "share of one model" in view.context_because
 
 
-async def test_a_context_that_is_set_is_left_alone(house: House) -> None:
+async def test_a_context_that_is_set_is_left_alone(scripted: ScriptedModels) -> None:
     context = {"context_length": 5000}
-    async with house.registry("a+60mib+train65536", context=context) as registry:
+    async with scripted.registry("a+60mib+train65536", context=context) as registry:
         await ask(registry, "a+60mib+train65536")
         view = registry.view("a+60mib+train65536")
         assert view.info is not None and (view.info.n_ctx_seq, view.context_because) == (5000, "")
 
 
-async def test_as_many_layers_go_onto_a_gpu_as_fit(house: House) -> None:
-    async with house.registry("a+400mib+gpu300") as registry:
+async def test_as_many_layers_go_onto_a_gpu_as_fit(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a+400mib+gpu300") as registry:
         await ask(registry, "a+400mib+gpu300")
         view = registry.view("a+400mib+gpu300")
         assert view.info is not None and view.info.n_gpu_layers == 6
         assert view.place_because.startswith("6 of 10 layers on GPUs: all would take 400.0 MiB of CUDA0")
 
 
-async def test_a_model_on_a_gpu_makes_room_for_another_there(house: House) -> None:
-    async with house.registry("a+200mib+gpu300", "b+150mib+gpu300") as registry:
+async def test_a_model_on_a_gpu_makes_room_for_another_there(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a+200mib+gpu300", "b+150mib+gpu300") as registry:
         await ask(registry, "a+200mib+gpu300")
         await ask(registry, "b+150mib+gpu300")
         assert loaded(registry) == ["b+150mib+gpu300"]
@@ -112,16 +114,16 @@ async def test_a_model_on_a_gpu_makes_room_for_another_there(house: House) -> No
         assert info is not None and info.n_gpu_layers == -1
 
 
-async def test_layers_that_are_set_are_kept_or_refused(house: House) -> None:
+async def test_layers_that_are_set_are_kept_or_refused(scripted: ScriptedModels) -> None:
     device = {"gpu_layers": 8}
     context = {"context_length": 4096}
-    async with house.registry("a+400mib+gpu300", device=device, context=context) as registry:
+    async with scripted.registry("a+400mib+gpu300", device=device, context=context) as registry:
         with pytest.raises(NotEnoughMemoryError, match=r"320.0 MiB of CUDA0, and there is .* 270.0 MiB of CUDA0"):
             await ask(registry, "a+400mib+gpu300")
 
 
-async def test_pinned_models_stay(house: House) -> None:
-    async with house.registry("a+60mib", "b+60mib", server=HUNDRED, pinned=True) as registry:
+async def test_pinned_models_stay(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a+60mib", "b+60mib", server=HUNDRED, pinned=True) as registry:
         await ask(registry, "a+60mib")
         with pytest.raises(NotEnoughMemoryError, match="beside pinned models"):
             await ask(registry, "b+60mib")
@@ -130,9 +132,11 @@ async def test_pinned_models_stay(house: House) -> None:
         assert await ask(registry, "b+60mib") == "xxx", "room was made: nobody waits until the refusal is forgotten"
 
 
-async def test_a_busy_model_is_swapped_after_the_patience_and_everybody_is_answered(house: House) -> None:
+async def test_a_busy_model_is_swapped_after_the_patience_and_everybody_is_answered(
+    scripted: ScriptedModels,
+) -> None:
     server = ONE | {"swap_patience": 0.3}
-    async with house.registry("a", "b", server=server) as registry:
+    async with scripted.registry("a", "b", server=server) as registry:
         first = asyncio.create_task(ask(registry, "a", n_tokens=250))  # so that "b" has a worker by then
         await until(lambda: registry.view("a").n_running == 1)
         second = asyncio.create_task(ask(registry, "b"))
@@ -143,14 +147,16 @@ async def test_a_busy_model_is_swapped_after_the_patience_and_everybody_is_answe
         assert await third == "xxx"
 
 
-async def test_the_model_of_a_high_request_gets_the_memory_before_one_that_waited_longer(house: House) -> None:
+async def test_the_model_of_a_high_request_gets_the_memory_before_one_that_waited_longer(
+    scripted: ScriptedModels,
+) -> None:
     ended: list[str] = []
 
     async def note(model: str, priority: int) -> None:
         await ask(registry, model, priority=priority)
         ended.append(model)
 
-    async with house.registry("a", "b", "c", server=ONE) as registry:
+    async with scripted.registry("a", "b", "c", server=ONE) as registry:
         asking: list[asyncio.Task[None]] = []
         async with registry.acquire("a"):
             for model, priority in (("b", 0), ("c", 1)):
@@ -160,8 +166,8 @@ async def test_the_model_of_a_high_request_gets_the_memory_before_one_that_waite
     assert ended == ["c", "b"]
 
 
-async def test_models_that_take_turns_leave_their_workers_to_each_other(house: House) -> None:
-    async with house.registry("a", "b", server=ONE | {"spare_workers": 1}) as registry:
+async def test_models_that_take_turns_leave_their_workers_to_each_other(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", "b", server=ONE | {"spare_workers": 1}) as registry:
         pids: dict[str, list[int | None]] = {"a": [], "b": []}
         for model in "ababab":
             assert await ask(registry, model) == "xxx"
@@ -169,12 +175,12 @@ async def test_models_that_take_turns_leave_their_workers_to_each_other(house: H
         assert len(set(pids["a"])) == len(set(pids["b"])) == 1, "a process was started for a swap"
         assert pids["a"] != pids["b"]
         assert "scripted" in "".join(registry.view("b").log_tail)
-        assert f"{house.folder}/a.gguf" not in "".join(registry.view("b").log_tail)
+        assert f"{scripted.folder}/a.gguf" not in "".join(registry.view("b").log_tail)
 
 
 @pytest.mark.parametrize("bad", ["hoarding", "deaf", "die_at_unload"])
-async def test_a_worker_that_does_not_give_its_memory_back_has_to_go(house: House, bad: str) -> None:
-    async with house.registry("a", bad, server=ONE | {"spare_workers": 1}, deadlines=SHORT_STOP) as registry:
+async def test_a_worker_that_does_not_give_its_memory_back_has_to_go(scripted: ScriptedModels, bad: str) -> None:
+    async with scripted.registry("a", bad, server=ONE | {"spare_workers": 1}, deadlines=SHORT_STOP) as registry:
         await ask(registry, bad)
         pid = registry.view(bad).pid
         assert pid is not None
@@ -184,8 +190,10 @@ async def test_a_worker_that_does_not_give_its_memory_back_has_to_go(house: Hous
         assert await ask(registry, bad) == "xxx"
 
 
-async def test_an_operator_is_told_of_the_load_even_if_others_take_the_room_at_once(house: House) -> None:
-    async with house.registry("a", "b", "c", server=ONE | {"swap_patience": "0s"}) as registry:
+async def test_an_operator_is_told_of_the_load_even_if_others_take_the_room_at_once(
+    scripted: ScriptedModels,
+) -> None:
+    async with scripted.registry("a", "b", "c", server=ONE | {"swap_patience": "0s"}) as registry:
         async with registry.acquire("a"):
             load = asyncio.create_task(registry.load("b"))
             await until(lambda: registry.view("b").status == "reloading")
@@ -195,8 +203,8 @@ async def test_an_operator_is_told_of_the_load_even_if_others_take_the_room_at_o
         assert await waiter == "xxx"
 
 
-async def test_nobody_is_pressed_for_a_waiter_who_has_left(house: House) -> None:
-    async with house.registry("a", "b", server=ONE | {"swap_patience": 0.05}) as registry:
+async def test_nobody_is_pressed_for_a_waiter_who_has_left(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", "b", server=ONE | {"swap_patience": 0.05}) as registry:
         first = asyncio.create_task(ask(registry, "a", n_tokens=100_000))
         await until(lambda: registry.view("a").n_running == 1)
         second = asyncio.create_task(ask(registry, "b"))
@@ -209,9 +217,9 @@ async def test_nobody_is_pressed_for_a_waiter_who_has_left(house: House) -> None
 
 
 async def test_a_plan_that_lies_is_told_and_the_budget_counts_what_is_really_taken(
-    house: House, caplog: pytest.LogCaptureFixture
+    scripted: ScriptedModels, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with house.registry("hoarding+10mib", "b+10mib", server={"memory_budget": "160MiB"}) as registry:
+    async with scripted.registry("hoarding+10mib", "b+10mib", server={"memory_budget": "160MiB"}) as registry:
         await ask(registry, "hoarding+10mib")
         assert await ask(registry, "b+10mib") == "xxx"
         assert loaded(registry) == ["b+10mib"], "by their plans both would have fitted"
@@ -220,8 +228,8 @@ async def test_a_plan_that_lies_is_told_and_the_budget_counts_what_is_really_tak
 
 
 @pytest.mark.parametrize("bad", ["bad", "die_at_load"])
-async def test_a_load_that_fails_half_way_gives_its_memory_back(house: House, bad: str) -> None:
-    async with house.registry(f"{bad}+60mib", "b+60mib", server=HUNDRED) as registry:
+async def test_a_load_that_fails_half_way_gives_its_memory_back(scripted: ScriptedModels, bad: str) -> None:
+    async with scripted.registry(f"{bad}+60mib", "b+60mib", server=HUNDRED) as registry:
         with pytest.raises(LsrvError):
             await ask(registry, f"{bad}+60mib")
         assert registry.memory().promised_bytes == {}
@@ -229,10 +237,10 @@ async def test_a_load_that_fails_half_way_gives_its_memory_back(house: House, ba
 
 
 async def test_memory_that_another_program_takes_meanwhile_is_not_promised(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    scripted: ScriptedModels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models, context = ("a+60mib", "b+60mib", "c+60mib", "d+300mib"), {"context_length": 4096}
-    async with house.registry(*models, context=context) as registry:
+    async with scripted.registry(*models, context=context) as registry:
         await ask(registry, "a+60mib")
         await ask(registry, "b+60mib")
         memory = psutil.virtual_memory()._replace(available=512 * MIB + 150 * MIB)

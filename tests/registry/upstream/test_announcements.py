@@ -23,7 +23,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class House:
+class WatchedRegistry:
     """A registry with one upstream, "far", which works or fails as `upstream.script` says."""
 
     def __init__(self, upstream: UpstreamServer) -> None:
@@ -57,35 +57,35 @@ class House:
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
+async def watched() -> AsyncIterator[WatchedRegistry]:
     with UpstreamServer() as upstream:
-        house = House(upstream)
-        await house.registry.start()
-        yield house
-        await house.registry.close()
+        watched = WatchedRegistry(upstream)
+        await watched.registry.start()
+        yield watched
+        await watched.registry.close()
 
 
-async def test_failures_are_told_once_and_so_is_that_they_are_forgiven(house: House) -> None:
-    await house.fail()
-    assert house.told == ["error"]
-    await house.registry.load("far")
-    await house.registry.load("far")
-    assert house.told == ["error", "loaded"]
+async def test_failures_are_told_once_and_so_is_that_they_are_forgiven(watched: WatchedRegistry) -> None:
+    await watched.fail()
+    assert watched.told == ["error"]
+    await watched.registry.load("far")
+    await watched.registry.load("far")
+    assert watched.told == ["error", "loaded"]
 
 
-async def test_a_switch_is_told(house: House) -> None:
-    await house.registry.disable("far")
-    await house.registry.disable("far")
-    await house.registry.enable("far")
-    assert house.told == ["disabled", "loaded"]
+async def test_a_switch_is_told(watched: WatchedRegistry) -> None:
+    await watched.registry.disable("far")
+    await watched.registry.disable("far")
+    await watched.registry.enable("far")
+    assert watched.told == ["disabled", "loaded"]
 
 
-async def test_an_endpoint_that_another_one_has_replaced_tells_nothing(house: House) -> None:
-    patient = asyncio.create_task(house.ask(user="patient"))
-    await asyncio.to_thread(wait_until, lambda: house.upstream.requests_to("moody"))
-    await house.fail()
-    await house.configure(house.settings(alias="beyond"))
-    house.upstream.script.is_broken = False
-    house.upstream.script.gate.release()
+async def test_an_endpoint_that_another_one_has_replaced_tells_nothing(watched: WatchedRegistry) -> None:
+    patient = asyncio.create_task(watched.ask(user="patient"))
+    await asyncio.to_thread(wait_until, lambda: watched.upstream.requests_to("moody"))
+    await watched.fail()
+    await watched.configure(watched.settings(alias="beyond"))
+    watched.upstream.script.is_broken = False
+    watched.upstream.script.gate.release()
     await patient
-    assert house.told == ["error"]
+    assert watched.told == ["error"]

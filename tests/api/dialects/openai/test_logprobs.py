@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_chat import events_of
+from tests.api.dialects.openai.test_chat import events_of
 from tests.conftest import TINY, RunningServer
 
 PROMPT = "Once upon a time"

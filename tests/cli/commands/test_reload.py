@@ -19,7 +19,7 @@ LOCAL = '[[models]]\nmodel_id = "m.gguf"\ncontext = {{ context_length = {} }}\n'
 ROUTE = '[[routes]]\nmodel_id = "r"\nsplit = [{ model = "b" }]\n'
 
 
-class House:
+class ConfiguredServer:
     """A server, and the file that it was started with."""
 
     def __init__(self, file: Path) -> None:
@@ -45,16 +45,16 @@ def entry(name: str, more: str = "") -> str:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "models.toml")
-    yield house
-    house.server.stop()
+def configured(tmp_path: Path) -> Iterator[ConfiguredServer]:
+    configured = ConfiguredServer(tmp_path / "models.toml")
+    yield configured
+    configured.server.stop()
 
 
-def test_what_changed_is_told_line_by_line(house: House) -> None:
+def test_what_changed_is_told_line_by_line(configured: ConfiguredServer) -> None:
     changed = (entry("b", 'alias = "beta"\n'), LOCAL.format(256), entry("c"), ROUTE)
-    house.write(*changed, head='no_ui = true\nswap_patience = "3s"\n')
-    told = house.reload()
+    configured.write(*changed, head='no_ui = true\nswap_patience = "3s"\n')
+    told = configured.reload()
     assert (told.returncode, told.stderr) == (0, "")
     assert told.stdout.splitlines() == [
         "added: c",
@@ -65,23 +65,23 @@ def test_what_changed_is_told_line_by_line(house: House) -> None:
         "holds now: routes.r",
         "needs a restart: server.no_ui",
     ]
-    house.write(*changed, head='swap_patience = "3s"\n')
-    assert house.reload().stdout == "nothing changed\n"
-    assert json.loads(house.reload("--json").stdout)["added"] == []
+    configured.write(*changed, head='swap_patience = "3s"\n')
+    assert configured.reload().stdout == "nothing changed\n"
+    assert json.loads(configured.reload("--json").stdout)["added"] == []
 
 
-def test_an_error_of_the_file_is_shown_as_it_is_and_ends_with_2(house: House) -> None:
-    house.write(entry("a"), ROUTE)
-    told = house.reload()
+def test_an_error_of_the_file_is_shown_as_it_is_and_ends_with_2(configured: ConfiguredServer) -> None:
+    configured.write(entry("a"), ROUTE)
+    told = configured.reload()
     assert (told.returncode, told.stdout) == (2, "")
     assert 'routes["r"].split[0].model: "b" names no model; write one of a' in told.stderr
     assert "Traceback" not in told.stderr
-    assert house.models() == ["default", "a", "b", "m.gguf"]
+    assert configured.models() == ["default", "a", "b", "m.gguf"]
 
 
-def test_a_key_that_is_no_admin_key_ends_with_1(house: House) -> None:
-    house.write(entry("a"), entry("b"), LOCAL.format(128), head='api_keys = ["k"]\nadmin_keys = ["boss"]\n')
-    assert house.reload().returncode == 0
-    refused = house.reload("--api-key", "k")
+def test_a_key_that_is_no_admin_key_ends_with_1(configured: ConfiguredServer) -> None:
+    configured.write(entry("a"), entry("b"), LOCAL.format(128), head='api_keys = ["k"]\nadmin_keys = ["boss"]\n')
+    assert configured.reload().returncode == 0
+    refused = configured.reload("--api-key", "k")
     assert refused.returncode == 1 and "need one of the admin_keys" in refused.stderr
-    assert house.reload("--api-key", "boss").stdout == "nothing changed\n"
+    assert configured.reload("--api-key", "boss").stdout == "nothing changed\n"

@@ -13,7 +13,7 @@ from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.sampling import SamplingValues
-from tests.engine import reference_samplers as reference
+from tests.engine.llama import reference_samplers as reference
 
 N_DRAWS = 2000
 OPEN = SamplingValues(seed=1, temperature=1.0, top_k=0, top_p=1.0, min_p=0.0)

@@ -8,7 +8,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.api.test_chat import events_of
+from tests.api.dialects.openai.test_chat import events_of
 from tests.conftest import TINY, RunningServer
 
 

@@ -17,7 +17,7 @@ from tests.upstream_server import UpstreamServer
 ENTRY = '[[models]]\nmodel_id = "{name}"\nkind = "upstream"\nupstream = {{ base_url = "{url}" }}\n'
 
 
-class House:
+class RoutingServer:
     """A server, its file, and the scripted upstreams that its entries name: an entry behaves as it is called."""
 
     def __init__(self, file: Path, upstream: UpstreamServer) -> None:
@@ -48,15 +48,15 @@ class House:
 class Waiting:
     """A request to "r" that is with `behaviour` now; `end` lets it go on, and says who has answered."""
 
-    def __init__(self, house: House, behaviour: str) -> None:
-        self._house = house
+    def __init__(self, routing: RoutingServer, behaviour: str) -> None:
+        self._routing = routing
         self._answers: list[str] = []
-        self._thread = threading.Thread(target=lambda: self._answers.append(house.answered_by("r")))
+        self._thread = threading.Thread(target=lambda: self._answers.append(routing.answered_by("r")))
         self._thread.start()
-        wait_until(lambda: house.upstream.requests_to(behaviour))
+        wait_until(lambda: routing.upstream.requests_to(behaviour))
 
     def end(self) -> str:
-        self._house.upstream.script.gate.release()
+        self._routing.upstream.script.gate.release()
         self._thread.join()
         return self._answers[0]
 
@@ -67,48 +67,48 @@ def route(name: str, first: str, **more: Any) -> str:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def routing(tmp_path: Path) -> Iterator[RoutingServer]:
     with UpstreamServer() as upstream:
-        house = House(tmp_path / "models.toml", upstream)
-        yield house
-        house.server.stop()
+        routing = RoutingServer(tmp_path / "models.toml", upstream)
+        yield routing
+        routing.server.stop()
 
 
-def test_who_is_being_asked_answers_though_the_route_leads_elsewhere_now(house: House) -> None:
-    house.write("waiting good", route("r", "waiting"))
-    assert house.reload()["at_once"] == ["routes.r"]
-    running = Waiting(house, "waiting")
-    house.write("good", route("r", "good"))
-    report = house.reload()
+def test_who_is_being_asked_answers_though_the_route_leads_elsewhere_now(routing: RoutingServer) -> None:
+    routing.write("waiting good", route("r", "waiting"))
+    assert routing.reload()["at_once"] == ["routes.r"]
+    running = Waiting(routing, "waiting")
+    routing.write("good", route("r", "good"))
+    report = routing.reload()
     assert (report["at_once"], report["removed"], report["needs_restart"]) == (["routes.r"], ["waiting"], [])
-    assert house.answered_by("r") == "good"
+    assert routing.answered_by("r") == "good"
     assert running.end() == "waiting"
-    shown = house.http.get("/v1/models/r").json()["route"]
+    shown = routing.http.get("/v1/models/r").json()["route"]
     assert [(each["model"], each["n_answered"]) for each in shown] == [("good", 1)]
 
 
-def test_a_fallback_that_has_gone_is_passed_over(house: House) -> None:
-    house.write("sinking good busy", route("r", "sinking", fallback=["busy", "good"]))
-    house.reload()
-    running = Waiting(house, "sinking")
-    house.write("sinking good", route("r", "sinking", fallback=["good"]))
-    house.reload()
+def test_a_fallback_that_has_gone_is_passed_over(routing: RoutingServer) -> None:
+    routing.write("sinking good busy", route("r", "sinking", fallback=["busy", "good"]))
+    routing.reload()
+    running = Waiting(routing, "sinking")
+    routing.write("sinking good", route("r", "sinking", fallback=["good"]))
+    routing.reload()
     assert running.end() == "good"
-    assert house.upstream.requests_to("busy") == []
+    assert routing.upstream.requests_to("busy") == []
 
 
-def test_routes_come_and_go_and_one_may_become_the_default(house: House) -> None:
-    house.write("good", route("new", "good"), head='default_model_id = "new"\n')
-    house.server.signal(signal.SIGHUP)
-    wait_until(lambda: house.server.log_lines("config reloaded"))
-    (line,) = house.server.log_lines("config reloaded")
+def test_routes_come_and_go_and_one_may_become_the_default(routing: RoutingServer) -> None:
+    routing.write("good", route("new", "good"), head='default_model_id = "new"\n')
+    routing.server.signal(signal.SIGHUP)
+    wait_until(lambda: routing.server.log_lines("config reloaded"))
+    (line,) = routing.server.log_lines("config reloaded")
     assert line["at_once"] == "default_model_id, routes.r, routes.new"
-    assert house.answered_by("new") == "good"
-    gone = house.ask("r")
+    assert routing.answered_by("new") == "good"
+    gone = routing.ask("r")
     assert gone.status_code == 404 and "known models: good, new" in gone.json()["error"]["message"]
-    assert [model["id"] for model in house.http.get("/v1/models").json()["data"]] == ["default", "good", "new"]
-    house.answered_by("default")
-    assert house.http.get("/v1/models/new").json()["route"][0]["n_answered"] == 2
+    assert [model["id"] for model in routing.http.get("/v1/models").json()["data"]] == ["default", "good", "new"]
+    routing.answered_by("default")
+    assert routing.http.get("/v1/models/new").json()["route"][0]["n_answered"] == 2
 
 
 BAD_ROUTES = [
@@ -119,23 +119,23 @@ BAD_ROUTES = [
 ]
 
 
-def test_a_bad_route_changes_nothing_and_is_told(house: House) -> None:
+def test_a_bad_route_changes_nothing_and_is_told(routing: RoutingServer) -> None:
     for entries, changed, reason in BAD_ROUTES:
-        house.write(entries, changed, route("more", "busy"))
-        answer = house.http.post("/admin/reload")
+        routing.write(entries, changed, route("more", "busy"))
+        answer = routing.http.post("/admin/reload")
         assert answer.status_code == 400
         assert reason in answer.json()["error"]["message"]
-        assert house.answered_by("r") == "good"
-        assert house.ask("more").status_code == 404
+        assert routing.answered_by("r") == "good"
+        assert routing.ask("more").status_code == 404
 
 
-def test_a_shadow_that_goes_while_it_is_asked_leaves_the_others_their_copies(house: House) -> None:
-    house.write("good gated", route("r", "good", shadow=["gated"], shadow_upstreams="true"))
-    house.reload()
-    house.answered_by("r")
-    wait_until(lambda: house.upstream.requests_to("gated"))
-    house.write("good busy", route("r", "good", shadow=["busy"], shadow_upstreams="true"))
-    house.reload()
-    house.answered_by("r")
-    wait_until(lambda: house.http.get("/v1/routes/r").json()["shadow"][0]["n_failed"] == 1)
-    assert [each["model"] for each in house.http.get("/v1/routes/r").json()["shadow"]] == ["busy"]
+def test_a_shadow_that_goes_while_it_is_asked_leaves_the_others_their_copies(routing: RoutingServer) -> None:
+    routing.write("good gated", route("r", "good", shadow=["gated"], shadow_upstreams="true"))
+    routing.reload()
+    routing.answered_by("r")
+    wait_until(lambda: routing.upstream.requests_to("gated"))
+    routing.write("good busy", route("r", "good", shadow=["busy"], shadow_upstreams="true"))
+    routing.reload()
+    routing.answered_by("r")
+    wait_until(lambda: routing.http.get("/v1/routes/r").json()["shadow"][0]["n_failed"] == 1)
+    assert [each["model"] for each in routing.http.get("/v1/routes/r").json()["shadow"]] == ["busy"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.engine.speculated_text import N_TOKENS, Machine, Stage, Text
+from tests.engine.speculation.speculated_text import N_TOKENS, Machine, Stage, Text
 
 # Milliseconds by tokens of a step, all with logits. Two cores, a 0.6B model in Q4_K_M: kernels for several rows are
 # slow for a few, better for sixteen. The same machine on another day; a laptop with cheap batches; a GPU.
