@@ -39,8 +39,9 @@ ARROWS: dict[str, set[str]] = {
     "worker": {"engine", "chat", *LEAVES},
     "response_cache": {"errors", "protocol"},
     "registry": {"frontdoor", "config", *LEAVES},
+    "serving": {"registry", "response_cache", "config", *LEAVES},
     "runner": {"registry", "config", *LEAVES},
-    "api": {"registry", "response_cache", "config", "web", *LEAVES},
+    "api": {"serving", "registry", "response_cache", "config", "web", *LEAVES},
     "web": set(),
     "cli": {"api", "runner", "registry", "frontdoor", "config", *LEAVES},
 }

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lsrv.api.dialects.fields.priority import Urgency
 from lsrv.api.dialects.models import model_object
 from lsrv.api.feed import Feed, RequestFinished, RequestStarted
 from lsrv.api.http.access import Access
@@ -52,11 +51,10 @@ class ServerState:
         self.access = Access(settings.server)
         self.shadows.configure(settings)
 
-    def turn(self, model_id: str, urgency: Urgency, keep_alive_s: float | None = None) -> Turn:
+    def turn(self, model_id: str, priority: int | None, keep_alive_s: float | None = None) -> Turn:
         """How a request waits for `model_id`: by its own priority, else by the entry's."""
-        return Turn(
-            priority=urgency.over(self.registry.settings_of(model_id).defaults.priority), keep_alive_s=keep_alive_s
-        )
+        default = self.registry.settings_of(model_id).defaults.priority
+        return Turn(priority=default if priority is None else priority, keep_alive_s=keep_alive_s)
 
     def begin(self, record: RequestRecord, model_id: str) -> None:
         """A request is known to be for the entry of that canonical id: logs, metrics and watchers learn it."""

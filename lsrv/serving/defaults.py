@@ -6,9 +6,8 @@ from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from lsrv.api.dialects.contract import GenerationRequest
-from lsrv.api.dialects.fields.sampling import RANDOM_SEED
 from lsrv.protocol.commands import AdapterChoice, Generate, Sampling
+from lsrv.serving.request import RANDOM_SEED, GenerationRequest
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,14 +24,6 @@ from lsrv.serving.choice_streams import ChoiceEvent, ChoiceStreams
 
 MakeCommands = Callable[[ModelSettings], Sequence[Generate]]  # with the defaults of an entry
 CacheUse = Literal["read", "renew", "off"]  # renew: compute anew, and keep that
-
-
-def cache_use(headers: Iterable[tuple[bytes, bytes]]) -> CacheUse:
-    """What a request's cache-control says (RFC 9111, 5.2.1)."""
-    directives = b",".join(value for name, value in headers if name == b"cache-control").lower()
-    if b"no-store" in directives:
-        return "off"
-    return "renew" if b"no-cache" in directives else "read"
 
 
 class EventSource(Protocol):

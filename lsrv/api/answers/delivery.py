@@ -15,9 +15,10 @@ from typing import Protocol
 import msgspec
 from litestar.types import Receive, Scope, Send
 
+from lsrv.api.answers.cache_control import cache_use
 from lsrv.api.answers.generation import Generation
 from lsrv.api.answers.relay import Relay
-from lsrv.api.dialects.contract import GenerationRequest
+from lsrv.api.dialects.contract import DialectRequest
 from lsrv.api.http.body import decode_body
 from lsrv.api.http.errors import ClientGoneError, status_of
 from lsrv.api.http.receive import until_disconnect
@@ -29,7 +30,7 @@ from lsrv.errors import LsrvError
 from lsrv.registry import Attempts, Target
 from lsrv.serving.shadow.copies import Original
 from lsrv.serving.shadow.transcript import Transcript
-from lsrv.serving.sources import CacheUse, cache_use
+from lsrv.serving.sources import CacheUse
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None
     is_streaming: bool
     sticky_key: str | None  # requests with the same one go to the same model of a route
-    parse: Callable[[bytes], GenerationRequest]
+    parse: Callable[[bytes], DialectRequest]
     openai_path: str | None  # where OpenAI's API takes this very body, below base_url; None: nowhere
 
 
@@ -75,7 +76,7 @@ class _Head(msgspec.Struct):
 _head_decoder = msgspec.json.Decoder(_Head)
 
 
-def read_asked(raw: bytes, parse: Callable[[bytes], GenerationRequest], openai_path: str | None = None) -> Asked:
+def read_asked(raw: bytes, parse: Callable[[bytes], DialectRequest], openai_path: str | None = None) -> Asked:
     """The call that `raw` is. Raises RequestError."""
     head = decode_body(_head_decoder, raw)
     return Asked(

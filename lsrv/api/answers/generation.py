@@ -12,14 +12,14 @@ from contextlib import AbstractAsyncContextManager
 from lsrv.api.answers.account import Account
 from lsrv.api.answers.progress import ChoiceProgress
 from lsrv.api.answers.wait_comment import wait_words
-from lsrv.api.dialects.contract import GenerationRequest, Heading, Reply
-from lsrv.api.dialects.fields.adapters import chosen_adapters
+from lsrv.api.dialects.contract import DialectRequest, Heading, Reply
 from lsrv.api.http.request_record import RequestRecord
 from lsrv.api.state import ServerState
 from lsrv.config import ModelSettings
 from lsrv.protocol.commands import Generate
 from lsrv.protocol.events import Delta, Finished
 from lsrv.registry import Target
+from lsrv.serving.adapters import chosen_adapters
 from lsrv.serving.choice_streams import ChoiceEvent
 from lsrv.serving.defaults import commands_of
 from lsrv.serving.shadow.transcript import Transcript, texts_in
@@ -32,7 +32,7 @@ class Generation:
     def __init__(
         self,
         state: ServerState,
-        request: GenerationRequest,
+        request: DialectRequest,
         target: Target,
         record: RequestRecord,
         use: CacheUse,
@@ -45,7 +45,7 @@ class Generation:
         self._listed_id = state.registry.settings_of(target.model_id).listed_id
         self._adapters = chosen_adapters(request.adapters, target.adapter, state.registry.adapters.of(target.model_id))
         self._account = Account(state.metrics.of(target.model_id), record)
-        self._turn = state.turn(target.model_id, request.urgency, request.keep_alive_s)
+        self._turn = state.turn(target.model_id, request.priority, request.keep_alive_s)
         self._transcript = transcript
         self._use: CacheUse = use if request.uses_response_cache else "off"
 
@@ -100,8 +100,8 @@ class Generation:
     def _reply(self) -> Reply:
         adapter, listed_id = self._target.adapter, self._listed_id
         model_id = listed_id if adapter is None else f"{listed_id}:{adapter}"
-        tier = self._request.urgency.tier(self._turn.priority)
-        return self._request.make_reply(Heading(model_id, int(time.time()), self._account.is_cached, tier))
+        heading = Heading(model_id, int(time.time()), self._account.is_cached, self._turn.priority)
+        return self._request.make_reply(heading)
 
 
 def _written(reply: Reply, batch: list[ChoiceEvent]) -> bytes:

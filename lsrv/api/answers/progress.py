@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from lsrv.api.answers.account import Account
-from lsrv.api.dialects.contract import GenerationRequest
-from lsrv.api.dialects.openai.usage import total_usage
 from lsrv.protocol.events import Accepted, Finished
 from lsrv.serving.choice_streams import ChoiceEvent
+from lsrv.serving.request import GenerationRequest
+from lsrv.serving.usage import total_usage
 
 
 class ChoiceProgress:

@@ -1,4 +1,4 @@
-"""What a dialect is: a function from a body to a `GenerationRequest`, and a `Reply` from events to bytes. Pure."""
+"""What a dialect is: a function from a body to a `DialectRequest`, and a `Reply` from events to bytes. Pure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import Protocol
 
 import msgspec
 
-from lsrv.api.dialects.fields.adapters import AdapterStack
-from lsrv.api.dialects.fields.priority import Urgency
-from lsrv.protocol.commands import Generate
 from lsrv.protocol.events import Delta, Finished
+from lsrv.serving.request import GenerationRequest
 
 
 class Reply(Protocol):
@@ -28,28 +26,17 @@ class Reply(Protocol):
 
 
 class Heading(msgspec.Struct, frozen=True):
-    """What an answer says of itself. `created` in Unix time; `is_cached`: nothing is computed for it alone.
-
-    `service_tier`: OpenAI's word for the priority that the request had, where its answer says that.
-    """
+    """What an answer says of itself. `created` in Unix time; `is_cached`: nothing is computed for it alone."""
 
     model_id: str
     created: int
     is_cached: bool = False
-    service_tier: str | None = None
+    priority: int = 0  # that the request had
 
 
-class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One client call in internal terms: a command per choice, and how to write what comes back."""
+class DialectRequest(GenerationRequest, frozen=True, kw_only=True):
+    """A request that says how its client wants to read what comes back."""
 
-    model: str | None
-    commands: list[Generate]
-    n_choices: int  # per prompt; commands[i] is choice i % n_choices of prompt i // n_choices
-    is_streaming: bool
-    adapters: AdapterStack = AdapterStack()
-    uses_response_cache: bool = True
-    keep_alive_s: float | None = None  # None: as the settings say
-    urgency: Urgency = Urgency()
     make_reply: Callable[[Heading], Reply]
 
 

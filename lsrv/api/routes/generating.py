@@ -14,7 +14,6 @@ from litestar.types import ASGIApp
 from lsrv.api.answers.delivery import Delivery, first_body, named_model, read_asked
 from lsrv.api.answers.relay import Relay
 from lsrv.api.dialects import llamacpp
-from lsrv.api.dialects.fields.priority import Urgency
 from lsrv.api.dialects.openai.chat import parse_chat
 from lsrv.api.dialects.openai.completion import parse_completion
 from lsrv.api.dialects.openai.embedding import embedding_body, parse_embedding
@@ -61,7 +60,7 @@ async def embeddings(request: ApiRequest, server: ServerState) -> Response[bytes
 async def token_embeddings(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body, command = llamacpp.parse_embedding(await body_of(request, server))
     model_id = _resolved(request, server, body.model)
-    turn = server.turn(model_id, Urgency(body.priority))
+    turn = server.turn(model_id, body.priority)
     _, embedded = await until_disconnect(request.receive, _vectors(request, server, model_id, command, turn))
     return json_response(await _built(partial(llamacpp.embedding_body, embedded), len(embedded.vectors)))
 
@@ -108,7 +107,7 @@ async def _answered(request: ApiRequest, server: ServerState, path: str, here: A
 
 async def _embed(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:
     wanted = parse_embedding(raw)
-    turn = server.turn(model_id, Urgency(wanted.priority), wanted.keep_alive_s)
+    turn = server.turn(model_id, wanted.priority, wanted.keep_alive_s)
     listed_id, embedded = await _vectors(request, server, model_id, wanted.command, turn)
     return await _built(partial(embedding_body, wanted, listed_id, embedded), len(embedded.vectors))
 
@@ -132,7 +131,7 @@ async def _built(build: Callable[[], bytes], n_vectors: int) -> bytes:
 
 async def _rerank(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:
     wanted = parse_rerank(raw)
-    turn = server.turn(model_id, Urgency(wanted.priority), wanted.keep_alive_s)
+    turn = server.turn(model_id, wanted.priority, wanted.keep_alive_s)
     async with server.registry.acquire(model_id, turn) as lease:
         assert isinstance(lease, WorkerLease)
         reranked = await lease.rerank(wanted.query, wanted.documents)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lsrv.api.dialects.contract import GenerationRequest
+from lsrv.serving.request import GenerationRequest
 
 _N_MAX = 64
 _MAX_BYTES = 16 * 1024 * 1024

@@ -15,17 +15,17 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from lsrv.api.dialects.fields.adapters import chosen_adapters
-from lsrv.api.dialects.openai.usage import total_usage
 from lsrv.config import Settings
 from lsrv.errors import LsrvError
 from lsrv.protocol.events import Finished
 from lsrv.registry import Registry, Turn
+from lsrv.serving.adapters import chosen_adapters
 from lsrv.serving.choice_streams import ChoiceStreams
 from lsrv.serving.defaults import commands_of
 from lsrv.serving.shadow.copies import Copy, Original, Shadow, WaitingCopies
 from lsrv.serving.shadow.tally import Heard, ShadowView, Tally
 from lsrv.serving.shadow.transcript import Transcript, texts_in
+from lsrv.serving.usage import total_usage
 
 _log = logging.getLogger(__name__)
 

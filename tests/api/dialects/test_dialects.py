@@ -11,12 +11,13 @@ from lsrv import errors
 from lsrv.api.dialects.contract import Heading
 from lsrv.api.dialects.openai.chat import parse_chat
 from lsrv.api.dialects.openai.completion import parse_completion
-from lsrv.api.dialects.openai.usage import timings_object, total_usage, usage_object
+from lsrv.api.dialects.openai.usage import timings_object, usage_object
 from lsrv.api.http.errors import error_response, status_of
 from lsrv.config.model import DefaultSettings
 from lsrv.protocol.commands import Generate, Sampling
 from lsrv.protocol.events import Delta, Finished, Usage
 from lsrv.serving.defaults import fill_defaults
+from lsrv.serving.usage import total_usage
 
 USAGE = Usage(10, 4, 5, 2, 0.5, 0.25, 0.5)
 

@@ -21,28 +21,14 @@ ServiceTier = Literal["auto", "default", "flex", "scale", "priority", "fast"]
 _PRIORITIES = {"default": 0, "scale": 0, "flex": -1, "priority": 1, "fast": 1}
 
 
-class Urgency(msgspec.Struct, frozen=True):
-    """What a request says. `priority`: None leaves it to the entry; `says_tier`: its answer names the tier it had."""
-
-    priority: int | None = None
-    says_tier: bool = False
-
-    def over(self, default: int) -> int:
-        """The priority of a request to an entry with that default."""
-        return default if self.priority is None else self.priority
-
-    def tier(self, priority: int) -> str | None:
-        """What the answer to a request that had `priority` says, in OpenAI's words."""
-        if not self.says_tier:
-            return None
-        return "priority" if priority > 0 else "flex" if priority < 0 else "default"
+def priority_of(priority: int | None, service_tier: str | None) -> int | None:
+    """`priority` is the exacter word, and wins; None ("auto" says that, too) leaves it to the entry."""
+    return _PRIORITIES.get(service_tier) if priority is None and service_tier is not None else priority
 
 
-def urgency_of(priority: int | None, service_tier: str | None) -> Urgency:
-    """`priority` is the exacter word, and wins; "auto" leaves it to the entry."""
-    if priority is None and service_tier is not None:
-        priority = _PRIORITIES.get(service_tier)
-    return Urgency(priority, service_tier is not None)
+def tier_of(priority: int) -> str:
+    """What OpenAI calls the priority that a request had."""
+    return "priority" if priority > 0 else "flex" if priority < 0 else "default"
 
 
 class _Relayed(msgspec.Struct):
@@ -50,7 +36,7 @@ class _Relayed(msgspec.Struct):
     service_tier: str | None = None
 
 
-def relayed_urgency(fields: dict[str, object]) -> Urgency:
+def relayed_priority(fields: dict[str, object]) -> int | None:
     """Of a body that an upstream answers, which may know other tiers. Raises RequestError."""
     told = convert_body(fields, _Relayed)
-    return urgency_of(told.priority, told.service_tier)
+    return priority_of(told.priority, told.service_tier)

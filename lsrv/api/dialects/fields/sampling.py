@@ -9,14 +9,15 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from lsrv.api.dialects.fields.adapters import AdapterItem, AdapterName, AdapterStack, LoraItem, stack_of
+from lsrv.api.dialects.fields.adapters import AdapterItem, AdapterName, LoraItem, stack_of
 from lsrv.api.dialects.fields.grammar import GrammarItem, ResponseFormat, SchemaJson
 from lsrv.api.dialects.fields.priority import Priority, ServiceTier
 from lsrv.config import parse_duration
 from lsrv.errors import RequestError, UnsupportedParameterError
 from lsrv.protocol.commands import MAX_REPEAT_PENALTY, MIN_REPEAT_PENALTY, Sampling
+from lsrv.serving.adapters import AdapterStack
+from lsrv.serving.request import RANDOM_SEED
 
-RANDOM_SEED = -1
 MAX_CHOICES = 8
 MAX_TOP_LOGPROBS = 20
 MAX_STOPS = 16

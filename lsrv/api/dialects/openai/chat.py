@@ -5,29 +5,26 @@ https://platform.openai.com/docs/api-reference/chat/create, with llama.cpp's and
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from lsrv.api.dialects.contract import GenerationRequest
+from lsrv.api.dialects.contract import DialectRequest
 from lsrv.api.dialects.fields.grammar import grammar_of
 from lsrv.api.dialects.fields.messages import ChatMessage, template_messages
-from lsrv.api.dialects.fields.priority import urgency_of
 from lsrv.api.dialects.fields.sampling import (
     MAX_TOP_LOGPROBS,
     Count,
     GenerationBody,
     Later,
-    adapters_of,
-    keep_alive_of,
     refuse,
     sampling_of,
     stops_of,
     token_limit,
 )
 from lsrv.api.dialects.openai.chat_reply import ChatReply
+from lsrv.api.dialects.openai.generation import generation_request, n_choices_of
 from lsrv.api.http.body import check_plain, decode_body
 from lsrv.errors import RequestError, UnsupportedCapabilityError
 from lsrv.protocol.commands import Generate
@@ -53,12 +50,10 @@ class ChatBody(GenerationBody, kw_only=True):
 _decoder = msgspec.json.Decoder(ChatBody)
 
 
-def parse_chat(raw: bytes) -> GenerationRequest:
+def parse_chat(raw: bytes) -> DialectRequest:
     """The request that `raw` asks for. Raises RequestError with `param`."""
     body = decode_body(_decoder, raw)
     _refuse_later_fields(body)
-    n_choices = body.n or 1
-    is_streaming = bool(body.stream)
     command = Generate(
         request_id=0,
         messages=template_messages(body.messages),
@@ -70,20 +65,9 @@ def parse_chat(raw: bytes) -> GenerationRequest:
         n_top_logprobs=_n_top_logprobs(body),
         ignore_eos=bool(body.ignore_eos),
         cache_prompt=body.cache_prompt is not False,
-        is_streaming=is_streaming,
+        is_streaming=bool(body.stream),
     )
-    has_usage = body.stream_options is not None and body.stream_options.include_usage
-    return GenerationRequest(
-        model=body.model,
-        commands=[command] * n_choices,
-        n_choices=n_choices,
-        is_streaming=is_streaming,
-        adapters=adapters_of(body),
-        uses_response_cache=body.response_cache is not False,
-        keep_alive_s=keep_alive_of(body.keep_alive),
-        urgency=urgency_of(body.priority, body.service_tier),
-        make_reply=partial(ChatReply, n_choices=n_choices, has_usage=has_usage),
-    )
+    return generation_request(body, [command] * n_choices_of(body), ChatReply)
 
 
 def _refuse_later_fields(body: ChatBody) -> None:

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 import msgspec
 
 from lsrv.api.dialects.contract import DONE, Heading
+from lsrv.api.dialects.openai.generation import ReplyForm
 from lsrv.api.dialects.openai.heading import heading_fields
-from lsrv.api.dialects.openai.usage import timings_object, total_usage, usage_object
+from lsrv.api.dialects.openai.usage import timings_object, usage_object
 from lsrv.protocol.events import Delta, Finished, TokenLogprob, Usage
+from lsrv.serving.usage import total_usage
 
 _encode = msgspec.json.Encoder().encode
 
@@ -20,19 +22,18 @@ _encode = msgspec.json.Encoder().encode
 class ChatReply:
     """One chat answer. `id`, `created` and `model` are the same in every chunk."""
 
-    def __init__(self, heading: Heading, *, n_choices: int, has_usage: bool) -> None:
-        self._common = heading_fields(heading, "chatcmpl")
-        self._n_choices = n_choices
-        self._has_usage = has_usage
+    def __init__(self, form: ReplyForm, heading: Heading) -> None:
+        self._form = form
+        self._common = heading_fields(heading, "chatcmpl", has_tier=form.has_tier)
         self._cached: dict[str, object] = {"cached": True} if heading.is_cached else {}
         common = _encode({"object": "chat.completion.chunk", **self._common})
         self._head = b"data: " + common[:-1] + b',"choices":['
-        self._tail = b'],"usage":null}\n\n' if has_usage else b"]}\n\n"
+        self._tail = b'],"usage":null}\n\n' if form.has_usage else b"]}\n\n"
 
     def head(self) -> bytes:
         """The role of every choice, with empty content: some clients break without the key."""
         delta = b'{"role":"assistant","content":""}'
-        return b"".join(self._chunk(i, delta) for i in range(self._n_choices))
+        return b"".join(self._chunk(i, delta) for i in range(self._form.n_choices))
 
     def delta(self, index: int, delta: Delta) -> bytes:
         content = _delta_object(delta.text, delta.reasoning)
@@ -45,18 +46,18 @@ class ChatReply:
             content = _delta_object(finished.text, finished.reasoning)
             rest = self._chunk(index, content, logprobs=_logprobs_json(finished.logprobs))
         last = self._chunk(index, b'{"content":""}', finish_reason=_encode(finished.finish_reason))
-        if self._has_usage or self._n_choices > 1:
+        if self._form.has_usage or self._form.n_choices > 1:
             return rest + last
         return rest + last[: -len(self._tail)] + b"]," + self._account({"timings": timings_object(finished.usage)})
 
     def tail(self, finished: Sequence[Finished]) -> bytes:
-        if not self._has_usage:
+        if not self._form.has_usage:
             return DONE
-        usage = total_usage(finished, self._n_choices)
+        usage = total_usage(finished, self._form.n_choices)
         return self._head + b"]," + self._account(_counts(usage)) + DONE
 
     def body(self, finished: Sequence[Finished]) -> bytes:
-        usage = total_usage(finished, self._n_choices)
+        usage = total_usage(finished, self._form.n_choices)
         return _encode(
             {
                 "object": "chat.completion",

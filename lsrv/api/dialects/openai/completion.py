@@ -9,33 +9,31 @@ from __future__ import annotations
 import codecs
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from lsrv.api.dialects.contract import DONE, GenerationRequest, Heading
+from lsrv.api.dialects.contract import DONE, DialectRequest, Heading
 from lsrv.api.dialects.fields.grammar import grammar_of
-from lsrv.api.dialects.fields.priority import urgency_of
 from lsrv.api.dialects.fields.sampling import (
     MAX_TOP_LOGPROBS,
     GenerationBody,
     Later,
     TokenId,
-    adapters_of,
-    keep_alive_of,
     refuse,
     sampling_of,
     stops_of,
     token_limit,
 )
+from lsrv.api.dialects.openai.generation import ReplyForm, generation_request, n_choices_of
 from lsrv.api.dialects.openai.heading import heading_fields
-from lsrv.api.dialects.openai.usage import timings_object, total_usage, usage_object
+from lsrv.api.dialects.openai.usage import timings_object, usage_object
 from lsrv.api.http.body import decode_body
 from lsrv.errors import RequestError, UnsupportedParameterError
 from lsrv.protocol.commands import Generate
 from lsrv.protocol.events import Delta, Finished, TokenLogprob
+from lsrv.serving.usage import total_usage
 
 MAX_PROMPTS = 128
 
@@ -55,12 +53,11 @@ _decoder = msgspec.json.Decoder(CompletionBody)
 _encode = msgspec.json.Encoder().encode
 
 
-def parse_completion(raw: bytes) -> GenerationRequest:
+def parse_completion(raw: bytes) -> DialectRequest:
     """The request that `raw` asks for. Raises RequestError with `param`."""
     body = decode_body(_decoder, raw)
     _refuse_later_fields(body)
-    n_choices = body.n or 1
-    is_streaming = bool(body.stream)
+    n_choices = n_choices_of(body)
     sampling, stop = sampling_of(body), stops_of(body.stop)
     grammar = grammar_of(body.response_format, body.json_schema, body.grammar)
     n_top_logprobs = body.logprobs if body.logprobs is not None else body.n_probs
@@ -76,23 +73,12 @@ def parse_completion(raw: bytes) -> GenerationRequest:
             ignore_eos=bool(body.ignore_eos),
             cache_prompt=body.cache_prompt is not False,
             is_echoing=bool(body.echo),
-            is_streaming=is_streaming,
+            is_streaming=bool(body.stream),
         )
         for prompt in inputs_of(body.prompt, "prompt", MAX_PROMPTS // n_choices)
         for _ in range(n_choices)
     ]
-    has_usage = body.stream_options is not None and body.stream_options.include_usage
-    return GenerationRequest(
-        model=body.model,
-        commands=commands,
-        n_choices=n_choices,
-        is_streaming=is_streaming,
-        adapters=adapters_of(body),
-        uses_response_cache=body.response_cache is not False,
-        keep_alive_s=keep_alive_of(body.keep_alive),
-        urgency=urgency_of(body.priority, body.service_tier),
-        make_reply=partial(CompletionReply, n_choices=n_choices, has_usage=has_usage),
-    )
+    return generation_request(body, commands, CompletionReply)
 
 
 def inputs_of(value: str | list[str | int | list[int]], param: str, limit: int) -> list[str | list[int]]:
@@ -123,14 +109,13 @@ def _refuse_later_fields(body: CompletionBody) -> None:
 class CompletionReply:
     """One answer of `/v1/completions`; chunks are built as in `chat_reply`."""
 
-    def __init__(self, heading: Heading, *, n_choices: int, has_usage: bool) -> None:
-        self._common = {"object": "text_completion", **heading_fields(heading, "cmpl")}
-        self._n_choices = n_choices
-        self._has_usage = has_usage
+    def __init__(self, form: ReplyForm, heading: Heading) -> None:
+        self._form = form
+        self._common = {"object": "text_completion", **heading_fields(heading, "cmpl", has_tier=form.has_tier)}
         self._cached: dict[str, object] = {"cached": True} if heading.is_cached else {}
         self._texts: defaultdict[int, TextLength] = defaultdict(TextLength)
         self._head = b"data: " + _encode(self._common)[:-1] + b',"choices":['
-        self._tail = b'],"usage":null}\n\n' if has_usage else b"]}\n\n"
+        self._tail = b'],"usage":null}\n\n' if form.has_usage else b"]}\n\n"
 
     def head(self) -> bytes:
         return b""
@@ -142,14 +127,14 @@ class CompletionReply:
         return self._chunk(index, finished.text, finished.logprobs, _encode(finished.finish_reason))
 
     def tail(self, finished: Sequence[Finished]) -> bytes:
-        usage = total_usage(finished, self._n_choices)
+        usage = total_usage(finished, self._form.n_choices)
         counts: dict[str, object] = {"timings": timings_object(usage)} | self._cached
-        if self._has_usage:
+        if self._form.has_usage:
             counts["usage"] = usage_object(usage)
         return self._head + b"]," + _encode(counts)[1:] + b"\n\n" + DONE
 
     def body(self, finished: Sequence[Finished]) -> bytes:
-        usage = total_usage(finished, self._n_choices)
+        usage = total_usage(finished, self._form.n_choices)
         choices = [
             {
                 "index": i,

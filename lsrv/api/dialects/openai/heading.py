@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from lsrv.api.dialects.contract import Heading
+from lsrv.api.dialects.fields.priority import tier_of
 
 
 def new_id(prefix: str) -> str:
@@ -12,7 +13,7 @@ def new_id(prefix: str) -> str:
     return f"{prefix}-{secrets.token_hex(12)}"
 
 
-def heading_fields(heading: Heading, id_prefix: str) -> dict[str, object]:
-    """The fields that whole answers and all chunks of a stream share."""
-    tier = {} if heading.service_tier is None else {"service_tier": heading.service_tier}
+def heading_fields(heading: Heading, id_prefix: str, *, has_tier: bool) -> dict[str, object]:
+    """The fields that whole answers and all chunks of a stream share. `has_tier`: the request named one."""
+    tier = {"service_tier": tier_of(heading.priority)} if has_tier else {}
     return {"id": new_id(id_prefix), "created": heading.created, "model": heading.model_id, **tier}

@@ -9,18 +9,12 @@ from typing import Any
 
 import pytest
 
-from lsrv.api.dialects.fields.adapters import (
-    AdapterItem,
-    AdapterStack,
-    LoraItem,
-    checked_source,
-    chosen_adapters,
-    stack_of,
-)
+from lsrv.api.dialects.fields.adapters import AdapterItem, LoraItem, checked_source, stack_of
 from lsrv.api.http.errors import ForbiddenError
 from lsrv.errors import RequestError
 from lsrv.protocol.commands import AdapterChoice
 from lsrv.registry import OfferedAdapter
+from lsrv.serving.adapters import AdapterStack, chosen_adapters
 from tests.conftest import RunningServer, StartServer, copies_of_stories
 from tests.models.lora import write_lora
 

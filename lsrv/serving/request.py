@@ -1,0 +1,23 @@
+"""What a client asks a model for, in nobody's dialect: a command for each choice, and how to serve them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lsrv.protocol.commands import Generate
+from lsrv.serving.adapters import AdapterStack
+
+RANDOM_SEED = -1  # in a command's sampling: another seed each time, whatever the entry or the server says
+
+
+class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One client call in internal terms: a command per choice."""
+
+    model: str | None
+    commands: list[Generate]
+    n_choices: int  # per prompt; commands[i] is choice i % n_choices of prompt i // n_choices
+    is_streaming: bool
+    adapters: AdapterStack = AdapterStack()
+    uses_response_cache: bool = True
+    keep_alive_s: float | None = None  # None: as the settings say
+    priority: int | None = None  # None: the entry's
