@@ -19,7 +19,7 @@ import lsrv
 ROOT = Path(lsrv.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
-LEAVES = {"errors", "log", "protocol", "demo", "quantization", "survival", "units", "cores", "priority"}
+LEAVES = {"errors", "log", "protocol", "demo", "quantization", "survival", "units", "cores", "priority", "environment"}
 ARROWS: dict[str, set[str]] = {
     "": set(),
     "__main__": {"cli"},
@@ -31,9 +31,10 @@ ARROWS: dict[str, set[str]] = {
     "units": set(),
     "cores": set(),
     "priority": set(),
+    "environment": set(),
     "protocol": {"errors"},
     "config": {"errors", "demo", "quantization", "units", "priority"},
-    "frontdoor": {"errors", "log", "demo", "quantization", "survival", "units"},
+    "frontdoor": {"errors", "log", "demo", "quantization", "survival", "units", "environment"},
     "engine": {"errors", "log", "protocol", "quantization", "cores", "priority"},
     "chat": {"errors", "log", "protocol"},
     "worker": {"engine", "chat", *LEAVES},

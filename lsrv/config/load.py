@@ -28,6 +28,7 @@ from lsrv.errors import ConfigError
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 _FLAGS = ConfigPlace("command line")
+_ABOUT_ENTRIES = ("MODELS", "LSRV_DEFAULT_MODEL_ID", "LSRV_CATALOG", "LSRV_SERVER__CATALOG")
 
 
 def load_settings(
@@ -53,8 +54,14 @@ def settings_for_models(
     overrides: Mapping[str, object] = _NOTHING,
     environ: Mapping[str, str] = os.environ,
 ) -> LoadedSettings:
-    """The settings of entries given as flags, without a file: `serve -m MODEL`. Same checks, same errors."""
-    return _Loading(environ).load([], {**overrides, "models": [dict(model) for model in models]}, None)
+    """The settings of entries given as flags, without a file: `serve -m MODEL`. Same checks, same errors.
+
+    What an environment says of a file's entries (which of them, which more, the default) counts for files only.
+    """
+    kept = {name: value for name, value in environ.items() if name not in _ABOUT_ENTRIES}
+    loaded = _Loading(kept).load([], {**overrides, "models": [dict(model) for model in models]}, None)
+    ignored = [f"{name}: is about a config file's entries; ignored" for name in _ABOUT_ENTRIES if environ.get(name)]
+    return LoadedSettings(loaded.settings, [*ignored, *loaded.warnings], loaded.files)
 
 
 class _Loading:

@@ -241,6 +241,16 @@ def test_entries_given_as_flags_are_checked_like_all_others():
         settings_for_models([{"model_id": "x", "quantization": {"quant": "nope"}}], environ={})
 
 
+@pytest.mark.parametrize("name", ["MODELS", "LSRV_DEFAULT_MODEL_ID", "LSRV_CATALOG", "LSRV_SERVER__CATALOG"])
+def test_what_the_environment_says_of_a_files_entries_does_not_reach_entries_given_as_flags(name, tmp_path):
+    (tmp_path / "other.toml").write_text('[[models]]\nmodel_id = "other"\n')
+    value = str(tmp_path / "other.toml") if "CATALOG" in name else "other"
+    loaded = settings_for_models([{"model_id": "mine"}], environ={name: value})
+    assert [model.model_id for model in loaded.settings.models] == ["mine"]
+    assert loaded.settings.default_model_id is None
+    assert loaded.warnings == [f"{name}: is about a config file's entries; ignored"]
+
+
 def test_merging_changes_neither_layer():
     below = Layer({"models": [{"model_id": "a", "context": {"slots": 1}}]}, ConfigPlace("below"))
     above = Layer({"models": [{"model_id": "a", "context": {"slots": 2}}]}, ConfigPlace("above"))

@@ -1,7 +1,7 @@
 """Both ends of a build step in a process of its own: its memory comes back, and a crash of it is an error, no more.
 
 The parent sends an order as JSON on the child's stdin and reads reports as JSON lines from a pipe; stderr is the log,
-whose last lines become part of the error. A child dies with its parent, has no network and sees no access tokens.
+whose last lines become part of the error. A child dies with its parent, has no network and sees no keys or tokens.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import msgspec
 
+from lsrv.environment import child_environment
 from lsrv.errors import BuildError, ErrorInfo, LsrvError, from_info
 from lsrv.frontdoor.progress import BuildProgress, Cancel, OnBuildProgress, Stage
 from lsrv.survival import prepare_process
@@ -27,7 +28,6 @@ from lsrv.survival import prepare_process
 _N_LOG_LINES = 12
 _CANCEL_EVERY_S = 0.2
 _REPORT_EVERY_S = 0.2
-_SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACEHUB_API_TOKEN", "LSRV_API_KEY", "LSRV_API_KEYS")
 _NETWORK_EVENTS = frozenset({"socket.connect", "socket.getaddrinfo", "socket.sendto", "urllib.Request"})
 
 Order = TypeVar("Order", bound=msgspec.Struct)
@@ -86,7 +86,7 @@ def _started(module: str, order: msgspec.Struct) -> Generator[tuple[subprocess.P
     reports, write_end = os.pipe()
     # -P: a folder with somebody's files must never be on the import path.
     command = [sys.executable, "-P", "-m", module, str(write_end)]
-    environ = {name: value for name, value in os.environ.items() if name not in _SECRETS} | {"HF_HUB_OFFLINE": "1"}
+    environ = child_environment(os.environ) | {"HF_HUB_OFFLINE": "1"}
     try:
         process = subprocess.Popen(
             command,

@@ -48,7 +48,7 @@ def pulled_model(name: str) -> ModelSettings:
         name.removeprefix("https://").removeprefix("hf.co/").removeprefix("huggingface.co/").partition(":")
     )
     entry: dict[str, object] = {"model_id": model_id, "quantization": {"quant": quant or None}}
-    return settings_for_models([entry]).settings.models[0]
+    return settings_for_models([entry], environ={}).settings.models[0]
 
 
 def front_door(settings: Settings) -> FrontDoor:

@@ -17,6 +17,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
+from lsrv.environment import child_environment
 from lsrv.errors import AbortedError, LsrvError, RequestError, StartFailedError, UnresponsiveError, from_info
 from lsrv.protocol.commands import (
     Abort,
@@ -35,7 +36,6 @@ from lsrv.protocol.commands import (
 )
 from lsrv.protocol.events import Event, Heartbeat, Loaded, ModelInfo, Planned, Progress, Ready
 from lsrv.registry.workers.death import death_error, last_words
-from lsrv.registry.workers.environment import worker_environment
 from lsrv.registry.workers.in_flight import InFlight, Receiver
 from lsrv.registry.workers.link import WorkerLink
 from lsrv.registry.workers.log_tail import LogTail
@@ -95,7 +95,7 @@ class WorkerProcess:
                     stderr=asyncio.subprocess.STDOUT,
                     pass_fds=(theirs.fileno(),),
                     start_new_session=True,
-                    env=worker_environment(os.environ),
+                    env=child_environment(os.environ),
                 )
             except BaseException as error:
                 worker._link.close()

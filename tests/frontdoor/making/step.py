@@ -37,7 +37,8 @@ def work(order: StepOrder, report: Report) -> None:
         case "call":
             socket.create_connection(("127.0.0.1", 9))
         case "look":
-            raise ConvertError(f"{os.environ.get('HF_TOKEN')} {sys.path[0]} {os.environ['GGML_NO_BACKTRACE']}")
+            seen = sorted(name for name, value in os.environ.items() if value == "secret")
+            raise ConvertError(f"{seen} {sys.path[0]} {os.environ['GGML_NO_BACKTRACE']}")
 
 
 if __name__ == "__main__":

@@ -91,15 +91,16 @@ def test_a_child_can_not_reach_the_network() -> None:
         run("call")
 
 
-def test_a_child_sees_no_token_and_imports_nothing_from_the_working_folder(
+def test_a_child_sees_no_key_or_token_and_imports_nothing_from_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    for name in ("HF_TOKEN", "LSRV_ADMIN_KEYS", "LSRV_API_KEY", "OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "MINE"):
+        monkeypatch.setenv(name, "secret")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "msgspec.py").write_text("raise SystemExit('somebody else ran')")
     with pytest.raises(ConvertError) as caught:
         run("look")
-    assert caught.value.message == f"None {ROOT} 1"
+    assert caught.value.message == f"[] {ROOT} 1"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills a child with its parent")

@@ -16,7 +16,6 @@ from lsrv.registry.entries import patience
 from lsrv.registry.loading.params import has_open_layers, load_params
 from lsrv.registry.workers import cpu_faults
 from lsrv.registry.workers.death import death_error, is_cpu_fault
-from lsrv.registry.workers.environment import worker_environment
 from lsrv.registry.workers.log_tail import LogTail
 from tests.models import STORIES
 
@@ -88,16 +87,6 @@ def test_a_classifier_may_lie_in_another_part_of_a_split_model() -> None:
 
 def test_a_small_batch_size_bounds_the_ubatch() -> None:
     assert params(context=ContextSettings(batch_size=64)).n_ubatch == 64
-
-
-def test_secrets_stay_behind() -> None:
-    environ = {"PATH": "/bin", "HF_TOKEN": "s", "LSRV_API_KEYS": "s", "CUDA_VISIBLE_DEVICES": "0", "LC_ALL": "C"}
-    assert worker_environment(environ) == {
-        "PATH": "/bin",
-        "CUDA_VISIBLE_DEVICES": "0",
-        "LC_ALL": "C",
-        "GGML_NO_BACKTRACE": "1",
-    }
 
 
 def test_the_log_tail_keeps_the_last_lines_and_joins_broken_ones() -> None:

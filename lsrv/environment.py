@@ -1,4 +1,4 @@
-"""The environment a worker is started in: what llama.cpp, its backends and Python need, and no secrets. Pure."""
+"""The environment that our child processes (workers, build steps) start in: what they need, and no secrets. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PREFIXES = ("LC_", "DYLD_", "CUDA", "HIP", "HSA_", "ROCR_", "GGML_", "OMP_", "G
 _ALWAYS = {"GGML_NO_BACKTRACE": "1"}
 
 
-def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The part of `environ` that a worker may see; tokens and API keys stay behind."""
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The part of `environ` for llama.cpp, its backends and Python; all else stays behind."""
     kept = {name: value for name, value in environ.items() if name in _NAMES or name.startswith(_PREFIXES)}
     return kept | _ALWAYS

@@ -1,0 +1,17 @@
+"""What a child process sees of its parent's environment."""
+
+from lsrv.environment import child_environment
+
+
+def test_secrets_stay_behind() -> None:
+    environ = {"PATH": "/bin", "HF_TOKEN": "s", "LSRV_API_KEYS": "s", "CUDA_VISIBLE_DEVICES": "0", "LC_ALL": "C"}
+    assert child_environment(environ) == {
+        "PATH": "/bin",
+        "CUDA_VISIBLE_DEVICES": "0",
+        "LC_ALL": "C",
+        "GGML_NO_BACKTRACE": "1",
+    }
+
+
+def test_no_variable_that_nobody_thought_of_reaches_a_child() -> None:
+    assert child_environment({"OPENAI_API_KEY": "s", "AWS_SECRET_ACCESS_KEY": "s", "X": "s"}) == child_environment({})
