@@ -175,7 +175,7 @@ class ContextSettings(Table):
     )
     flash_attention: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_off)] = Field(
         default="auto",
-        description='Flash attention; on x86 processors "auto" is off for long contexts (see performance).',
+        description='Flash attention; "auto" leaves it to llama.cpp.',
     )
     context_shift: bool = Field(
         default=False, description="Drop the oldest tokens instead of ending at a full context."

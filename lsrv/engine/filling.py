@@ -58,6 +58,7 @@ class Filling:
         self.batch = Batch(params.n_batch)
         self._n_batch = params.n_batch
         self._n_step = min(params.n_batch, params.n_ubatch)  # while others wait for the next one
+        self._n_prefill = params.n_prefill or self._n_step
         self._slowdown = params.prefill_slowdown
         self._cache = cache
         self._cost = cost
@@ -99,12 +100,14 @@ class Filling:
         # Who reads for others, too, does so with the priority of the one who needs it most.
         awaiting = {each: (each, *self._cache.followers(each)) for each in prefilling}
         prefilling.sort(key=lambda sequence: min(each.due_s for each in awaiting[sequence]))
+        began_s = self._streams_began_s(turn, n_streams)
         unread = [
             Unread(
                 self._cache.n_readable(each) - each.n_past,
                 n_whole=each.n_tokens - each.n_cached,
                 n_past=each.n_past,
                 priority=max(other.priority for other in awaiting[each]),
+                is_older=not each.is_copy and each.due_s < began_s,
             )
             for each in prefilling
         ]
@@ -112,9 +115,14 @@ class Filling:
             chunks = self._plan_beside_streams(turn, n_streams, unread)
         else:
             is_for_copies = all(each.is_copy for each in prefilling)
-            n_tokens = copy_budget(self._n_batch, unread[0].n_past, self._cost) if is_for_copies else self._n_batch
+            n_tokens = copy_budget(self._n_prefill, unread[0].n_past, self._cost) if is_for_copies else self._n_prefill
             chunks = plan_prefill(unread, n_tokens)
         return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}
+
+    def _streams_began_s(self, turn: Items[Sequence], n_streams: int) -> float:
+        """When the first of all running streams got its first token; long ago if some are of another turn."""
+        began = [each.first_token_at for each in turn if each.state is SequenceState.DECODE]
+        return min(began) if began and len(began) == n_streams else -math.inf
 
     def _plan_beside_streams(self, turn: Items[Sequence], n_streams: int, unread: Items[Unread]) -> list[PrefillChunk]:
         n_decode = sum(each.n_unread for each in turn if each.state is SequenceState.DECODE)

@@ -15,9 +15,11 @@ GATHERED_S = 0.004
 _MARGIN = 0.9  # of what streams may be slowed down: steps vary
 _N_CELLS_AHEAD = 64  # of a shared KV cache, per sequence
 _COPY_STEP_S = 0.1
-# How long streams pause for a prompt, once: a reader hardly minds, and four steps are little beside a whole answer.
+# How long streams pause for a prompt, once: a reader hardly minds, and a dozen steps are little beside a whole answer.
+# They are what a prompt of 500 tokens takes beside eight streams, whatever the machine: read at once it costs a fifth
+# less than in portions, and its client waits a fifth of the time.
 _PAUSE_S = 0.75
-_PAUSE_STEPS = 4
+_PAUSE_STEPS = 12
 _STEPS_BETWEEN = 28  # between two pauses for long prompts: 96 of 100 tokens come as fast as ever
 _WORTH_PAUSING = 1.5  # times as many tokens per second as with a small chunk in each step: streams run smoother then
 _N_LARGE = 64  # ggml's attention on a CPU takes as long for half as many: rather a pause twice as long
@@ -34,12 +36,16 @@ class PrefillChunk:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """The `n_tokens` that a prefilling sequence lacks behind `n_past`, of the `n_whole` that it lacked at first."""
+    """The `n_tokens` that a prefilling sequence lacks behind `n_past`, of the `n_whole` that it lacked at first.
+
+    `is_older`: it was waiting when the first of the streams that run now began.
+    """
 
     n_tokens: int
     n_whole: int
     n_past: int = 0
     priority: int = 0
+    is_older: bool = False
 
     @property
     def n_cached(self) -> int:
@@ -68,16 +74,21 @@ def plan_beside_streams(
 ) -> StepPlan:
     """Chunks that join the tokens of running streams in a batch of `n_batch`. Needs a stream.
 
-    1. Short prompts are read at once: streams pause a moment, and nobody pays for many small chunks (seen: 8 tokens at
+    1. Prompts that waited while those of all running streams were read get the whole batch: they came together, and
+       who was read first owes the others the same. In portions beside the first, eight would take half as long again.
+    2. Short prompts are read at once: streams pause a moment, and nobody pays for many small chunks (seen: 8 tokens at
        a time cost 2.5 times as much as 50). What is short goes by the whole prompt, not by a long one's end. Of many,
        one pause after the other reads some: the first of them need not wait for the last.
-    2. Of long ones in each step as much as makes it `slowdown` times as long: at 2 a stream keeps half of its speed.
+    3. Of long ones in each step as much as makes it `slowdown` times as long: at 2 a stream keeps half of its speed.
        Where small chunks cost so much that this gets on slower, streams pause for a large one now and then.
-    3. Where more prompts wait than streams run, the time is shared among all of them alike.
+    4. Where more prompts wait than streams run, the time is shared among all of them alike.
     """
     room = n_batch - load.n_decode
     if room <= 0:
         return StepPlan([])
+    older = [index for index, each in enumerate(unread) if each.is_older]
+    if older:
+        return StepPlan(_divide(unread, older, room))
     pace = _Pace.of(load, len(unread), slowdown, cost)
     is_short = [cost.prefill.seconds(each.n_whole, each.n_cached) <= pace.pause_s for each in unread]
     short = [index for index, is_it in enumerate(is_short) if is_it]

@@ -44,6 +44,7 @@ class LoadParams(msgspec.Struct, frozen=True, kw_only=True):
     is_shifting: bool = False  # an answer may be longer than the context, which then forgets its older half
     n_batch: int = 2048
     n_ubatch: int = 512
+    n_prefill: int = 0  # prompt tokens of a step while nobody streams, at most; 0: chosen
     prefill_slowdown: float = 2.0  # how many times longer running streams' tokens may take while prompts are read
     kv: KvMode = "split"
     cache_ram_bytes: int = -1  # host memory for sequences that lost their slot; 0: none, -1: chosen

@@ -48,6 +48,23 @@ def test_what_is_left_goes_by_priority_and_half_to_whose_turn_it_is_all_the_same
     assert chunks == {0: 50, 3: 50}
 
 
+def test_those_who_came_together_are_read_to_their_end_one_after_the_other() -> None:
+    alone = [(chunk.index, chunk.n_tokens) for chunk in plan_prefill([unread(500)] * 8, 512)]
+    assert alone == [(0, 500), (1, 12)]
+    others = [Unread(488, 500, 12, is_older=True), *(Unread(500, 500, is_older=True) for _ in range(6))]
+    plan = plan_beside_streams(StreamLoad(1, 1), others, 512, 2.0, cost_of({1: 0.05}, {512: 3.0}))
+    assert [(chunk.index, chunk.n_tokens) for chunk in plan.chunks] == [(0, 488), (1, 23)]
+    assert not plan.is_long
+
+
+def test_whoever_comes_while_they_stream_is_read_in_portions() -> None:
+    cost = cost_of({1: 0.05, 4: 0.06}, {4: 0.02, 64: 0.3, 512: 2.4})
+    newcomer = plan_beside_streams(FOUR_STREAMS, [unread(5000)], 512, 2.0, cost)
+    assert 0 < sum(chunk.n_tokens for chunk in newcomer.chunks) < 300
+    mixed = [unread(5000), Unread(300, 500, 200, is_older=True)]
+    assert [chunk.index for chunk in plan_beside_streams(FOUR_STREAMS, mixed, 512, 2.0, cost).chunks] == [1]
+
+
 def cost_of(decode: dict[int, float], prefill: dict[int, float]) -> StepCost:
     cost = StepCost()
     for n, seconds in decode.items():
@@ -176,7 +193,8 @@ def test_the_chunk_size_settles_whatever_the_machine(base_s: float, token_s: flo
         n_tokens = n_read(LONG, cost)
         chunk_s = pass_s + token_s * n_tokens
         cost.observe(4, n_tokens, 0, base_s + chunk_s)
-    within = [min(508, int((limit_s - pass_s) / token_s)) for limit_s in (0.8 * base_s, 0.75, 1.5)]
+    pause_s = max(0.75, 12 * base_s)
+    within = [min(508, int((limit_s - pass_s) / token_s)) for limit_s in (0.8 * base_s, pause_s, 2 * pause_s)]
     bests = (max(4, within[0]), max(4, within[1], min(64, within[2])))  # in each step, or now and then
     assert any(0.5 * best <= n_tokens <= 1.1 * best + 1 for best in bests)
 

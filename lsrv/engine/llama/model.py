@@ -89,11 +89,6 @@ class Model:
         return lib.llama_model_n_layer(self.handle)
 
     @property
-    def n_head(self) -> int:
-        """Attention heads of a layer; of layers that differ, the first one's."""
-        return lib.llama_model_n_head(self.handle)
-
-    @property
     def has_experts(self) -> bool:
         """Whether a part of the weights is used for some tokens only (mixture of experts)."""
         return int(self.meta(f"{self.arch}.expert_count") or 0) > 0

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import platform
-
 import msgspec
 import psutil
 
 from lsrv.cores import n_good_cores, read_processor
 from lsrv.engine.llama.breakdown import gpus
 from lsrv.engine.llama.model import Model
-from lsrv.engine.load.attention import choose_attention
 from lsrv.engine.load.embedding_fit import fit_embedding
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
@@ -21,11 +18,10 @@ _STORE_BYTES_MAX = 1024**3
 _STORE_SHARE = 16
 _N_GUESSES_STEP = 64
 _ONE_THREAD_BYTES = 16 * 1024 * 1024
-_X86 = ("x86_64", "AMD64")
 
 
 def fit_params(params: LoadParams, model: Model) -> LoadParams:
-    """`params` with context, slots, batch sizes, attention, pooling and threads decided.
+    """`params` with context, slots, batch sizes, pooling and threads decided.
 
     Raises LoadFailedError if the model can't do what is asked of it.
     """
@@ -48,23 +44,21 @@ def _fit_generation(params: LoadParams, model: Model) -> LoadParams:
         # llama_kv_cache::prepare tries all ubatches of a batch. Where a later one takes cells that left the window,
         # others are purged that an earlier one still needs, and stay lost (seen: other text). One ubatch is safe.
         n_batch = n_ubatch = max(n_ubatch, n_slots)
-    fitted = msgspec.structs.replace(
+    return msgspec.structs.replace(
         params,
         n_slots=n_slots,
         n_ctx_seq=n_ctx_seq,
         n_batch=n_batch,
         n_ubatch=n_ubatch,
+        n_prefill=n_batch if _is_pipeline(params) else min(n_batch, n_ubatch),
         n_cells=params.n_cells or n_slots * n_ctx_seq,
         n_outputs=n_slots + n_guesses_step(params, n_slots),
     )
-    attention = choose_attention(
-        fitted,
-        model.n_head,
-        model.size_bytes,
-        is_on_gpu=params.n_gpu_layers != 0 and bool(gpus()),
-        is_x86=platform.machine() in _X86,
-    )
-    return msgspec.structs.replace(fitted, flash_attention=attention)
+
+
+def _is_pipeline(params: LoadParams) -> bool:
+    """Whether several GPUs hold layers: then one computes a ubatch while the next one computes the one before it."""
+    return params.n_gpu_layers != 0 and params.split_mode == "layer" and len(gpus()) > 1
 
 
 def n_guesses_step(params: LoadParams, n_slots: int) -> int:
