@@ -12,7 +12,11 @@ import sys
 import time
 from typing import Literal
 
+from lsrv.echo import echo
+
 LogFormat = Literal["text", "json"]
+
+_MAX_FIELD_CHARS = 500  # clients write some of them, and a URL may have 64 KiB
 
 _STANDARD_KEYS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
@@ -62,7 +66,8 @@ class _StderrHandler(logging.Handler):
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
-    return {key: value for key, value in vars(record).items() if key not in _STANDARD_KEYS}
+    fields = ((key, value) for key, value in vars(record).items() if key not in _STANDARD_KEYS)
+    return {key: echo(value, _MAX_FIELD_CHARS) if isinstance(value, str) else value for key, value in fields}
 
 
 def _text(value: object) -> str:

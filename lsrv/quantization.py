@@ -9,6 +9,8 @@ import difflib
 import re
 from dataclasses import dataclass
 
+from lsrv.echo import echo
+
 # llama_ftype -> name. Numbers that llama.cpp no longer reads (4, 5, 6, 33, 34, 35) are left out.
 FILE_TYPES: dict[int, str] = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K", 11: "Q3_K_S", 12: "Q3_K_M",
@@ -77,7 +79,7 @@ def parse_quant(text: str) -> Quant:
         return _by_family(text, int(family[1]))
     if _FOREIGN.fullmatch(word):
         raise ValueError(
-            f'"{text}" is no GGUF quantization; write a width such as "4" or "8", or a name such as "Q8_0"'
+            f'"{echo(text)}" is no GGUF quantization; write a width such as "4" or "8", or a name such as "Q8_0"'
         )
     if word.startswith("UD-") and _NAME.fullmatch(word):
         return Quant(text, (word,))
@@ -85,7 +87,7 @@ def parse_quant(text: str) -> Quant:
         return Quant(text, (word,))
     near = difflib.get_close_matches(word, NAMES, n=1, cutoff=0.6)
     hint = f'did you mean "{near[0]}"?' if near else 'write a width such as "4", or a name such as "Q4_K_M"'
-    raise ValueError(f'"{text}" is not a quantization; {hint}')
+    raise ValueError(f'"{echo(text)}" is not a quantization; {hint}')
 
 
 def bits(quantization: str) -> int:
@@ -104,12 +106,12 @@ def find_name(file_stem: str) -> str | None:
 def _by_width(word: str) -> Quant:
     width = int(word) if len(word) < 4 else 0
     if width not in _PREFERRED:
-        raise ValueError(f'"{word}" is not a width GGUF has; write one of {", ".join(map(str, _PREFERRED))}')
+        raise ValueError(f'"{echo(word)}" is not a width GGUF has; write one of {", ".join(map(str, _PREFERRED))}')
     return Quant(word, _PREFERRED[width], width)
 
 
 def _by_family(text: str, width: int) -> Quant:
     names = tuple(name for name in _PREFERRED.get(width, ()) if "_K" in name)
     if not names:
-        raise ValueError(f'"{text}" is not a quantization; write a width such as "4", or a name such as "Q4_K_M"')
+        raise ValueError(f'"{echo(text)}" is not a quantization; write a width such as "4", or a name such as "Q4_K_M"')
     return Quant(text, names)

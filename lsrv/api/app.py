@@ -25,6 +25,7 @@ from lsrv.api.routes.pull import pull_model
 from lsrv.api.routes.virtual_models import ROUTE_HANDLERS
 from lsrv.api.state import ServerState
 from lsrv.config import Settings
+from lsrv.echo import echo
 from lsrv.errors import LsrvError, RequestError
 from lsrv.registry import Registry
 
@@ -86,7 +87,7 @@ def _as_lsrv_error(request: AnyRequest, error: Exception) -> LsrvError:
 
 
 def _of_litestar(request: AnyRequest, error: HTTPException) -> LsrvError:
-    where = f"{request.scope['method']} {request.scope['path'][:200]}"
+    where = f"{request.scope['method']} {echo(request.scope['path'])}"
     match error.status_code:
         case 404:
             return RouteNotFoundError(f"There is no route {where}; GET /docs lists them all.")

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from lsrv.config import AdapterSettings, ModelSettings
+from lsrv.echo import echo
 from lsrv.errors import AdapterConflictError, ModelNotFoundError, RequestError
 
 
@@ -59,7 +60,7 @@ class OfferedAdapters:
         present = self._by_name.get(name)
         if present is not None and not is_replacing:
             raise AdapterConflictError(
-                f"model '{self._listed_id}' has an adapter '{name}' already; replace or unload it"
+                f"model '{self._listed_id}' has an adapter '{echo(name)}' already; replace or unload it"
             )
         self._check_generation(name, expected_generation)
 
@@ -75,7 +76,7 @@ class OfferedAdapters:
         """Offer it no longer. Raises ModelNotFoundError, AdapterConflictError."""
         if name not in self._by_name:
             raise ModelNotFoundError(
-                f"model '{self._listed_id}' has no adapter '{name}'; it has {', '.join(self._by_name) or 'none'}",
+                f"model '{self._listed_id}' has no adapter '{echo(name)}'; it has {', '.join(self._by_name) or 'none'}",
                 known=self.names(),
             )
         self._check_generation(name, expected_generation)
@@ -107,4 +108,6 @@ class OfferedAdapters:
         present = self._by_name.get(name)
         if expected is not None and (present is None or present.generation != expected):
             found = present.generation if present is not None else "nothing"
-            raise AdapterConflictError(f"adapter '{name}' is {found} now, not {expected}; look again and decide anew")
+            raise AdapterConflictError(
+                f"adapter '{echo(name)}' is {echo(found)} now, not {echo(expected)}; look again and decide anew"
+            )

@@ -6,9 +6,11 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from lsrv.config import Settings
+from lsrv.echo import echo
 from lsrv.errors import ModelNotFoundError
 
 _DEFAULT = "default"
+_MAX_CHARS = 512  # what a config allows; anything longer would only be searched for colons
 
 AdaptersOf = Callable[[str], Collection[str]]  # canonical model_id -> names of the adapters it offers now
 
@@ -53,6 +55,8 @@ class Names:
             return Target(self._ids[model])
         if model in self._routes:
             raise _is_a_route(model)
+        if len(model) > _MAX_CHARS:
+            raise self._not_found(model)
         parted = list(self._partings(model))
         for target in parted:
             if target.adapter in self._adapters_of(target.model_id):
@@ -65,9 +69,10 @@ class Names:
 
     def _partings(self, model: str) -> Iterator[Target]:
         """Every way to read `model` as a known name and an adapter, the shortest name first."""
-        for at, char in enumerate(model):
+        at = -1
+        while (at := model.find(":", at + 1)) >= 0:
             base, adapter = model[:at], model[at + 1 :].removeprefix(":")
-            if char != ":" or not adapter:
+            if not adapter:
                 continue
             if base == _DEFAULT and self.default_model_id is not None:
                 yield Target(self.default_model_id, adapter)
@@ -87,14 +92,14 @@ class Names:
     def _not_found(self, model: str) -> ModelNotFoundError:
         known = self._known()
         return ModelNotFoundError(
-            f"model '{model}' not found; known models: {', '.join(known) or 'none'}", param="model", known=known
+            f"model '{echo(model)}' not found; known models: {', '.join(known) or 'none'}", param="model", known=known
         )
 
     def _no_adapter(self, target: Target) -> ModelNotFoundError:
         base = self._listed[target.model_id]
         offered = [f"{base}:{name}" for name in self._adapters_of(target.model_id)]
         return ModelNotFoundError(
-            f"model '{base}' has no adapter '{target.adapter}'; it has {', '.join(offered) or 'none'}",
+            f"model '{base}' has no adapter '{echo(target.adapter or '')}'; it has {', '.join(offered) or 'none'}",
             param="model",
             known=offered,
         )

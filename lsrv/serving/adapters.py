@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from lsrv.echo import echo
 from lsrv.errors import RequestError
 from lsrv.protocol.commands import AdapterChoice
 from lsrv.registry import OfferedAdapter
@@ -31,7 +32,7 @@ def chosen_adapters(stack: AdapterStack, named: str | None, offered: Sequence[Of
             chosen = [AdapterChoice(each.name, each.default_weight) for each in offered if each.default_weight]
     elif named is not None:
         raise RequestError(
-            f"The model is named with adapter '{named}', and {stack.param} is given, too; keep one of them.",
+            f"The model is named with adapter '{echo(named)}', and {stack.param} is given, too; keep one of them.",
             param=stack.param,
         )
     else:
@@ -46,7 +47,10 @@ def _choice(key: str | int, weight: float | None, offered: Iterable[OfferedAdapt
         if key in (adapter.name, adapter.number):
             return AdapterChoice(adapter.name, adapter.weight if weight is None else weight)
     what = (f"{adapter.number} ({adapter.name})" if isinstance(key, int) else adapter.name for adapter in offered)
-    raise RequestError(f"{param}: this model has no adapter {key!r}; it has {', '.join(what) or 'none'}.", param=param)
+    asked = key if isinstance(key, int) else echo(key)
+    raise RequestError(
+        f"{param}: this model has no adapter {asked!r}; it has {', '.join(what) or 'none'}.", param=param
+    )
 
 
 def _normalized(chosen: list[AdapterChoice]) -> list[AdapterChoice]:

@@ -58,3 +58,18 @@ def test_an_unknown_name_is_told_with_those_there_are(names: Names, name: str, m
         names.resolve(name)
     assert caught.value.message.startswith(message)
     assert caught.value.param == "model"
+
+
+@pytest.mark.parametrize("name", ["m:" + "p" * 600, "x" * 400_000, ":" * 400_000, "m:" * 200_000])
+def test_a_name_longer_than_any_is_not_searched_for_adapters_and_told_as_a_line(name: str) -> None:
+    searched: list[str] = []
+
+    def adapters_of(model_id: str) -> list[str]:
+        searched.append(model_id)
+        return []
+
+    names = Names(Settings(models=(ModelSettings(model_id="m"),)), adapters_of)
+    with pytest.raises(ModelNotFoundError) as caught:
+        names.resolve(name)
+    assert len(caught.value.message) < 300
+    assert searched == ["m"]  # for the list of what there is

@@ -7,12 +7,15 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from lsrv.api.http.errors import error_message
+from lsrv.echo import echo
 from lsrv.errors import LsrvError, ModelDisabledError, ModelNotFoundError, NothingToLoadError
 from lsrv.registry import EntryView, RouteView
 
 VerbStatus = Literal["loaded", "unloaded", "reloading", "not_found", "no_loader_config", "internal_error"]
 
 DEFAULT_ID = "default"
+MAX_ID_CHARS = 4096  # of an id that is told again, as it was asked for: a path may be one
 
 
 class VerbBody(msgspec.Struct, kw_only=True):
@@ -164,7 +167,12 @@ def verb_failure(model_id: str, error: LsrvError) -> VerbAnswer:
     elif isinstance(error, ModelDisabledError | NothingToLoadError):
         status = "no_loader_config"
     log = error.fields.get("log")
-    return VerbAnswer(model_id=model_id, status=status, error=error.message, log=log if isinstance(log, list) else [])
+    return VerbAnswer(
+        model_id=echo(model_id, MAX_ID_CHARS),
+        status=status,
+        error=error_message(error),
+        log=log if isinstance(log, list) else [],
+    )
 
 
 STRICT_STATUS: dict[VerbStatus, int] = {"not_found": 404, "no_loader_config": 409, "internal_error": 500}

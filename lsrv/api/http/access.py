@@ -12,6 +12,7 @@ from litestar.types import Scope
 
 from lsrv.api.http.errors import ForbiddenError, UnauthorizedError
 from lsrv.api.http.route import ADAPTER_VERBS, ADMIN, DEFAULT_ADAPTERS, PULL, ROUTES, VERBS, plain_path, with_alias
+from lsrv.echo import echo
 from lsrv.errors import RequestError
 
 Headers = dict[bytes, bytes]
@@ -84,8 +85,8 @@ class Access:
             raise RequestError("The Host header is not a host name.")
         if name not in self._hosts and not _is_address(name):
             raise ForbiddenError(
-                f"This server does not answer to the host name {name!r}. If that is its name, add it to allowed_hosts "
-                "under [server] in models.toml."
+                f"This server does not answer to the host name {echo(name)!r}. If that is its name, add it to "
+                "allowed_hosts under [server] in models.toml."
             )
 
     def _check_machine(self, caller: Caller) -> None:
@@ -104,7 +105,7 @@ class Access:
         if caller.host is not None and urlsplit(caller.origin).netloc == caller.host:
             return
         raise ForbiddenError(
-            f"Web pages of {caller.origin[:200]!r} may not use this server. If they should, add that origin to "
+            f"Web pages of {echo(caller.origin)!r} may not use this server. If they should, add that origin to "
             "cors_origins under [server] in models.toml."
         )
 

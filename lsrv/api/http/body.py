@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from lsrv.echo import LINE_CHARS, echo
 from lsrv.errors import RequestError
 
 T = TypeVar("T")
@@ -40,18 +41,17 @@ def convert_body(fields: dict[str, object], kind: type[T]) -> T:
 
 
 def _explained(error: msgspec.DecodeError, raw: bytes) -> RequestError:
-    text = str(error)
     if raw.startswith(b"\xef\xbb\xbf"):
         return RequestError("The body begins with a byte order mark; JSON must not.")
     if not raw.strip():
         return RequestError("The body is empty; this route needs a JSON object.")
     if not isinstance(error, msgspec.ValidationError):
-        return RequestError(f"The body is not valid JSON: {text}.")
+        return RequestError(f"The body is not valid JSON: {echo(str(error))}.")
     return _misfit(error)
 
 
 def _misfit(error: msgspec.ValidationError) -> RequestError:
-    text = str(error)
+    text = echo(str(error), 2 * LINE_CHARS)  # what is wrong, and where
     place = _PLACE.match(text)
     if place is None:
         return RequestError(f"The body does not fit this route: {text}.", param=_named_field(text))

@@ -11,6 +11,7 @@ import math
 
 import msgspec
 
+from lsrv.echo import echo
 from lsrv.errors import (
     AbortedError,
     AdapterConflictError,
@@ -32,6 +33,7 @@ from lsrv.errors import (
 )
 
 DEFAULT_RETRY_AFTER_S = 1.0
+MAX_MESSAGE_CHARS = 2000  # whoever wrote it, and whatever it quotes
 CLIENT_GONE_STATUS = 499  # nginx's number; nobody receives it, the access log counts it
 
 
@@ -136,9 +138,17 @@ def error_object(error: LsrvError) -> dict[str, FieldValue]:
     status = status_of(error)
     kind = _TYPE_OF_STATUS.get(status, "server_error" if status >= 500 else "invalid_request_error")
     numbers: dict[str, FieldValue] = {
-        name: value for name, value in error.fields.items() if not isinstance(value, list)
+        name: echo(value) if isinstance(value, str) else value
+        for name, value in error.fields.items()
+        if not isinstance(value, list)
     }
-    return {"message": error.message, "type": kind, "param": error.param, "code": error.code} | numbers
+    param = echo(error.param) if error.param is not None else None
+    return {"message": error_message(error), "type": kind, "param": param, "code": error.code} | numbers
+
+
+def error_message(error: LsrvError) -> str:
+    """What `error` says, at a length that one can read."""
+    return echo(error.message, MAX_MESSAGE_CHARS)
 
 
 def error_body(error: LsrvError) -> bytes:

@@ -13,6 +13,7 @@ from litestar import Response, post
 from litestar.response import Stream
 
 from lsrv.api.http.body import decode_body
+from lsrv.api.http.errors import error_message
 from lsrv.api.http.receive import until_disconnect
 from lsrv.api.http.route import PULL
 from lsrv.api.routes.generating import ApiRequest, body_of, json_response
@@ -48,7 +49,7 @@ async def _lines(steps: AsyncGenerator[BuildProgress]) -> AsyncGenerator[bytes]:
         async for step in steps:
             yield _encode(_line(step)) + b"\n"
     except LsrvError as error:
-        yield _encode({"error": error.message}) + b"\n"
+        yield _encode({"error": error_message(error)}) + b"\n"
     else:
         yield b'{"status":"success"}\n'
 

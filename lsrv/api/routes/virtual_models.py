@@ -10,6 +10,7 @@ from litestar import Response, get
 from lsrv.api.http.route import ROUTES, with_alias
 from lsrv.api.routes.generating import ApiRequest, json_response
 from lsrv.api.state import ServerState
+from lsrv.echo import echo
 from lsrv.errors import ModelNotFoundError
 from lsrv.registry import RouteView
 
@@ -28,7 +29,7 @@ async def get_route(request: ApiRequest, server: ServerState) -> Response[bytes]
     route = server.registry.routing.view(wanted)
     if route is None:
         known = ", ".join(each.model_id for each in server.registry.routing.view_all()) or "none"
-        raise ModelNotFoundError(f"'{wanted}' is no route; there are: {known}")
+        raise ModelNotFoundError(f"'{echo(wanted)}' is no route; there are: {known}")
     return json_response(_encode(_shown(server, route)))
 
 
