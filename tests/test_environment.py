@@ -15,3 +15,19 @@ def test_secrets_stay_behind() -> None:
 
 def test_no_variable_that_nobody_thought_of_reaches_a_child() -> None:
     assert child_environment({"OPENAI_API_KEY": "s", "AWS_SECRET_ACCESS_KEY": "s", "X": "s"}) == child_environment({})
+
+
+def test_no_code_is_looked_for_in_the_current_folder() -> None:
+    environ = {
+        "PATH": "/bin::/usr/bin",
+        "PYTHONPATH": "/mine:",
+        "LD_LIBRARY_PATH": ":lib",
+        "PYTHONSTARTUP": "/s.py",
+        "PYTHONHASHSEED": "1",
+    }
+    assert child_environment(environ) == {
+        "PATH": "/bin:/usr/bin",
+        "PYTHONPATH": "/mine",
+        "PYTHONHASHSEED": "1",
+        "GGML_NO_BACKTRACE": "1",
+    }

@@ -17,7 +17,7 @@ from lsrv.config import ModelSettings, ServerSettings, Settings
 from lsrv.errors import CorruptWeightsError, CrashedError, LsrvError
 from lsrv.protocol.commands import Generate, Sampling, Tokenize
 from lsrv.protocol.events import Accepted, Delta
-from lsrv.registry import Registry
+from lsrv.registry import WORKER_COMMAND, Deadlines, Registry, WorkerProcess
 from tests.models import STORIES
 from tests.registry.conftest import until, worker_pids
 
@@ -124,7 +124,7 @@ PARENT = """
 import asyncio, sys
 from lsrv.config import ModelSettings, Settings
 from tests.models import STORIES
-from lsrv.registry import Registry
+from lsrv.registry import WORKER_COMMAND, Deadlines, Registry, WorkerProcess
 from tests.registry.conftest import until, worker_pids
 
 async def main():
@@ -150,3 +150,15 @@ async def test_a_killed_parent_leaves_no_orphan() -> None:
         parent.kill()
         await parent.communicate()
     await until(lambda: not any(map(psutil.pid_exists, pids)))
+
+
+async def test_files_of_the_current_folder_are_no_modules_of_a_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("numpy", "jinja2", "random", "llama_cpp", "llguidance"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'was_run')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    worker = await WorkerProcess.spawn(WORKER_COMMAND, Deadlines())
+    await worker.wait_ready()
+    await worker.stop()
+    assert not (tmp_path / "was_run").exists()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from lsrv.protocol.commands import Command, Load, LoadParams
 from lsrv.protocol.events import Event, Heartbeat, Loaded, Ready
 from lsrv.protocol.framing import FrameSplitter, encode_command, event_decoder
+from lsrv.registry import WORKER_COMMAND
 from tests.models import STORIES
 
 _DEADLINE_S = 60.0
@@ -23,7 +23,7 @@ class WorkerUnderTest:
     def __init__(self, *prefix: str) -> None:
         self.sock, theirs = socket.socketpair()
         self.sock.settimeout(_DEADLINE_S)
-        command = [*prefix, sys.executable, "-m", "lsrv.worker", "--fd", str(theirs.fileno())]
+        command = [*prefix, *WORKER_COMMAND, "--fd", str(theirs.fileno())]
         self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()], start_new_session=True)
         theirs.close()
         self._splitter = FrameSplitter()

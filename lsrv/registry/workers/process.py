@@ -43,7 +43,8 @@ from lsrv.registry.workers.memory import anonymous_bytes, rss_bytes
 from lsrv.registry.workers.milestones import Milestones
 from lsrv.registry.workers.watchdog import Deadlines, Watchdog
 
-WORKER_COMMAND = (sys.executable, "-m", "lsrv.worker")
+# -P: the current folder, which may hold somebody's files, must not be on the import path.
+WORKER_COMMAND = (sys.executable, "-P", "-m", "lsrv.worker")
 _RSS_AGE_S = 1.0
 _KEPT_BYTES_MAX = 16 * 1024 * 1024  # more than before its first load: a worker that keeps what it should have freed
 
