@@ -2,6 +2,7 @@
 
 Any module logs with the standard library: `logging.getLogger(__name__).info("loaded", extra={"model_id": model_id})`.
 Every key of `extra` becomes a field of the line. Prompts and answers never belong in a line at INFO or above.
+What a stranger wrote can neither begin a line of its own nor drive the terminal that shows it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import time
 from typing import Literal
 
 from lsrv.echo import echo
+from lsrv.printable import printable
 
 LogFormat = Literal["text", "json"]
 
+_LINE_BREAK = "\n"
 _MAX_FIELD_CHARS = 500  # clients write some of them, and a URL may have 64 KiB
 
 _STANDARD_KEYS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
@@ -34,8 +37,10 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         fields = [f"{key}={_text(value)}" for key, value in _fields(record).items()]
-        line = " ".join([clock, record.levelname.lower(), _one_line(record.getMessage()), *fields])
-        return line if record.exc_info is None else f"{line}\n{self.formatException(record.exc_info)}"
+        line = " ".join([clock, record.levelname.lower(), printable(record.getMessage()), *fields])
+        if record.exc_info is None:
+            return line
+        return f"{line}\n{printable(self.formatException(record.exc_info), keep=_LINE_BREAK)}"
 
 
 class JsonFormatter(logging.Formatter):
@@ -52,7 +57,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info is not None:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return printable(json.dumps(line, default=str, ensure_ascii=False))
 
 
 class _StderrHandler(logging.Handler):
@@ -75,9 +80,4 @@ def _text(value: object) -> str:
         return f"{value:.4g}"
     text = str(value)
     is_plain = text != "" and text.isprintable() and not set(text) & set(' "=')
-    return text if is_plain else json.dumps(text, ensure_ascii=False)
-
-
-def _one_line(message: str) -> str:
-    """`message` with control characters escaped: a request must not be able to write log lines of its own."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in message)
+    return text if is_plain else printable(json.dumps(text, ensure_ascii=False))

@@ -3,6 +3,8 @@
 import json
 import logging
 
+import pytest
+
 from lsrv.log import JsonFormatter, TextFormatter
 
 
@@ -26,6 +28,16 @@ def test_a_message_can_not_start_a_line_of_its_own() -> None:
     line = TextFormatter().format(_record("got a\n12:00:00 info forged\x1b[31m"))
     assert "\n" not in line
     assert "\x1b" not in line
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_no_part_of_a_line_drives_a_terminal(formatter: logging.Formatter) -> None:
+    bad = "a\x1b[2J\x7f\x9b31m\u202e\u2028b"
+    try:
+        raise ValueError(bad)
+    except ValueError as error:
+        line = formatter.format(_record(bad, name_of_file=bad, exc_info=(ValueError, error, error.__traceback__)))
+    assert all(char.isprintable() or char == "\n" for char in line)
 
 
 def test_json_lines_carry_the_same_fields() -> None:

@@ -31,12 +31,13 @@ LEAVES = {
     "priority",
     "environment",
     "echo",
+    "printable",
 }
 ARROWS: dict[str, set[str]] = {
     "": set(),
     "__main__": {"cli"},
     "errors": set(),
-    "log": {"errors", "echo"},
+    "log": {"errors", "echo", "printable"},
     "demo": set(),
     "quantization": {"echo"},
     "survival": set(),
@@ -45,6 +46,7 @@ ARROWS: dict[str, set[str]] = {
     "priority": set(),
     "environment": set(),
     "echo": set(),
+    "printable": set(),
     "protocol": {"errors"},
     "config": {"errors", "demo", "quantization", "units", "priority", "echo"},
     "frontdoor": {"errors", "log", "demo", "quantization", "survival", "units", "environment", "echo"},

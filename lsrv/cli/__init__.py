@@ -21,6 +21,7 @@ from lsrv.cli.commands.serve import serve
 from lsrv.cli.commands.tune import tune
 from lsrv.cli.commands.verbs import load, reload, status, unload
 from lsrv.cli.commands.weights import list_weights, rm
+from lsrv.cli.display.say import say
 from lsrv.errors import ConfigError, LsrvError
 
 EXIT_FAILED = 1
@@ -76,5 +77,5 @@ def main() -> None:
     try:
         cli(prog_name="lsrv")
     except LsrvError as error:
-        click.echo(error.message, err=True)
+        say(error.message, err=True)
         sys.exit(EXIT_USAGE if isinstance(error, ConfigError) else EXIT_FAILED)

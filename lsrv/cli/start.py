@@ -9,13 +9,13 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-import rich_click as click
 from rich.console import Console
 
 from lsrv import log
 from lsrv.api import ReadSettings, run_server
 from lsrv.cli.display.banner import Finding, banner
 from lsrv.cli.display.load_bars import LoadBars
+from lsrv.cli.display.say import say
 from lsrv.config import LoadedSettings, ModelSettings, Settings
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.registry import Registry, RegistryEvent, look_with_draft
@@ -67,7 +67,7 @@ async def _serve(loaded: LoadedSettings, reread: ReadSettings | None) -> int:
 async def _greet(loaded: LoadedSettings, default_model_id: str | None, addresses: list[str]) -> None:
     """Print the banner. Reading the heads of many GGUFs takes a while: in a thread, and after the port is open."""
     findings = await asyncio.to_thread(_find_weights, loaded)
-    click.echo(banner(loaded, findings, default_model_id, addresses))
+    say(banner(loaded, findings, default_model_id, addresses))
 
 
 def _note_failure(greeting: asyncio.Task[None]) -> None:

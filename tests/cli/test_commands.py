@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from lsrv.cli import cli
+from tests.frontdoor.gguf.gguf_file import gguf, string, write_model
 
 
 def _lsrv(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -69,3 +71,18 @@ def test_completions_are_a_script_for_the_shell(shell: str) -> None:
 
 def test_piped_output_holds_no_control_codes() -> None:
     assert "\x1b" not in _lsrv("doctor").stdout + _lsrv("--help").stdout
+
+
+def test_names_inside_a_file_do_not_drive_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "a.gguf"
+    path.write_bytes(gguf([string("general.type", "\x1b]0;owned\x07\x9b31m\u202eneg")]))
+    refused = _lsrv("pull", str(path))
+    assert "owned" in refused.stderr
+    assert all(char.isprintable() or char == "\n" for char in refused.stderr)
+
+
+def test_a_files_own_name_does_not_drive_the_terminal(tmp_path: Path) -> None:
+    write_model(tmp_path / "a\x1b[31m-Q8_0.gguf", file_type=7)
+    done = _lsrv("pull", str(tmp_path))
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout + done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lsrv.printable import printable
 from lsrv.protocol.events import LoadStage, Progress
 from lsrv.registry import Standing
 
@@ -38,7 +39,7 @@ def _reason(standing: Standing) -> str:
 
 
 def _stage(progress: Progress) -> str:
-    what = f" {progress.what}" if progress.what else ""
+    what = f" {printable(progress.what)}" if progress.what else ""
     return f"{_STAGES[progress.stage]}{what}, {progress.fraction * 100:.0f} %"
 
 

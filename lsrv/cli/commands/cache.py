@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import rich_click as click
 
+from lsrv.cli.display.say import say
 from lsrv.cli.options import json_option, server_options
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ def cache(model: str, purge: bool, url: str, api_key: str | None, as_json: bool)
     client, path = ServerClient(url, api_key), f"/v1/models/{quote(model)}/cache"
     found = client.delete(path) if purge else client.get(path)
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        say(json.dumps(found, indent=2))
     else:
-        click.echo(f"{found['model_id']}: {'deleted ' if purge else ''}{_summary(found)}")
+        say(f"{found['model_id']}: {'deleted ' if purge else ''}{_summary(found)}")
 
 
 def _summary(found: JsonObject) -> str:

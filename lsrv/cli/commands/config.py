@@ -7,6 +7,8 @@ from pathlib import Path
 
 import rich_click as click
 
+from lsrv.cli.display.say import say
+
 
 @click.group()
 def config() -> None:
@@ -22,11 +24,11 @@ def check(file: Path | None) -> None:
 
     loaded = load_settings(file)
     for warning in loaded.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", err=True)
     names = ", ".join(str(path) for path in loaded.files)
     ids = ", ".join(model.listed_id for model in loaded.settings.models)
     n_models, n_warnings = len(loaded.settings.models), len(loaded.warnings)
-    click.echo(f"{names}: {count(n_models, 'model')} ({ids}), {count(n_warnings, 'warning')}")
+    say(f"{names}: {count(n_models, 'model')} ({ids}), {count(n_warnings, 'warning')}")
 
 
 @config.command()
@@ -34,4 +36,4 @@ def schema() -> None:
     """Print the JSON Schema of models.toml, for editors."""
     from lsrv.config import json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2))
+    say(json.dumps(json_schema(), indent=2))

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from lsrv.cli.display.say import say
 from lsrv.cli.options import json_option
+from lsrv.printable import printable
 
 if TYPE_CHECKING:
     from lsrv.cli.machine.checks import Check
@@ -33,11 +35,11 @@ def doctor(host: str, port: int, as_json: bool) -> None:
             _print_check(check)
     commands = rebuild_commands()
     if as_json:
-        click.echo(json.dumps({"checks": [asdict(check) for check in checks], "rebuild": commands}, indent=2))
+        say(json.dumps({"checks": [asdict(check) for check in checks], "rebuild": commands}, indent=2))
     else:
-        click.echo("\nTo put another build of llama.cpp into this environment:")
+        say("\nTo put another build of llama.cpp into this environment:")
         for backend, command in commands.items():
-            click.echo(f"  {backend}:\n    {command}")
+            say(f"  {backend}:\n    {command}")
     if any(check.verdict == "fail" for check in checks):
         raise SystemExit(1)
 
@@ -46,4 +48,4 @@ def _print_check(check: Check) -> None:
     verdict = click.style(f"{check.verdict:{_VERDICT_WIDTH}}", fg=_COLOURS[check.verdict])
     found = "\n".join([check.found, *([check.mend] if check.mend else [])])
     indented = found.replace("\n", "\n" + " " * (_VERDICT_WIDTH + _NAME_WIDTH))
-    click.echo(f"{verdict}{check.name:{_NAME_WIDTH}}{indented}")
+    click.echo(verdict + printable(f"{check.name:{_NAME_WIDTH}}{indented}", keep="\n"))

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import rich_click as click
 
+from lsrv.cli.display.say import say
 from lsrv.cli.options import json_option, server_options
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def plan(model: str, url: str, api_key: str | None, as_json: bool) -> None:
     from lsrv.cli.client import ServerClient
 
     answer = ServerClient(url, api_key).get(f"/v1/models/{quote(model)}/plan")
-    click.echo(json.dumps(answer, indent=2) if as_json else _shown(answer))
+    say(json.dumps(answer, indent=2) if as_json else _shown(answer))
 
 
 def _shown(answer: JsonObject) -> str:

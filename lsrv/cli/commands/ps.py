@@ -7,6 +7,7 @@ import sys
 
 import rich_click as click
 
+from lsrv.cli.display.say import say
 from lsrv.cli.options import json_option, server_options
 
 
@@ -27,9 +28,9 @@ def ps(url: str, api_key: str | None, as_json: bool, is_watching: bool) -> None:
         return
     models = listed(client)
     if as_json:
-        click.echo(json.dumps(models, indent=2))
+        say(json.dumps(models, indent=2))
         return
-    click.echo(models_table(models))
+    say(models_table(models))
     for model in models:
         if model.get("error") and "parent" not in model:  # an adapter has that of its model
-            click.echo(f"\n{model['id']}: {model['error']['message']}", err=True)
+            say(f"\n{model['id']}: {model['error']['message']}", err=True)

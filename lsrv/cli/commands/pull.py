@@ -6,6 +6,7 @@ import sys
 
 import rich_click as click
 
+from lsrv.cli.display.say import say
 from lsrv.cli.options import yes_option
 
 
@@ -36,9 +37,9 @@ def pull(model: str, quant: str | None, isq: str | None, files: tuple[str, ...],
     door, spec = front_door(settings), spec_of(settings.models[0])
     with build_bar() as (on_progress, cancel):
         weights = door.prepare(spec, on_progress, cancel)
-    click.echo(weights.path)
+    say(weights.path)
     how = f"{weights.origin}, {weights.chosen_because}"
-    click.echo(f"{weights.quantization}, {size(weights.size_bytes)}: {how}", err=True)
+    say(f"{weights.quantization}, {size(weights.size_bytes)}: {how}", err=True)
 
 
 @click.command()
@@ -48,7 +49,7 @@ def login(token: str | None) -> None:
     from lsrv.frontdoor.hub import log_in
 
     text = token or _asked()
-    click.echo(f"kept in {log_in(text.strip())}")
+    say(f"kept in {log_in(text.strip())}")
 
 
 def _asked() -> str:

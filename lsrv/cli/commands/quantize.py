@@ -6,6 +6,8 @@ from pathlib import Path
 
 import rich_click as click
 
+from lsrv.cli.display.say import say
+
 
 @click.command()
 @click.argument("source", metavar="SRC")
@@ -28,7 +30,7 @@ def quantize(source: str, quant: str, output: Path | None, imatrix: Path | None,
 
     weights = resolve(source)
     if imatrix is None and (imatrix := imatrix_beside(weights.path)) is not None:
-        click.echo(f"with the importance matrix {imatrix}", err=True)
+        say(f"with the importance matrix {imatrix}", err=True)
     with build_bar() as (on_progress, cancel):
         if output is not None:
             path = write(
@@ -39,5 +41,5 @@ def quantize(source: str, quant: str, output: Path | None, imatrix: Path | None,
                 weights, quant, imatrix=imatrix, n_threads=threads, on_progress=on_progress, cancel=cancel
             ).path
     header = read_header(path)
-    click.echo(path)
-    click.echo(f"{size(header.size_bytes)}, {composition(header.quantization, header.tensor_bytes)}", err=True)
+    say(path)
+    say(f"{size(header.size_bytes)}, {composition(header.quantization, header.tensor_bytes)}", err=True)

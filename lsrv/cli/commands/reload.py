@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-import rich_click as click
-
 from lsrv.cli.client import JsonObject, ServerClient
+from lsrv.cli.display.say import say
 
 
 def reload_config(client: ServerClient, *, as_json: bool) -> None:
@@ -17,11 +16,11 @@ def reload_config(client: ServerClient, *, as_json: bool) -> None:
     """
     report = client.post("/admin/reload", {})
     if as_json:
-        click.echo(json.dumps(report, indent=2))
+        say(json.dumps(report, indent=2))
         return
     for warning in report["warnings"]:
-        click.echo(f"warning: {warning}", err=True)
-    click.echo("\n".join(_lines(report)) or "nothing changed")
+        say(f"warning: {warning}", err=True)
+    say("\n".join(_lines(report)) or "nothing changed")
 
 
 def _lines(report: JsonObject) -> Iterator[str]:

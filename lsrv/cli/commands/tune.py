@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from lsrv.cli.display.say import say
 from lsrv.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def tune(model: str, contexts: tuple[int, ...], slots: int | None, as_json: bool
     import msgspec
 
     tuning = asyncio.run(_tune(model, contexts, slots))
-    click.echo(msgspec.json.format(msgspec.json.encode(tuning)).decode() if as_json else _shown(tuning))
+    say(msgspec.json.format(msgspec.json.encode(tuning)).decode() if as_json else _shown(tuning))
 
 
 async def _tune(model_id: str, contexts: tuple[int, ...], slots: int | None) -> Tuning:

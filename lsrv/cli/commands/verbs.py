@@ -7,6 +7,7 @@ import sys
 
 import rich_click as click
 
+from lsrv.cli.display.say import say
 from lsrv.cli.options import json_option, server_options
 
 # Words of POST /v1/models/{verb} that say the verb did not do what it was asked.
@@ -63,12 +64,12 @@ def _run_verb(verb: str, body: dict[str, object], url: str, api_key: str | None,
     from lsrv.cli.client import ServerClient
 
     if verb in ("load", "reload") and sys.stderr.isatty():
-        click.echo(f"{verb}ing {body['model_id']} …", err=True)
+        say(f"{verb}ing {body['model_id']} …", err=True)
     answer = ServerClient(url, api_key).post(f"/v1/models/{verb}", body)
     word = str(answer.get("status"))
-    click.echo(json.dumps(answer, indent=2) if as_json else f"{answer.get('model_id')}: {word}")
+    say(json.dumps(answer, indent=2) if as_json else f"{answer.get('model_id')}: {word}")
     error = answer.get("error")
     if error and not as_json:
-        click.echo(error, err=True)
+        say(error, err=True)
     if word in _FAILURES:
         raise SystemExit(1)

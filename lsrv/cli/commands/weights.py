@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from lsrv.cli.display.say import say
 from lsrv.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -32,14 +33,14 @@ def list_weights(found: bool, as_json: bool) -> None:
     others = find_on_disk() if found else []
     if as_json:
         answer = {"made": [_made_json(each) for each in made]}
-        click.echo(json.dumps(answer | ({"found": [_found_json(each) for each in others]} if found else {}), indent=2))
+        say(json.dumps(answer | ({"found": [_found_json(each) for each in others]} if found else {}), indent=2))
         return
-    click.echo(columns(_MADE_HEADER, [_made_row(each) for each in made]) if made else "lsrv has made no weights yet")
+    say(columns(_MADE_HEADER, [_made_row(each) for each in made]) if made else "lsrv has made no weights yet")
     if found:
         table = columns(_FOUND_HEADER, [_found_row(each) for each in others])
-        click.echo("\n" + (table if others else "no weights of other programs were found"))
+        say("\n" + (table if others else "no weights of other programs were found"))
     elif not made:
-        click.echo("`lsrv list --found` shows those of other programs", err=True)
+        say("`lsrv list --found` shows those of other programs", err=True)
 
 
 @click.command()
@@ -55,9 +56,9 @@ def rm(names: tuple[str, ...]) -> None:
     store = Store()
     chosen = {stored.key: stored for stored in (only_one(store.find(name), name) for name in names)}
     for stored in chosen.values():
-        click.echo(f"{stored.path.name}: {size(store.remove(stored))} freed")
+        say(f"{stored.path.name}: {size(store.remove(stored))} freed")
     if left := store.sweep():
-        click.echo(f"unfinished files: {size(left)} freed")
+        say(f"unfinished files: {size(left)} freed")
 
 
 def composition(quantization: str, tensor_bytes: Mapping[str, int]) -> str:

@@ -13,6 +13,7 @@ from lsrv.config import LoadedSettings, ModelSettings, ServerSettings, Settings
 from lsrv.config.route import RouteSettings
 from lsrv.errors import LsrvError
 from lsrv.frontdoor import Pending, Weights
+from lsrv.printable import printable
 from lsrv.units import size
 
 Finding = Weights | Pending | LsrvError  # an entry's weights, how it will get them, or why it can't be served
@@ -95,7 +96,7 @@ def _route_row(route: RouteSettings, is_default: bool) -> list[str]:
 
 def _reasons(models: Sequence[ModelSettings], findings: Findings) -> list[str]:
     found = ((model.listed_id, findings.get(model.model_id)) for model in models)
-    lines = [f"  {listed_id}: {error.message}" for listed_id, error in found if isinstance(error, LsrvError)]
+    lines = [f"  {listed_id}: {printable(error.message)}" for listed_id, error in found if isinstance(error, LsrvError)]
     return ["Can't be served yet:\n" + "\n".join(lines)] if lines else []
 
 

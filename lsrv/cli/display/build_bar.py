@@ -9,9 +9,9 @@ import threading
 from collections.abc import Generator
 from types import FrameType
 
-import rich_click as click
-
+from lsrv.cli.display.say import say
 from lsrv.frontdoor.progress import BuildProgress, Cancel, OnBuildProgress
+from lsrv.printable import printable
 
 
 @contextlib.contextmanager
@@ -39,12 +39,12 @@ def _drawn() -> Generator[OnBuildProgress, None, None]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task("", total=None, visible=False)
 
         def on_progress(progress: BuildProgress) -> None:
-            text = f"{progress.stage} {progress.what}"
+            text = printable(f"{progress.stage} {progress.what}")
             total = progress.n_bytes_total or None
             bars.update(task, description=text, completed=progress.n_bytes, total=total, visible=True)
 
@@ -59,6 +59,6 @@ def _said() -> OnBuildProgress:
         text = f"{progress.stage} {progress.what}"
         if text not in said:
             said.add(text)
-            click.echo(text, err=True)
+            say(text, err=True)
 
     return on_progress

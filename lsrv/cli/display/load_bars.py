@@ -7,6 +7,7 @@ import sys
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from lsrv.printable import printable
 from lsrv.registry import RegistryEvent
 
 
@@ -14,7 +15,11 @@ class LoadBars:
     """Takes the registry's events; draws below the log lines of `console`, and leaves nothing behind."""
 
     def __init__(self, console: Console) -> None:
-        columns = (TextColumn("loading {task.description}"), BarColumn(), TextColumn("{task.fields[stage]}"))
+        columns = (
+            TextColumn("loading {task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[stage]}"),
+        )
         self._bars = Progress(
             *columns,
             TimeElapsedColumn(),
@@ -42,7 +47,7 @@ class LoadBars:
 
     def _add(self, model_id: str, listed_id: str) -> None:
         if model_id not in self._tasks:
-            self._tasks[model_id] = self._bars.add_task(listed_id, total=None, stage="")
+            self._tasks[model_id] = self._bars.add_task(printable(listed_id), total=None, stage="")
             self._bars.start()
 
     def _move(self, event: RegistryEvent) -> None:

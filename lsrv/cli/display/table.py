@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lsrv.printable import printable
+
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """`header` and `rows` as left-aligned columns two spaces apart; an empty cell is shown as `-`."""
-    lines = [list(header), *([cell or "-" for cell in row] for row in rows)]
+    """`header` and `rows` as left-aligned columns two spaces apart; an empty cell is shown as `-`. A row is a line."""
+    lines = [list(header), *([printable(cell) or "-" for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 

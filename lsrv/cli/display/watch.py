@@ -9,12 +9,12 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 
-import rich_click as click
-
 from lsrv.cli.client import JsonObject, ServerClient
 from lsrv.cli.display.models_table import listed, models_table
+from lsrv.cli.display.say import say
 from lsrv.cli.display.table import duration
 from lsrv.errors import ServerError
+from lsrv.printable import printable
 
 _PATH = "/admin/events"
 _FETCH_S = 0.5  # the table is asked for at most this often, however much happens
@@ -29,10 +29,10 @@ def show_lines(client: ServerClient, *, as_json: bool) -> None:
     with _until_stopped():
         for name, data in client.events(_PATH):
             if as_json:
-                click.echo(json.dumps({"event": name} | data))
+                say(json.dumps({"event": name} | data))
                 continue
             for text in event_lines(name, data, stages):
-                click.echo(f"{time.strftime('%H:%M:%S')} {text}")
+                say(f"{time.strftime('%H:%M:%S')} {printable(text)}")
 
 
 def show_table(client: ServerClient) -> None:

@@ -35,3 +35,11 @@ def test_a_load_that_fails_takes_only_its_own_bar_away() -> None:
     bars.close()
     assert "second" in screen.getvalue()[before_close:]
     assert "first" not in screen.getvalue()[before_close:]
+
+
+def test_a_name_with_brackets_is_shown_as_it_is() -> None:
+    screen = io.StringIO()
+    bars = LoadBars(Console(file=screen, force_terminal=True, width=80))
+    bars.handle(RegistryEvent(kind="loading", model_id="id", listed_id="a[/b]"))
+    bars.close()
+    assert "loading a[/b]" in screen.getvalue()

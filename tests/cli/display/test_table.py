@@ -28,3 +28,7 @@ def test_size(n_bytes: int | None, text: str) -> None:
 )
 def test_duration(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_cell_stays_in_its_line_whatever_it_holds() -> None:
+    assert columns(["A", "B"], [["x\ny\x1b", "z"]]).splitlines()[1] == r"x\ny\u001b  z"
