@@ -1,4 +1,7 @@
-"""The rules of the building (docs/architecture.md): who may import whom, and how large a room may be."""
+"""The rules of the building (docs/architecture.md): who may import whom, and how large a room may be.
+
+Between packages by `ARROWS`, between the rooms of one package by `ORDER` in `tests/structure/rooms.py`.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,18 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 import lsrv
+from tests.structure.modules import Module, import_graph, read_modules
+from tests.structure.names import twin_files, twin_types
+from tests.structure.rooms import ORDER, circles, floors, room_graph, upward
 
 ROOT = Path(lsrv.__file__).parent
-MODULES = sorted(ROOT.rglob("*.py"))
+MODULES = read_modules(ROOT)
+IMPORTS = import_graph(MODULES)
 
 LEAVES = {
     "errors",
@@ -82,36 +88,20 @@ ROOMS_OF_PACKAGES = {
 VAGUE_NAMES = {"util", "utils", "helper", "helpers", "manager", "common", "base", "misc"}
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
+MAX_FILES_IN_FOLDER = 20
+MAX_FLOORS = {"api": 9, "registry": 9, "frontdoor": 6}
+
+TWIN_TYPES = {"ChoiceEvent", "Question", "StreamEvent", "UpstreamChunk"}  # to be parted; no other may join them
+TWIN_FILES = {"adapters.py"}  # of engine, registry and serving: each says what adapters are to its package
 
 
-@cache
-def _tree(module: Path) -> ast.Module:
-    return ast.parse(module.read_text(encoding="utf-8"), str(module))
+def _package(module: Module) -> str:
+    return module.name.split("/")[0]
 
 
-def _name(module: Path) -> str:
-    return module.relative_to(ROOT).with_suffix("").as_posix()
-
-
-def _package(module: Path) -> str:
-    first = module.relative_to(ROOT).parts[0]
-    return first.removesuffix(".py") if first != "__init__.py" else ""
-
-
-def _imports(module: Path) -> Iterator[str]:
-    """Dotted names of everything `module` imports, at any depth of its code."""
-    for node in ast.walk(_tree(module)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{_name(module)}:{node.lineno}: imports are absolute"
-            assert node.module is not None
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def _own_imports(module: Path) -> Iterator[str]:
+def _own_imports(module: Module) -> Iterator[str]:
     """Packages of lsrv that `module` imports."""
-    for name in _imports(module):
+    for name in module.imports():
         first, _, rest = name.partition(".")
         if first == "lsrv":
             target = rest.split(".")[0]
@@ -122,63 +112,93 @@ def _words(name: str) -> set[str]:
     return set(name.lower().strip("_").split("_"))
 
 
-each_module = pytest.mark.parametrize("module", MODULES, ids=_name)
+each_module = pytest.mark.parametrize("module", MODULES.values(), ids=[name or "__init__" for name in MODULES])
 
 
 @each_module
-def test_imports_follow_the_arrows(module: Path) -> None:
+def test_imports_follow_the_arrows(module: Module) -> None:
     package = _package(module)
     assert package in ARROWS, f"a new package: draw its arrows here and in docs/architecture.md: {package}"
     against = set(_own_imports(module)) - ARROWS[package] - {package, ""}
-    assert not against, f"lsrv/{_name(module)} may not import {sorted(against)}"
+    assert not against, f"lsrv/{module.name} may not import {sorted(against)}"
 
 
 @each_module
-def test_foreign_packages_stay_in_their_rooms(module: Path) -> None:
-    name = _name(module)
-    for imported in _imports(module):
+def test_foreign_packages_stay_in_their_rooms(module: Module) -> None:
+    name = module.name
+    for imported in module.imports():
         rooms = ROOMS_OF_PACKAGES.get(imported.split(".")[0])
         assert rooms is None or name.startswith(rooms), f"lsrv/{name} imports {imported}, which belongs in {rooms}"
 
 
 @each_module
-def test_http_status_names_stay_in_api_and_the_clients_of_other_servers(module: Path) -> None:
-    if _package(module) != "api" and not _name(module).startswith(("frontdoor/hub/", "registry/upstream/")):
-        assert "http.HTTPStatus" not in set(_imports(module))
-        names = {node.attr for node in ast.walk(_tree(module)) if isinstance(node, ast.Attribute)}
+def test_http_status_names_stay_in_api_and_the_clients_of_other_servers(module: Module) -> None:
+    if _package(module) != "api" and not module.name.startswith(("frontdoor/hub/", "registry/upstream/")):
+        assert "http.HTTPStatus" not in set(module.imports())
+        names = {node.attr for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)}
         assert "status_code" not in names
 
 
 @each_module
-def test_files_and_functions_fit_their_limits(module: Path) -> None:
-    n_lines = len(module.read_text(encoding="utf-8").splitlines())
-    assert n_lines <= MAX_FILE_LINES, f"lsrv/{_name(module)} has {n_lines} lines: find the second noun"
-    for node in ast.walk(_tree(module)):
+def test_files_and_functions_fit_their_limits(module: Module) -> None:
+    n_lines = len(module.path.read_text(encoding="utf-8").splitlines())
+    assert n_lines <= MAX_FILE_LINES, f"lsrv/{module.name} has {n_lines} lines: find the second noun"
+    for node in ast.walk(module.tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             size = (node.end_lineno or node.lineno) - node.lineno + 1
-            assert size <= MAX_FUNCTION_LINES, f"lsrv/{_name(module)}:{node.lineno} {node.name} has {size} lines"
+            assert size <= MAX_FUNCTION_LINES, f"lsrv/{module.name}:{node.lineno} {node.name} has {size} lines"
 
 
 @each_module
-def test_files_and_classes_have_telling_names(module: Path) -> None:
-    for part in module.relative_to(ROOT).with_suffix("").parts:
-        assert not _words(part) & VAGUE_NAMES, f"lsrv/{_name(module)}: {part} says nothing"
-    for node in ast.walk(_tree(module)):
+def test_files_and_classes_have_telling_names(module: Module) -> None:
+    for part in module.name.split("/"):
+        assert not _words(part) & VAGUE_NAMES, f"lsrv/{module.name}: {part} says nothing"
+    for node in ast.walk(module.tree):
         if isinstance(node, ast.ClassDef):
             endings = tuple(name.capitalize() for name in VAGUE_NAMES)
-            assert not node.name.endswith(endings), f"lsrv/{_name(module)}: {node.name} says nothing"
+            assert not node.name.endswith(endings), f"lsrv/{module.name}: {node.name} says nothing"
 
 
 @each_module
-def test_every_module_says_what_lives_there(module: Path) -> None:
-    assert ast.get_docstring(_tree(module)), f"lsrv/{_name(module)} has no docstring"
+def test_every_module_says_what_lives_there(module: Module) -> None:
+    assert ast.get_docstring(module.tree), f"lsrv/{module.name} has no docstring"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert circles(IMPORTS) == []
+
+
+@pytest.mark.parametrize("folder", sorted({module.folder for module in MODULES.values()} - {""}))
+def test_the_rooms_of_a_folder_form_no_circle_and_fit_on_one_screen(folder: str) -> None:
+    assert circles(room_graph(folder, IMPORTS)) == [], f"lsrv/{folder}: a name that both need is in the wrong room"
+    n_files = sum(module.folder == folder for module in MODULES.values())
+    assert n_files <= MAX_FILES_IN_FOLDER, f"lsrv/{folder} has {n_files} files: find the room that some of them share"
+
+
+@pytest.mark.parametrize("package", sorted(ORDER))
+def test_rooms_import_only_what_stands_below_them(package: str) -> None:
+    graph, order = room_graph(package, IMPORTS), ORDER[package]
+    assert sorted(order.split()) == sorted(graph), "each room has one place in ORDER (tests/structure/rooms.py)"
+    assert upward(graph, order) == [], f"lsrv/{package}: these imports go up"
+    assert floors(graph) <= MAX_FLOORS.get(package, sys.maxsize)
+
+
+def test_a_public_type_name_means_one_thing() -> None:
+    twins = twin_types(MODULES.values())
+    assert twins.keys() <= TWIN_TYPES, {name: twins[name] for name in twins.keys() - TWIN_TYPES}
+    assert twins.keys() >= TWIN_TYPES, f"parted, so strike them from TWIN_TYPES: {TWIN_TYPES - twins.keys()}"
+
+
+def test_a_file_name_stands_once_on_the_ground_floors() -> None:
+    twins = twin_files(MODULES.values())
+    assert twins.keys() == TWIN_FILES, twins
 
 
 def test_every_package_that_is_imported_is_a_declared_dependency() -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in project["dependencies"]}
     distributions = importlib.metadata.packages_distributions()
-    imported = {name.split(".")[0] for module in MODULES for name in _imports(module)}
+    imported = {name.split(".")[0] for module in MODULES.values() for name in module.imports()}
     foreign = imported - sys.stdlib_module_names - {"lsrv"}
     providers = {name: {each.lower().replace("_", "-") for each in distributions.get(name, [])} for name in foreign}
     undeclared = sorted(name for name, found in providers.items() if not found & declared)

@@ -30,8 +30,7 @@ def load() -> Load:
     backend = Backend()
 
     def load_from(path: Path, **params: object) -> LoadedModel:
-        # Some processors say that they have AMX and die in it: here nobody loads a second time without it.
-        wanted = LoadParams(model_path=str(path), is_embedding=True, use_extra_bufts=False, **params)
+        wanted = LoadParams(model_path=str(path), is_embedding=True, **params)
         return load_model(backend, wanted, lambda _stage, _fraction: None)
 
     return load_from

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from lsrv.api.http.event import sse
 from lsrv.protocol.events import Delta, Finished
 from lsrv.serving.request import GenerationRequest
 
@@ -38,11 +39,6 @@ class DialectRequest(GenerationRequest, frozen=True, kw_only=True):
     """A request that says how its client wants to read what comes back."""
 
     make_reply: Callable[[Heading], Reply]
-
-
-def sse(payload: bytes) -> bytes:
-    """One server-sent event; `payload` holds no newline."""
-    return b"data: %b\n\n" % payload
 
 
 DONE = sse(b"[DONE]")

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 from litestar.types import Send
 
-from lsrv.api.dialects.contract import sse
 from lsrv.api.http.errors import error_body
+from lsrv.api.http.event import sse
 from lsrv.errors import LsrvError
 
 FIRST_COMMENT_S = 2.0  # until then an error can still have its own status

@@ -20,7 +20,7 @@ _PATH = "/admin/events"
 _FETCH_S = 0.5  # the table is asked for at most this often, however much happens
 _TICK_S = 0.25
 
-FeedEvent = tuple[str, JsonObject]
+ReceivedEvent = tuple[str, JsonObject]
 
 
 def show_lines(client: ServerClient, *, as_json: bool) -> None:
@@ -105,13 +105,13 @@ class _Inbox:
     """Events read by a thread, so that the table can be redrawn meanwhile."""
 
     def __init__(self, client: ServerClient) -> None:
-        self._events: queue.SimpleQueue[FeedEvent | ServerError | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[ReceivedEvent | ServerError | None] = queue.SimpleQueue()
         threading.Thread(target=self._read, args=(client,), daemon=True).start()
 
-    def batches(self) -> Iterator[list[FeedEvent]]:
+    def batches(self) -> Iterator[list[ReceivedEvent]]:
         """What has come, every quarter of a second or sooner; ends with the stream. Raises ServerError."""
         while True:
-            batch: list[FeedEvent] = []
+            batch: list[ReceivedEvent] = []
             with contextlib.suppress(queue.Empty):
                 while True:
                     event = self._events.get(timeout=0 if batch else _TICK_S)

@@ -150,7 +150,7 @@ def _death(step: ChildStep, exit_code: int, log: list[str]) -> BuildError:
 # --- the child's end ---
 
 
-class Report:
+class StepReport:
     """How the child tells its parent. Any thread."""
 
     def __init__(self, descriptor: int) -> None:
@@ -174,11 +174,11 @@ class Report:
             os._exit(1)
 
 
-def child_main(order_type: type[Order], work: Callable[[Order, Report], None]) -> None:
+def child_main(order_type: type[Order], work: Callable[[Order, StepReport], None]) -> None:
     """The whole of a child's `__main__`: read the order, do the work, report a failure, leave."""
     prepare_process()
     sys.addaudithook(_refuse_network)
-    report = Report(int(sys.argv[1]))
+    report = StepReport(int(sys.argv[1]))
     try:
         work(msgspec.json.decode(sys.stdin.buffer.read(), type=order_type), report)
     except LsrvError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lsrv.errors import ErrorInfo, NotEnoughMemoryError
 from lsrv.registry.entries import patience, refusals
-from lsrv.registry.entries.happenings import Failure
+from lsrv.registry.loading.failure import Failure
 
 
 @dataclass(slots=True)

@@ -18,7 +18,6 @@ from lsrv.registry.entries.happenings import (
     Effect,
     EndRequests,
     EntryLimits,
-    Failure,
     Happening,
     LoadDone,
     LoadLost,
@@ -29,6 +28,7 @@ from lsrv.registry.entries.happenings import (
 from lsrv.registry.entries.state import EntryState, Phase
 from lsrv.registry.entries.view import EntryView, WeightsView, WorkerLog, endpoint_status, status
 from lsrv.registry.entries.watchers import RegistryEvent
+from lsrv.registry.loading.failure import Failure
 from lsrv.registry.loading.loader import Admission, LoadedWorker, Loader, LoadLostError
 
 _log = logging.getLogger(__name__)

@@ -12,23 +12,12 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from lsrv.errors import AbortedError, ErrorInfo
+from lsrv.registry.loading.failure import Failure
 
 _UNLOADED = AbortedError("the model was unloaded by its operator").info()
 
 UnloadCause = Literal["asked", "idle", "evicted", "abandoned", "changed", "removed"]
 UNLOAD_CAUSES: tuple[UnloadCause, ...] = ("asked", "idle", "evicted", "abandoned", "changed", "removed")
-
-Fingerprint = tuple[tuple[str, int, int], ...]  # (path, size_bytes, mtime_ns) of every file a load depends on
-
-
-class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a load or a worker ended, as far as the next decision needs it."""
-
-    error: ErrorInfo
-    log_tail: tuple[str, ...] = ()
-    is_death: bool = False  # the process died, hung or never started: chance may be involved
-    is_retryable: bool = False  # the same load may work later although nothing changed on disk
-    weights: Fingerprint | None = None  # the files that failed, where they were found at all
 
 
 class EntryLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,7 +34,6 @@ from lsrv.registry.entries.happenings import (
     EndRequests,
     EntryLimits,
     Evicted,
-    Failure,
     Grant,
     Happening,
     Held,
@@ -56,6 +55,7 @@ from lsrv.registry.entries.happenings import (
 )
 from lsrv.registry.entries.keep_alive import KeepAlive
 from lsrv.registry.entries.queue import Waiting
+from lsrv.registry.loading.failure import Failure
 
 
 class Phase(enum.Enum):

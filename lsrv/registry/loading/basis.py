@@ -13,7 +13,7 @@ from lsrv.frontdoor import Weights
 from lsrv.frontdoor.store.digest import stamp_of
 from lsrv.protocol.commands import AdapterFile, LoadParams
 from lsrv.registry.adapters import OfferedAdapter
-from lsrv.registry.entries.happenings import Fingerprint
+from lsrv.registry.loading.failure import Fingerprint
 from lsrv.registry.loading.params import load_params
 from lsrv.registry.loading.weights import find_adapter_file
 

@@ -20,9 +20,9 @@ from lsrv.frontdoor.store.own_cache import own_cache
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, ModelInfo, Progress
 from lsrv.registry.adapters import OfferedAdapter
-from lsrv.registry.entries.happenings import Failure, Fingerprint
 from lsrv.registry.loading.basis import LoadBasis, find_basis
 from lsrv.registry.loading.builds import Builds
+from lsrv.registry.loading.failure import Failure, Fingerprint
 from lsrv.registry.loading.params import has_open_layers
 from lsrv.registry.loading.weights import draft_of
 from lsrv.registry.memory.budget import shown

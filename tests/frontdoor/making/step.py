@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from lsrv.errors import ConvertError
-from lsrv.frontdoor.making.child import Report, child_main
+from lsrv.frontdoor.making.child import StepReport, child_main
 
 Fate = Literal["well", "refuse", "crash", "raise", "wait", "call", "look"]
 
@@ -20,7 +20,7 @@ class StepOrder(msgspec.Struct, frozen=True):
     fate: Fate
 
 
-def work(order: StepOrder, report: Report) -> None:
+def work(order: StepOrder, report: StepReport) -> None:
     report.progress(os.getpid(), 0)
     match order.fate:
         case "well":

@@ -19,7 +19,6 @@ from lsrv.registry.entries.happenings import (
     EndRequests,
     EntryLimits,
     Evicted,
-    Failure,
     Grant,
     Happening,
     Held,
@@ -37,6 +36,7 @@ from lsrv.registry.entries.happenings import (
     UnloadAsked,
 )
 from lsrv.registry.entries.state import EntryState, Phase
+from lsrv.registry.loading.failure import Failure
 
 ASKED = "its operator asked for it"
 DEATH = Failure(error=ErrorInfo("worker_crashed", "it died"), is_death=True)

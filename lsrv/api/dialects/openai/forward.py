@@ -6,9 +6,9 @@ from typing import cast
 
 import msgspec
 
-from lsrv.api.dialects.contract import sse
 from lsrv.api.dialects.openai.heading import new_id
 from lsrv.api.http.body import decode_body
+from lsrv.api.http.event import sse
 from lsrv.errors import UnsupportedParameterError
 from lsrv.serving.defaults import Defaults, with_system
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lsrv.frontdoor.making.child import Report, child_main
+from lsrv.frontdoor.making.child import StepReport, child_main
 from lsrv.frontdoor.making.convert.conversion import write_gguf
 from lsrv.frontdoor.making.convert.order import ConvertOrder
 
 
-def work(order: ConvertOrder, report: Report) -> None:
+def work(order: ConvertOrder, report: StepReport) -> None:
     """Raises ConvertError."""
     write_gguf(Path(order.source), Path(order.target), order.name, report.progress)
 

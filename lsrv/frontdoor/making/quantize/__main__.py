@@ -9,7 +9,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from lsrv.errors import QuantizeError
-from lsrv.frontdoor.making.child import Report, child_main
+from lsrv.frontdoor.making.child import StepReport, child_main
 from lsrv.frontdoor.making.quantize.order import QuantizeOrder
 from lsrv.frontdoor.store.space import require_space
 
@@ -17,7 +17,7 @@ _LOOK_EVERY_S = 0.2
 _FULL_BYTES = 1 << 20
 
 
-def work(order: QuantizeOrder, report: Report) -> None:
+def work(order: QuantizeOrder, report: StepReport) -> None:
     """Plan by a dry run, refuse what can't end well, then do it. Raises QuantizeError."""
     # Imported after the process is set up: llama.cpp reads its environment while it loads.
     from lsrv.frontdoor.making.quantize.imatrix_values import read_imatrix
@@ -46,7 +46,7 @@ def work(order: QuantizeOrder, report: Report) -> None:
 
 
 @contextlib.contextmanager
-def _watched(target: Path, n_bytes_total: int, report: Report) -> Generator[None, None, None]:
+def _watched(target: Path, n_bytes_total: int, report: StepReport) -> Generator[None, None, None]:
     """Report how much of `target` is written for as long as the block runs."""
     has_ended = threading.Event()
 

@@ -1,0 +1,19 @@
+"""Why a load or a worker ended, as a value that decisions and comparisons need."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lsrv.errors import ErrorInfo
+
+Fingerprint = tuple[tuple[str, int, int], ...]  # (path, size_bytes, mtime_ns) of every file a load depends on
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a load or a worker ended, as far as the next decision needs it."""
+
+    error: ErrorInfo
+    log_tail: tuple[str, ...] = ()
+    is_death: bool = False  # the process died, hung or never started: chance may be involved
+    is_retryable: bool = False  # the same load may work later although nothing changed on disk
+    weights: Fingerprint | None = None  # the files that failed, where they were found at all
