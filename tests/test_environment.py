@@ -31,3 +31,7 @@ def test_no_code_is_looked_for_in_the_current_folder() -> None:
         "PYTHONHASHSEED": "1",
         "GGML_NO_BACKTRACE": "1",
     }
+
+
+def test_a_run_of_the_tests_that_counts_lines_counts_those_of_its_children() -> None:
+    assert child_environment({"COVERAGE_PROCESS_CONFIG": "c"})["COVERAGE_PROCESS_CONFIG"] == "c"

@@ -30,7 +30,8 @@ def load() -> Load:
     backend = Backend()
 
     def load_from(path: Path, **params: object) -> LoadedModel:
-        wanted = LoadParams(model_path=str(path), is_embedding=True, **params)
+        # Some processors say that they have AMX and die in it: here nobody loads a second time without it.
+        wanted = LoadParams(model_path=str(path), is_embedding=True, use_extra_bufts=False, **params)
         return load_model(backend, wanted, lambda _stage, _fraction: None)
 
     return load_from
