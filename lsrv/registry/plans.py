@@ -63,7 +63,12 @@ class Plans:
             return described(begun, weights, fitted.plan, promised)
         forecast = self._rooms.forecast(entry, fitted.plan)
         asked = foreseen(entry.settings.listed_id, forecast, self._rooms.listed_id, entry.reload_s)
-        asked = replace(asked, context_because=fitted.context_because, placed_because=fitted.place_because)
+        asked = replace(
+            asked,
+            context_because=fitted.context_because,
+            placed_because=fitted.place_because,
+            budget_because=self._rooms.budget_because(),
+        )
         return described(asked, weights, fitted.plan, forecast.needed)
 
     async def has_room(self, model: str | None) -> bool:

@@ -40,6 +40,7 @@ class LoadPreview(msgspec.Struct, frozen=True, kw_only=True):
     process_bytes: int = 0
     needed_bytes: dict[str, int] = {}
     budget_bytes: dict[str, int] = {}
+    budget_because: str = ""
     free_bytes: dict[str, int] = {}
     evicts: list[str] = []
     waits_for: list[str] = []

@@ -38,6 +38,8 @@ def _shown(answer: JsonObject) -> str:
         lines.append(
             f"Context of {answer['context_length']} tokens for each of {answer['slots']} slots{_because(answer)}"
         )
+    if answer["budget_because"]:
+        lines.append(f"Budget: {answer['budget_because']}")
     if answer["load_s"] is not None:
         lines.append(f"Its last load took {duration(answer['load_s'])}.")
     return "\n".join(lines)

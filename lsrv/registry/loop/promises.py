@@ -156,6 +156,10 @@ class MemoryPromises:
         if self._timer is not None:
             self._timer.cancel()
 
+    def budget_because(self) -> str:
+        """What the budget of RAM is made of, for people."""
+        return self._budget.because(sum(self._real_bytes().values()))
+
     def taken(self) -> MemoryAmounts:
         """What our own workers hold now: RAM as it is measured, GPUs by their plans."""
         return {**self._held(), RAM: sum(self._real_bytes().values())}

@@ -10,7 +10,7 @@ from lsrv.frontdoor.finding import auto
 from lsrv.protocol.events import DeviceMemory
 from lsrv.registry.memory.arbiter import MemoryAmounts, fits
 from lsrv.registry.memory.machine import machine_memory
-from lsrv.units import parse_size
+from lsrv.units import parse_size, size
 
 RAM = "CPU"
 WORKER_BYTES = 40 * 1024 * 1024  # what a worker takes beside the model: interpreter, llama.cpp, vocabulary
@@ -52,6 +52,16 @@ class Budget:
             limits[name] = min(n_bytes, _share(self._server.gpu_budget.get(name, "auto"), n_bytes))
         limits[_PLACES] = self._server.max_loaded_models or _ANY_NUMBER
         return limits
+
+    def because(self, taken_bytes: int) -> str:
+        """What the limit of RAM is made of, for people."""
+        total, available = self._read()
+        reserve = min(_RESERVE_BYTES, total // 10)
+        return (
+            f"of {size(total)} of RAM {size(available)} are available, with the page cache and the weights in it; "
+            f"{size(taken_bytes)} are in workers of this server, and {size(reserve)} stay for others; "
+            f'memory_budget = "{self._server.memory_budget}"'
+        )
 
     def share(self, available: MemoryAmounts, n_entries: int) -> MemoryAmounts:
         """What one of `n_entries` may take of `available` where it may choose: an equal part, of RAM at most half."""

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import psutil
 
+# What a group may hold and the kernel takes back (MemAvailable counts the same of the machine). Files that are read
+# again and again, as weights are, become active.
+_CACHE_KEYS = ("inactive_file", "active_file", "slab_reclaimable")
+_CACHE_KEYS_V1 = ("total_inactive_file", "total_active_file")
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -20,7 +25,8 @@ class Machine:
 def machine_memory(machine: Machine | None = None) -> tuple[int, int]:
     """(total, available) bytes: the least of the machine and of every control group above this process.
 
-    A group's page cache that nobody used lately counts as available, as it does for the machine.
+    A group's page cache counts as available, used lately or not, as it does for the machine: the kernel takes such
+    pages back before it refuses memory. The weights of a model that is mapped and at work are among them.
     """
     memory = psutil.virtual_memory()
     total, available = memory.total, memory.available
@@ -28,7 +34,7 @@ def machine_memory(machine: Machine | None = None) -> tuple[int, int]:
         limit = _number(group.limit)
         if limit is None or limit >= memory.total:  # "max", or version 1's way to say so
             continue
-        used = (_number(group.usage) or 0) - _stat(group.stat, group.cache_key)
+        used = (_number(group.usage) or 0) - _sum(group.stat, group.cache_keys)
         total, available = min(total, limit), min(available, max(0, limit - used))
     return total, available
 
@@ -46,7 +52,7 @@ class _Group:
     limit: Path
     usage: Path
     stat: Path
-    cache_key: str
+    cache_keys: tuple[str, ...]
 
 
 def _groups(machine: Machine) -> Iterator[_Group]:
@@ -56,11 +62,9 @@ def _groups(machine: Machine) -> Iterator[_Group]:
         group = machine.cgroups / own
         for folder in (group, *group.parents):
             if folder.is_relative_to(machine.cgroups):
-                yield _Group(folder / "memory.max", folder / "memory.current", folder / "memory.stat", "inactive_file")
+                yield _Group(folder / "memory.max", folder / "memory.current", folder / "memory.stat", _CACHE_KEYS)
     old = machine.cgroups / "memory"
-    yield _Group(
-        old / "memory.limit_in_bytes", old / "memory.usage_in_bytes", old / "memory.stat", "total_inactive_file"
-    )
+    yield _Group(old / "memory.limit_in_bytes", old / "memory.usage_in_bytes", old / "memory.stat", _CACHE_KEYS_V1)
 
 
 def _number(path: Path) -> int | None:
@@ -68,9 +72,9 @@ def _number(path: Path) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _stat(path: Path, key: str) -> int:
+def _sum(path: Path, keys: tuple[str, ...]) -> int:
     found = (line.split() for line in _lines(path))
-    return next((int(words[1]) for words in found if len(words) == 2 and words[0] == key), 0)
+    return sum(int(words[1]) for words in found if len(words) == 2 and words[0] in keys)
 
 
 def _lines(path: Path) -> list[str]:

@@ -38,6 +38,7 @@ def test_a_plan_says_who_would_leave_and_is_what_the_load_then_takes(crowded: Ru
     other = outlook(crowded, OTHER)
     assert (other["verdict"], other["evicts"], other["waits_for"]) == ("evicts", [TINY], [])
     assert other["budget_bytes"] == {"CPU": 70 * MIB}
+    assert str(other["budget_because"]).endswith('memory_budget = "70MiB"')
     crowded.http.post("/v1/models/load", json={"model_id": OTHER})
     assert outlook(crowded, TINY)["load_s"] is not None
 

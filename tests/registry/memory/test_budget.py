@@ -50,3 +50,11 @@ def test_a_model_needs_its_buffers_its_process_and_a_place() -> None:
     budget.configure(ServerSettings(max_loaded_models=1))
     assert budget.limit(0)["models"] == 1
     assert shown({"CPU": 3 * GIB, "CUDA0": GIB, "models": 1}) == "3.0 GiB of RAM and 1.0 GiB of CUDA0"
+
+
+def test_people_are_told_what_the_budget_is_made_of() -> None:
+    budget = Budget(ServerSettings(memory_budget="75%"), lambda: (16 * GIB, 6 * GIB))
+    assert budget.because(4 * GIB) == (
+        "of 16.0 GiB of RAM 6.0 GiB are available, with the page cache and the weights in it; "
+        '4.0 GiB are in workers of this server, and 512.0 MiB stay for others; memory_budget = "75%"'
+    )
