@@ -102,7 +102,7 @@ class Access:
     def _check_origin(self, caller: Caller) -> None:
         if caller.origin is None or caller.origin in self._origins:
             return
-        if caller.host is not None and urlsplit(caller.origin).netloc == caller.host:
+        if caller.host is not None and caller.origin.partition("://")[2] == caller.host:
             return
         raise ForbiddenError(
             f"Web pages of {echo(caller.origin)!r} may not use this server. If they should, add that origin to "

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState as UvicornState
 
 from lsrv.api.http.errors import HeadersTooLargeError, RequestTimeoutError, error_response
@@ -74,10 +74,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._is_in_header = True  # or between requests
+        self._is_between = True  # no byte of the next request has come
         self._is_refused = False
         self._n_header_bytes = 0
         self._n_body_bytes = 0
         self._n_unread_bytes = 0
+        self._n_framing_bytes = 0  # of a chunked body since its last byte: sizes, extensions, trailers
+        self._n_trailers = self._n_trailer_bytes = 0
 
     # -- connection ----------------------------------------------------------------------------------------------------
 
@@ -110,25 +113,42 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
             return
+        if self._is_between:
+            data = data.lstrip(b"\r\n")  # old clients end a body with a line break
+            if not data:
+                return
         if self._is_in_header:
             self._n_header_bytes += len(data)
-            if self._deadline is None:
-                self._arm(self._limits.header_timeout_s, self._header_late)
             if b"h2c" in data:
                 data = _without_upgrade(data)
+        else:
+            self._n_framing_bytes += len(data)
         super().data_received(data)
-        if self._is_in_header and self._n_header_bytes > self._limits.header_bytes:
+        if max(self._n_header_bytes, self._n_framing_bytes) > self._limits.header_bytes:
             self._refuse_headers()
+        if self._is_in_header and not self._is_between:
+            self._await_header()
 
     def on_message_begin(self) -> None:
         self._is_in_header = True
+        self._is_between = False
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A trailer is no header: it comes behind a body that was let in by the headers, and nobody reads it."""
+        if self._is_in_header:
+            super().on_header(name, value)
+            return
+        self._n_trailers += 1
+        self._n_trailer_bytes += len(name) + len(value)
+        if self._n_trailers > self._limits.n_headers or self._n_trailer_bytes > self._limits.header_bytes:
+            self._refuse_headers()
 
     def on_headers_complete(self) -> None:
         limits = self._limits
         n_bytes = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         self._is_in_header = False
-        self._n_header_bytes = 0
+        self._n_header_bytes = self._n_framing_bytes = self._n_trailers = self._n_trailer_bytes = 0
         self._idle.discard(self)
         self._disarm()
         if self._is_refused:
@@ -144,6 +164,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._is_refused:
             return
         self._n_body_bytes += len(body)
+        self._n_framing_bytes = 0
         if self.cycle.response_complete:  # nobody reads it any more, yet the next request can only follow it
             self._n_unread_bytes += len(body)
             if self._n_unread_bytes > self._limits.unread_bytes:
@@ -152,23 +173,35 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._disarm()
-        self._is_in_header = True
+        self._is_in_header = self._is_between = True
+        self._n_framing_bytes = 0
         if self._is_refused:
             return
         super().on_message_complete()
         if self.cycle.response_complete:
-            self._idle.add(self)
+            self._wait_for_request()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self._is_in_header and not self.pipeline and not self.transport.is_closing():
-            self._idle.add(self)
+            self._wait_for_request()
+
+    def _wait_for_request(self) -> None:
+        self._idle.add(self)
+        if not self._is_between:
+            self._await_header()
 
     # -- deadlines -----------------------------------------------------------------------------------------------------
 
+    def _await_header(self) -> None:
+        """Set the deadline of a request that has begun. The answer to the one before comes first, and has none."""
+        is_answering = any(not cycle.response_complete for cycle in self._cycles())
+        if self._deadline is None and not is_answering and not self._is_refused:
+            self._arm(self._limits.header_timeout_s, self._header_late)
+
     def _header_late(self) -> None:
         self._deadline = None
-        if self._n_header_bytes:
+        if not self._is_between:
             self._refuse(RequestTimeoutError("The request's headers did not arrive in time."))
         else:
             self.transport.close()
@@ -206,6 +239,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
         Closing at once would reset the connection while the client is sending, and the answer would be lost.
         """
+        if self._is_refused:
+            return
         self._is_refused = True
         self._disarm()
         if not self._leave_app():
@@ -218,12 +253,16 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _leave_app(self) -> bool:
         """Tell the app, if one is at work, that its client is gone; False if it is answering already."""
-        for cycle in filter(None, (self.cycle,)):  # None before the first request, whatever uvicorn's type says
+        for cycle in self._cycles():
             if not cycle.response_complete and cycle.response_started:
                 return False
             cycle.disconnected = True
             cycle.message_event.set()
         return True
+
+    def _cycles(self) -> list[RequestResponseCycle]:
+        """The last request, if there was any; None before the first one, whatever uvicorn's type says."""
+        return [cycle for cycle in (self.cycle,) if cycle]
 
 
 def _without_upgrade(data: bytes) -> bytes:

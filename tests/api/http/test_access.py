@@ -52,6 +52,13 @@ def test_a_foreign_origin_is_refused_with_the_mend(server: RunningServer) -> Non
         assert "cors_origins" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "http://]", "//", "null", "http://localhost:x", "%", ""])
+def test_an_origin_that_is_none_is_refused_as_any_foreign_one(server: RunningServer, origin: str) -> None:
+    answer = server.http.get("/v1/models", headers={"origin": origin})
+    assert answer.status_code == 403
+    assert answer.json()["error"]["code"] == "forbidden"
+
+
 def test_the_servers_own_pages_are_answered(server: RunningServer) -> None:
     assert get(server, origin=server.url).status_code == 200
 

@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import RunningServer, StartServer, wait_until
 
 N_CONNECTIONS = 10_000
+BODY = b'{"prompt":"a","max_tokens":1}'
 
 
 @contextlib.contextmanager
@@ -97,6 +98,60 @@ def test_http_1_1_without_a_host_is_a_400(server: RunningServer) -> None:
     assert answer_to(server, b"GET /health HTTP/1.1\r\nconnection: close\r\n\r\n")[0] == 400
 
 
+def chunked(*headers: bytes, body: bytes, trailers: bytes = b"") -> bytes:
+    size = b"%x" % len(body)
+    return request(
+        b"transfer-encoding: chunked", *headers, body=size + b"\r\n" + body + b"\r\n0\r\n" + trailers + b"\r\n"
+    )
+
+
+def test_trailers_are_let_go_and_the_request_is_served(server: RunningServer) -> None:
+    status, answer = answer_to(server, chunked(b"connection: close", body=BODY, trailers=b"checksum: 1\r\n"))
+    assert status == 200
+    assert answer["object"] == "text_completion"
+
+
+@pytest.mark.parametrize(
+    ("trailers", "status"),
+    [(b"authorization: Bearer key\r\n", 401), (b"x-api-key: key\r\nhost: localhost\r\n", 401)],
+)
+def test_a_key_in_a_trailer_opens_nothing(start_server: StartServer, trailers: bytes, status: int) -> None:
+    locked = start_server(server={"api_keys": ["key"]})
+    assert answer_to(locked, chunked(b"connection: close", body=BODY, trailers=trailers))[0] == status
+
+
+def test_an_origin_in_a_trailer_is_no_origin(server: RunningServer) -> None:
+    raw = chunked(b"connection: close", b"origin: http://evil.example", body=BODY, trailers=b"origin: http://localhost")
+    assert answer_to(server, raw + b"\r\n")[0] == 403
+
+
+def test_a_host_in_a_trailer_is_no_host(server: RunningServer) -> None:
+    raw = chunked(b"connection: close", body=BODY, trailers=b"host: localhost\r\n").replace(
+        b"host: localhost\r\n", b"", 1
+    )
+    assert answer_to(server, raw)[0] == 400
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b"x-%d: a\r\n" % i for i in range(102)],  # many
+        [b"x: ", *[b"a" * 1000] * 200],  # one that never ends
+        [b"x: " + b"a" * 60_000 + b"\r\n"] * 3,  # large ones
+    ],
+)
+def test_trailers_beyond_the_limits_of_headers_are_a_431(server: RunningServer, parts: list[bytes]) -> None:
+    status, answer = answer_to(server, request(b"transfer-encoding: chunked", body=b"1\r\n{\r\n0\r\n"), *parts)
+    assert status == 431
+    assert answer["error"]["code"] == "headers_too_large"
+    assert_well(server)
+
+
+def test_a_chunk_size_that_never_ends_is_a_431(server: RunningServer) -> None:
+    raw = request(b"transfer-encoding: chunked", body=b"1;" + b"a" * 200_000)
+    assert answer_to(server, raw)[0] == 431
+
+
 @pytest.fixture
 def hasty(start_server: StartServer) -> RunningServer:
     """A server that waits half a second for anything."""
@@ -138,6 +193,30 @@ def test_one_connection_serves_many_requests_even_after_a_pause(hasty: RunningSe
             while not answer.endswith(b'{"status":"ok"}'):
                 answer += sock.recv(65536)
             time.sleep(0.7)  # longer than the header timeout, which starts with a request's first byte
+
+
+@pytest.mark.parametrize("extra", [b"\r\n", b"\r\n\r\n", b"GET /health HTTP/1.1\r\nhost: loc"])
+def test_what_follows_a_body_does_not_cut_its_answer(hasty: RunningServer, extra: bytes) -> None:
+    body = {"prompt": "a", "stream": True, "ignore_eos": True, "max_tokens": 480, "n": 8, "temperature": 0.5}
+    raw = json.dumps(body).encode()
+    with connected(hasty) as sock:
+        sock.sendall(request(b"content-length: %d" % len(raw), body=raw) + extra)
+        answer = b""
+        while not answer.endswith(b"0\r\n\r\n"):
+            data = sock.recv(65536)
+            assert data, "cut off within its answer"
+            answer += data
+        if extra.startswith(b"GET"):
+            assert sock.recv(65536).startswith(b"HTTP/1.1 408")  # its own deadline begins behind the answer
+        else:
+            sock.sendall(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            assert sock.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_line_breaks_do_not_keep_a_silent_connection_open(hasty: RunningServer) -> None:
+    with connected(hasty) as sock:
+        sock.sendall(b"\r\n" * 100)
+        assert sock.recv(1) == b""
 
 
 def test_an_offer_to_speak_http_2_is_passed_over_and_the_body_is_kept(server: RunningServer) -> None:
