@@ -18,6 +18,8 @@ from lsrv.printable import printable
 
 LogFormat = Literal["text", "json"]
 
+# HTTP clients tell every address at INFO, and a signed one opens doors. What matters of a request, we tell ourselves.
+_TELLERS_OF_ADDRESSES = ("httpx", "httpx2", "httpcore", "httpcore2")
 _LINE_BREAK = "\n"
 _MAX_FIELD_CHARS = 500  # clients write some of them, and a URL may have 64 KiB
 
@@ -29,6 +31,8 @@ def configure(log_format: LogFormat = "text", level: int = logging.INFO) -> None
     handler = _StderrHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in _TELLERS_OF_ADDRESSES:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
 class TextFormatter(logging.Formatter):

@@ -11,18 +11,20 @@ from huggingface_hub.utils import httpx
 
 from lsrv.frontdoor.hub.repo import BadAnswerError
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.ASCII)
 _PARTIAL = 206
 
 
 class HubBody:
     """An open answer. `first_byte` is where in the file it begins: 0 if the server sent more than was asked for."""
 
-    def __init__(self, response: httpx.Response) -> None:
-        """Raises BadAnswerError if the headers contradict each other."""
+    def __init__(self, response: httpx.Response, first_wanted: int) -> None:
+        """Raises BadAnswerError if the headers contradict each other, or what was asked for."""
         self._response = response
         self.url = str(response.url)
         self.first_byte, self.file_size_bytes = _place(response)
+        if self.first_byte > first_wanted:
+            raise BadAnswerError(f"a part from byte {self.first_byte} on where {first_wanted} was asked for")
         etag = response.headers.get("etag", "")
         self.validator = None if etag.startswith("W/") else etag or None  # If-Range wants a strong one
 

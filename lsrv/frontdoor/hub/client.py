@@ -49,7 +49,7 @@ class Hub:
             raise WeightsNotFoundError(f'revision "{revision}": write a branch, a tag or a commit')
         url = f"{self.endpoint}/api/models/{repo_id}/revision/{quote(revision, safe='')}"
         return self._ask(
-            lambda: read_repo(repo_id, revision, self._connection.get(url, {"blobs": "true"})),
+            lambda cancel: read_repo(repo_id, revision, self._connection.get(url, {"blobs": "true"}, cancel)),
             repo_id=repo_id,
             revision=revision,
             cancel=cancel,
@@ -65,7 +65,10 @@ class Hub:
         }
         url = f"{self.endpoint}/api/models"
         return self._ask(
-            lambda: read_hits(self._connection.get(url, query)), repo_id=model_id, revision="main", cancel=cancel
+            lambda cancel: read_hits(self._connection.get(url, query, cancel)),
+            repo_id=model_id,
+            revision="main",
+            cancel=cancel,
         )
 
     def file_url(self, repo: HubRepo, file: HubFile) -> str:
@@ -82,6 +85,7 @@ class Hub:
         *,
         url: str | None = None,
         validator: str | None = None,
+        cancel: Cancel | None = None,
     ) -> Generator[HubBody]:
         """The bytes [first, end) of a file as they arrive; one attempt. Look at `HubBody.first_byte`.
 
@@ -97,30 +101,30 @@ class Hub:
             headers["if-range"] = validator
         with (
             translated(self._subject(repo.repo_id, repo.revision, file.name)),
-            self._connection.open(url or self.file_url(repo, file), headers) as response,
+            self._connection.open(url or self.file_url(repo, file), headers, cancel or Cancel()) as response,
         ):
-            yield HubBody(response)
+            yield HubBody(response, first)
 
     def read_range(self, repo: HubRepo, file: HubFile, first: int, end: int, cancel: Cancel | None = None) -> bytes:
         """The bytes [first, end) of a file, for looking into it before it is fetched."""
         return self._ask(
-            lambda: self._read_once(repo, file, first, end),
+            lambda cancel: self._read_once(repo, file, first, end, cancel),
             repo_id=repo.repo_id,
             revision=repo.revision,
             cancel=cancel,
         )
 
-    def _read_once(self, repo: HubRepo, file: HubFile, first: int, end: int) -> bytes:
+    def _read_once(self, repo: HubRepo, file: HubFile, first: int, end: int, cancel: Cancel) -> bytes:
         found = bytearray()
-        with self.open_file(repo, file, first, end) as body:
-            start = first - body.first_byte  # more than 0: the server ignores Range
+        with self.open_file(repo, file, first, end, cancel=cancel) as body:
+            n_unwanted = first - body.first_byte  # more than 0: the server ignores Range
             for chunk in body.chunks():
-                found += chunk
-                if len(found) >= start + end - first:
-                    break
-        if len(found) < start + end - first:
-            raise PassingError(f"{self.endpoint} broke off while sending {file.name}; ask again")
-        return bytes(found[start : start + end - first])
+                cancel.check()
+                found += chunk[n_unwanted:][: end - first - len(found)]
+                n_unwanted = max(n_unwanted - len(chunk), 0)
+                if len(found) == end - first:
+                    return bytes(found)
+        raise PassingError(f"{self.endpoint} broke off while sending {file.name}; ask again")
 
     @cached_property
     def _token(self) -> str | None:
@@ -132,16 +136,17 @@ class Hub:
 
         return HubConnection(self.endpoint, self._token, self.patience)
 
-    def _ask(self, get: Callable[[], _T], *, repo_id: str, revision: str, cancel: Cancel | None) -> _T:
+    def _ask(self, get: Callable[[Cancel], _T], *, repo_id: str, revision: str, cancel: Cancel | None) -> _T:
         """`get`, again and again while the failure may pass."""
         from lsrv.frontdoor.hub.failures import translated
 
         self._require_online(repo_id, revision)
-        backoff = Backoff(self.patience, cancel or Cancel())
+        cancel = cancel or Cancel()
+        backoff = Backoff(self.patience, cancel)
         while True:
             try:
                 with translated(self._subject(repo_id, revision)):
-                    return get()
+                    return get(cancel)
             except PassingError as error:
                 backoff.wait(error)
 

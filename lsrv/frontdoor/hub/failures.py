@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from huggingface_hub import errors as hub_errors
 from huggingface_hub.utils import httpx, parse_ratelimit_headers
 
+from lsrv.echo import echo
 from lsrv.errors import FetchError, LsrvError, WeightsNotFoundError
 from lsrv.frontdoor.hub.patience import PassingError
 from lsrv.frontdoor.hub.repo import BadAnswerError
@@ -42,9 +43,11 @@ def translated(subject: HubSubject) -> Generator[None]:
     except hub_errors.OfflineModeIsEnabled:
         raise offline(subject) from None
     except hub_errors.HfHubHTTPError as error:
-        raise refused(error, subject) from error
+        raise refused(error, subject) from None  # its text holds the address, and a signed one opens doors
     except httpx.HTTPError as error:
-        raise _unreachable(error, subject) from error
+        raise _unreachable(error, subject) from None
+    except httpx.InvalidURL as error:
+        raise FetchError(f"{subject.endpoint} is no address ({error}); mend HF_ENDPOINT") from None
     except BadAnswerError as error:
         raise FetchError(
             f"{subject.endpoint} answers like no Hugging Face Hub: {error}; mend HF_ENDPOINT, or the proxy in between"
@@ -104,7 +107,7 @@ def _by_status(error: hub_errors.HfHubHTTPError, subject: HubSubject) -> FetchEr
             f"{subject.endpoint} does not accept the token; run `lsrv login` with a new one from "
             f"{subject.endpoint}/settings/tokens (HF_TOKEN, where set, goes before the one kept on disk)"
         )
-    said = error.server_message or response.reason_phrase
+    said = echo(error.server_message or response.reason_phrase)
     if status == 403:
         return FetchError(
             f"{host} refuses {subject.file_name or subject.page}: {said}; a fine-grained token needs the permission "
@@ -126,7 +129,10 @@ def _retry_after_s(response: httpx.Response) -> float | None:
     asked = response.headers.get("retry-after", "").strip()
     if asked.isdecimal():
         return float(asked)
-    limit = parse_ratelimit_headers(response.headers)
+    try:
+        limit = parse_ratelimit_headers(response.headers)
+    except ValueError:  # numbers of more digits than Python reads
+        return None
     return float(limit.reset_in_seconds) if limit is not None and limit.remaining == 0 else None
 
 

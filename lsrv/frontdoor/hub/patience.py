@@ -27,6 +27,7 @@ class Patience:
     longest_retry_after_s: float = 300.0  # a server that wants more than that is told about, not waited for
     connect_timeout_s: float = 6.0
     stall_timeout_s: float = 30.0  # without a single byte
+    answer_timeout_s: float = 120.0  # for a whole listing, however steadily it drips
 
 
 class Backoff:

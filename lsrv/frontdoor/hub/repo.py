@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -9,9 +10,13 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from lsrv.echo import echo
+
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _ETAG = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BASE_MODEL = "base_model:"
+_N_FILES_MAX = 100_000  # what the Hub recommends as the most
+_N_NAME_BYTES_MAX = 4096  # PATH_MAX of Linux
 _T = TypeVar("_T")
 
 Gated = Literal["auto", "manual"] | None  # None: open to everybody
@@ -93,7 +98,9 @@ def read_repo(repo_id: str, revision: str, answer: bytes) -> HubRepo:
     """From `/api/models/{repo_id}?blobs=true`. Raises BadAnswerError."""
     model = _decode(answer, _Model)
     if model.sha is None or not _COMMIT.fullmatch(model.sha):
-        raise BadAnswerError(f"no commit but {model.sha!r}")
+        raise BadAnswerError(f"no commit but {echo(repr(model.sha))}")
+    if len(model.siblings or ()) > _N_FILES_MAX:
+        raise BadAnswerError(f"a repository of more than {_N_FILES_MAX} files")
     return HubRepo(
         repo_id=repo_id,
         revision=revision,
@@ -126,7 +133,9 @@ def _decode(answer: bytes, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(answer, type=kind)
     except msgspec.MsgspecError as error:
-        raise BadAnswerError(f"no listing ({error})") from None
+        raise BadAnswerError(f"no listing ({echo(str(error))})") from None
+    except RecursionError:
+        raise BadAnswerError("a listing that is nested without end") from None
 
 
 def _file(sibling: _Sibling) -> HubFile:
@@ -134,10 +143,12 @@ def _file(sibling: _Sibling) -> HubFile:
     name = sibling.rfilename
     path = PurePosixPath(name)
     if path.is_absolute() or path.as_posix() != name or {"..", "."} & set(path.parts) or "\\" in name or "\0" in name:
-        raise BadAnswerError(f"a file named {name!r}")
+        raise BadAnswerError(f"a file named {echo(repr(name))}")
+    if len(os.fsencode(name)) > _N_NAME_BYTES_MAX:
+        raise BadAnswerError(f"a file named {echo(repr(name))}")
     etag = sibling.lfs.sha256 if sibling.lfs is not None else sibling.blob_id
     if sibling.size is None or sibling.size < 0 or etag is None or not _ETAG.fullmatch(etag):
-        raise BadAnswerError(f"no size and hash of {name!r}")
+        raise BadAnswerError(f"no size and hash of {echo(repr(name))}")
     return HubFile(name, sibling.size, etag, sibling.lfs.sha256 if sibling.lfs is not None else None)
 
 

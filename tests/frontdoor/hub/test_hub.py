@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -267,3 +269,93 @@ def test_a_log_in_is_checked_and_kept_where_hugging_face_tools_look(hub_server: 
     assert not (tmp_path / "token").exists()
     assert log_in("hf_mine").stdout == f"{tmp_path / 'token'}\n"
     assert (tmp_path / "token").read_text() == "hf_mine"
+
+
+def test_a_listing_without_end_is_refused_and_not_kept(hub: Hub, hub_server: HubServer) -> None:
+    hub_server.add_repo("o/m", {"m.gguf": b"x"})
+    hub_server.fail_next(body=b" " * (40 << 20))
+    with pytest.raises(FetchError, match="a listing of more than 33554432 bytes"):
+        hub.list_repo("o/m")
+
+
+def test_a_repository_with_files_without_number_is_refused(hub: Hub, hub_server: HubServer) -> None:
+    files = b",".join(b'{"rfilename":"%d","size":1}' % index for index in range(100_001))
+    hub_server.fail_next(body=b'{"id":"o/m","sha":"' + b"a" * 40 + b'","siblings":[' + files + b"]}")
+    with pytest.raises(FetchError, match="more than 100000 files"):
+        hub.list_repo("o/m")
+
+
+def test_a_listing_that_drips_is_given_up(hub_server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", hub_server.url)
+    hub_server.add_repo("o/m", {"m.gguf": b"x"})
+    hub = Hub(None, patience=replace(QUICK, answer_timeout_s=0.0))
+    with pytest.raises(FetchError, match="takes more than 0 s for an answer"):
+        hub.list_repo("o/m")
+
+
+def test_a_refusal_without_end_is_told_in_one_line(hub: Hub, hub_server: HubServer) -> None:
+    hub_server.fail_next(400, body=b"no " * (8 << 20), times=9)
+    with pytest.raises(FetchError) as caught:
+        hub.list_repo("o/m")
+    assert "no no" in caught.value.message
+    assert len(caught.value.message) < 500
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b'"x"', b'{"error": 5, "errors": 3}', b'{"errors": [1]}', b"[" * 5000, b"\xff\xfe", b"", b"<html>"]
+)
+def test_a_refusal_of_any_shape_is_an_error_of_ours(hub: Hub, hub_server: HubServer, body: bytes) -> None:
+    hub_server.fail_next(400, body=body, times=9)
+    with pytest.raises(FetchError, match="answered 400"):
+        hub.list_repo("o/m")
+
+
+@pytest.mark.parametrize("location", ["http://[", "http://a:b/c", "http://\x7f/", "ftp://x/y"])
+def test_a_redirect_to_what_is_no_address_is_refused(hub: Hub, hub_server: HubServer, location: str) -> None:
+    hub_server.fail_next(body=b"", headers={"Location": location}, status=302, times=9)
+    with pytest.raises(FetchError):
+        hub.list_repo("o/m")
+
+
+@pytest.mark.parametrize("status", [304, 302])
+def test_a_status_that_is_neither_an_answer_nor_a_refusal_is_refused(
+    hub: Hub, hub_server: HubServer, status: int
+) -> None:
+    hub_server.fail_next(status, body=b"", times=9)
+    with pytest.raises(FetchError, match=f"the status {status}"):
+        hub.list_repo("o/m")
+
+
+def test_an_answer_in_an_encoding_that_nobody_asked_for_is_refused(hub: Hub, hub_server: HubServer) -> None:
+    hub_server.fail_next(body=b"x", headers={"Content-Encoding": "br"})
+    with pytest.raises(FetchError, match="encoding br"):
+        hub.list_repo("o/m")
+
+
+def test_a_part_that_begins_behind_what_was_asked_for_is_refused(hub: Hub, hub_server: HubServer) -> None:
+    hub_server.add_repo("o/m", {"m.gguf": WEIGHTS})
+    repo = hub.list_repo("o/m")
+    hub_server.fail_next(
+        206, host="storage", headers={"Content-Range": f"bytes 100-199/{len(WEIGHTS)}"}, body=b"x" * 99
+    )
+    with pytest.raises(FetchError, match="from byte 100 on"):
+        hub.read_range(repo, repo.files[0], 8, 16)
+
+
+def test_no_log_line_or_traceback_tells_a_signed_address(hub_server: HubServer) -> None:
+    hub_server.add_repo("o/m", {"m.gguf": WEIGHTS})
+    code = (
+        "import logging; from lsrv import log; from lsrv.frontdoor.hub import Hub; log.configure(level=logging.DEBUG)\n"
+        "hub = Hub(None); repo = hub.list_repo('o/m')\n"
+        "assert len(hub.read_range(repo, repo.files[0], 0, 8)) == 8\n"
+        "try: hub.read_range(repo, repo.files[0], 0, 8)\n"
+        "except Exception: logging.exception('refused')\n"
+    )
+    hub_server.fail_next(host="storage", hold_after=None)
+    hub_server.fail_next(403, host="storage")
+    environ = {**os.environ, "HF_ENDPOINT": hub_server.url}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert "refused" in done.stderr
+    assert hub_server.asked("/blobs/")[0].query["Signature"]
+    assert "Signature" not in done.stderr
