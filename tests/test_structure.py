@@ -27,6 +27,7 @@ IMPORTS = import_graph(MODULES)
 
 LEAVES = {
     "errors",
+    "contents",
     "log",
     "protocol",
     "demo",
@@ -48,6 +49,7 @@ ARROWS: dict[str, set[str]] = {
     "quantization": {"echo"},
     "survival": set(),
     "units": set(),
+    "contents": set(),
     "cores": set(),
     "priority": set(),
     "environment": set(),
@@ -55,8 +57,8 @@ ARROWS: dict[str, set[str]] = {
     "printable": set(),
     "protocol": {"errors"},
     "config": {"errors", "demo", "quantization", "units", "priority", "echo"},
-    "frontdoor": {"errors", "log", "demo", "quantization", "survival", "units", "environment", "echo"},
-    "engine": {"errors", "log", "protocol", "quantization", "cores", "priority", "echo"},
+    "frontdoor": {"errors", "contents", "log", "demo", "quantization", "survival", "units", "environment", "echo"},
+    "engine": {"errors", "contents", "log", "protocol", "quantization", "cores", "priority", "echo"},
     "chat": {"errors", "log", "protocol", "echo"},
     "worker": {"engine", "chat", *LEAVES},
     "response_cache": {"errors", "protocol"},

@@ -17,9 +17,9 @@ import msgspec
 
 import lsrv
 from lsrv.config import ModelSettings, Settings
+from lsrv.contents import sampled_digest, stamp_of
 from lsrv.errors import LsrvError
 from lsrv.frontdoor import Weights
-from lsrv.frontdoor.store.digest import sampled_digest, stamp_of
 from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.entries.entry import Entry
 from lsrv.registry.loading.basis import LoadBasis, find_basis
@@ -33,7 +33,7 @@ _LOOK_AGAIN_S = 30.0  # a file that is replaced is seen at once; one that is add
 _WITHOUT_EFFECT = frozenset(
     {
         "model_path", "n_gpu_layers", "main_gpu", "split_mode", "tensor_split", "use_extra_bufts", "n_ctx_seq",
-        "n_slots", "n_batch", "n_ubatch", "kv", "cache_ram_bytes", "cache_folder", "cache_disk_bytes",
+        "n_slots", "n_batch", "n_ubatch", "n_prefill", "kv", "cache_ram_bytes", "cache_folder", "cache_disk_bytes",
         "flash_attention", "n_cpu_moe", "n_outputs", "n_threads", "n_threads_batch", "adapters",
     }
 )  # fmt: skip
@@ -96,7 +96,7 @@ class Identities:
 
 def _is_as_found(weights: Weights) -> bool:
     """Whether the header still speaks for the file."""
-    return sum(stamp_of(shard)[1] for shard in weights.shards) == weights.size_bytes
+    return sum(stamp_of(shard).n_bytes for shard in weights.shards) == weights.size_bytes
 
 
 def _of_loaded(loaded: LoadedWorker) -> ModelIdentity | None:
@@ -108,7 +108,7 @@ def _of_loaded(loaded: LoadedWorker) -> ModelIdentity | None:
 
 def _identity(basis: LoadBasis) -> ModelIdentity:
     """Raises OSError if a file is not as it was when `basis` was found."""
-    stamps = {stamp[0]: stamp for stamp in basis.files}
+    stamps = {stamp.path: stamp for stamp in basis.files}
     weights, params = basis.weights, basis.params
     settings = {name: value for name, value in msgspec.to_builtins(params).items() if name not in _WITHOUT_EFFECT}
     shards = [sampled_digest(stamps[str(path)]) for path in weights.shards or (weights.path,)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from lsrv.contents import FileStamp
 from lsrv.engine.adapters import Adapters
 from lsrv.engine.embedding import EmbeddingEngine
 from lsrv.engine.engine import Engine
@@ -22,7 +24,7 @@ from lsrv.engine.llama.model import Model
 from lsrv.engine.load.fit import fit_params, n_guesses_step, store_bytes
 from lsrv.engine.load.memory import memory_use, with_output
 from lsrv.engine.prefix.cache import PrefixCache
-from lsrv.engine.prefix.fingerprint import fingerprint
+from lsrv.engine.prefix.fingerprint import fingerprint, stamps_of
 from lsrv.engine.prefix.folder import SequenceFolder
 from lsrv.engine.prefix.store import SequenceStore
 from lsrv.engine.sampling import model_defaults
@@ -31,6 +33,8 @@ from lsrv.engine.speculation.speculation import Lookup, Speculation
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import LoadStage, ModelInfo
+
+_log = logging.getLogger(__name__)
 
 _N_WARMUP_TOKENS = 8  # more than one: the paths for matrices fault apart from those for vectors
 _N_LOG_LINES = 12
@@ -66,6 +70,7 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnLoadProgress
     started = time.perf_counter()
     backend.log.lines.clear()
     memory = ExitStack()
+    stamps = _stamps(params)
     try:
         model = Model(params, lambda fraction: on_progress("weights", fraction))
         memory.callback(model.free)
@@ -90,7 +95,9 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnLoadProgress
         info=_describe(model, context, params, log, time.perf_counter() - started),
         sampling_defaults=model_defaults(model.meta),
         adapters=adapters,
-        generation=None if params.is_embedding else _engine(context, model, params, build, adapters, speculation),
+        generation=None
+        if params.is_embedding
+        else _engine(context, model, params, _sequence_folder(params, stamps, build), adapters, speculation),
         embedding=EmbeddingEngine(context, params, _vector_length(model, context)) if params.is_embedding else None,
         memory=memory,
     )
@@ -144,23 +151,39 @@ def _engine(
     context: Context,
     model: Model,
     params: LoadParams,
-    build: str,
+    folder: SequenceFolder | None,
     adapters: Adapters,
     speculation: Speculation | None,
 ) -> Engine:
-    is_filing = bool(params.cache_folder) and params.cache_disk_bytes > 0
     cache = PrefixCache(
         context.memory,
         params.n_slots,
         n_worth_waiting=params.n_ubatch // _LEADS_PER_UBATCH,
         store=SequenceStore(params.cache_ram_bytes),
-        folder=_sequence_folder(params, build) if is_filing else None,
+        folder=folder,
     )
     return Engine(context, model.vocab, params, cache, adapters, speculation)
 
 
-def _sequence_folder(params: LoadParams, build: str) -> SequenceFolder:
-    return SequenceFolder(Path(params.cache_folder), fingerprint(params, build), params.cache_disk_bytes)
+def _stamps(params: LoadParams) -> tuple[FileStamp, ...]:
+    """The files of the weights before they are loaded; none where no sequence goes to disk, or one can't be read."""
+    if not params.cache_folder or params.cache_disk_bytes <= 0:
+        return ()
+    try:
+        return stamps_of(params)
+    except OSError:
+        return ()  # the load says why
+
+
+def _sequence_folder(params: LoadParams, stamps: tuple[FileStamp, ...], build: str) -> SequenceFolder | None:
+    if not stamps:
+        return None
+    try:
+        name = fingerprint(params, stamps, build)
+    except OSError as error:
+        _log.warning("prompts are not kept on disk", extra={"path": params.model_path, "reason": str(error)})
+        return None
+    return SequenceFolder(Path(params.cache_folder), name, params.cache_disk_bytes)
 
 
 def _warm_up(context: Context, model: Model, params: LoadParams) -> None:

@@ -1,16 +1,17 @@
-"""What a saved state depends on: the weights, the settings of the context, the build. Reads one MiB of the weights."""
+"""What a saved state depends on: the weights, the settings of the context, the build."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
+from lsrv.contents import FileStamp, sampled_digest, stamp_of
 from lsrv.protocol.commands import LoadParams
 
-_N_HEAD_BYTES = 1024 * 1024  # a GGUF's metadata and the shapes of its tensors; of large vocabularies the beginning
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 
 # Where a model is, who asks, and how much is computed at once change no cell beyond rounding.
@@ -19,6 +20,7 @@ _WITHOUT_EFFECT = {
     "model_path",
     "n_batch",
     "n_ubatch",
+    "n_prefill",
     "n_gpu_layers",
     "n_cpu_moe",
     "split_mode",
@@ -33,11 +35,15 @@ _WITHOUT_EFFECT = {
 }
 
 
-def fingerprint(params: LoadParams, build: str) -> str:
-    """A name for all loads whose states can be exchanged. Raises OSError if the weights can't be read.
+def stamps_of(params: LoadParams) -> tuple[FileStamp, ...]:
+    """The files of the weights as they are now, before they are loaded. Raises OSError if one can't be read."""
+    return tuple(stamp_of(path) for path in shards(Path(params.model_path)))
 
-    Weights are known by their beginning, sizes and times: to hash gigabytes would take longer than most prompts. An
-    edited or replaced file has another time.
+
+def fingerprint(params: LoadParams, weights: Iterable[FileStamp], build: str) -> str:
+    """A name for all loads whose states can be exchanged. Reads 5 MiB of each file.
+
+    Raises OSError if the weights can't be read, or are not what they were when they were loaded.
     """
     settings = {
         name: value
@@ -45,11 +51,8 @@ def fingerprint(params: LoadParams, build: str) -> str:
         if name not in _WITHOUT_EFFECT and not name.startswith("adapter")
     }
     digest = hashlib.sha256(msgspec.json.encode([build, settings], order="sorted"))
-    for path in shards(Path(params.model_path)):
-        stat = path.stat()
-        digest.update(f"{stat.st_size} {stat.st_mtime_ns}\n".encode())
-    with Path(params.model_path).open("rb") as file:
-        digest.update(file.read(_N_HEAD_BYTES))
+    for stamp in weights:
+        digest.update(sampled_digest(stamp).encode())
     return digest.hexdigest()[:32]
 
 

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from lsrv.contents import samples
+
 _BLOB = re.compile(r"(?:sha256-)?([0-9a-f]{64})")  # the Hub cache and Ollama name files by their own hash
-_N_WINDOWS = 64
-_N_WINDOW_BYTES = 64 * 1024
 
 
 def source_key(files: Iterable[Path]) -> str:
-    """A key of `files` in this order. Blocking; reads at most 4 MiB of each, so that a load can ask for it.
+    """A key of `files` in this order. Blocking; reads at most 5 MiB of each, so that a load can ask for it.
 
     A file that is named by its sha256 counts by that. Any other by size, time of change and windows spread over it:
     like make and rsync, this trusts that what changed has another time; the windows tell files apart that have none.
@@ -29,8 +29,5 @@ def _content(file: Path) -> str:
         return f"sha256:{blob[1]}"
     stat = file.stat()
     digest = hashlib.sha256(f"{stat.st_size} {stat.st_mtime_ns}".encode())
-    with file.open("rb", buffering=0) as data:
-        for index in range(_N_WINDOWS):
-            data.seek(max(stat.st_size - _N_WINDOW_BYTES, 0) * index // (_N_WINDOWS - 1))
-            digest.update(data.read(_N_WINDOW_BYTES))
+    digest.update(samples(file, stat.st_size))
     return f"windows:{digest.hexdigest()}"

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 
 from lsrv.config import ModelSettings, read_template, template_path
+from lsrv.contents import stamp_of
 from lsrv.errors import WeightsNotFoundError
 from lsrv.frontdoor import Weights
-from lsrv.frontdoor.store.digest import stamp_of
 from lsrv.protocol.commands import AdapterFile, LoadParams
 from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.loading.failure import Fingerprint

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from lsrv.contents import FileStamp
 from lsrv.errors import ErrorInfo
 
-Fingerprint = tuple[tuple[str, int, int], ...]  # (path, size_bytes, mtime_ns) of every file a load depends on
+Fingerprint = tuple[FileStamp, ...]  # of every file a load depends on
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from lsrv.contents import FileStamp, stamp_of
 from lsrv.errors import WeightsNotFoundError
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, Planned
@@ -108,9 +109,8 @@ def _key(params: LoadParams) -> bytes:
     return msgspec.msgpack.encode((files, sizing))
 
 
-def _identity(path: str) -> tuple[int, int, int, int]:
+def _identity(path: str) -> FileStamp:
     try:
-        stat = Path(path).stat()
+        return stamp_of(Path(path))
     except OSError as error:
         raise WeightsNotFoundError(f"{path}: can't be read ({error.strerror})") from None
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
