@@ -42,7 +42,7 @@ def n_good_cores(processor: Processor) -> int:
 
 
 def read_processor(sys_folder: Path = Path("/sys"), proc: Path = Path("/proc")) -> Processor:
-    """This machine's. Tests lay out folders of their own."""
+    """The processor of this machine. Tests lay out folders of their own."""
     folders = sorted((sys_folder / "devices/system/cpu").glob("cpu[0-9]*"))
     core = {int(folder.name[3:]): _siblings(folder / "topology") for folder in folders}
     core = {cpu: siblings for cpu, siblings in core.items() if siblings}  # those switched off have no topology
@@ -97,7 +97,7 @@ def _quota_words(cgroups: Path, proc: Path) -> Iterator[list[str]]:
 
 
 def _numbers(text: str) -> set[int]:
-    """Of a list as the kernel writes it: "0-3,8"."""
+    """The numbers in a list as the kernel writes it: "0-3,8"."""
     ranges = (part.partition("-") for part in text.split(",") if part)
     return {cpu for first, _, last in ranges for cpu in range(int(first), int(last or first) + 1)}
 

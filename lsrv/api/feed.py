@@ -79,7 +79,7 @@ class Feed:
         self._is_closed = False
 
     def publish(self, event: FeedEvent) -> None:
-        """Tell everybody."""
+        """Send an event to every reader."""
         if self._readers:
             data = _sse(_NAMES[type(event)], event)
             for reader in self._readers:

@@ -110,7 +110,7 @@ def _at_once(old: Settings, new: Settings, keys: list[str]) -> Iterator[str]:
 
 
 def _differing_routes(old: Settings, new: Settings) -> list[str]:
-    """Those that are new, gone or different."""
+    """Routes that are new, gone or different."""
     before, after = ({route.model_id: route for route in settings.routes} for settings in (old, new))
     return [f"routes.{name}" for name in before | after if before.get(name) != after.get(name)]
 

@@ -178,7 +178,7 @@ def _given(value: object) -> object:
 
 
 def _flag_places(overrides: Mapping[str, object]) -> dict[KeyPath, ConfigPlace]:
-    """Without these, merged keys would be blamed on the file below."""
+    """Places of keys that flags set: without them, merged keys would be blamed on the file below."""
     places: dict[KeyPath, ConfigPlace] = {}
 
     def walk(value: object, path: KeyPath) -> None:

@@ -24,7 +24,7 @@ TURN_S = 0.05
 
 
 class Adapters:
-    """Those that are loaded. A number is never given twice, so nothing computed with an old adapter passes for new.
+    """Loaded adapters. A number is never given twice, so nothing computed with an old adapter passes for new.
 
     Every method belongs to the engine thread.
     """
@@ -38,7 +38,7 @@ class Adapters:
 
     @property
     def names(self) -> list[str]:
-        """What requests may choose."""
+        """Names of the adapters that requests may choose."""
         return list(self._offered)
 
     @property
@@ -75,7 +75,7 @@ class Adapters:
         return [(self._loaded[number], weight) for number, weight in adapters]
 
     def take_retired(self, in_use: Iterable[AdapterSet]) -> list[Adapter]:
-        """Those that are neither offered nor `in_use`, for the caller to free."""
+        """Adapters that are neither offered nor `in_use`, for the caller to free."""
         kept = {number for adapters in in_use for number, _ in adapters} | set(self._offered.values())
         return [self._loaded.pop(number) for number in self._loaded.keys() - kept]
 

@@ -134,7 +134,7 @@ class EmbeddingEngine:
             self._unread.extend(_Part(seq_id, 0, length - 1) for seq_id, length in enumerate(lengths) if length > 1)
 
     def _read_on(self) -> None:
-        """As much of what is unread as fits one batch."""
+        """Read as much of what is unread as fits one batch."""
         batch = self._batch
         batch.clear()
         while self._unread and batch.n_tokens < batch.capacity:

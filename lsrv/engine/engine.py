@@ -31,7 +31,7 @@ _N_FORCED_MAX = 64  # tokens that a constraint may add to a step, per sequence
 
 @dataclass(slots=True)
 class EngineCounts:
-    """Totals since the load."""
+    """What an engine has done since the load, in totals."""
 
     n_steps: int = 0
     n_prefill_tokens: int = 0

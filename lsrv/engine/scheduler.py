@@ -119,7 +119,7 @@ class _Pace:
         return _Pace(cost, decode_s, slowdown, max(_PAUSE_S, _PAUSE_STEPS * decode_s), max(1.0, share))
 
     def n_at_once(self, n_past: int, room: int) -> int:
-        """Tokens of short prompts."""
+        """How many tokens of short prompts a step reads while streams pause."""
         return _chunk_within(self.pause_s, room, n_past, self.cost)
 
     def n_of_long(self, n_steps_alone: float, n_past: int, room: int) -> int:
@@ -154,7 +154,7 @@ def copy_budget(n_batch: int, n_past: int, cost: StepCost) -> int:
 
 
 def _chunk_within(limit_s: float, room: int, n_past: int, cost: StepCost) -> int:
-    """As many prompt tokens as take `limit_s`, but a few at least."""
+    """The number of prompt tokens that take `limit_s`, but a few at least."""
     return min(room, max(_N_PREFILL_MIN, cost.prefill.n_within(limit_s, room, n_past)))
 
 

@@ -88,7 +88,7 @@ class Sequence:
         return 0 if self.n_dropped else self.n_past
 
     def unread(self) -> Tokens:
-        """Those tokens: int32 (n_unread,)."""
+        """Tokens that have no cells yet: int32 (n_unread,)."""
         return self.tokens(self.n_past + self.n_dropped, self.n_tokens)
 
     def tokens_in_cache(self) -> Tokens:

@@ -39,7 +39,7 @@ class Slot:
         return len(self.tokens) if self.sequence is None else self.sequence.n_past
 
     def all_tokens(self) -> Tokens:
-        """Those that have cells, generated ones included: int32 (n_past,)."""
+        """Tokens that have cells, generated ones included: int32 (n_past,)."""
         return self.tokens if self.sequence is None else self.sequence.tokens_in_cache()
 
 

@@ -111,7 +111,7 @@ class Writer:
 
 
 def _take_logprobs(sequence: Sequence) -> list[TokenLogprob] | None:
-    """Those of tokens whose text has begun to go out: what a stop string cuts off has none. None: not wanted."""
+    """Logprobs of tokens whose text has begun to go out: what a stop string cuts off has none. None: not asked."""
     if sequence.n_top_logprobs is None:
         return None
     unsent, n_returned = sequence.unsent_logprobs, sequence.text.n_returned

@@ -26,7 +26,7 @@ OnBuildProgress = Callable[[BuildProgress], None]
 
 
 def ignore_progress(progress: BuildProgress) -> None:
-    """For callers nobody watches."""
+    """Take progress that nobody watches."""
 
 
 class Cancel:

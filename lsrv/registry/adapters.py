@@ -32,7 +32,7 @@ class OfferedAdapter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OfferedAdapters:
-    """Those of one entry, in the order they came. They outlive its worker, so the next one loads them, too."""
+    """Adapters of one entry, in the order they came. They outlive its worker, so the next one loads them, too."""
 
     def __init__(self, settings: ModelSettings) -> None:
         self.changing = asyncio.Lock()  # held while one is loaded or unloaded

@@ -101,11 +101,11 @@ class ResponseCache:
 
     @property
     def n_disk_bytes(self) -> int:
-        """As of the last write; 0 before the file was opened."""
+        """Bytes on disk after the last write; 0 before the file was opened."""
         return self._disk.n_bytes if self._disk is not None else 0
 
     async def statistics(self) -> dict[str, ModelStatistics]:
-        """By model_id, of those that were asked or have answers kept."""
+        """Statistics by model_id, of models that were asked or have answers kept."""
         contents = await self._in_thread(lambda disk: disk.contents(), {})
         return {
             model_id: ModelStatistics(

@@ -57,7 +57,7 @@ class ForeignFileError(Exception):
 
 
 class FullDiskError(Exception):
-    """Not even deleting is possible: it needs room in the journal."""
+    """The disk is so full that not even deleting is possible: it needs room in the journal."""
 
 
 class DiskTier:

@@ -44,7 +44,7 @@ class Flight:
     # -- the computation's side --------------------------------------------------------------------
 
     def leased(self) -> None:
-        """A place was given."""
+        """Take in that a place was given."""
         self._is_leased = True
         self._wake()
 
@@ -163,7 +163,7 @@ class Flights:
             task.exception()  # its readers raise it; there may be none left
 
     async def close(self) -> None:
-        """End all of them."""
+        """End all computations."""
         tasks = [flight.task for flight in self._by_key.values()]
         for task in tasks:
             task.cancel()

@@ -22,7 +22,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class MemoryTier:
-    """At most `max_bytes`, and nothing older than `max_age_s`."""
+    """Encoded answers, of `max_bytes` at most, and none older than `max_age_s`."""
 
     def __init__(self, max_bytes: int, max_age_s: float) -> None:
         self._max_bytes = max_bytes

@@ -34,7 +34,7 @@ class Account:
         self._last_text_at = now
 
     def count(self, usage: Usage) -> None:
-        """The answer is complete."""
+        """Count an answer that is complete."""
         self._record.n_prompt_tokens = usage.n_prompt_tokens
         self._record.n_completion_tokens = usage.n_completion_tokens
         if self.is_cached:

@@ -12,7 +12,7 @@ from lsrv.serving.usage import total_usage
 
 
 class ChoiceProgress:
-    """Which choices have ended."""
+    """Which choices of one answer have ended, and with what."""
 
     def __init__(self, request: GenerationRequest, account: Account) -> None:
         self.ends: list[Finished] = []  # by choice; complete when `is_complete`

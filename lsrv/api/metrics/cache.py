@@ -11,7 +11,7 @@ from lsrv.response_cache import ResponseCache
 
 
 class CacheCollector(Collector):
-    """Never touches the disk: of the file it tells what the last write left."""
+    """Samples of the response cache. Never touches the disk: of the file it tells what the last write left."""
 
     def __init__(self, cache: ResponseCache) -> None:
         self._cache = cache

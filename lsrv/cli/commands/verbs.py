@@ -38,7 +38,7 @@ def unload(model: str, force: bool, url: str, api_key: str | None, as_json: bool
 @server_options
 @json_option
 def reload(model: str | None, url: str, api_key: str | None, as_json: bool) -> None:
-    """Without MODEL: take in the server's config file anew, and say what changed. No restart, no lost request.
+    """Take in the server's config file anew, and say what changed. No restart, no lost request.
 
     With MODEL: load it again after it was unloaded; a loaded one stays as it is.
     """

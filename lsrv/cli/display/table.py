@@ -29,5 +29,5 @@ def duration(seconds: float | None) -> str:
 
 
 def count(n: int, noun: str) -> str:
-    """`1 model`, `2 models`."""
+    """A number with its noun: `1 model`, `2 models`."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -22,7 +22,7 @@ _GUESSED = 1024  # LLAMA_FTYPE_GUESSED: the file doesn't say, llama.cpp derived 
 
 
 class Model:
-    """llama_model."""
+    """A llama_model: weights, vocabulary and metadata of one file."""
 
     def __init__(
         self, params: LoadParams, on_progress: Callable[[float], None], *, is_only_planned: bool = False

@@ -62,7 +62,7 @@ def _is_pipeline(params: LoadParams) -> bool:
 
 
 def n_guesses_step(params: LoadParams, n_slots: int) -> int:
-    """Most guessed tokens of one step, of all slots together: each needs room for its logits."""
+    """The most guessed tokens of one step, of all slots together: each needs room for its logits."""
     return 0 if params.speculation == "off" else min(_N_GUESSES_STEP, n_slots * params.n_guess_max)
 
 

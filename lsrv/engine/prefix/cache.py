@@ -127,7 +127,7 @@ class PrefixCache:
             self._tree.insert(slot.tokens, slot, slot.adapters)
 
     def use(self) -> PrefixCacheUse:
-        """What is held now."""
+        """What the cache holds now, in numbers."""
         held = [slot.n_past for slot in self._slots.by_last_use()]
         return PrefixCacheUse(
             n_slots_filled=len(held),

@@ -162,7 +162,7 @@ def _drop_damaged(path: Path, error: Exception) -> None:
 
 
 def _by_last_use(paths: Iterator[Path]) -> list[Path]:
-    """The last used first."""
+    """Files of sequences, the last used first."""
     return sorted(paths, key=_used_at, reverse=True)
 
 

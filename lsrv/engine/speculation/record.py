@@ -13,7 +13,7 @@ _PRIOR_NEXT = 0.8  # what was copied so far is mostly copied on
 
 @dataclass(slots=True)
 class Chance:
-    """Of a token to be right, by those that were."""
+    """The chance of a guessed token to be right, by those that were."""
 
     prior: float  # before there was any
     _forgets: float
@@ -45,23 +45,23 @@ class GuessRecord:
 
     @classmethod
     def fresh(cls, first: float, following: float = _PRIOR_NEXT) -> GuessRecord:
-        """Without experience, with such chances."""
+        """A record without experience, with such chances."""
         return cls(Chance(first, _FORGETS_FIRST), Chance(following, _FORGETS_NEXT))
 
     @property
     def chance(self) -> float:
-        """Of the next guessed token."""
+        """The chance of the next guessed token to be right."""
         return self.next.value if self.is_in_run else self.first.value
 
     def learn(self, n_guessed: int, n_right: int) -> None:
-        """Of `n_guessed` tokens, one at least, so many were right before the first that was not."""
+        """Take in that of `n_guessed` tokens, one at least, `n_right` were right before the first that was not."""
         (self.next if self.is_in_run else self.first).learn(int(n_right > 0), int(n_right == 0))
         if n_right:
             self.next.learn(n_right - 1, int(n_right < n_guessed))
         self.is_in_run = n_right == n_guessed
 
     def passed(self) -> None:
-        """There may have been a guess, and it was not made."""
+        """Take in that there may have been a guess, and it was not made."""
         self.is_in_run = False
         self.first.regain()
         self.next.regain()

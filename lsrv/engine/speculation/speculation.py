@@ -17,7 +17,7 @@ _NEWEST = 0.2  # share of the newest measurement in a mean
 
 
 class Guesser(Protocol):
-    """Where guesses come from."""
+    """A source of guesses."""
 
     is_free: bool  # making a guess takes next to no time; it may be made to be watched only
     first_chance: float  # of a guess to be right, before any was seen
@@ -27,11 +27,11 @@ class Guesser(Protocol):
         ...
 
     def guess(self, wanted: Mapping[Sequence, int]) -> dict[Sequence, list[int]]:
-        """At most so many tokens for each sequence; a sequence without a guess may be left out."""
+        """Guessed tokens, at most so many for each sequence; a sequence without a guess may be left out."""
         ...
 
     def forget(self, sequence: Sequence) -> None:
-        """A sequence has ended."""
+        """Forget a sequence that has ended."""
         ...
 
     def clear(self) -> None:
@@ -133,7 +133,7 @@ class Speculation:
         self._last.n_right += n_right
 
     def forget(self, sequence: Sequence) -> None:
-        """A sequence has ended."""
+        """Forget a sequence that has ended."""
         self._records.pop(sequence, None)
         self._watched.pop(sequence, None)
         self._guesser.forget(sequence)

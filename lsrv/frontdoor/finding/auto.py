@@ -60,6 +60,6 @@ def _up_to_full_precision(candidates: Iterable[Candidate]) -> Sequence[Candidate
 
 
 def shown(n_bytes: Mapping[str, int]) -> str:
-    """For people: "3.1 GiB of RAM and 7.9 GiB of CUDA0"."""
+    """Amounts of memory for people: "3.1 GiB of RAM and 7.9 GiB of CUDA0"."""
     parts = [f"{size(each)} of {'RAM' if device == _RAM else device}" for device, each in n_bytes.items() if each]
     return " and ".join(parts) or "no memory"

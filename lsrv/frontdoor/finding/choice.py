@@ -37,7 +37,7 @@ class Choice:
 
 
 class NoChoiceError(Exception):
-    """None of the candidates is what was asked for, or several are. The text says which and what to do."""
+    """No candidate is what was asked for, or several are. The text says which and what to do."""
 
 
 def group_shards(names: Iterable[str]) -> list[Candidate]:

@@ -95,7 +95,7 @@ def ollama_folders(home: Path) -> list[Path]:
 
 
 def in_ollama(models: Path) -> Iterator[_Place]:
-    """By `manifests/HOST/NAMESPACE/NAME/TAG`, whose layer of the model's type names `blobs/sha256-HEX`."""
+    """Models of Ollama: `manifests/HOST/NAMESPACE/NAME/TAG`; its layer of the model's type names `blobs/sha256-HEX`."""
     for manifest in _files(models / "manifests", "*/*/*/*"):
         host, namespace, name, tag = manifest.relative_to(models / "manifests").parts
         prefix = "" if (host, namespace) == _OLLAMA_LIBRARY else f"{namespace}/"
@@ -150,7 +150,7 @@ def _models_below(folder: Path, model_id: str, program: str) -> Iterator[_Place]
 
 
 def _opened(place: _Place) -> FoundWeights | None:
-    """None for what is no model: projectors, adapters, importance matrices, vocabularies, broken files."""
+    """The weights; None for what is no model: projectors, adapters, importance matrices, vocabularies, broken files."""
     try:
         headers = [read_header(shard) for shard in place.shards]
         require_model(place.shards[0], headers[0])

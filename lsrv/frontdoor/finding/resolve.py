@@ -94,7 +94,7 @@ class _Wanted:
             raise WeightsNotFoundError(f"{folder}: {error}; mend the entry") from None
 
     def from_cache(self, cache: Path, path: Path) -> Weights:
-        """From the repository itself, else from one named after it, in the Hugging Face cache."""
+        """Weights of the repository itself, else of one named after it, in the Hugging Face cache."""
         looked = [f"no file or folder {path.absolute()}"]
         repos = [(self.model_id, self.revision), *((repo, "main") for repo in sibling_repos(self.model_id))]
         for repo, revision in repos:
@@ -115,7 +115,7 @@ class _Wanted:
         )
 
     def from_programs(self) -> Weights | None:
-        """From another program's models, by its own name for it."""
+        """Weights among another program's models, by its own name for them."""
         for found in find_in_programs(self.model_id):
             if self.files or (self.quant is not None and self.quant.rank(found.quantization) is None):
                 continue
@@ -125,7 +125,7 @@ class _Wanted:
         return None
 
     def _choice(self, folder: Path, names: Iterable[str]) -> Choice:
-        """Raises NoChoiceError."""
+        """The candidate that the spec means. Raises NoChoiceError."""
         return choose(labelled(folder, group_shards(names)), self.quant, self.files)
 
     def _checked(self, folder: Path, choice: Choice, origin: str) -> Weights:
@@ -134,7 +134,7 @@ class _Wanted:
         return weights
 
     def _refuse_other(self, path: Path, quantization: str) -> None:
-        """Never silently another quantization than the one asked for."""
+        """Refuse another quantization than the one asked for: it is never taken silently."""
         if self.quant is not None and self.quant.rank(quantization) is None:
             raise WeightsNotFoundError(
                 f'{path}: is {quantization}, but quant = "{self.quant.text}" is asked for; '

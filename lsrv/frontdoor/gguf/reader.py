@@ -62,7 +62,7 @@ class GgufBytes:
         )
 
     def take(self, n_bytes: int, what: str) -> bytes:
-        """The next bytes."""
+        """The next bytes, `n_bytes` of them."""
         start = self.offset
         self.skip(n_bytes, what)
         return bytes(self._buffer[start : self.offset])

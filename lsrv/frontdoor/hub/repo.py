@@ -95,7 +95,7 @@ class _Model(msgspec.Struct):
 
 
 def read_repo(repo_id: str, revision: str, answer: bytes) -> HubRepo:
-    """From `/api/models/{repo_id}?blobs=true`. Raises BadAnswerError."""
+    """A repository, from the answer of `/api/models/{repo_id}?blobs=true`. Raises BadAnswerError."""
     model = _decode(answer, _Model)
     if model.sha is None or not _COMMIT.fullmatch(model.sha):
         raise BadAnswerError(f"no commit but {echo(repr(model.sha))}")
@@ -115,7 +115,7 @@ def read_repo(repo_id: str, revision: str, answer: bytes) -> HubRepo:
 
 
 def read_hits(answer: bytes) -> list[HubHit]:
-    """From `/api/models?filter=…`, in the Hub's order. Raises BadAnswerError."""
+    """Search hits, from the answer of `/api/models?filter=…`, in the Hub's order. Raises BadAnswerError."""
     return [
         HubHit(
             repo_id=model.id,
@@ -159,6 +159,6 @@ def _gated(model: _Model) -> Gated:
 
 
 def _base_models(tags: list[str]) -> tuple[str, ...]:
-    """From tags such as "base_model:OWNER/NAME"; "base_model:quantized:OWNER/NAME" says the same once more."""
+    """Models in tags such as "base_model:OWNER/NAME"; "base_model:quantized:OWNER/NAME" says the same once more."""
     found = [tag.removeprefix(_BASE_MODEL).rpartition(":")[2] for tag in tags if tag.startswith(_BASE_MODEL)]
     return tuple(dict.fromkeys(found))

@@ -104,13 +104,13 @@ class Store:
         return _stored(place, note)
 
     def entries(self) -> list[StoredWeights]:
-        """Everything made, newest first."""
+        """All weights that were made, newest first."""
         places = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
         found = [stored for place in places if (stored := self._read(place)) is not None]
         return sorted(found, key=lambda stored: -stored.created)
 
     def find(self, name: str) -> list[StoredWeights]:
-        """Those that `name` means: a key or the beginning of one, a path, a file name, or the name without `.gguf`."""
+        """Weights that `name` means: a key or its beginning, a path, a file name, or the name without `.gguf`."""
         path = Path(name).expanduser().absolute()
         return [
             stored

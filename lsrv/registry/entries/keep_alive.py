@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class KeepAlive:
-    """Of one entry. What a request asks counts from its place in the worker until the next load or such request."""
+    """Idle time after which an entry is unloaded.
+
+    What a request asks counts from its place in the worker until the next load or such request.
+    """
 
     _asked_s: dict[int, float] = field(default_factory=dict[int, float])  # by tickets that wait for a place
     _present_s: float | None = None

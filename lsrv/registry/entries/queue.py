@@ -30,7 +30,7 @@ class Waiting:
         return len(self._waits)
 
     def __iter__(self) -> Iterator[int]:
-        """The next one first."""
+        """Tickets, the next one first."""
         return iter(self._waits)
 
     def __contains__(self, ticket: object) -> bool:
@@ -43,11 +43,11 @@ class Waiting:
 
     @property
     def priorities(self) -> list[int]:
-        """Of all, in order of turn."""
+        """Priorities of all who wait, in order of turn."""
         return [wait.priority for wait in self._waits.values()]
 
     def add(self, ticket: int, now_s: float, priority: int = 0) -> None:
-        """Behind all whose turn is sooner, or as soon."""
+        """Queue a ticket behind all whose turn is sooner, or as soon."""
         wait = self._waits[ticket] = _Wait(now_s, priority)
         if wait.due_s < self._last_due_s:
             self._waits = dict(sorted(self._waits.items(), key=lambda item: item[1].due_s))
@@ -60,7 +60,7 @@ class Waiting:
             self._last_due_s = -math.inf
 
     def take(self, n: int | None = None) -> list[int]:
-        """Those whose turn it is, `n` of them or all; they wait no longer."""
+        """Tickets whose turn it is, `n` of them or all; they wait no longer."""
         tickets = list(itertools.islice(self._waits, n))
         for ticket in tickets:
             self.discard(ticket)

@@ -33,7 +33,7 @@ class _Build:
 
 
 class Builds:
-    """At most one build of an entry at a time; everybody who asks shares it. Lives in one event loop."""
+    """Builds of weights, one of an entry at a time; everybody who asks shares it. Lives in one event loop."""
 
     def __init__(self, prepare: Prepare) -> None:
         self._prepare = prepare

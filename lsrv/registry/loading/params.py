@@ -77,7 +77,7 @@ def _kind(model: ModelSettings, header: GgufHeader) -> str:
 
 
 def _require_classifier(weights: Weights) -> None:
-    """Without one llama.cpp would give the first number of each text's vector for its score."""
+    """Refuse a reranker without classifier: llama.cpp would give the first number of a text's vector for its score."""
     header = weights.header
     if not header.has_classifier and header.n_shards == 1:
         raise LoadFailedError(

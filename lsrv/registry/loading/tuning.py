@@ -140,7 +140,7 @@ class _Table:
 
 
 def choose_best(rows: Sequence[TunedWeights]) -> Best | None:
-    """Of the largest weights that fit with enough context, those with the most; else of whatever fits, the most.
+    """The largest weights that fit, with the longest context; those with enough context before all others.
 
     A context longer than the model was made for is taken only where no other one was asked for.
     """

@@ -77,7 +77,7 @@ class Budget:
 
 
 def shown(memory: MemoryAmounts) -> str:
-    """For people: "3.1 GiB of RAM and 7.9 GiB of CUDA0"."""
+    """Amounts of memory for people: "3.1 GiB of RAM and 7.9 GiB of CUDA0"."""
     return auto.shown(only_bytes(memory))
 
 

@@ -49,11 +49,11 @@ class Circuit:
         return max(1.0, self.open_until_s - now_s)
 
     def began(self) -> Circuit:
-        """After a request was admitted: while the circuit is open it is the probe."""
+        """Take in that a request was admitted: while the circuit is open it is the probe."""
         return replace(self, is_probing=self.is_open)
 
     def ended(self, outcome: CallOutcome, failure: ErrorInfo | None, now_s: float, *, was_probe: bool) -> Circuit:
-        """After a request ended. One that began before the circuit opened, and fails, opens it no further."""
+        """Take in how a request ended. One that began before the circuit opened, and fails, opens it no further."""
         if outcome is CallOutcome.SUCCESS:
             return Circuit()
         if outcome is CallOutcome.NOTHING:

@@ -35,7 +35,7 @@ class UpstreamResponse:
 
     @property
     def content_type(self) -> str:
-        """Without parameters, in lower case; "" where the server says none."""
+        """The content type without parameters, in lower case; "" where the server says none."""
         return self._response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     async def chunks(self) -> AsyncIterator[bytes]:

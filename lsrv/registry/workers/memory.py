@@ -14,7 +14,7 @@ class WorkerMemory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def worker_memory(pid: int) -> WorkerMemory:
-    """Of a process; zeros once it is gone. Blocks: the kernel walks its pages."""
+    """The memory of a process; zeros once it is gone. Blocks: the kernel walks its pages."""
     try:
         memory = psutil.Process(pid).memory_full_info()
     except psutil.Error:

@@ -28,7 +28,7 @@ class Milestones:
         return self.loaded.done() and isinstance(self.loaded.result(), Loaded)
 
     def expect_plan(self) -> asyncio.Future[Planned | PlanFailed]:
-        """Of the answer to the `Plan` that is sent next."""
+        """A future for the answer to the `Plan` that is sent next."""
         self.planned = self._loop.create_future()
         return self.planned
 

@@ -277,7 +277,7 @@ class WorkerProcess:
         self._end_or_linger()
 
     def on_started(self, transport: asyncio.SubprocessTransport) -> None:
-        """The process runs."""
+        """Take in that the process runs."""
         self._transport = transport
         self.pid = transport.get_pid()
         if self._reason is not None:  # whoever spawned it has been cancelled meanwhile

@@ -44,7 +44,7 @@ class Watchdog:
         self._timer = self._loop.call_later(interval_s, self._look, interval_s, False)
 
     def stop(self) -> None:
-        """Look no more. Idempotent."""
+        """Stop looking. Idempotent."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

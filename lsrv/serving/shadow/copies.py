@@ -44,7 +44,7 @@ class Copy:
 
 
 class WaitingCopies:
-    """In order of arrival."""
+    """Copies that wait, in order of arrival."""
 
     def __init__(self, n_max: int = _N_MAX, max_bytes: int = _MAX_BYTES) -> None:
         self._copies: list[Copy] = []

@@ -73,7 +73,7 @@ class Tally:
         return self.n_equal + self.n_different
 
     def hear(self, request_id: str, answer: Sequence[str], heard: Heard) -> None:
-        """A copy was answered."""
+        """Take in that a copy was answered."""
         difference = find_difference(request_id, answer, heard.texts)
         if difference is None:
             self.n_equal += 1
@@ -91,7 +91,7 @@ class Tally:
         self.last_error = reason[:_N_SHOWN]
 
     def view(self, model: str, n_waiting: int) -> ShadowView:
-        """As it is now."""
+        """A snapshot of the tally."""
         n_answered = self.n_answered
         return ShadowView(
             model=model,

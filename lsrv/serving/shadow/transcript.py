@@ -22,7 +22,7 @@ class Transcript:
 
     @property
     def texts(self) -> list[str]:
-        """By choice; a choice that said nothing is an empty text."""
+        """Texts by choice; a choice that said nothing is an empty text."""
         return ["".join(self._parts.get(choice, [])) for choice in range(max(self._parts, default=-1) + 1)]
 
 

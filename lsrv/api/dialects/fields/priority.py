@@ -37,6 +37,6 @@ class _Relayed(msgspec.Struct):
 
 
 def relayed_priority(fields: dict[str, object]) -> int | None:
-    """Of a body that an upstream answers, which may know other tiers. Raises RequestError."""
+    """The priority in a body that an upstream answers, which may know other tiers. Raises RequestError."""
     told = convert_body(fields, _Relayed)
     return priority_of(told.priority, told.service_tier)

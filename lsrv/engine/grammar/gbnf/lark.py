@@ -73,7 +73,7 @@ class _Writer:
 
 
 def _regular_rules(rules: Mapping[str, Node]) -> frozenset[str]:
-    """Those that refer to themselves on no way, and are not too large for one terminal."""
+    """Rules that refer to themselves on no way, and are not too large for one terminal."""
     wanted = {name: set(references(node)) for name, node in rules.items()}
     users: defaultdict[str, list[str]] = defaultdict(list)
     for name, names in wanted.items():

@@ -139,7 +139,7 @@ class Part:
         _log_path(self._blob).unlink()
 
     def discard(self) -> None:
-        """Leave nothing on disk."""
+        """Delete the part and its log."""
         data_path(self._blob).unlink()
         _log_path(self._blob).unlink()
 

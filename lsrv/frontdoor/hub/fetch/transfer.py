@@ -144,7 +144,7 @@ class _Member:
             self._body = None
 
     def break_off(self) -> None:
-        """From another thread: don't wait for bytes any longer."""
+        """Have the transfer wait for bytes no longer. For another thread to call."""
         body = self._body
         if body is not None:
             body.break_off()
@@ -166,7 +166,7 @@ class _Crew:
         ]
 
     def run(self, tick: Callable[[], None], cancel: Cancel) -> None:
-        """Until all segments are full. `tick` runs here a few times a second. Raises the first failure."""
+        """Fill all segments. `tick` runs here a few times a second. Raises the first failure."""
         for thread in self._threads:
             thread.start()
         try:

@@ -10,7 +10,7 @@ from lsrv.frontdoor.making.convert.order import ConvertOrder
 
 
 def work(order: ConvertOrder, report: StepReport) -> None:
-    """Raises ConvertError."""
+    """Convert what the order says. Raises ConvertError."""
     write_gguf(Path(order.source), Path(order.target), order.name, report.progress)
 
 

@@ -80,7 +80,7 @@ def _write_header(writer: GGUFWriter, tensors: list[MadeTensor]) -> None:
 
 
 def _write_tensors(target: Path, tensors: list[MadeTensor], on_bytes: OnBytes) -> None:
-    """Behind the header, in its order, each at a multiple of the alignment."""
+    """Write the tensors behind the header, in its order, each at a multiple of the alignment."""
     n_bytes, n_bytes_total = 0, sum(tensor.n_bytes for tensor in tensors)
     with target.open("ab") as file:
         for tensor in tensors:

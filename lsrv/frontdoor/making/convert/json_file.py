@@ -38,7 +38,7 @@ def read_object(path: Path) -> dict[str, object]:
 
 
 def read_optional(path: Path) -> dict[str, object]:
-    """As `read_object`, and {} where there is no such file."""
+    """The object in a file, as by `read_object`; {} where there is no such file."""
     return read_object(path) if path.is_file() else {}
 
 

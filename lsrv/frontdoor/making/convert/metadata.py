@@ -30,7 +30,7 @@ def add_metadata(
     numbers: Rope,
     n_tokens: int,
 ) -> None:
-    """Raises ConvertError."""
+    """Write every key of the header but those of tensors. Raises ConvertError."""
     tokenizer = read_tokenizer(source)
     writer.add_name(name_in_file(name, tokenizer))
     for key, value in numbers.keys.items():

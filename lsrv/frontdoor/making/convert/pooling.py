@@ -17,7 +17,7 @@ _HARMLESS = ("Transformer", "Normalize")
 
 
 def pooling_type(folder: Path) -> int | None:
-    """None if the folder says nothing about pooling. Raises ConvertError for what llama.cpp can't do."""
+    """The pooling that a folder asks for; None if it says nothing. Raises ConvertError for what llama.cpp can't do."""
     path = folder / MODULES
     if not path.is_file():
         return None

@@ -32,7 +32,7 @@ def rope(config: Config, head_dim: int) -> Rope:
 
 
 def _parameters(config: Config) -> tuple[ConfigJson, ConfigJson]:
-    """For layers that attend to everything, and for sliding windows; transformers 4 and 5 write them differently."""
+    """Parameters of layers with full attention, and of sliding windows; transformers 4 and 5 write them differently."""
     given = config.object("rope_parameters") or config.object("rope_scaling")
     if "full_attention" in given:
         return as_object(given["full_attention"]), as_object(given.get("sliding_attention"))

@@ -17,7 +17,7 @@ _WEIGHTS = re.compile(r"model(-[0-9]{5}-of-[0-9]{5})?\.safetensors")
 
 
 def files_needed(names: Iterable[str]) -> list[str]:
-    """Those of `names` that a conversion reads, sorted. Adapters, other formats and every kind of code stay behind."""
+    """Names that a conversion reads, sorted. Adapters, other formats and every kind of code stay behind."""
     return sorted(name for name in names if name in _JSON or _MODULE_CONFIG.fullmatch(name) or is_weights(name))
 
 

@@ -25,7 +25,7 @@ _CLEARED_BYTES = 512 * 1024**2  # a fraction of a second, whatever the size of t
 
 @dataclass(frozen=True)
 class ChosenContext:
-    """`because`: for people."""
+    """The context to load with. `because`: why, for people."""
 
     plan: ContextPlan
     because: str
@@ -41,7 +41,7 @@ def lengths_to_plan(n_ctx_train: int, n_slots: int) -> list[int]:
 
 
 def choose_context(contexts: Sequence[ContextPlan], bounds: Bounds, n_ctx_train: int) -> ChosenContext:
-    """Of `contexts`, the usual one first: the one to load. Where none fits it is the shortest, to be refused."""
+    """Which of `contexts` to load, the first being the usual one. Where none fits it is the shortest, to be refused."""
     usual = contexts[0]
     if not bounds.can_hold(usual):
         return _shortened(usual, [each for each in contexts if each.n_ctx_seq < usual.n_ctx_seq], bounds)

@@ -24,7 +24,7 @@ _N_LINES = 6  # so many plans are chosen by a line; then the rest is halved each
 
 @dataclass(frozen=True)
 class Ladder:
-    """For a model of `n_layers` blocks and an output layer."""
+    """Ways to lay a model of `n_layers` blocks and an output layer onto GPUs, the least first."""
 
     n_layers: int
     has_experts: bool
@@ -45,7 +45,7 @@ class Ladder:
         )
 
     def shown(self, rung: int) -> str:
-        """For people."""
+        """A rung in words, for people."""
         n_with_experts = rung - self.n_layers - 1
         if not self.has_experts or n_with_experts < 0:
             return f"{rung} of {self.n_layers + 1} layers"
@@ -78,5 +78,5 @@ def next_rung(fills: Mapping[int, float], top: int) -> int | None:
 
 
 def highest_fitting(fills: Mapping[int, float]) -> int:
-    """Of the planned rungs the highest that fits; the foot, which needs no GPU, if none does."""
+    """The highest planned rung that fits; the foot, which needs no GPU, if none does."""
     return max((rung for rung, filled in fills.items() if filled <= 1), default=FOOT)
