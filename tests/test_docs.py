@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import click
 import pytest
 
 import lsrv
+from lsrv.cli import cli
 from lsrv.quantization import parse_quant
 from lsrv.registry.entries.state import Phase
 
@@ -19,6 +22,8 @@ ARCHITECTURE = ROOT / "docs/architecture.md"
 DESIGNS = sorted((ROOT / "lsrv").rglob("DESIGN.md"))
 FOLDERS = ("docs", "lsrv", "benchmarks", "packaging", ".github")
 PAGES = sorted({*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))})
+
+GROUPS = {name for name, command in cli.commands.items() if isinstance(command, click.Group)}
 
 _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _PATH = re.compile(r"`((?:[\w.-]+/)+(?:[\w.-]+)?|[\w-]+\.(?:py|md|toml|yml|yaml))`")
@@ -53,6 +58,14 @@ def _definitions(module: Path) -> set[str]:
             inner = (each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef))
             found |= {f"{node.name}.{each.name}" for each in inner}
     return found
+
+
+def _commands(group: click.Group, above: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{name} ")
+        else:
+            yield above + name
 
 
 @each_page
@@ -90,6 +103,12 @@ def test_the_phases_in_the_design_are_those_of_the_code() -> None:
     rows = re.findall(r"^\| `([A-Z]+)` \|", text, re.MULTILINE)
     assert rows == [phase.name for phase in Phase]
     assert all(f" {phase.name} " in diagram for phase in Phase)
+
+
+def test_every_command_has_its_line_in_the_docs_and_every_command_in_the_docs_exists() -> None:
+    lines = re.findall(r"^\| `lsrv ([a-z-]+)(?: ([a-z]+))?(?=[ `])", _text(ROOT / "docs/cli.md"), re.MULTILINE)
+    in_docs = {" ".join(filter(None, (name, part if name in GROUPS else ""))) for name, part in lines}
+    assert in_docs == set(_commands(cli))
 
 
 def test_the_order_of_four_bits_in_the_docs_is_that_of_the_code() -> None:
