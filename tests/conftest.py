@@ -120,7 +120,7 @@ class RunningServer:
         return str(self.http.get(f"/v1/models/{alias}").json()["root"])
 
     def worker_pids(self) -> list[int]:
-        return [child.pid for child in psutil.Process(self.process.pid).children(recursive=True)]
+        return [child.pid for child in psutil.Process(self.process.pid).children()]
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

@@ -1,4 +1,8 @@
-"""A model's chat template: messages in, prompt text out. The template is a stranger's code: it runs in a sandbox."""
+"""A model's chat template: messages in, prompt text out.
+
+The template is a stranger's code: jinja2's sandbox keeps it from reaching out, nothing keeps it from taking for ever.
+So it only runs in a process that can be killed.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,11 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from lsrv.chat.reasoning import OPEN
-from lsrv.chat.sandbox import limited
 from lsrv.errors import LoadFailedError, RequestError
 
 Message = Mapping[str, object]
 
-_RENDER_S = 2.0
-_RENDER_BYTES = 256 * 1024 * 1024
+_PLAIN: Sequence[Message] = [{"role": "user", "content": "Hello"}]
 
 
 class _GenerationTag(Extension):
@@ -33,7 +34,7 @@ class _GenerationTag(Extension):
 
 
 class ChatTemplate:
-    """A compiled template with the tokens it may name. Belongs to the main thread (its limits use a signal)."""
+    """A compiled template with the tokens it may name."""
 
     def __init__(self, source: str, *, bos: str, eos: str) -> None:
         """Raises LoadFailedError if the template is no valid Jinja."""
@@ -49,11 +50,11 @@ class ChatTemplate:
             "raise_exception": _raise_exception,
             "strftime_now": _strftime_now,
         }
-        self.knows_reasoning = OPEN in source
         try:
-            with limited(_RENDER_S, _RENDER_BYTES):
-                self._template = environment.from_string(source)
-        except (TemplateError, RecursionError, TimeoutError, MemoryError) as error:
+            self._template = environment.from_string(source)
+        except MemoryError:
+            raise
+        except Exception as error:
             raise LoadFailedError(
                 f"the model's chat template is broken: {error}; set chat_template in models.toml"
             ) from error
@@ -73,16 +74,26 @@ class ChatTemplate:
 
     def _run(self, variables: dict[str, object]) -> str:
         try:
-            with limited(_RENDER_S, _RENDER_BYTES):
-                return self._template.render(variables)
-        except TimeoutError as error:
-            raise RequestError(f"the chat template ran longer than {_RENDER_S:g} s on these messages") from error
-        except MemoryError as error:
-            raise RequestError("the chat template needs too much memory for these messages") from error
-        except (TemplateError, TypeError, ValueError, KeyError, AttributeError, IndexError, RecursionError) as error:
+            return self._template.render(variables)
+        except MemoryError:
+            raise
+        except TemplateError as error:
             raise RequestError(
                 f"the model's chat template can't render these messages: {error}", param="messages"
             ) from error
+        except Exception as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> RequestError:
+        """Whose fault it is: one who can't render the plainest chat either is no good for any."""
+        reason = f"{type(error).__name__}: {error}"
+        try:
+            self._template.render(self._names | {"messages": _PLAIN, "add_generation_prompt": True})
+        except Exception:  # noqa: BLE001 - as above
+            return RequestError(
+                f"this model's chat template fails on any messages ({reason}); set chat_template in models.toml"
+            )
+        return RequestError(f"the model's chat template can't render these messages: {reason}", param="messages")
 
 
 def _cut_after(text: str, content: str) -> str:

@@ -192,6 +192,7 @@ class Tokenize(msgspec.Struct, frozen=True, kw_only=True, tag="tokenize"):
     template_kwargs: dict[str, object] = {}
     add_special: bool = False
     parse_special: bool = True
+    wants_pieces: bool = True
 
 
 class Detokenize(msgspec.Struct, frozen=True, kw_only=True, tag="detokenize"):

@@ -208,7 +208,7 @@ class Reranked(msgspec.Struct, frozen=True, kw_only=True, tag="reranked"):
 class Tokenized(msgspec.Struct, frozen=True, tag="tokenized"):
     request_id: int
     tokens: list[int]
-    pieces: list[bytes]
+    pieces: list[bytes]  # of each token, if they were wanted
     prompt: str  # the text that was tokenized (the rendered template, where messages were given)
 
 

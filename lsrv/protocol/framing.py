@@ -18,13 +18,16 @@ _event_encoder = msgspec.msgpack.Encoder()
 
 def encode_command(command: Command) -> bytes:
     """One frame that carries `command`."""
-    body = _command_encoder.encode(command)
-    return _LENGTH.pack(len(body)) + body
+    return framed(_command_encoder.encode(command))
 
 
 def encode_event(event: Event) -> bytes:
     """One frame that carries `event`."""
-    body = _event_encoder.encode(event)
+    return framed(_event_encoder.encode(event))
+
+
+def framed(body: bytes) -> bytes:
+    """The frame around one encoded message."""
     return _LENGTH.pack(len(body)) + body
 
 

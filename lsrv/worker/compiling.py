@@ -1,67 +1,108 @@
-"""Sequences that wait for their grammar: it is compiled beside the engine's thread, which decodes on."""
+"""Grammars on their way to matchers: tried by a child first, compiled here only if it survived.
+
+The last ones are kept, refused ones too. Requests with the same grammar share one.
+"""
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import threading
+import time
+from collections import OrderedDict
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from llguidance import LLMatcher
+from llguidance import LLMatcher, LLTokenizer
 
-from lsrv.engine.grammar.constraint import Constraint, Reasoning
-from lsrv.engine.grammar.grammar import Grammars
+from lsrv.engine.grammar.matcher import matcher_of
+from lsrv.engine.llama.token_trie import token_trie
 from lsrv.engine.llama.vocab import Vocab
-from lsrv.engine.sequence import Sequence
-from lsrv.errors import GrammarError
+from lsrv.errors import CapacityError, LsrvError
 from lsrv.protocol.commands import Grammar
+from lsrv.worker.beside import Beside
+from lsrv.worker.errands.errand import Compile
+from lsrv.worker.errands.errands import Errands
+from lsrv.worker.errands.lane import Job
+from lsrv.worker.pending import result_of
+
+_MAX_KEPT = 32
+
+_Key = tuple[str, str, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    sequence: Sequence
-    reasoning: Reasoning | None
-    matcher: Future[LLMatcher]
+@dataclass(slots=True, eq=False)
+class _Wanted:
+    """A grammar and how many wait for it."""
+
+    grammar: Grammar
+    trial: Job
+    n_waiting: int = 0
+    matcher: Future[LLMatcher] = field(default_factory=Future[LLMatcher])
 
 
 class Compiling:
     """Belongs to the engine thread."""
 
-    def __init__(self, vocab: Vocab) -> None:
+    def __init__(self, vocab: Vocab, errands: Errands, beside: Beside) -> None:
         self._vocab = vocab
-        self._grammars = Grammars(vocab)
-        self._waiting: dict[int, _Waiting] = {}
+        self._errands = errands
+        self._beside = beside
+        self._trie: LLTokenizer | None = None
+        self._trie_lock = threading.Lock()
+        self._known: OrderedDict[_Key, _Wanted] = OrderedDict()
 
-    @property
-    def has_work(self) -> bool:
-        return bool(self._waiting)
-
-    def add(self, sequence: Sequence, grammar: Grammar, reasoning: Reasoning | None) -> None:
-        """Constrain `sequence` by `grammar` once that is compiled."""
-        self._waiting[sequence.request_id] = _Waiting(sequence, reasoning, self._grammars.compile(grammar))
-
-    def take_ready(self) -> list[tuple[Sequence, GrammarError | None]]:
-        """Sequences that have their constraint now, or never will."""
-        ready = [waiting for waiting in self._waiting.values() if waiting.matcher.done()]
-        return [(self._take(waiting).sequence, self._constrain(waiting)) for waiting in ready]
-
-    def abort(self, request_id: int) -> Sequence | None:
-        """Forget a sequence; None if there is none of that id."""
-        waiting = self._waiting.pop(request_id, None)
-        if waiting is None:
-            return None
-        waiting.matcher.cancel()
-        return waiting.sequence
-
-    def close(self) -> None:
-        """The last call; waits for what is being compiled."""
-        self._grammars.close()
-
-    def _take(self, waiting: _Waiting) -> _Waiting:
-        return self._waiting.pop(waiting.sequence.request_id)
-
-    def _constrain(self, waiting: _Waiting) -> GrammarError | None:
+    async def matcher(self, grammar: Grammar) -> LLMatcher:
+        """A matcher at the start of `grammar`, to be used by one sequence. Raises GrammarError."""
+        key = grammar.kind, grammar.param, hashlib.sha256(grammar.source.encode()).digest()
+        wanted = self._known.get(key) or self._start(key, grammar)
+        self._known.move_to_end(key)
+        wanted.n_waiting += 1
         try:
-            matcher = waiting.matcher.result()
-        except GrammarError as error:
-            return error
-        waiting.sequence.constraint = Constraint(matcher, self._vocab, waiting.reasoning)
-        return None
+            return (await result_of(wanted.matcher, is_shared=True)).deep_copy()
+        except CapacityError:
+            self._known.pop(key, None)  # says nothing about the grammar
+            raise
+        finally:
+            wanted.n_waiting -= 1
+            if not wanted.n_waiting and not wanted.matcher.done():
+                wanted.trial.text.cancel()
+                self._known.pop(key, None)
+
+    def _start(self, key: _Key, grammar: Grammar) -> _Wanted:
+        wanted = self._known[key] = _Wanted(grammar, self._errands.add(Compile(grammar), time.monotonic()))
+        wanted.trial.text.add_done_callback(lambda _: self._compile(wanted))
+        if len(self._known) > _MAX_KEPT:
+            self._drop_oldest()
+        return wanted
+
+    def _drop_oldest(self) -> None:
+        done = (key for key, wanted in self._known.items() if wanted.matcher.done())
+        oldest = next(done, None)
+        if oldest is not None:
+            del self._known[oldest]
+
+    def _compile(self, wanted: _Wanted) -> None:
+        """The child is through with it."""
+        trial = wanted.trial
+        if trial.text.cancelled():
+            return
+        error = trial.text.exception()
+        if error is not None:
+            wanted.matcher.set_exception(error)
+            return
+        work = functools.partial(self._make, trial.text.result(), wanted)
+        self._beside.start(work, is_long=trial.is_slow)
+
+    def _make(self, source: str, wanted: _Wanted) -> None:
+        """Any thread with a large stack."""
+        try:
+            wanted.matcher.set_result(matcher_of(self._get_trie(), source, wanted.grammar))
+        except LsrvError as error:
+            wanted.matcher.set_exception(error)
+
+    def _get_trie(self) -> LLTokenizer:
+        """Built for the first grammar: most models never see one."""
+        with self._trie_lock:
+            self._trie = self._trie or token_trie(self._vocab)
+            return self._trie

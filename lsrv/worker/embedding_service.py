@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TypeVar
 
 from lsrv.engine.embedding import EmbeddingEngine, EmbeddingInputs
 from lsrv.engine.llama.context import DecodeError
 from lsrv.engine.load.loading import LoadedModel
-from lsrv.errors import LsrvError
-from lsrv.protocol.commands import Abort, Command, Embed, Rerank
+from lsrv.protocol.commands import Abort, Command, Embed, Load, Plan, Rerank, Stop, Unload
 from lsrv.protocol.events import Embedded, Event, Failed, Heartbeat, Reranked
-from lsrv.worker.inputs import Inputs
+from lsrv.worker.beside import Beside
+from lsrv.worker.errands.errands import Errands
+from lsrv.worker.inputs import Inputs, size_of_inputs
 from lsrv.worker.intake import Intake
-from lsrv.worker.questions import handle_common, heartbeat_of
+from lsrv.worker.pending import Pending
+from lsrv.worker.questions import Questions, heartbeat_of
+from lsrv.worker.rendering import Rendering
 
 _Asked = TypeVar("_Asked", Embed, Rerank)
 
@@ -21,23 +25,24 @@ _Asked = TypeVar("_Asked", Embed, Rerank)
 class EmbeddingService:
     """Vectors, or scores of pairs, from one model."""
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    def __init__(self, loaded: LoadedModel, errands: Errands, wake: Callable[[], None]) -> None:
         """Raises LoadFailedError if the model's chat template is broken."""
         assert loaded.embedding is not None
         self._engine: EmbeddingEngine = loaded.embedding
         self._model = loaded.model
         self._info = loaded.info
-        self._intake = Intake(loaded)
-        self._inputs = Inputs(loaded, self._intake)
-
-    is_compiling = False
+        self._pending = Pending()
+        self._beside = Beside(wake)
+        intake = Intake(loaded, self._beside)
+        self._questions = Questions(intake, Rendering(errands, intake.template), self._beside, loaded.info)
+        self._inputs = Inputs(loaded, intake)
 
     @property
     def has_work(self) -> bool:
         return self._engine.has_work
 
     def poll(self) -> list[Event]:
-        return []
+        return self._pending.poll()
 
     def heartbeat(self) -> Heartbeat:
         return heartbeat_of(self._engine, None)
@@ -45,20 +50,21 @@ class EmbeddingService:
     def handle(self, command: Command) -> list[Event]:
         match command:
             case Embed() if self._info.can_embed:
-                return self._submit(command, self._inputs.texts)
+                return self._pending.start(command.request_id, self._submit(command, self._inputs.texts))
             case Rerank() if self._info.can_rerank:
-                return self._submit(command, self._inputs.pairs)
+                return self._pending.start(command.request_id, self._submit(command, self._inputs.pairs))
             case Abort():
-                self._engine.abort(command.request_id)
+                if not self._pending.abort(command.request_id):
+                    self._engine.abort(command.request_id)
+                return []
+            case Load() | Plan() | Stop() | Unload():
                 return []
             case _:
-                return handle_common(command, self._intake, self._model.vocab, self._info)
+                return self._pending.start(command.request_id, self._questions.answer(command))
 
-    def _submit(self, command: _Asked, make_request: Callable[[_Asked], EmbeddingInputs]) -> list[Event]:
-        try:
-            self._engine.submit(make_request(command))
-        except LsrvError as error:
-            return [Failed(command.request_id, error.info())]
+    async def _submit(self, command: _Asked, make_request: Callable[[_Asked], EmbeddingInputs]) -> list[Event]:
+        work = functools.partial(make_request, command)
+        self._engine.submit(await self._beside.run(size_of_inputs(command), work))
         return []
 
     def step(self) -> list[Event]:
@@ -82,3 +88,5 @@ class EmbeddingService:
 
     def close(self) -> None:
         """Vectors are sent and forgotten: nothing to keep."""
+        self._pending.close()
+        self._beside.close()

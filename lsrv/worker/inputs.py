@@ -12,6 +12,7 @@ from lsrv.engine.load.loading import LoadedModel
 from lsrv.errors import PromptTooLongError, RequestError, UnsupportedCapabilityError
 from lsrv.protocol.commands import Embed, Rerank
 from lsrv.worker.intake import Intake
+from lsrv.worker.length import check_size, size_of
 
 _TOKEN_VECTOR_BYTES_MAX = 64 * 1024 * 1024
 _PLACE = re.compile(r"\{(query|document)\}")
@@ -36,21 +37,24 @@ class Inputs:
                 'those; for one vector per input set context.pooling = "mean", "cls" or "last"',
                 param="model",
             )
-        inputs = [
-            self._checked(self._intake.tokens(item, add_special=True, param=param), param)
-            for param, item in ((f"input[{index}]", item) for index, item in enumerate(command.inputs))
-        ]
+        inputs = [self._text(item, f"input[{index}]") for index, item in enumerate(command.inputs)]
         if self._pooling == "none":
             self._check_answer_size(sum(map(len, inputs)))
         return EmbeddingInputs(command.request_id, inputs, command.norm)
 
     def pairs(self, command: Rerank) -> EmbeddingInputs:
         """Raises RequestError that names the document at fault."""
-        inputs = [
-            self._checked(pair_tokens(self._vocab, self._pair_template, command.query, document), f"documents[{index}]")
-            for index, document in enumerate(command.documents)
-        ]
+        check_size(command.query, self._vocab, self._n_ctx, "query")
+        inputs = [self._pair(command.query, text, f"documents[{i}]") for i, text in enumerate(command.documents)]
         return EmbeddingInputs(command.request_id, inputs, norm=-1)
+
+    def _text(self, item: str | list[int], param: str) -> Tokens:
+        check_size(item, self._vocab, self._n_ctx, param)
+        return self._checked(self._intake.tokens(item, add_special=True, param=param), param)
+
+    def _pair(self, query: str, document: str, param: str) -> Tokens:
+        check_size(document, self._vocab, self._n_ctx, param)
+        return self._checked(pair_tokens(self._vocab, self._pair_template, query, document), param)
 
     def _check_answer_size(self, n_tokens: int) -> None:
         n_tokens_max = _TOKEN_VECTOR_BYTES_MAX // (4 * self._n_embd)
@@ -74,6 +78,13 @@ class Inputs:
                 n_ctx=self._n_ctx,
             )
         return tokens
+
+
+def size_of_inputs(command: Embed | Rerank) -> int:
+    """About as many bytes as it takes time for: a query is read anew with each document."""
+    if isinstance(command, Embed):
+        return sum(map(size_of, command.inputs))
+    return sum(map(size_of, command.documents)) + len(command.documents) * size_of(command.query)
 
 
 def pair_tokens(vocab: Vocab, template: str | None, query: str, document: str) -> Tokens:

@@ -13,19 +13,20 @@ from lsrv.protocol.commands import Load, LoadParams, Plan, Stop, Unload
 from lsrv.protocol.events import Loaded, LoadFailed, LoadStage, PlanFailed, Planned, Progress, Ready, Unloaded
 from lsrv.worker.channel import Channel
 from lsrv.worker.embedding_service import EmbeddingService
+from lsrv.worker.errands.errands import Errands
 from lsrv.worker.heap import return_free_memory
 from lsrv.worker.service import GenerationService, Service
 
 _HEARTBEAT_S = 1.0
-_COMPILING_S = 0.002  # most grammars are ready in this time
 _PROGRESS_S = 0.1  # llama.cpp reports every tensor
 
 
 class Worker:
     """A process with at most one model. `run` returns when the parent says stop or is gone."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, errands: Errands) -> None:
         self._channel = channel
+        self._errands = errands
         self._backend = Backend()
         self._reported_at = 0.0
 
@@ -68,7 +69,7 @@ class Worker:
         """Load a model and serve it; whether the process was told to unload it, and is fit for another one."""
         try:
             loaded = load_model(self._backend, params, self._report_progress)
-            service = _service(loaded)
+            service = self._service(loaded)
         except LoadFailedError as error:
             self._channel.send(LoadFailed(error.info()))
             return False
@@ -79,6 +80,10 @@ class Worker:
             return False
         loaded.free()
         return True
+
+    def _service(self, loaded: LoadedModel) -> Service:
+        kind = EmbeddingService if loaded.embedding else GenerationService
+        return kind(loaded, self._errands, self._channel.wake)
 
     def _report_progress(self, stage: LoadStage, fraction: float) -> None:
         now = time.monotonic()
@@ -94,21 +99,18 @@ class Worker:
             if now >= beat_at:
                 self._channel.send(service.heartbeat())
                 beat_at = now + _HEARTBEAT_S
-            for command in self._channel.receive(_patience_s(service, beat_at - now)):
+            for command in self._channel.receive(self._patience_s(service, now, beat_at)):
                 if isinstance(command, Stop | Unload):
                     return command
                 self._channel.send(*service.handle(command))
+            self._errands.poll(time.monotonic())
             self._channel.send(*service.poll())
             if service.has_work:
                 self._channel.send(*service.step())
 
-
-def _patience_s(service: Service, until_beat_s: float) -> float:
-    """How long the loop may wait for a command."""
-    if service.has_work:
-        return 0
-    return _COMPILING_S if service.is_compiling else until_beat_s
-
-
-def _service(loaded: LoadedModel) -> Service:
-    return EmbeddingService(loaded) if loaded.embedding else GenerationService(loaded)
+    def _patience_s(self, service: Service, now: float, beat_at: float) -> float:
+        """How long the loop may wait for a command."""
+        if service.has_work:
+            return 0
+        until_late_s = self._errands.wait_s(now)
+        return beat_at - now if until_late_s is None else min(beat_at - now, until_late_s)

@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
+import functools
+
 from lsrv.engine.embedding import EmbeddingEngine
 from lsrv.engine.engine import Engine
-from lsrv.engine.llama.vocab import Vocab
-from lsrv.errors import LsrvError
-from lsrv.protocol.commands import (
-    Abort,
-    Command,
-    Detokenize,
-    Embed,
-    Generate,
-    Load,
-    LoadAdapter,
-    Plan,
-    Rerank,
-    Stop,
-    Tokenize,
-    Unload,
-    UnloadAdapter,
-)
-from lsrv.protocol.events import Detokenized, Event, Failed, Heartbeat, ModelInfo, PrefixCacheUse, Tokenized
+from lsrv.protocol.commands import Detokenize, Embed, Generate, LoadAdapter, Rerank, Tokenize, UnloadAdapter
+from lsrv.protocol.events import Event, Heartbeat, ModelInfo, PrefixCacheUse
+from lsrv.worker.beside import Beside
 from lsrv.worker.intake import Intake
+from lsrv.worker.length import size_of
 from lsrv.worker.refusal import refusal
+from lsrv.worker.rendering import Rendering
 
 Question = Generate | Embed | Rerank | LoadAdapter | UnloadAdapter | Tokenize | Detokenize
 
 
-def handle_common(command: Command, intake: Intake, vocab: Vocab, info: ModelInfo) -> list[Event]:
-    """Commands that every model answers at once; a request of the wrong kind is told so."""
-    if isinstance(command, Load | Plan | Stop | Unload | Abort):
-        return []
-    try:
-        return [_answer(command, intake, vocab, info)]
-    except LsrvError as error:
-        return [Failed(command.request_id, error.info())]
+class Questions:
+    """Answers what every model does: tokens of text, text of tokens."""
 
+    def __init__(self, intake: Intake, rendering: Rendering, beside: Beside, info: ModelInfo) -> None:
+        self._intake = intake
+        self._rendering = rendering
+        self._beside = beside
+        self._info = info
 
-def _answer(command: Question, intake: Intake, vocab: Vocab, info: ModelInfo) -> Event:
-    match command:
-        case Tokenize():
-            tokens, prompt = intake.tokenized(command)
-            ids: list[int] = tokens.tolist()
-            return Tokenized(command.request_id, ids, [vocab.special_piece(t) for t in ids], prompt)
-        case Detokenize():
-            intake.check_tokens(command.tokens, "tokens")
-            return Detokenized(command.request_id, vocab.detokenize(command.tokens))
-        case _:
-            raise refusal(command, info)
+    async def answer(self, question: Question) -> list[Event]:
+        """What can be said of it; a request of the wrong kind is told so. Raises LsrvError."""
+        match question:
+            case Tokenize():
+                text = question.text or ""
+                if question.messages is not None:
+                    text = await self._rendering.prompt(question)
+                work = functools.partial(self._intake.tokenized, question, text)
+                return [await self._beside.run(size_of(text), work)]
+            case Detokenize():
+                work = functools.partial(self._intake.detokenized, question)
+                return [await self._beside.run(size_of(question.tokens), work)]
+            case _:
+                raise refusal(question, self._info)
 
 
 def heartbeat_of(engine: Engine | EmbeddingEngine, cache: PrefixCacheUse | None) -> Heartbeat:

@@ -97,3 +97,8 @@ def _usage(sequence: Sequence, n_reasoning_tokens: int) -> Usage:
         n_guessed_tokens=sequence.n_guessed,
         n_right_tokens=sequence.n_right,
     )
+
+
+def finished_before_work(request_id: int) -> Finished:
+    """The end of a request that was aborted before the engine had it."""
+    return Finished(request_id, "abort", "", "", Usage(0, 0, 0, 0, 0.0, 0.0, 0.0))

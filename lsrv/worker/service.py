@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from lsrv.engine.engine import Engine
+from lsrv.engine.grammar.constraint import Constraint
 from lsrv.engine.llama.context import DecodeError
 from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.scheduler import GATHERED_S
-from lsrv.engine.sequence import Output, Sequence
+from lsrv.engine.sequence import Output
 from lsrv.errors import LsrvError
-from lsrv.protocol.commands import Abort, Command, Generate, LoadAdapter, UnloadAdapter
+from lsrv.protocol.commands import Abort, Command, Generate, Load, LoadAdapter, Plan, Stop, Unload, UnloadAdapter
 from lsrv.protocol.events import Accepted, AdaptersChanged, Delta, Event, Failed, Finished, Heartbeat, Step
+from lsrv.worker.beside import Beside
 from lsrv.worker.compiling import Compiling
+from lsrv.worker.errands.errands import Errands
 from lsrv.worker.intake import Intake
-from lsrv.worker.questions import handle_common, heartbeat_of
-from lsrv.worker.reply import AnswerWriter
+from lsrv.worker.pending import Pending
+from lsrv.worker.questions import Questions, heartbeat_of
+from lsrv.worker.rendering import Rendering
+from lsrv.worker.reply import AnswerWriter, finished_before_work
 
 _SAVE_S = 2.5  # for cached prompts at the end; the parent waits 5 s before it uses force
 _FILE_S = 0.01  # what one of their files costs: to be written, listed by the next load, and read
@@ -30,13 +36,8 @@ class Service(Protocol):
         """Take one command; what can be said of it at once. Never raises a client's error."""
         ...
 
-    @property
-    def is_compiling(self) -> bool:
-        """Whether something will be ready to `poll` that no command announces."""
-        ...
-
     def poll(self) -> list[Event]:
-        """What became ready by itself."""
+        """What became ready by itself: the loop was woken for it."""
         ...
 
     def step(self) -> list[Event]:
@@ -53,14 +54,17 @@ class Service(Protocol):
 class GenerationService:
     """Text from one model."""
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    def __init__(self, loaded: LoadedModel, errands: Errands, wake: Callable[[], None]) -> None:
         """Raises LoadFailedError if the model's chat template is broken."""
         assert loaded.generation is not None
         self._engine: Engine = loaded.generation
-        self._info = loaded.info
         self._vocab = loaded.model.vocab
-        self._intake = Intake(loaded)
-        self._compiling = Compiling(self._vocab)
+        self._pending = Pending()
+        self._beside = Beside(wake)
+        self._intake = Intake(loaded, self._beside)
+        self._rendering = Rendering(errands, self._intake.template)
+        self._questions = Questions(self._intake, self._rendering, self._beside, loaded.info)
+        self._compiling = Compiling(self._vocab, errands, self._beside)
         self._replies: dict[int, AnswerWriter] = {}
         self._accepted: list[Accepted] = []  # since the last step
         self._deltas_sent_at = 0.0
@@ -69,23 +73,21 @@ class GenerationService:
     def has_work(self) -> bool:
         return self._engine.has_work
 
-    @property
-    def is_compiling(self) -> bool:
-        return self._compiling.has_work
-
     def heartbeat(self) -> Heartbeat:
         return heartbeat_of(self._engine, self._engine.cache_use())
 
     def handle(self, command: Command) -> list[Event]:
         match command:
             case Generate():
-                return self._generate(command)
+                return self._pending.start(command.request_id, self._generate(command))
             case Abort():
                 return self._abort(command.request_id)
             case LoadAdapter() | UnloadAdapter():
                 return self._change_adapters(command)
+            case Load() | Plan() | Stop() | Unload():
+                return []
             case _:
-                return handle_common(command, self._intake, self._vocab, self._info)
+                return self._pending.start(command.request_id, self._questions.answer(command))
 
     def _change_adapters(self, command: LoadAdapter | UnloadAdapter) -> list[Event]:
         adapters = self._engine.adapters
@@ -99,37 +101,28 @@ class GenerationService:
         self._engine.free_retired_adapters()
         return [AdaptersChanged(command.request_id, adapters.names)]
 
-    def _generate(self, command: Generate) -> list[Event]:
-        try:
-            sequence, reply = self._intake.sequence(command)
-            reasoning = self._intake.reasoning(command, sequence.prompt) if command.grammar else None
-        except LsrvError as error:
-            return [Failed(command.request_id, error.info())]
-        self._replies[command.request_id] = reply
+    async def _generate(self, command: Generate) -> list[Event]:
+        """Have the engine take it, once all that it needs is there."""
+        is_chat = command.messages is not None
+        prompt = await self._rendering.prompt(command) if is_chat else (command.prompt or "")
+        sequence, reply = await self._intake.sequence(command, prompt)
         if command.grammar is not None:
-            self._compiling.add(sequence, command.grammar, reasoning)
-            return []
-        self._submit(sequence)
-        return []
-
-    def _submit(self, sequence: Sequence) -> None:
-        """Queue a sequence. Told with what the next step brings: the parent, woken now, might take the step's core."""
+            reasoning = self._intake.reasoning(command, sequence.prompt)
+            matcher = await self._compiling.matcher(command.grammar)
+            sequence.constraint = Constraint(matcher, self._vocab, reasoning)
+        self._replies[command.request_id] = reply
+        # Told with what the next step brings: the parent, woken now, might take the step's core.
         self._engine.submit(sequence)
         self._accepted.append(Accepted(sequence.request_id, len(sequence.prompt)))
+        return []
 
     def poll(self) -> list[Event]:
-        """Submit sequences whose grammars are ready."""
-        events: list[Event] = []
-        for sequence, error in self._compiling.take_ready():
-            if error is not None:
-                self._replies.pop(sequence.request_id)
-                events.append(Failed(sequence.request_id, error.info()))
-                continue
-            self._submit(sequence)
-        return events
+        return self._pending.poll()
 
     def _abort(self, request_id: int) -> list[Event]:
-        sequence = self._engine.abort(request_id) or self._compiling.abort(request_id)
+        if self._pending.abort(request_id):
+            return [Step([], [finished_before_work(request_id)])]
+        sequence = self._engine.abort(request_id)
         if sequence is None:
             return []
         return [*self._take_accepted(), Step([], [self._replies.pop(request_id).finish(sequence, None)])]
@@ -171,7 +164,8 @@ class GenerationService:
 
     def close(self) -> None:
         self._engine.save_cache(time.monotonic() + _SAVE_S, _FILE_S)
-        self._compiling.close()
+        self._pending.close()
+        self._beside.close()
 
     def _fail_all(self, error: DecodeError) -> list[Event]:
         failed = self._engine.fail_all()

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import resource
-import sys
-import time
 
 import pytest
 
@@ -62,32 +59,20 @@ def test_the_sandbox_lets_nothing_out(source: str) -> None:
         assert "class" not in render(source)
 
 
-def test_an_endless_template_is_stopped() -> None:
-    started = time.monotonic()
-    loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% set x = a %}{% endfor %}{% endfor %}"
-    with pytest.raises(RequestError, match="longer than"):
-        render(loop)
-    assert time.monotonic() - started < 20
-
-
-def test_a_template_that_eats_memory_is_stopped() -> None:
-    with pytest.raises(RequestError):
-        render("{{ 'x' * 2000000000 }}")
-    with pytest.raises(RequestError):
-        render("{{ '%2000000000s' % 'x' }}")
-
-
 def test_a_broken_template_says_what_to_do() -> None:
     with pytest.raises(LoadFailedError, match="set chat_template"):
         ChatTemplate("{% if %}", bos="", eos="")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is not enforced elsewhere")
-def test_a_machine_with_a_lower_memory_limit_still_renders() -> None:
-    limits = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (64 << 30, limits[1]))
-    try:
-        assert render("{{ messages[0].content }}") == "hi"
-        assert resource.getrlimit(resource.RLIMIT_AS)[0] == 64 << 30
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, limits)
+@pytest.mark.parametrize("source", ["{{ 1/0 }}", "{{ 'x'.encode('nope') }}", "{{ range(10**9) }}"])
+def test_what_a_template_can_never_render_is_its_own_fault(source: str) -> None:
+    with pytest.raises(RequestError, match=r"fails on any messages .* set chat_template"):
+        render(source)
+
+
+def test_what_it_can_not_render_of_these_messages_is_theirs() -> None:
+    source = "{{ 1 / (7 - (messages[0].content | length)) }}"
+    assert render(source)
+    with pytest.raises(RequestError, match=r"can't render these messages: ZeroDivisionError") as raised:
+        render(source, [{"role": "user", "content": "1234567"}])
+    assert raised.value.param == "messages"

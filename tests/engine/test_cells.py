@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from lsrv.engine.engine import Engine
 from lsrv.engine.grammar.constraint import Constraint
-from lsrv.engine.grammar.grammar import Grammars
 from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.scheduler import has_cells
 from lsrv.engine.sequence import Sequence
 from lsrv.engine.shift import plan_shift
 from lsrv.protocol.commands import Grammar
 from tests.engine.conftest import LoadStories, make_sequence, run_all
+from tests.engine.grammars import Grammars
 
 PROMPTS = ["Once upon a time", "Tom and Sam", "One day, a girl", "The big red ball", "Lily saw", "A bird"]
 
@@ -69,9 +69,7 @@ def test_a_constrained_answer_goes_on_where_it_was(scarce: LoadedModel) -> None:
             i,
             prompt,
             n_max_tokens=240,
-            constraint=Constraint(
-                grammars.compile(Grammar("json_schema", schema, "grammar")).result(), scarce.model.vocab
-            ),
+            constraint=Constraint(grammars.compile(Grammar("json_schema", schema, "grammar")), scarce.model.vocab),
         )
         for i, prompt in enumerate(PROMPTS)
     ]
@@ -192,9 +190,7 @@ def test_what_a_form_forces_fits_a_context_that_shifts(load_stories: LoadStories
     loaded = load_stories(is_shifting=True, n_ctx_seq=n_ctx_seq)
     text = "Lily and Tom went to the park. " * 12
     matcher = Grammars(loaded.model.vocab).compile(Grammar("json_schema", json.dumps({"const": text}), "grammar"))
-    sequence = make_sequence(
-        loaded, 0, prompt, n_max_tokens=400, constraint=Constraint(matcher.result(), loaded.model.vocab)
-    )
+    sequence = make_sequence(loaded, 0, prompt, n_max_tokens=400, constraint=Constraint(matcher, loaded.model.vocab))
     assert json.loads(run_all(engine_of(loaded), sequence)[0]) == text
     assert sequence.n_dropped > 0 and 0 < sequence.n_past <= n_ctx_seq
 

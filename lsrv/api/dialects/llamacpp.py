@@ -58,7 +58,13 @@ _encode = msgspec.json.Encoder().encode
 
 def parse_tokenize(raw: bytes) -> tuple[TokenizeBody, Tokenize]:
     body = decode_body(_tokenize_decoder, raw)
-    command = Tokenize(request_id=0, text=body.content, add_special=body.add_special, parse_special=body.parse_special)
+    command = Tokenize(
+        request_id=0,
+        text=body.content,
+        add_special=body.add_special,
+        parse_special=body.parse_special,
+        wants_pieces=body.with_pieces,
+    )
     return body, command
 
 
@@ -83,7 +89,8 @@ def parse_apply_template(raw: bytes) -> tuple[ApplyTemplateBody, Tokenize]:
     body = decode_body(_template_decoder, raw)
     check_plain(body.chat_template_kwargs, "chat_template_kwargs")
     messages = template_messages(body.messages)
-    return body, Tokenize(request_id=0, messages=messages, template_kwargs=body.chat_template_kwargs)
+    kwargs = body.chat_template_kwargs
+    return body, Tokenize(request_id=0, messages=messages, template_kwargs=kwargs, wants_pieces=False)
 
 
 def apply_template_body(tokenized: Tokenized) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from llguidance import LLMatcher
 
-from lsrv.engine.grammar.grammar import error_of
+from lsrv.engine.grammar.matcher import error_of
 from lsrv.engine.llama.candidates import FloatRow
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.errors import GrammarError

@@ -12,12 +12,12 @@ from llguidance import LLMatcher
 
 from lsrv.engine.engine import Engine
 from lsrv.engine.grammar.constraint import Constraint, Reasoning
-from lsrv.engine.grammar.grammar import Grammars
 from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.sequence import Sequence
 from lsrv.errors import GrammarError
 from lsrv.protocol.commands import Grammar, GrammarKind, Sampling
 from tests.engine.conftest import GREEDY, LoadStories, make_sequence, run_all
+from tests.engine.grammars import Grammars
 from tests.schemas import CORPUS
 
 HOT = Sampling(temperature=1.5, top_k=0, top_p=1.0, min_p=0.0, seed=7)
@@ -71,7 +71,7 @@ def bound(
     reasoning: Reasoning | None = None,
     **options: object,
 ) -> Sequence:
-    matcher = grammars.compile(Grammar(kind, source, "grammar")).result()
+    matcher = grammars.compile(Grammar(kind, source, "grammar"))
     constraint = Constraint(matcher, loaded.model.vocab, reasoning)
     return make_sequence(
         loaded, request_id, PROMPT, sampling=sampling, n_max_tokens=n_max_tokens, constraint=constraint, **options
@@ -153,14 +153,14 @@ def test_what_can_not_be_kept_is_refused_with_its_reason(
     grammars: Grammars, kind: GrammarKind, source: str, reason: str
 ) -> None:
     with pytest.raises(GrammarError, match=re.escape(reason)) as caught:
-        grammars.compile(Grammar(kind, source, "response_format")).result()
+        grammars.compile(Grammar(kind, source, "response_format"))
     assert caught.value.param == "response_format"
     assert len(caught.value.message) < 600
 
 
 def test_a_property_may_be_called_like_an_old_keyword(grammars: Grammars) -> None:
     schema = '{"type": "object", "properties": {"extends": {"enum": ["disallow"]}}, "additionalProperties": false}'
-    grammars.compile(Grammar("json_schema", schema, "response_format")).result()
+    grammars.compile(Grammar("json_schema", schema, "response_format"))
 
 
 def test_a_grammar_that_grows_with_every_character_ends_with_an_error_and_the_others_go_on(
@@ -231,7 +231,7 @@ def test_a_constrained_answer_with_a_cached_prompt_is_the_same(wide: LoadedModel
 def test_thoughts_are_free_and_have_to_end(wide: LoadedModel, grammars: Grammars) -> None:
     vocab = wide.model.vocab
     opens, closes = (next(t for t in range(vocab.n_tokens) if vocab.piece(t) == letter) for letter in (b"Q", b"Z"))
-    matcher = grammars.compile(Grammar("regex", "[0-9]{2}", "grammar")).result()
+    matcher = grammars.compile(Grammar("regex", "[0-9]{2}", "grammar"))
     constraint = Constraint(matcher, vocab, Reasoning(opens, closes, is_open=False))
 
     def allowed() -> set[int]:
@@ -256,7 +256,7 @@ def test_a_form_that_can_not_be_followed_from_its_start_fails_its_own_request_on
     source = LLMatcher.grammar_from_json_schema('{"type": "string", "pattern": "^(a?){400}a{400}$"}')
 
     def failing(request_id: int) -> Sequence:
-        constraint = Constraint(LLMatcher(grammars._trie, source, log_level=0), wide.model.vocab)
+        constraint = Constraint(LLMatcher(grammars.trie, source, log_level=0), wide.model.vocab)
         return make_sequence(wide, request_id, PROMPT, constraint=constraint)
 
     sequence, beside = failing(1), make_sequence(wide, 2, PROMPT, n_max_tokens=5)

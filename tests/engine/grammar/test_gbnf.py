@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import lsrv.engine.grammar.grammar
-from lsrv.engine.grammar.grammar import Grammars
+import lsrv.engine.grammar.matcher
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.load.loading import LoadedModel
 from lsrv.errors import GrammarError
 from lsrv.protocol.commands import Grammar
 from tests.engine.conftest import LoadStories
+from tests.engine.grammars import Grammars
 
 JSON = r"""
 root   ::= object
@@ -52,7 +52,7 @@ def bytes_as_tokens(vocab: Vocab, text: str) -> list[int]:
 
 def takes(loaded: LoadedModel, grammars: Grammars, source: str, text: str) -> bool:
     """Whether `text` is a whole text of the grammar."""
-    matcher = grammars.compile(Grammar("gbnf", source, "grammar")).result()
+    matcher = grammars.compile(Grammar("gbnf", source, "grammar"))
     tokens = bytes_as_tokens(loaded.model.vocab, text)
     if matcher.validate_tokens(tokens) < len(tokens):
         return False
@@ -137,11 +137,11 @@ def test_without_recursion_it_takes_what_the_regular_expression_takes(
 
 def test_rules_that_are_huge_written_out_stay_apart(grammars: Grammars) -> None:
     chain = "\n".join(f"r{i} ::= r{i + 1} r{i + 1}" for i in range(40))
-    matcher = grammars.compile(Grammar("gbnf", f"root ::= r0\n{chain}\nr40 ::= [yz]", "grammar")).result()
+    matcher = grammars.compile(Grammar("gbnf", f"root ::= r0\n{chain}\nr40 ::= [yz]", "grammar"))
     assert not matcher.is_error()
 
 
 def test_a_grammar_that_is_slow_to_follow_is_refused(grammars: Grammars, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lsrv.engine.grammar.grammar, "_MAX_BEGIN_S", 0.0)
+    monkeypatch.setattr(lsrv.engine.grammar.matcher, "_MAX_BEGIN_S", 0.0)
     with pytest.raises(GrammarError, match="too long"):
-        grammars.compile(Grammar("gbnf", 'root ::= "slow"', "grammar")).result()
+        grammars.compile(Grammar("gbnf", 'root ::= "slow"', "grammar"))

@@ -12,7 +12,6 @@ import lsrv.demo
 from lsrv.engine.cost import StepCost
 from lsrv.engine.engine import Engine
 from lsrv.engine.grammar.constraint import Constraint
-from lsrv.engine.grammar.grammar import Grammars
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.load.memory_plan import plan_memory
@@ -20,6 +19,7 @@ from lsrv.engine.speculation.record import GuessRecord
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import Grammar, LoadParams, Sampling
 from tests.engine.conftest import LoadStories, make_sequence, run_all
+from tests.engine.grammars import Grammars
 from tests.models import STORIES
 
 DEMO = Path(lsrv.demo.__file__).parent / "lsrv-demo-F16.gguf"
@@ -167,7 +167,7 @@ def test_a_constrained_answer_is_guessed_within_its_form(plain: LoadedModel, gue
     )
 
     def text(loaded: LoadedModel) -> str:
-        matcher = Grammars(loaded.model.vocab).compile(Grammar("json_schema", schema, "grammar")).result()
+        matcher = Grammars(loaded.model.vocab).compile(Grammar("json_schema", schema, "grammar"))
         constraint = Constraint(matcher, loaded.model.vocab)
         sequence = make_sequence(loaded, 0, PROMPTS[0], n_max_tokens=150, constraint=constraint)
         return run_all(engine_of(loaded), sequence)[0]

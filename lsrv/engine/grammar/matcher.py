@@ -1,0 +1,49 @@
+"""A matcher at the start of a grammar, compiled against one tokenizer.
+
+https://github.com/guidance-ai/llguidance: automata over bytes, whose work per token is bounded by "fuel".
+"""
+
+from __future__ import annotations
+
+import time
+
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+
+from lsrv.engine.grammar.source import refusal
+from lsrv.protocol.commands import Grammar
+
+_MAX_BEGIN_S = 2.0  # usual ones take less than a thousandth of that
+_LIMITS = LLParserLimits(
+    # A few patterns like (a{990}){1000} take seconds with the usual million, and schemas of 256 KiB far less than this.
+    initial_lexer_fuel=200_000,
+    verbose_errors=False,  # else with a dump of the parser behind each
+)
+_NO_TEXT_LEFT = "NoExtensionBias"  # llguidance: no token goes on, and the end may not come
+
+
+def matcher_of(tokenizer: LLTokenizer, source: str, grammar: Grammar) -> LLMatcher:
+    """A matcher of `source`, which is `grammar` as llguidance takes it. Raises GrammarError.
+
+    It recurses as deep as the grammar does: only for threads with a large stack, and sources that a trial survived.
+    """
+    matcher = LLMatcher(tokenizer, source, log_level=0, limits=_LIMITS)
+    if not matcher.is_error():
+        _begin(matcher, grammar)
+    if matcher.is_error():
+        raise refusal(grammar, error_of(matcher))
+    return matcher
+
+
+def error_of(matcher: LLMatcher) -> str:
+    """What is wrong with a matcher whose `is_error` is true."""
+    reason = matcher.get_error().removesuffix("<non-verbose/>").strip()
+    return "no text is left that fits it" if reason == _NO_TEXT_LEFT else reason
+
+
+def _begin(matcher: LLMatcher, grammar: Grammar) -> None:
+    """Take a first look: what can't be begun is told now, and what takes long would later hold up every stream."""
+    started = time.perf_counter()
+    matcher.compute_bitmask()
+    matcher.compute_ff_tokens()
+    if time.perf_counter() - started > _MAX_BEGIN_S:
+        raise refusal(grammar, "it takes too long to see how it may begin; simplify it")

@@ -1,0 +1,59 @@
+"""From a client's grammar to what llguidance compiles. Knows no vocabulary."""
+
+from __future__ import annotations
+
+from llguidance import LLMatcher
+
+from lsrv.engine.grammar.gbnf import lark_of_gbnf
+from lsrv.engine.grammar.json_schema import check_schema
+from lsrv.errors import GrammarError
+from lsrv.protocol.commands import Grammar
+
+_MAX_SOURCE_BYTES = 256 * 1024
+_MAX_REASON = 400
+
+
+def llguidance_source(grammar: Grammar) -> str:
+    """`grammar` as llguidance takes it. Raises GrammarError; what only its compiler can find is not found here."""
+    if len(grammar.source.encode()) > _MAX_SOURCE_BYTES:
+        raise refusal(grammar, f"it is longer than {_MAX_SOURCE_BYTES // 1024} KiB")
+    try:
+        return _source(grammar)
+    except ValueError as error:
+        raise refusal(grammar, str(error)) from error
+
+
+def refusal(grammar: Grammar, reason: str) -> GrammarError:
+    """A constraint that can't be kept as it is given is never weakened."""
+    reason = reason.strip()
+    if len(reason) > _MAX_REASON:
+        reason = reason[:_MAX_REASON] + " …"
+    return GrammarError(f"{grammar.param} can't be used: {reason}", param=grammar.param)
+
+
+def _source(grammar: Grammar) -> str:
+    match grammar.kind:
+        case "json_schema":
+            return _json_source(grammar.source)
+        case "regex":
+            return LLMatcher.grammar_from_regex(grammar.source)
+        case "lark":
+            return LLMatcher.grammar_from_lark(grammar.source)
+        case "gbnf":
+            return LLMatcher.grammar_from_lark(lark_of_gbnf(grammar.source))
+        case "llguidance":
+            return grammar.source
+
+
+def _json_source(schema: str) -> str:
+    """White space is what models write by themselves. With one way to write it most of a document is forced."""
+    check_schema(schema)
+    return LLMatcher.grammar_from_json_schema(
+        schema,
+        overrides={
+            "whitespace_flexible": False,
+            "item_separator": ", ",
+            "key_separator": ": ",
+            "lenient": False,
+        },
+    )

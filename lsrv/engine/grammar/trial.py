@@ -1,0 +1,55 @@
+"""A grammar tried where it can do no harm: compiled, and followed for a few bytes. Only for a child process."""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+
+from llguidance import LLMatcher, LLTokenizer
+
+from lsrv.engine.grammar.matcher import matcher_of
+from lsrv.engine.grammar.source import llguidance_source
+from lsrv.protocol.commands import Grammar
+
+_N_STEPS = 24
+_STRIDE = 7  # so that the bytes which are tried differ from step to step
+_STACK_BYTES = 2 * 1024 * 1024  # a quarter of what the engine's thread has
+
+
+def tried(grammar: Grammar) -> str:
+    """What llguidance makes a matcher of, if it survives this. Raises GrammarError; may as well end the process."""
+    source = llguidance_source(grammar)
+    follower = _Follower([matcher_of(_bytes(), source, grammar)])
+    before = threading.stack_size(_STACK_BYTES)
+    follower.start()
+    threading.stack_size(before)
+    follower.join()
+    return source
+
+
+class _Follower(threading.Thread):
+    """Follows a matcher and frees it, as the engine's thread will."""
+
+    def __init__(self, matchers: list[LLMatcher]) -> None:
+        super().__init__()
+        self._matchers = matchers
+
+    def run(self) -> None:
+        matcher = self._matchers.pop()
+        for step in range(_N_STEPS):
+            allowed = [i for i, byte in enumerate(matcher.compute_bitmask()) if byte]
+            if matcher.is_error() or matcher.is_stopped() or not allowed:
+                return
+            matcher.consume_token(_token(matcher.compute_bitmask(), allowed[step * _STRIDE % len(allowed)]))
+
+
+def _token(bits: bytes, index: int) -> int:
+    """The lowest token in byte `index` of a bit mask."""
+    byte = bits[index]
+    return index * 8 + (byte & -byte).bit_length() - 1
+
+
+@cache
+def _bytes() -> LLTokenizer:
+    """A vocabulary of single bytes: what a grammar's own size costs shows with any."""
+    return LLTokenizer("byte")

@@ -1,0 +1,51 @@
+"""How the child does its errands. No limits here: they are the process's."""
+
+from __future__ import annotations
+
+from lsrv.chat.template import ChatTemplate
+from lsrv.engine.grammar.trial import tried
+from lsrv.errors import LsrvError, RequestError
+from lsrv.worker.errands.errand import MAX_TEXT_BYTES, Compile, Done, Errand, OpenTemplate, Outcome, Refused, Render
+from lsrv.worker.errands.failures import too_large
+
+STACK_BYTES = 256 * 1024 * 1024  # the compiler goes as deep as a grammar: 256 KiB of it take 200 MiB
+
+
+class Desk:
+    """Keeps the template of the model that is loaded."""
+
+    greeting = Done()  # the first outcome, before any errand
+
+    def __init__(self) -> None:
+        self._template: ChatTemplate | None = None
+
+    def do(self, errand: Errand) -> Outcome:
+        """Whatever comes of an errand, as a value."""
+        try:
+            match errand:
+                case OpenTemplate():
+                    self._template = ChatTemplate(errand.source, bos=errand.bos, eos=errand.eos)
+                    return Done()
+                case Render():
+                    return _checked(self._rendered(errand))
+                case Compile():
+                    return Done(tried(errand.grammar))
+        except LsrvError as error:
+            return Refused(error.info())
+        except MemoryError:
+            return Refused(too_large(errand).info())
+
+    def _rendered(self, errand: Render) -> str:
+        assert self._template is not None
+        return self._template.render(errand.messages, errand.kwargs)
+
+
+def _checked(text: str) -> Done:
+    """An answer that a frame can carry. Raises RequestError."""
+    try:
+        n_bytes = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise RequestError(f"the chat template wrote text that is no Unicode: {error.reason}") from error
+    if n_bytes > MAX_TEXT_BYTES:
+        raise RequestError(f"the chat template wrote {n_bytes} bytes; {MAX_TEXT_BYTES} are allowed", param="messages")
+    return Done(text)

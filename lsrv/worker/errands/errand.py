@@ -1,0 +1,47 @@
+"""What a child is asked to do, and what it answers. Frozen values."""
+
+from __future__ import annotations
+
+import msgspec
+
+from lsrv.errors import ErrorInfo
+from lsrv.protocol.commands import Grammar
+
+LIMIT_S = 2.0  # of processor time, for one errand
+MAX_TEXT_BYTES = 64 * 1024 * 1024  # of one answer
+
+
+class OpenTemplate(msgspec.Struct, frozen=True, tag="open_template"):
+    """Keep this chat template for what is rendered from now on."""
+
+    source: str
+    bos: str
+    eos: str
+
+
+class Render(msgspec.Struct, frozen=True, tag="render"):
+    """The prompt of a chat; answered by its text."""
+
+    messages: list[dict[str, object]]
+    kwargs: dict[str, object]
+
+
+class Compile(msgspec.Struct, frozen=True, tag="compile"):
+    """Compile a grammar, to see whether that can be survived; answered by what llguidance makes a matcher of."""
+
+    grammar: Grammar
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    text: str = ""
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    error: ErrorInfo
+
+
+Errand = OpenTemplate | Render | Compile
+Outcome = Done | Refused
+
+errand_decoder: msgspec.msgpack.Decoder[Errand] = msgspec.msgpack.Decoder(Errand)
+outcome_decoder: msgspec.msgpack.Decoder[Outcome] = msgspec.msgpack.Decoder(Outcome)

@@ -1,0 +1,46 @@
+"""How long what a client sent may be, told before it is tokenized."""
+
+from __future__ import annotations
+
+from lsrv.engine.llama.vocab import Vocab
+from lsrv.errors import PromptTooLongError
+
+_N_TOKEN_BYTES = 4  # of an id, about as it was sent
+_SMALL_BYTES = 64 * 1024  # is tokenized in a moment: the exact number of tokens says more
+
+
+def size_of(prompt: str | list[int]) -> int:
+    """About as many bytes as it takes time for."""
+    return len(prompt) if isinstance(prompt, str) else len(prompt) * _N_TOKEN_BYTES
+
+
+def check_size(prompt: str | list[int], vocab: Vocab, n_ctx: int, param: str) -> None:
+    """Raises PromptTooLongError if `prompt` can't fit into `n_ctx` tokens, whatever is in it."""
+    if not isinstance(prompt, str):
+        if len(prompt) > n_ctx:
+            raise too_long(len(prompt), n_ctx, param)
+        return
+    # Characters are bytes at least. A vocabulary that drops or joins some of a text has no longest piece.
+    if len(prompt) <= _SMALL_BYTES or not vocab.keeps_all_text:
+        return
+    n_bytes = len(prompt.encode("utf-8", "surrogatepass"))
+    n_tokens = -(-n_bytes // vocab.n_piece_bytes_max)
+    if n_tokens > n_ctx:
+        raise PromptTooLongError(
+            f"{param} has {n_bytes} bytes, so {n_tokens} tokens or more, and this model's context holds {n_ctx}; "
+            "shorten it, or raise context_length",
+            param=param,
+            n_prompt_tokens=n_tokens,
+            n_ctx=n_ctx,
+        )
+
+
+def too_long(n_tokens: int, n_ctx: int, param: str) -> PromptTooLongError:
+    """The error for a prompt of `n_tokens`."""
+    return PromptTooLongError(
+        f"{param} has {n_tokens} tokens, this model's context holds {n_ctx} with the answer; "
+        "shorten it, or raise context_length",
+        param=param,
+        n_prompt_tokens=n_tokens,
+        n_ctx=n_ctx,
+    )
