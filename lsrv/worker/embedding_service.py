@@ -15,7 +15,7 @@ from lsrv.worker.beside import Beside
 from lsrv.worker.errands.errands import Errands
 from lsrv.worker.inputs import Inputs, size_of_inputs
 from lsrv.worker.intake import Intake
-from lsrv.worker.pending import Pending
+from lsrv.worker.pending import PendingAnswers
 from lsrv.worker.questions import Questions, heartbeat_of
 from lsrv.worker.rendering import Rendering
 
@@ -31,7 +31,7 @@ class EmbeddingService:
         self._engine: EmbeddingEngine = loaded.embedding
         self._model = loaded.model
         self._info = loaded.info
-        self._pending = Pending()
+        self._pending = PendingAnswers()
         self._beside = Beside(wake)
         intake = Intake(loaded, self._beside)
         self._questions = Questions(intake, Rendering(errands, intake.template), self._beside, loaded.info)

@@ -17,7 +17,7 @@ _Result = TypeVar("_Result")
 Answer = Coroutine["Future[Any]", None, list[Event]]  # what can be said of a request once it is ready
 
 
-class Pending:
+class PendingAnswers:
     """Belongs to the engine thread."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from lsrv.worker.beside import Beside
 from lsrv.worker.compiling import Compiling
 from lsrv.worker.errands.errands import Errands
 from lsrv.worker.intake import Intake
-from lsrv.worker.pending import Pending
+from lsrv.worker.pending import PendingAnswers
 from lsrv.worker.questions import Questions, heartbeat_of
 from lsrv.worker.rendering import Rendering
 from lsrv.worker.reply import AnswerWriter, finished_before_work
@@ -59,7 +59,7 @@ class GenerationService:
         assert loaded.generation is not None
         self._engine: Engine = loaded.generation
         self._vocab = loaded.model.vocab
-        self._pending = Pending()
+        self._pending = PendingAnswers()
         self._beside = Beside(wake)
         self._intake = Intake(loaded, self._beside)
         self._rendering = Rendering(errands, self._intake.template)
