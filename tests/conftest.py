@@ -1,10 +1,12 @@
 """A real server on a real port with real workers, and clients of it.
 
-`server` is shared by the whole run: leave its models as you found them. `start_server` gives one of your own.
+`server` is shared by the whole run, and every test that uses it is held to leave it as it was found. `start_server`
+gives one of your own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -137,17 +139,46 @@ class RunningServer:
             raise
 
 
+class SharedServer(RunningServer):
+    """The server of the whole run."""
+
+    def state(self) -> dict[str, Any]:
+        """What a test must give back as it was: names, adapters, the default, switches, no request in progress.
+
+        Whether a model is in memory is no part of it: requests load them.
+        """
+        status = self.http.get("/admin/status").json()
+        listed = [model["id"] for model in self.http.get("/v1/models").json()["data"]]
+        kept = ("id", "is_pinned", "is_held", "is_removed", "n_running", "n_waiting", "error")
+        models = [{name: model[name] for name in kept} for model in status["models"]]
+        disabled = [model["id"] for model in status["models"] if model["status"] == "disabled"]
+        default = status["default_model_id"]
+        return {"listed": listed, "default": default, "disabled": disabled, "models": models}
+
+
 StartServer = Callable[..., RunningServer]
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
     """One server for all tests: models TINY, OTHER and EMBEDDING, loaded on first use."""
-    running = RunningServer(
+    running = SharedServer(
         {"server": {"port": 0, "spare_workers": 0}, "models": copies_of_stories(tmp_path_factory.mktemp("models"))}, {}
     )
     yield running
     running.stop()
+
+
+@pytest.fixture(autouse=True)
+def _shared_server_is_left_as_found(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that changed it is told so itself, and not by one that runs hours later."""
+    server = request.getfixturevalue("server") if "server" in request.fixturenames else None
+    found = server.state() if isinstance(server, SharedServer) else None
+    yield
+    if isinstance(server, SharedServer) and server.state() != found:
+        with contextlib.suppress(AssertionError):  # what the test has begun may take a moment to end
+            wait_until(lambda: server.state() == found, deadline_s=10)
+        assert server.state() == found
 
 
 @pytest.fixture
