@@ -1,6 +1,6 @@
 """The ASGI app in front of Litestar: who may ask, from where, in which form; request id, access log, metrics.
 
-Checks, in this order, each with its own error: Host, machine, Origin, draining, key, content type.
+Checks, in this order, each with its own error: Host, machine, Origin, draining, key, route, content type.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import MutableMapping
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from lsrv.api.http.access import Caller
+from lsrv.api.http.access import Caller, Needs
 from lsrv.api.http.errors import MediaTypeError
 from lsrv.api.http.request_record import RequestRecord, attach_record
 from lsrv.api.http.respond import send_error, send_response
-from lsrv.api.http.route import HEALTH, route_label
+from lsrv.api.routing.table import Resource, RouteTable, attach_resource
 from lsrv.api.state import ServerState
 from lsrv.errors import DrainingError, LsrvError, RequestError
 
@@ -30,15 +30,16 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 class Gate:
     """Wraps `app`. Every answer carries `x-request-id`; every request ends in one access-log line."""
 
-    def __init__(self, app: ASGIApp, state: ServerState) -> None:
+    def __init__(self, app: ASGIApp, state: ServerState, routes: RouteTable) -> None:
         self._app = app
         self._state = state
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send)
+        exchange = _Exchange(scope, send, self._routes.at(scope["path"]))
         try:
             await self._pass(scope, receive, exchange)
         except LsrvError as error:
@@ -53,17 +54,18 @@ class Gate:
         caller, access = Caller.of(scope, exchange.headers), self._state.access
         access.check_caller(caller)
         exchange.extra_headers += access.cors_headers(caller)
-        method = str(scope.get("method"))
+        method, resource = str(scope.get("method")), exchange.resource
         if method == "OPTIONS":
-            await send_response(exchange.send, 204, access.preflight_headers(exchange.headers), b"")
+            headers = access.preflight_headers(exchange.headers, resource.methods)
+            await send_response(exchange.send, 204, headers, b"")
             return
-        if method not in ("GET", "HEAD"):
-            self._check_admission()
-        if scope["path"] not in HEALTH:
-            access.check_key(exchange.headers, method, scope["path"])
         if method == "HEAD":
-            scope = _with_method(scope, "GET")  # uvicorn drops the body, for its own scope still says HEAD
-        elif method != "GET":
+            scope, method = _with_method(scope, "GET"), "GET"  # uvicorn drops the body: its own scope still says HEAD
+        if method != "GET":
+            self._check_admission()
+        access.check_key(exchange.headers, resource.needs(method))
+        resource.route(method)
+        if method != "GET":
             _check_content_type(exchange.headers)
         await self._app(scope, receive, exchange.send)
 
@@ -75,12 +77,11 @@ class Gate:
     def _account(self, scope: Scope, exchange: _Exchange) -> None:
         record = exchange.record
         seconds = time.perf_counter() - record.arrived_at
-        path = scope["path"]
         self._state.metrics.count_request(record.model_id, record.route, record.status, seconds)
         self._state.end(record, seconds)
         fields: dict[str, object] = {
             "method": scope.get("method"),
-            "path": path,
+            "path": scope["path"],
             "status": record.status,
             "ms": round(seconds * 1e3, 1),
             "request_id": record.request_id,
@@ -93,23 +94,26 @@ class Gate:
             "error": record.error_code,
         }
         fields |= {name: value for name, value in optional.items() if value is not None}
-        level = logging.DEBUG if path in HEALTH else logging.INFO
+        is_health = exchange.resource.needs("GET") is Needs.NOTHING  # what monitors ask all the time
+        level = logging.DEBUG if is_health else logging.INFO
         _access_log.log(level, "request", extra=fields)
 
 
 class _Exchange:
     """One request and its answer as they pass the gate."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, resource: Resource) -> None:
+        self.resource = resource
         self.headers = dict(scope["headers"])
         asked_id = self.headers.get(b"x-request-id", b"")
         request_id = asked_id if _REQUEST_ID.fullmatch(asked_id) else secrets.token_hex(8).encode()
         self.extra_headers = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
         self.record = RequestRecord(
-            request_id=request_id.decode(), arrived_at=time.perf_counter(), route=route_label(scope["path"])
+            request_id=request_id.decode(), arrived_at=time.perf_counter(), route=resource.label
         )
         self._send = send
         attach_record(scope, self.record)
+        attach_resource(scope, resource)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -21,11 +21,10 @@ from collections.abc import Callable, Generator
 import uvicorn
 
 from lsrv.api.admin.reload import reload_settings
-from lsrv.api.app import create_gate
+from lsrv.api.app import create_gate, create_state
 from lsrv.api.http.connection import GuardedProtocol, IdleConnections, Limits
 from lsrv.api.http.listen import bind, raise_file_limit
 from lsrv.api.http.signals import StopSignals, hangups
-from lsrv.api.metrics.requests import Metrics
 from lsrv.api.state import ReadSettings, ServerState
 from lsrv.config import Settings
 from lsrv.registry import Registry
@@ -50,7 +49,7 @@ async def run_server(
     Raises ConfigError if the port can't be had; nothing was started then.
     """
     sockets = bind(settings.server.host, settings.server.port)
-    state = ServerState(registry, settings, Metrics(registry), read_settings)
+    state = create_state(registry, settings, read_settings)
     server = _Server(_uvicorn_config(state, limits or Limits(n_connections=raise_file_limit())))
     stop = StopSignals()
     try:

@@ -27,6 +27,7 @@ class ServerState:
     registry: Registry
     settings: Settings
     metrics: Metrics
+    reference: Callable[[], bytes]  # the OpenAPI document of its routes, as JSON
     read_settings: ReadSettings | None = None  # None: started without a file
     is_draining: bool = False
     reload_turn: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -10,7 +10,7 @@ Graph = Mapping[str, Set[str]]
 
 # The rooms of each large package, the highest first: a room imports none that stands before it.
 ORDER = {
-    "api": "server app gate routes reference answers admin state feed metrics dialects http",
+    "api": "server app gate routes reference answers routing admin state feed metrics dialects http",
     "registry": (
         "registry hot_adapters lease standing idle plans preview identity routing loop upstream entries loading memory"
         " workers names adapters"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 import hmac
 import ipaddress
+from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -11,16 +13,20 @@ import msgspec
 from litestar.types import Scope
 
 from lsrv.api.http.errors import ForbiddenError, UnauthorizedError
-from lsrv.api.http.route import ADAPTER_VERBS, ADMIN, DEFAULT_ADAPTERS, PULL, ROUTES, VERBS, plain_path, with_alias
 from lsrv.echo import echo
 from lsrv.errors import RequestError
 
 Headers = dict[bytes, bytes]
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-_ADMIN_PATHS = frozenset(path for verb in (*VERBS, *ADAPTER_VERBS) for path in with_alias(verb)) | {PULL}
-_ROUTES = tuple(with_alias(ROUTES))  # they show what models answered
-_ADMIN_POSTS = frozenset(with_alias(DEFAULT_ADAPTERS))
+
+
+class Needs(enum.Enum):
+    """What a route asks of its callers."""
+
+    NOTHING = "nothing"
+    KEY = "key"  # where there are any
+    ADMIN_KEY = "admin key"  # where there are any of those; else as KEY
 
 
 class AccessSettings(Protocol):
@@ -119,36 +125,31 @@ class Access:
             headers.append((b"access-control-expose-headers", b"x-request-id, retry-after, x-lsrv-cache"))
         return headers
 
-    def preflight_headers(self, headers: Headers) -> list[tuple[bytes, bytes]]:
+    def preflight_headers(self, headers: Headers, methods: Iterable[str]) -> list[tuple[bytes, bytes]]:
         """The answer to OPTIONS: any request header may be sent, for none of ours grants anything by itself."""
         asked = headers.get(b"access-control-request-headers", b"authorization, content-type, x-api-key")
+        allowed = ", ".join(methods).encode()
         return [
-            (b"allow", b"GET, HEAD, POST, DELETE, OPTIONS"),
-            (b"access-control-allow-methods", b"GET, HEAD, POST, DELETE, OPTIONS"),
+            (b"allow", allowed),
+            (b"access-control-allow-methods", allowed),
             (b"access-control-allow-headers", asked[:1024]),
             (b"access-control-max-age", b"600"),
         ]
 
-    def check_key(self, headers: Headers, method: str, path: str) -> None:
+    def check_key(self, headers: Headers, needs: Needs) -> None:
         """Raises UnauthorizedError without a valid key, ForbiddenError for a valid one that may not do this."""
-        path = plain_path(path)  # who may do a thing must not depend on how its route is spelled
-        is_admin_path = (
-            method == "DELETE"
-            or path in _ADMIN_PATHS
-            or path.startswith((ADMIN, *_ROUTES))
-            or (method == "POST" and path in _ADMIN_POSTS)
-        )
-        if not self._api_keys and not (is_admin_path and self._admin_keys):
+        is_for_admins = needs is Needs.ADMIN_KEY and bool(self._admin_keys)
+        if needs is Needs.NOTHING or not (self._api_keys or is_for_admins):
             return
         key = _key_of(headers)
         if key is None:
             raise UnauthorizedError("This server needs a key: send authorization: Bearer KEY, or x-api-key: KEY.")
-        is_admin = _is_one_of(key, self._admin_keys)
-        if is_admin or (_is_one_of(key, self._api_keys) and not (is_admin_path and self._admin_keys)):
+        if _is_one_of(key, self._admin_keys):
             return
-        if is_admin_path and _is_one_of(key, self._api_keys):
+        if not _is_one_of(key, self._api_keys):
+            raise UnauthorizedError("The key is not one of this server's.")
+        if is_for_admins:
             raise ForbiddenError("Changing models and adapters, and /admin, need one of the admin_keys.")
-        raise UnauthorizedError("The key is not one of this server's.")
 
 
 def is_loopback(address: str) -> bool:

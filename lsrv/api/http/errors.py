@@ -50,6 +50,8 @@ class RouteNotFoundError(LsrvError):
 
 
 class MethodNotAllowedError(LsrvError):
+    """fields: allow, the methods that are."""
+
     code = "method_not_allowed"
 
 
@@ -166,4 +168,6 @@ def error_response(error: LsrvError) -> ErrorResponse:
         headers.append((b"x-should-retry", b"false"))
     if isinstance(error, UnauthorizedError):
         headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(allowed := error.fields.get("allow"), list):
+        headers.append((b"allow", ", ".join(allowed).encode()))
     return ErrorResponse(status_of(error), headers, error_body(error))

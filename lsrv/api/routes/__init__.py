@@ -1,1 +1,18 @@
-"""Handlers: one file per family of routes. Thin: parse with a dialect, ask, write with the dialect."""
+"""Handlers: one file per family of routes, which ends with its ROUTES. Thin: parse with a dialect, ask, write with the
+dialect. A route is added in its file; a family here.
+"""
+
+from lsrv.api.routes import adapters, admin, cache, docs, generating, health, models, pull, virtual_models
+from lsrv.api.routing.route import Route
+
+ROUTES: tuple[Route, ...] = (
+    *generating.ROUTES,
+    *models.ROUTES,
+    *virtual_models.ROUTES,
+    *cache.ROUTES,
+    *pull.ROUTES,
+    *adapters.ROUTES,
+    *admin.ROUTES,
+    *health.ROUTES,
+    *docs.ROUTES,
+)

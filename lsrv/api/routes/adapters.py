@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Response
 
 from lsrv.api.dialects.fields.adapters import (
     LoadAdapterBody,
@@ -13,11 +13,12 @@ from lsrv.api.dialects.fields.adapters import (
     checked_source,
     lora_body,
 )
+from lsrv.api.http.access import Needs
 from lsrv.api.http.body import decode_body
 from lsrv.api.http.receive import until_disconnect
 from lsrv.api.http.request_record import record_of
-from lsrv.api.http.route import with_alias
-from lsrv.api.routes.generating import ApiRequest, body_of, json_response
+from lsrv.api.routing.handler import ApiRequest, body_of, json_response
+from lsrv.api.routing.route import Route
 from lsrv.api.state import ServerState
 from lsrv.errors import RequestError
 
@@ -27,7 +28,6 @@ _loras_decoder = msgspec.json.Decoder(list[LoraItem])
 _encode = msgspec.json.Encoder().encode
 
 
-@get(with_alias("/v1/lora_adapters"))
 async def list_adapters(request: ApiRequest, server: ServerState) -> Response[bytes]:
     views = server.registry.views()
     wanted = request.query_params.get("model")
@@ -37,7 +37,6 @@ async def list_adapters(request: ApiRequest, server: ServerState) -> Response[by
     return json_response(_encode({"object": "list", "data": data}))
 
 
-@post(with_alias("/v1/load_lora_adapter"), status_code=200)
 async def load_adapter(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body = decode_body(_load_decoder, await body_of(request, server))
     if body.lora_name.startswith(":"):
@@ -55,7 +54,6 @@ async def load_adapter(request: ApiRequest, server: ServerState) -> Response[byt
     return json_response(_encode(adapter_body(adapter, server.registry.view(model_id).listed_id)))
 
 
-@post(with_alias("/v1/unload_lora_adapter"), status_code=200)
 async def unload_adapter(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body = decode_body(_unload_decoder, await body_of(request, server))
     model_id = _resolved(request, server, body.model)
@@ -64,13 +62,11 @@ async def unload_adapter(request: ApiRequest, server: ServerState) -> Response[b
     return json_response(_encode(adapter_body(adapter, server.registry.view(model_id).listed_id)))
 
 
-@get(with_alias("/v1/lora-adapters"))
 async def list_loras(request: ApiRequest, server: ServerState) -> Response[bytes]:
     adapters = server.registry.adapters.of(request.query_params.get("model"))
     return json_response(_encode([lora_body(adapter) for adapter in adapters]))
 
 
-@post(with_alias("/v1/lora-adapters"), status_code=200)
 async def set_loras(request: ApiRequest, server: ServerState) -> Response[bytes]:
     items = decode_body(_loras_decoder, await body_of(request, server))
     model_id = _resolved(request, server, request.query_params.get("model"))
@@ -83,4 +79,31 @@ def _resolved(request: ApiRequest, server: ServerState, model: str | None) -> st
     return model_id
 
 
-ADAPTER_HANDLERS = [list_adapters, load_adapter, unload_adapter, list_loras, set_loras]
+ROUTES = (
+    Route("GET", "/v1/lora_adapters", list_adapters, "List adapters; `?model=` those of one model"),
+    Route(
+        "POST",
+        "/v1/load_lora_adapter",
+        load_adapter,
+        "Load an adapter; its model goes on serving",
+        body=LoadAdapterBody,
+        needs=Needs.ADMIN_KEY,
+    ),
+    Route(
+        "POST",
+        "/v1/unload_lora_adapter",
+        unload_adapter,
+        "Unload an adapter; its model goes on serving",
+        body=UnloadAdapterBody,
+        needs=Needs.ADMIN_KEY,
+    ),
+    Route("GET", "/v1/lora-adapters", list_loras, "llama.cpp's list of adapters; `scale` applies by default"),
+    Route(
+        "POST",
+        "/v1/lora-adapters",
+        set_loras,
+        "Set what applies to requests that choose no adapter",
+        body=list[LoraItem],
+        needs=Needs.ADMIN_KEY,
+    ),
+)

@@ -6,11 +6,9 @@ import asyncio
 import logging
 import os
 import time
-from urllib.parse import unquote
 
 import msgspec
-from litestar import Response, get, post
-from litestar.exceptions import NotFoundException
+from litestar import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from lsrv import __version__
@@ -24,10 +22,13 @@ from lsrv.api.admin.bodies import (
     model_status,
 )
 from lsrv.api.admin.reload import reload_settings
+from lsrv.api.http.access import Needs
 from lsrv.api.http.body import decode_body
 from lsrv.api.http.receive import until_disconnect
 from lsrv.api.http.sse import COMMENT_INTERVAL_S, EventStream
-from lsrv.api.routes.generating import ApiRequest, body_of, json_response
+from lsrv.api.routing.handler import ApiRequest, Handler, body_of, json_response
+from lsrv.api.routing.route import EVENTS, JSON, Method, Route
+from lsrv.api.routing.table import resource_of
 from lsrv.api.state import ServerState
 from lsrv.errors import RequestError
 from lsrv.registry import worker_memory
@@ -38,8 +39,7 @@ _default_decoder = msgspec.json.Decoder(DefaultBody)
 _encode = msgspec.json.Encoder().encode
 
 
-@get("/admin/status")
-async def admin_status(server: ServerState) -> Response[bytes]:
+async def admin_status(_: ApiRequest, server: ServerState) -> Response[bytes]:
     views = [*server.registry.views(), *server.registry.leaving()]
     pids = [view.pid for view in views if view.pid is not None]
     memory = await asyncio.to_thread(lambda: {pid: worker_memory(pid) for pid in pids})
@@ -64,21 +64,16 @@ def _status(server: ServerState, models: list[ModelStatus]) -> ServerStatus:
     )
 
 
-@get("/admin/models/{path:path}")
-async def admin_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    """`{id}/logs` and `{id}/cache`; ids may contain slashes."""
-    _, _, wanted = unquote(request.scope["raw_path"].decode()).partition("/admin/models/")
-    model, _, what = wanted.rstrip("/").rpartition("/")
-    if what == "logs" and model:
-        worker, previous = server.registry.logs(model)
-        listed_id = server.registry.listed_id(model)
-        return json_response(_encode(LogsAnswer(id=listed_id, worker=worker, previous=previous)))
-    if what == "cache" and model:
-        return json_response(_encode(cache_answer(server.registry.view(model))))
-    raise NotFoundException()
+async def worker_logs(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    model = resource_of(request.scope).name
+    worker, previous = server.registry.logs(model)
+    return json_response(_encode(LogsAnswer(id=server.registry.listed_id(model), worker=worker, previous=previous)))
 
 
-@post("/admin/default", status_code=200)
+async def prefix_cache(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    return json_response(_encode(cache_answer(server.registry.view(resource_of(request.scope).name))))
+
+
 async def choose_default(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body = decode_body(_default_decoder, await body_of(request, server))
     is_route = server.registry.routing.view(body.model_id) is not None
@@ -90,13 +85,11 @@ async def choose_default(request: ApiRequest, server: ServerState) -> Response[b
     return json_response(_encode({"default_model_id": model_id}))
 
 
-@post("/admin/reload", status_code=200)
-async def reload_config(server: ServerState) -> Response[bytes]:
+async def reload_config(_: ApiRequest, server: ServerState) -> Response[bytes]:
     return json_response(_encode(await reload_settings(server)))
 
 
-@get("/admin/events")
-async def events(server: ServerState) -> ASGIApp:
+async def events(_: ApiRequest, server: ServerState) -> ASGIApp:
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:
         await until_disconnect(receive, _write_events(server, EventStream(send)))
 
@@ -118,4 +111,17 @@ async def _write_events(server: ServerState, stream: EventStream) -> None:
             await stream.write(batch)
 
 
-ADMIN_HANDLERS = [admin_status, admin_model, choose_default, reload_config, events]
+def _route(
+    method: Method, path: str, handler: Handler, summary: str, body: object | None = None, media_type: str = JSON
+) -> Route:
+    return Route(method, path, handler, summary, body=body, needs=Needs.ADMIN_KEY, media_types=(media_type,))
+
+
+ROUTES = (
+    _route("GET", "/admin/status", admin_status, "Entries, workers with their memory, budget, queues"),
+    _route("GET", "/admin/models/{id}/logs", worker_logs, "Last lines of a worker, and of the one before"),
+    _route("GET", "/admin/models/{id}/cache", prefix_cache, "What a model's prefix cache holds, how often it helped"),
+    _route("POST", "/admin/default", choose_default, "Another default model, for this run", DefaultBody),
+    _route("GET", "/admin/events", events, "What happens, as server-sent events", media_type=EVENTS),
+    _route("POST", "/admin/reload", reload_config, "Take in the config file anew; what it changed"),
+)

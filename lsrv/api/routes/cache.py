@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
-
 import msgspec
-from litestar import Response, delete
+from litestar import Response
 
-from lsrv.api.http.errors import RouteNotFoundError
+from lsrv.api.http.access import Needs
 from lsrv.api.http.request_record import record_of
-from lsrv.api.http.route import CACHE, with_alias
-from lsrv.api.routes.generating import ApiRequest, json_response
+from lsrv.api.routes.models import model_of_whole_path
+from lsrv.api.routing.handler import ApiRequest, json_response
+from lsrv.api.routing.route import Route
+from lsrv.api.routing.table import resource_of
 from lsrv.api.state import ServerState
 from lsrv.response_cache import ModelStatistics
 
 _encode = msgspec.json.Encoder().encode
 
 
-async def cache_of(request: ApiRequest, server: ServerState, model: str) -> Response[bytes]:
+async def show_cache(request: ApiRequest, server: ServerState) -> Response[bytes]:
     """What the cache did and holds, of one entry."""
-    model_id = record_of(request.scope).model_id = server.registry.resolve(model)
-    return json_response(_encode(await _statistics(server, model_id)))
+    named = model_of_whole_path(request, server)
+    return named or json_response(_encode(await _statistics(server, _model_id(request, server))))
 
 
-@delete([f"{path}/{{rest:path}}" for path in with_alias("/v1/models")], status_code=200)
 async def purge_cache(request: ApiRequest, server: ServerState) -> Response[bytes]:
     """Answers with what was there."""
-    _, _, wanted = unquote(request.scope["raw_path"].decode()).partition("/models/")
-    if not wanted.endswith(CACHE):
-        raise RouteNotFoundError(
-            "Models are deleted by taking them out of models.toml; DELETE …/cache empties a cache."
-        )
-    model_id = record_of(request.scope).model_id = server.registry.resolve(wanted.removesuffix(CACHE))
+    model_id = _model_id(request, server)
     before = await _statistics(server, model_id)
     await server.responses.purge(model_id)
     return json_response(_encode(before))
+
+
+def _model_id(request: ApiRequest, server: ServerState) -> str:
+    model_id = record_of(request.scope).model_id = server.registry.resolve(resource_of(request.scope).name)
+    return model_id
 
 
 async def _statistics(server: ServerState, model_id: str) -> dict[str, object]:
@@ -42,4 +41,18 @@ async def _statistics(server: ServerState, model_id: str) -> dict[str, object]:
     return {"model_id": server.registry.view(model_id).listed_id} | msgspec.to_builtins(statistics)
 
 
-CACHE_HANDLERS = [purge_cache]
+ROUTES = (
+    Route(
+        "GET",
+        "/v1/models/{id}/cache",
+        show_cache,
+        "What the response cache keeps of a model, and how often that helped",
+    ),
+    Route(
+        "DELETE",
+        "/v1/models/{id}/cache",
+        purge_cache,
+        "Delete the kept answers of a model",
+        needs=Needs.ADMIN_KEY,
+    ),
+)

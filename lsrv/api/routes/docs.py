@@ -5,40 +5,36 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from litestar import Response, get
-from litestar.exceptions import NotFoundException
+from litestar import Response
 
-from lsrv.api.reference.openapi import openapi_body
-from lsrv.api.routes.generating import json_response
+from lsrv.api.http.errors import RouteNotFoundError
+from lsrv.api.routing.handler import ApiRequest, json_response
+from lsrv.api.routing.route import Route
+from lsrv.api.routing.table import resource_of
+from lsrv.api.state import ServerState
 
 _FOLDER = Path(__file__).parents[1] / "reference" / "static"
-_MEDIA_TYPES = {"docs.html": "text/html; charset=utf-8", "docs.js": "text/javascript", "docs.css": "text/css"}
+_HTML = "text/html"  # Litestar adds the charset
+_MEDIA_TYPES = {"docs.html": _HTML, "docs.js": "text/javascript", "docs.css": "text/css"}
 _PAGE_HEADERS = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
 }
 
 
-@get("/openapi.json")
-async def openapi() -> Response[bytes]:
-    return json_response(openapi_body())
+async def openapi(_: ApiRequest, server: ServerState) -> Response[bytes]:
+    return json_response(server.reference())
 
 
-@get("/docs")
-async def docs() -> Response[bytes]:
+async def docs(_: ApiRequest, _server: ServerState) -> Response[bytes]:
     return _page("docs.html")
 
 
-@get("/docs/{name:str}")
-async def docs_file(name: str) -> Response[bytes]:
+async def docs_file(request: ApiRequest, _: ServerState) -> Response[bytes]:
+    name = resource_of(request.scope).name
     if name not in _MEDIA_TYPES:
-        raise NotFoundException()
+        raise RouteNotFoundError(f"The reference is made of {', '.join(_MEDIA_TYPES)}.")
     return _page(name)
-
-
-@get("/")
-async def root() -> Response[bytes]:
-    return _page("docs.html")
 
 
 @cache
@@ -50,4 +46,9 @@ def _page(name: str) -> Response[bytes]:
     return Response(_file(name), media_type=_MEDIA_TYPES[name], headers=_PAGE_HEADERS)
 
 
-DOCS_HANDLERS = [openapi, docs, docs_file, root]
+ROUTES = (
+    Route("GET", "/", docs, "The same page as /docs", media_types=(_HTML,)),
+    Route("GET", "/docs", docs, "This reference as a page", media_types=(_HTML,)),
+    Route("GET", "/docs/{id}", docs_file, "A file of that page", media_types=tuple(_MEDIA_TYPES.values())),
+    Route("GET", "/openapi.json", openapi, "This reference as an OpenAPI document"),
+)

@@ -5,58 +5,43 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any
 
-from litestar import Request, Response, post
-from litestar.datastructures import State
+from litestar import Response
 from litestar.types import ASGIApp
 
 from lsrv.api.answers.delivery import Delivery, first_body, named_model, read_asked
 from lsrv.api.answers.relay import Relay
 from lsrv.api.dialects import llamacpp
-from lsrv.api.dialects.openai.chat import parse_chat
-from lsrv.api.dialects.openai.completion import parse_completion
-from lsrv.api.dialects.openai.embedding import embedding_body, parse_embedding
-from lsrv.api.dialects.rerank import parse_rerank, rerank_body
-from lsrv.api.http.receive import read_body, until_disconnect
+from lsrv.api.dialects.openai.chat import ChatBody, parse_chat
+from lsrv.api.dialects.openai.completion import CompletionBody, parse_completion
+from lsrv.api.dialects.openai.embedding import EmbeddingBody, embedding_body, parse_embedding
+from lsrv.api.dialects.rerank import RerankBody, parse_rerank, rerank_body
+from lsrv.api.http.receive import until_disconnect
 from lsrv.api.http.request_record import record_of
-from lsrv.api.http.route import EMBEDDING, with_alias
+from lsrv.api.routing.handler import ApiRequest, body_of, json_response
+from lsrv.api.routing.route import EVENTS, JSON, Route
 from lsrv.api.state import ServerState
 from lsrv.protocol.commands import Detokenize, Embed, Tokenize
 from lsrv.protocol.events import Detokenized, Embedded, Tokenized
 from lsrv.registry import Target, Turn, WorkerLease
 
-ApiRequest = Request[Any, Any, State]
 AnswerHere = Callable[[ApiRequest, ServerState, str, bytes], Coroutine[object, object, bytes]]  # model_id, body
 
 _MANY_VECTORS = 32  # from here on the body is built in a thread, so that streams go on meanwhile
 
 
-def json_response(body: bytes, status: int = 200) -> Response[bytes]:
-    return Response(body, status_code=status, media_type="application/json")
-
-
-async def body_of(request: ApiRequest, server: ServerState) -> bytes:
-    """The request's raw body, below the server's limit."""
-    return await read_body(request.scope, request.receive, server.settings.server.max_body_bytes)
-
-
-@post(with_alias("/v1/chat/completions"), status_code=200)
 async def chat_completions(request: ApiRequest, server: ServerState) -> ASGIApp:
     return Delivery(server, read_asked(await body_of(request, server), parse_chat, "chat/completions"))
 
 
-@post(with_alias("/v1/completions"), status_code=200)
 async def completions(request: ApiRequest, server: ServerState) -> ASGIApp:
     return Delivery(server, read_asked(await body_of(request, server), parse_completion, "completions"))
 
 
-@post(with_alias("/v1/embeddings"), status_code=200)
 async def embeddings(request: ApiRequest, server: ServerState) -> Response[bytes]:
     return await _answered(request, server, "embeddings", _embed)
 
 
-@post(EMBEDDING, status_code=200)
 async def token_embeddings(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body, command = llamacpp.parse_embedding(await body_of(request, server))
     model_id = _resolved(request, server, body.model)
@@ -65,26 +50,22 @@ async def token_embeddings(request: ApiRequest, server: ServerState) -> Response
     return json_response(await _built(partial(llamacpp.embedding_body, embedded), len(embedded.vectors)))
 
 
-@post([*with_alias("/v1/rerank"), *with_alias("/v1/reranking")], status_code=200)
 async def rerank(request: ApiRequest, server: ServerState) -> Response[bytes]:
     return await _answered(request, server, "rerank", _rerank)
 
 
-@post([*with_alias("/v1/tokenize")], status_code=200)
 async def tokenize(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body, command = llamacpp.parse_tokenize(await body_of(request, server))
     tokenized = await until_disconnect(request.receive, _tokenize(request, server, body.model, command))
     return json_response(llamacpp.tokenize_body(body, tokenized))
 
 
-@post([*with_alias("/v1/detokenize")], status_code=200)
 async def detokenize(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body, command = llamacpp.parse_detokenize(await body_of(request, server))
     detokenized = await until_disconnect(request.receive, _detokenize(request, server, body.model, command))
     return json_response(llamacpp.detokenize_body(detokenized))
 
 
-@post([*with_alias("/v1/apply-template")], status_code=200)
 async def apply_template(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body, command = llamacpp.parse_apply_template(await body_of(request, server))
     tokenized = await until_disconnect(request.receive, _tokenize(request, server, body.model, command))
@@ -158,13 +139,20 @@ def _resolved(request: ApiRequest, server: ServerState, model: str | None) -> st
     return model_id
 
 
-GENERATING_HANDLERS = [
-    chat_completions,
-    completions,
-    embeddings,
-    token_embeddings,
-    rerank,
-    tokenize,
-    detokenize,
-    apply_template,
-]
+ROUTES = (
+    Route("POST", "/v1/chat/completions", chat_completions, "Answer a chat", body=ChatBody, media_types=(JSON, EVENTS)),
+    Route("POST", "/v1/completions", completions, "Continue a text", body=CompletionBody, media_types=(JSON, EVENTS)),
+    Route("POST", "/v1/embeddings", embeddings, "Vectors of texts", body=EmbeddingBody),
+    Route(
+        "POST",
+        "/embedding",
+        token_embeddings,
+        "Vectors of texts, or of their tokens where the model doesn't pool",
+        body=llamacpp.TokenEmbeddingBody,
+    ),
+    Route("POST", "/v1/rerank", rerank, "Documents in the order in which they answer a query", body=RerankBody),
+    Route("POST", "/v1/reranking", rerank, "llama.cpp's name for /v1/rerank", body=RerankBody),
+    Route("POST", "/v1/tokenize", tokenize, "Text to token ids", body=llamacpp.TokenizeBody),
+    Route("POST", "/v1/detokenize", detokenize, "Token ids to text", body=llamacpp.DetokenizeBody),
+    Route("POST", "/v1/apply-template", apply_template, "The prompt a chat becomes", body=llamacpp.ApplyTemplateBody),
+)

@@ -7,23 +7,25 @@ with `preload = true` has finished loading, well or badly. Other models load on 
 from __future__ import annotations
 
 import msgspec
-from litestar import Response, get
+from litestar import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from lsrv.api.routes.generating import json_response
+from lsrv.api.http.access import Needs
+from lsrv.api.routing.handler import ApiRequest, json_response
+from lsrv.api.routing.route import Route
 from lsrv.api.state import ServerState
 from lsrv.registry import EntryView
+
+_EXPOSITION = CONTENT_TYPE_LATEST.partition("; charset=")[0]  # Litestar adds the charset
 
 _encode = msgspec.json.Encoder().encode
 
 
-@get(["/health", "/healthz"])
-async def health() -> Response[bytes]:
+async def health(_: ApiRequest, _server: ServerState) -> Response[bytes]:
     return json_response(b'{"status":"ok"}')
 
 
-@get("/readyz")
-async def ready(server: ServerState) -> Response[bytes]:
+async def ready(_: ApiRequest, server: ServerState) -> Response[bytes]:
     preloaded = {model.model_id for model in server.settings.models if model.preload}
     views = server.registry.views()
     states = {view.listed_id: view.status for view in views}
@@ -33,9 +35,8 @@ async def ready(server: ServerState) -> Response[bytes]:
     return json_response(_encode(body), 200 if status == "ready" else 503)
 
 
-@get("/metrics")
-async def metrics(server: ServerState) -> Response[bytes]:
-    return Response(server.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(_: ApiRequest, server: ServerState) -> Response[bytes]:
+    return Response(server.metrics.exposition(), media_type=_EXPOSITION)
 
 
 def _is_pending(view: EntryView) -> bool:
@@ -43,4 +44,11 @@ def _is_pending(view: EntryView) -> bool:
     return view.n_loads == 0 and view.status in ("reloading", "unloaded")
 
 
-HEALTH_HANDLERS = [health, ready, metrics]
+ROUTES = (
+    Route("GET", "/health", health, "The server answers", needs=Needs.NOTHING),
+    Route("GET", "/healthz", health, "Kubernetes' name for /health", needs=Needs.NOTHING),
+    Route(
+        "GET", "/readyz", ready, "The server takes requests: not draining, and preloads are done", needs=Needs.NOTHING
+    ),
+    Route("GET", "/metrics", metrics, "Prometheus metrics", media_types=("text/plain",)),
+)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
-from urllib.parse import unquote
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Response
 
 from lsrv.api.dialects.models import (
     DEFAULT_ID,
@@ -21,12 +21,14 @@ from lsrv.api.dialects.models import (
     verb_answer,
     verb_failure,
 )
+from lsrv.api.http.access import Needs
 from lsrv.api.http.body import decode_body
+from lsrv.api.http.errors import RouteNotFoundError
 from lsrv.api.http.receive import until_disconnect
 from lsrv.api.http.request_record import record_of
-from lsrv.api.http.route import CACHE, PLAN, with_alias
-from lsrv.api.routes.cache import cache_of
-from lsrv.api.routes.generating import ApiRequest, body_of, json_response
+from lsrv.api.routing.handler import ApiRequest, Handler, body_of, json_response
+from lsrv.api.routing.route import Route
+from lsrv.api.routing.table import resource_of
 from lsrv.api.state import ServerState
 from lsrv.errors import LsrvError, ModelNotFoundError, RequestError
 from lsrv.registry import EntryView
@@ -38,7 +40,6 @@ _encode = msgspec.json.Encoder().encode
 Act = Callable[[str, VerbBody], Awaitable[EntryView]]
 
 
-@get(with_alias("/v1/models"))
 async def list_models(request: ApiRequest, server: ServerState) -> Response[bytes]:
     query = request.query_params
     views, routes = server.registry.views(), server.registry.routing.view_all()
@@ -49,20 +50,31 @@ async def list_models(request: ApiRequest, server: ServerState) -> Response[byte
     return json_response(_encode(body))
 
 
-@get([f"{path}/{{model_id:path}}" for path in with_alias("/v1/models")])
 async def get_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    _, _, wanted = unquote(request.scope["raw_path"].decode()).partition("/models/")  # elsewhere `//` has become `/`
+    return _model_named(server, resource_of(request.scope).name)
+
+
+async def get_plan(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    named, wanted = model_of_whole_path(request, server), resource_of(request.scope).name
+    if named is not None:
+        return named
+    record_of(request.scope).model_id = server.registry.resolve(wanted)
+    return json_response(_encode(await until_disconnect(request.receive, server.registry.plans.outlook(wanted))))
+
+
+def model_of_whole_path(request: ApiRequest, server: ServerState) -> Response[bytes] | None:
+    """The model whose id ends as if it were a route below another one: `OWNER/plan`, asked for by that id."""
+    _, _, whole = resource_of(request.scope).path.partition("/models/")
+    with contextlib.suppress(ModelNotFoundError):
+        return _model_named(server, whole)
+    return None
+
+
+def _model_named(server: ServerState, wanted: str) -> Response[bytes]:
     route = server.registry.routing.view(wanted)
     if route is not None:
         return json_response(_encode(_by_name(route_object(route), wanted)))
-    try:
-        target = server.registry.target(wanted)
-    except ModelNotFoundError:
-        if wanted.endswith(CACHE):
-            return await cache_of(request, server, wanted.removesuffix(CACHE))
-        if wanted.endswith(PLAN):
-            return await _plan(request, server, wanted.removesuffix(PLAN))
-        raise
+    target = server.registry.target(wanted)
     view = server.registry.view(target.model_id)
     if target.adapter is not None:
         names = [adapter.name for adapter in view.adapters]
@@ -74,17 +86,15 @@ def _by_name(body: dict[str, object], wanted: str) -> dict[str, object]:
     return body | {"id": DEFAULT_ID} if wanted == DEFAULT_ID else body
 
 
-async def _plan(request: ApiRequest, server: ServerState, wanted: str) -> Response[bytes]:
-    record_of(request.scope).model_id = server.registry.resolve(wanted)
-    return json_response(_encode(await until_disconnect(request.receive, server.registry.plans.outlook(wanted))))
+async def keep_model(_request: ApiRequest, _server: ServerState) -> Response[bytes]:
+    """OpenAI's clients may ask for it; what is served is for models.toml to say."""
+    raise RouteNotFoundError("Models are deleted by taking them out of models.toml; DELETE …/cache empties a cache.")
 
 
-@post(with_alias("/v1/models/load"), status_code=200)
 async def load_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
     return await _verb(request, server, lambda model_id, body: server.registry.load(model_id))
 
 
-@post(with_alias("/v1/models/unload"), status_code=200)
 async def unload_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
     async def unload(model_id: str, body: VerbBody) -> EntryView:
         adapter = server.registry.target(_asked(body)).adapter
@@ -98,12 +108,10 @@ async def unload_model(request: ApiRequest, server: ServerState) -> Response[byt
     return await _verb(request, server, unload)
 
 
-@post(with_alias("/v1/models/reload"), status_code=200)
 async def reload_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
     return await _verb(request, server, lambda model_id, body: server.registry.load(model_id))
 
 
-@post(with_alias("/v1/models/status"), status_code=200)
 async def model_status(request: ApiRequest, server: ServerState) -> Response[bytes]:
     async def view(model_id: str, body: VerbBody) -> EntryView:
         return server.registry.view(model_id)
@@ -111,7 +119,6 @@ async def model_status(request: ApiRequest, server: ServerState) -> Response[byt
     return await _verb(request, server, view)
 
 
-@post(with_alias("/v1/models/tune"), status_code=200)
 async def tune_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body = decode_body(_tune_decoder, await body_of(request, server))
     asked = body.model_id if body.model_id is not None else body.model
@@ -142,4 +149,24 @@ async def _answer(request: ApiRequest, server: ServerState, asked: str | None, b
         return verb_failure(asked or DEFAULT_ID, error)
 
 
-MODEL_HANDLERS = [list_models, get_model, load_model, unload_model, reload_model, model_status, tune_model]
+def _verb_route(name: str, handler: Handler, summary: str, body: object = VerbBody) -> Route:
+    return Route("POST", f"/v1/models/{name}", handler, summary, body=body, needs=Needs.ADMIN_KEY)
+
+
+ROUTES = (
+    Route("GET", "/v1/models", list_models, "List the models; never loads one"),
+    Route("GET", "/v1/models/{id}", get_model, "One model; ids may contain slashes"),
+    Route(
+        "DELETE",
+        "/v1/models/{id}",
+        keep_model,
+        "Deletes nothing: models.toml is the list",
+        needs=Needs.ADMIN_KEY,
+    ),
+    Route("GET", "/v1/models/{id}/plan", get_plan, "What a load would take, and whom it would evict; loads nothing"),
+    _verb_route("load", load_model, "Load a model, and wait until it is loaded"),
+    _verb_route("unload", unload_model, "Unload a model after its running requests"),
+    _verb_route("reload", reload_model, "Load an unloaded model"),
+    _verb_route("status", model_status, "State of a model"),
+    _verb_route("tune", tune_model, "Which weights of a model fit this machine, with which context", TuneBody),
+)

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 import msgspec
-from litestar import Response, post
+from litestar import Response
 from litestar.response import Stream
 
+from lsrv.api.http.access import Needs
 from lsrv.api.http.body import decode_body
 from lsrv.api.http.errors import error_message
 from lsrv.api.http.receive import until_disconnect
-from lsrv.api.http.route import PULL
-from lsrv.api.routes.generating import ApiRequest, body_of, json_response
+from lsrv.api.routing.handler import ApiRequest, body_of, json_response
+from lsrv.api.routing.route import JSON, Route
 from lsrv.api.state import ServerState
 from lsrv.errors import LsrvError
 from lsrv.registry import BuildProgress
@@ -30,16 +31,17 @@ class PullBody(msgspec.Struct):
     stream: bool = True
 
 
+_LINES = "application/x-ndjson"
+
 _decoder = msgspec.json.Decoder(PullBody)
 _encode = msgspec.json.Encoder().encode
 
 
-@post(PULL, status_code=200)
 async def pull_model(request: ApiRequest, server: ServerState) -> Stream | Response[bytes]:
     body = decode_body(_decoder, await body_of(request, server))
     steps = server.registry.pull(body.model or body.name or "")
     if body.stream:
-        return Stream(_lines(steps), media_type="application/x-ndjson")
+        return Stream(_lines(steps), media_type=_LINES)
     await until_disconnect(request.receive, _to_the_end(steps))
     return json_response(_encode({"status": "success"}))
 
@@ -64,3 +66,16 @@ def _line(step: BuildProgress) -> dict[str, object]:
 async def _to_the_end(steps: AsyncGenerator[BuildProgress]) -> None:
     async for _ in steps:
         pass
+
+
+ROUTES = (
+    Route(
+        "POST",
+        "/api/pull",
+        pull_model,
+        "Get weights onto this disk; a line for every step, unless `stream` is false",
+        body=PullBody,
+        needs=Needs.ADMIN_KEY,
+        media_types=(_LINES, JSON),
+    ),
+)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
-
 import msgspec
-from litestar import Response, get
+from litestar import Response
 
-from lsrv.api.http.route import ROUTES, with_alias
-from lsrv.api.routes.generating import ApiRequest, json_response
+from lsrv.api.http.access import Needs
+from lsrv.api.routing.handler import ApiRequest, json_response
+from lsrv.api.routing.route import Route
+from lsrv.api.routing.table import resource_of
 from lsrv.api.state import ServerState
 from lsrv.echo import echo
 from lsrv.errors import ModelNotFoundError
@@ -17,15 +17,13 @@ from lsrv.registry import RouteView
 _encode = msgspec.json.Encoder().encode
 
 
-@get(with_alias(ROUTES))
-async def list_routes(server: ServerState) -> Response[bytes]:
+async def list_routes(_: ApiRequest, server: ServerState) -> Response[bytes]:
     data = [_shown(server, route) for route in server.registry.routing.view_all()]
     return json_response(_encode({"object": "list", "data": data}))
 
 
-@get([f"{path}/{{route_id:path}}" for path in with_alias(ROUTES)])
 async def get_route(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    _, _, wanted = unquote(request.scope["raw_path"].decode()).partition("/routes/")  # ids may contain slashes
+    wanted = resource_of(request.scope).name
     route = server.registry.routing.view(wanted)
     if route is None:
         known = ", ".join(each.model_id for each in server.registry.routing.view_all()) or "none"
@@ -42,4 +40,13 @@ def _shown(server: ServerState, route: RouteView) -> dict[str, object]:
     }
 
 
-ROUTE_HANDLERS = [list_routes, get_route]
+ROUTES = (  # they show what models answered
+    Route(
+        "GET",
+        "/v1/routes",
+        list_routes,
+        "The routes of models.toml, what became of their requests, and of shadow copies",
+        needs=Needs.ADMIN_KEY,
+    ),
+    Route("GET", "/v1/routes/{id}", get_route, "One of them", needs=Needs.ADMIN_KEY),
+)

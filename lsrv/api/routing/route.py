@@ -1,0 +1,41 @@
+"""One route as a value. Everything else that tells routes apart is read off it: the table in front of the handlers, who
+may ask, labels of metrics, the reference (`reference/openapi`), and what docs/http.md has to list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lsrv.api.http.access import Needs
+from lsrv.api.routing.handler import Handler
+
+Method = Literal["GET", "POST", "DELETE"]
+
+ID = "{id}"  # stands for a name in a path, which may contain slashes
+_VERSION = "/v1"
+
+JSON = "application/json"
+EVENTS = "text/event-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What `handler` answers, and what is to be known of that without asking it.
+
+    `body`: the type that decodes a request's body; None: the route reads none. `media_types`: those of an answer.
+    """
+
+    method: Method
+    path: str
+    handler: Handler
+    summary: str
+    body: object | None = None
+    needs: Needs = Needs.KEY
+    media_types: tuple[str, ...] = (JSON,)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Its path, and the twin without `/v1` that every versioned one has."""
+        is_versioned = self.path.startswith(f"{_VERSION}/")
+        return (self.path, self.path.removeprefix(_VERSION)) if is_versioned else (self.path,)
