@@ -13,8 +13,8 @@ from lsrv.api.http.receive import read_body
 from lsrv.api.state import ServerState
 
 ApiRequest = Request[Any, Any, State]
-Answer = Response[Any] | ASGIApp  # a whole one, or one that writes itself while it comes into being
-Handler = Callable[[ApiRequest, ServerState], Awaitable[Answer]]
+HandlerAnswer = Response[Any] | ASGIApp  # a whole one, or one that writes itself while it comes into being
+Handler = Callable[[ApiRequest, ServerState], Awaitable[HandlerAnswer]]
 
 
 def json_response(body: bytes, status: int = 200) -> Response[bytes]:
