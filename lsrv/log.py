@@ -2,7 +2,9 @@
 
 Any module logs with the standard library: `logging.getLogger(__name__).info("loaded", extra={"model_id": model_id})`.
 Every key of `extra` becomes a field of the line. Prompts and answers never belong in a line at INFO or above.
-What a stranger wrote can neither begin a line of its own nor drive the terminal that shows it.
+What a stranger wrote can neither begin a line of its own nor drive the terminal that shows it. A thread writes
+(`lsrv/outlet.py`): who logs waits for no pipe and no terminal; lines that find too many before them are dropped and
+counted.
 """
 
 from __future__ import annotations
@@ -11,9 +13,11 @@ import json
 import logging
 import sys
 import time
+from functools import partial
 from typing import Literal
 
 from lsrv.echo import echo
+from lsrv.outlet import Outlet
 from lsrv.printable import printable
 
 LogFormat = Literal["text", "json"]
@@ -21,18 +25,23 @@ LogFormat = Literal["text", "json"]
 # HTTP clients tell every address at INFO, and a signed one opens doors. What matters of a request, we tell ourselves.
 _TELLERS_OF_ADDRESSES = ("httpx", "httpx2", "httpcore", "httpcore2")
 _LINE_BREAK = "\n"
+_CLOSE_S = 1.0  # for the last lines to be written
 _MAX_FIELD_CHARS = 500  # clients write some of them, and a URL may have 64 KiB
 
 _STANDARD_KEYS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
-def configure(log_format: LogFormat = "text", level: int = logging.INFO) -> None:
-    """Send every logger's lines of `level` and above to stderr in `log_format`; replaces earlier handlers."""
-    handler = _StderrHandler()
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+def configure(log_format: LogFormat = "text", level: int = logging.INFO) -> Outlet:
+    """Send every logger's lines of `level` and above to stderr in `log_format`; replaces earlier handlers.
+
+    Returns what writes them, for others that write there. Who ends the process closes it.
+    """
+    handler = _StderrHandler(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _TELLERS_OF_ADDRESSES:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    logging.captureWarnings(True)  # they would be written to stderr by whoever causes them
+    return handler.outlet
 
 
 class TextFormatter(logging.Formatter):
@@ -65,13 +74,31 @@ class JsonFormatter(logging.Formatter):
 
 
 class _StderrHandler(logging.Handler):
-    """Looks up `sys.stderr` at every line, so that lines logged while progress bars are drawn appear above them."""
+    """Lines on stderr, in the order they were logged."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self.outlet = Outlet(self._tell_lost)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            print(self.format(record), file=sys.stderr, flush=True)
+            self.outlet.put(partial(_write, self.format(record)))
         except Exception:  # noqa: BLE001  # a line that can't be written must not take a request down
             self.handleError(record)
+
+    def close(self) -> None:
+        self.outlet.close(_CLOSE_S)
+        super().close()
+
+    def _tell_lost(self, n_lost: int) -> None:
+        fields = {"name": __name__, "levelno": logging.WARNING, "levelname": "WARNING", "n_lost": n_lost}
+        _write(self.format(logging.makeLogRecord(fields | {"msg": "lines were lost: nobody read them in time"})))
+
+
+def _write(line: str) -> None:
+    """Looks up `sys.stderr` at every line, so that lines logged while progress bars are drawn appear above them."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

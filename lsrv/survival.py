@@ -8,12 +8,15 @@ import signal
 import sys
 from pathlib import Path
 
+from lsrv.standard_streams import open_standard_streams
+
 _PR_SET_PDEATHSIG = 1
 _FIRST_TO_KILL = "1000"
 
 
 def prepare_process() -> None:
     """Call once, before anything else. Never fails: every step is a second line of defence."""
+    open_standard_streams()
     # ggml's abort handler starts a debugger, which can hang a crash for minutes.
     os.environ["GGML_NO_BACKTRACE"] = "1"
     # Threads of a matrix product wait for each other a hundred times per token, and libgomp spins up to 300,000 turns

@@ -23,6 +23,7 @@ from lsrv.cli.commands.verbs import load, reload, status, unload
 from lsrv.cli.commands.weights import list_weights, rm
 from lsrv.cli.display.say import say
 from lsrv.errors import ConfigError, LsrvError
+from lsrv.standard_streams import open_standard_streams
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -74,6 +75,7 @@ for command in _COMMANDS:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage or config."""
+    open_standard_streams()
     try:
         cli(prog_name="lsrv")
     except LsrvError as error:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 from rich.console import Console
@@ -18,9 +20,12 @@ from lsrv.cli.display.load_bars import LoadBars
 from lsrv.cli.display.say import say
 from lsrv.config import LoadedSettings, ModelSettings, Settings
 from lsrv.errors import ConfigError, LsrvError
+from lsrv.outlet import Outlet
 from lsrv.registry import Registry, RegistryEvent, look_with_draft
 
 _log = logging.getLogger(__name__)
+
+_LAST_LINES_S = 1.0  # for what is said at the end to be read
 
 
 def serve_until_stopped(loaded: LoadedSettings, reread: ReadSettings | None = None) -> NoReturn:
@@ -30,9 +35,15 @@ def serve_until_stopped(loaded: LoadedSettings, reread: ReadSettings | None = No
     """
     if loaded.settings.global_.offline:
         _refuse_missing(loaded)
-    log.configure(loaded.settings.server.access_log_format)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        sys.exit(runner.run(_serve(loaded, reread)))
+    outlet = log.configure(loaded.settings.server.access_log_format)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            code = runner.run(_serve(loaded, reread, outlet))
+    finally:
+        is_written = outlet.close(_LAST_LINES_S)
+    if not is_written:
+        os._exit(code)  # nobody reads what we write: an orderly exit would wait for it
+    sys.exit(code)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -43,15 +54,20 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(loaded: LoadedSettings, reread: ReadSettings | None) -> int:
+async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Outlet) -> int:
     console = Console(stderr=True)
     bars = LoadBars(console) if sys.stderr.isatty() and not console.is_dumb_terminal else None
-    registry = Registry(loaded.settings, on_event=bars.handle if bars else _ignore)
+
+    def draw(event: RegistryEvent) -> None:
+        if bars is not None:  # where no bars are shown, log lines tell it
+            outlet.put(partial(bars.handle, event))
+
+    registry = Registry(loaded.settings, on_event=draw)
     greetings: list[asyncio.Task[None]] = []
 
     def greet(addresses: list[str]) -> None:
         gc.freeze()  # what is here now lives as long as the process: to look through it held all streams up for 40 ms
-        greeting = asyncio.create_task(_greet(loaded, registry.default_model_id, addresses))
+        greeting = asyncio.create_task(_greet(loaded, registry.default_model_id, addresses, outlet))
         greeting.add_done_callback(_note_failure)
         greetings.append(greeting)
 
@@ -61,20 +77,20 @@ async def _serve(loaded: LoadedSettings, reread: ReadSettings | None) -> int:
         for greeting in greetings:
             greeting.cancel()
         if bars is not None:
-            bars.close()
+            outlet.put(bars.close)
 
 
-async def _greet(loaded: LoadedSettings, default_model_id: str | None, addresses: list[str]) -> None:
+async def _greet(loaded: LoadedSettings, default_model_id: str | None, addresses: list[str], outlet: Outlet) -> None:
     """Print the banner. Reading the heads of many GGUFs takes a while: in a thread, and after the port is open."""
     findings = await asyncio.to_thread(_find_weights, loaded)
-    say(banner(loaded, findings, default_model_id, addresses))
+    outlet.put(partial(say, banner(loaded, findings, default_model_id, addresses)))
 
 
 def _note_failure(greeting: asyncio.Task[None]) -> None:
-    """A banner that can't be printed (a closed pipe, an unforeseen error) is no reason to stop serving."""
+    """A banner that can't be made (an unforeseen error) is no reason to stop serving."""
     error = None if greeting.cancelled() else greeting.exception()
     if error is not None:
-        _log.error("can't print the banner", exc_info=error)
+        _log.error("can't make the banner", exc_info=error)
 
 
 def _find_weights(loaded: LoadedSettings) -> dict[str, Finding]:
@@ -96,7 +112,3 @@ def _refuse_missing(loaded: LoadedSettings) -> None:
     missing = [f"  {name}: {error.message}" for name, error in findings.items() if isinstance(error, LsrvError)]
     if missing:
         raise ConfigError("offline, and weights are missing:\n" + "\n".join(missing))
-
-
-def _ignore(event: RegistryEvent) -> None:
-    """Log lines tell it where no bars are shown."""
