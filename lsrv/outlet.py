@@ -15,7 +15,7 @@ from functools import partial
 
 _MAX_WAITING = 10_000
 
-Job = Callable[[], None]
+Writing = Callable[[], None]
 
 
 class Outlet:
@@ -23,13 +23,13 @@ class Outlet:
 
     def __init__(self, on_lost: Callable[[int], None], n_waiting: int = _MAX_WAITING) -> None:
         self._on_lost = on_lost
-        self._jobs: queue.Queue[Job | None] = queue.Queue(n_waiting)
+        self._jobs: queue.Queue[Writing | None] = queue.Queue(n_waiting)
         self._lock = threading.Lock()
         self._n_lost = 0
         self._thread = threading.Thread(target=self._run, name="lsrv-outlet", daemon=True)
         self._thread.start()
 
-    def put(self, job: Job) -> None:
+    def put(self, job: Writing) -> None:
         """Have `job` done soon, or never if too many wait already. Returns at once. Any thread."""
         try:
             self._jobs.put_nowait(job)
@@ -56,7 +56,7 @@ class Outlet:
         return n_lost
 
 
-def _do(job: Job) -> None:
+def _do(job: Writing) -> None:
     """A reader that is gone, or a full disk, is no reason to stop; anything else is a bug, and told."""
     try:
         job()
