@@ -38,6 +38,11 @@ EMBEDDING = "tiny-embedding"
 CHAT_TEMPLATE = "{% for message in messages %}{{ message.content }}{% if not loop.last %} {% endif %}{% endfor %}"
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Tests that run behind nohup or `&` go on to ignore Ctrl-C, but the programs they start don't inherit that.
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test reads or writes the cache of the person who runs it."""

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,11 @@ class Running:
 
 
 @contextmanager
-def _server(folder: Path, *arguments: str) -> Iterator[Running]:
+def _server(folder: Path, *arguments: str, prefix: Sequence[str] = ()) -> Iterator[Running]:
     environ = {key: value for key, value in os.environ.items() if not key.startswith("LSRV_")}
     environ |= {"XDG_CONFIG_HOME": str(folder), "LSRV_CACHE": str(folder / "cache"), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
-        [*LSRV, *arguments, "-p", "0"],
+        [*prefix, *LSRV, *arguments, "-p", "0"],
         cwd=folder,
         env=environ,
         stdout=subprocess.PIPE,
@@ -159,6 +159,15 @@ def test_a_signal_stops_the_server_cleanly(tmp_path: Path, number: signal.Signal
     assert code == 0
     assert "Traceback" not in errors
     assert "\x1b" not in errors
+
+
+def test_a_server_that_was_told_to_ignore_ctrl_c_goes_on_and_ends_by_sigterm(tmp_path: Path) -> None:
+    with _server(tmp_path, "from-config", prefix=("sh", "-c", "trap '' INT; exec \"$@\"", "sh")) as server:
+        server.process.send_signal(signal.SIGINT)
+        assert server.ask("ps").returncode == 0
+        code, errors = server.end(signal.SIGTERM)
+    assert code == 0
+    assert "SIGINT" not in errors
 
 
 def test_a_collection_of_garbage_looks_at_nothing_that_was_there_at_the_start(

@@ -17,6 +17,7 @@ from lsrv.engine.load.memory_plan import plan_memory
 from lsrv.errors import LoadFailedError, ModelNotFoundError, RequestError
 from lsrv.protocol.commands import AdapterChoice, AdapterFile, LoadParams
 from tests.engine.conftest import LoadStories, make_sequence, run_all
+from tests.engine.near_ties import assert_same_texts
 from tests.models import STORIES
 from tests.models.lora import write_lora
 
@@ -54,6 +55,10 @@ def text_of(loaded: LoadedModel, choices: list[AdapterChoice], prompt: str = PRO
     return run_all(engine_of(loaded), make_sequence(loaded, 0, prompt, adapters=loaded.adapters.chosen(choices)))[0]
 
 
+def assert_says(loaded: LoadedModel, choices: list[AdapterChoice], found: str, expected: str) -> None:
+    assert_same_texts(loaded, [PROMPT], [found], [expected], adapters=loaded.adapters.chosen(choices))
+
+
 @pytest.fixture(scope="module")
 def alone(load_stories: LoadStories, files: list[AdapterFile]) -> list[str]:
     """The text of each of CHOICES in a context that never saw another."""
@@ -62,7 +67,7 @@ def alone(load_stories: LoadStories, files: list[AdapterFile]) -> list[str]:
 
 def test_every_choice_of_adapters_has_a_text_of_its_own(alone: list[str], stories: LoadedModel) -> None:
     assert len(set(alone)) == len(CHOICES)
-    assert alone[0] == text_of(stories, [])  # that they are loaded changes nothing
+    assert_says(stories, [], alone[0], text_of(stories, []))  # that they are loaded changes nothing
 
 
 @pytest.mark.parametrize("kv", ["split", "shared"])
@@ -72,8 +77,9 @@ def test_in_one_batch_each_gets_its_own(load: LoadWithAdapters, alone: list[str]
         make_sequence(loaded, i, PROMPT, adapters=loaded.adapters.chosen(choices)) for i, choices in enumerate(CHOICES)
     ]
     texts = run_all(engine_of(loaded), *sequences)
-    assert [texts[i] for i in range(len(CHOICES))] == alone
     assert all(sequence.n_cached == 0 for sequence in sequences)
+    for i, choices in enumerate(CHOICES):
+        assert_says(loaded, choices, texts[i], alone[i])
 
 
 @pytest.mark.parametrize("cache_ram_bytes", [0, 1 << 24])
@@ -81,7 +87,8 @@ def test_one_after_another_in_one_slot_none_gets_what_is_left(
     load: LoadWithAdapters, alone: list[str], cache_ram_bytes: int
 ) -> None:
     loaded = load(n_slots=1, cache_ram_bytes=cache_ram_bytes)
-    assert [text_of(loaded, choices) for choices in CHOICES * 2] == alone * 2
+    for choices, expected in zip(CHOICES * 2, alone * 2, strict=True):
+        assert_says(loaded, choices, text_of(loaded, choices), expected)
 
 
 def test_a_prompt_is_reused_by_requests_with_the_same_adapters_only(load: LoadWithAdapters) -> None:
@@ -126,11 +133,11 @@ def test_a_replaced_adapter_leaves_nothing_behind(
 ) -> None:
     """Same name, same weight, maybe the same address in memory: other numbers."""
     loaded = load(n_slots=1)
-    assert text_of(loaded, CHOICES[1]) == alone[1]
+    assert_says(loaded, CHOICES[1], text_of(loaded, CHOICES[1]), alone[1])
     for file, expected in [(files[1], alone[2]), (files[0], alone[1])] * 2:
         loaded.adapters.load("a", file.path)
         engine_of(loaded).free_retired_adapters()
-        assert text_of(loaded, CHOICES[1]) == expected
+        assert_says(loaded, CHOICES[1], text_of(loaded, CHOICES[1]), expected)
 
 
 def test_an_adapter_that_is_not_there_is_refused_with_those_that_are(load: LoadWithAdapters) -> None:

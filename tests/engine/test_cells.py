@@ -17,6 +17,7 @@ from lsrv.engine.shift import plan_shift
 from lsrv.protocol.commands import Grammar
 from tests.engine.conftest import LoadStories, make_sequence, run_all
 from tests.engine.grammars import Grammars
+from tests.engine.near_ties import assert_same_texts
 
 PROMPTS = ["Once upon a time", "Tom and Sam", "One day, a girl", "The big red ball", "Lily saw", "A bird"]
 
@@ -56,7 +57,7 @@ def test_who_has_to_wait_for_cells_writes_what_it_would_have_written(scarce: Loa
         )[0]
         for prompt in PROMPTS
     ]
-    assert run(scarce) == alone
+    assert_same_texts(ample, PROMPTS, run(scarce), alone, n_max_tokens=200, is_ignoring_eos=True)
     assert engine_of(scarce).counts.n_preempted > n_before, "make the cells fewer"
 
 
@@ -111,7 +112,8 @@ def test_a_request_as_long_as_the_whole_cache_is_served(load_stories: LoadStorie
         make_sequence(loaded, i, PROMPTS[0], n_max_tokens=256 - n_prompt, is_ignoring_eos=True) for i in range(3)
     ]
     texts = run_all(engine_of(loaded), *sequences)
-    assert texts[0] == texts[1] == texts[2]
+    options = {"n_max_tokens": 256 - n_prompt, "is_ignoring_eos": True}
+    assert_same_texts(loaded, PROMPTS[:1] * 2, [texts[1], texts[2]], [texts[0]] * 2, **options)
 
 
 @given(st.lists(st.integers(1, 500), max_size=8), st.integers(1, 500), st.integers(500, 5000))

@@ -9,6 +9,7 @@ from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.sequence import Sequence, SequenceState
 from lsrv.priority import STEP_S
 from tests.engine.conftest import LoadStories, make_sequence, run_all
+from tests.engine.near_ties import assert_same_texts
 
 LONG = "Once upon a time there was a little girl named Lily who went to the park with her dog. " * 6
 OTHER_LONG = "Tom and Sam had a big red ball and they played with it all day in the green garden. " * 6
@@ -131,7 +132,7 @@ def test_who_followed_one_that_lost_its_cells_reads_on_at_once(load_stories: Loa
     engine._preempt(leader)
     assert not engine._cache.is_following(follower)
     texts = run_all(engine)
-    assert texts[1] == texts[2] == alone
+    assert_same_texts(loaded, [LONG] * 2, [texts[1], texts[2]], [alone] * 2, n_max_tokens=8)
 
 
 def test_a_copy_is_read_in_short_steps_and_a_request_at_once(load_stories: LoadStories) -> None:

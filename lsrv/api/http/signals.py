@@ -18,7 +18,10 @@ _STANDARD_STREAMS = (0, 1, 2)
 
 
 class StopSignals:
-    """SIGTERM and SIGINT as events: the first asks for a drain, the second for an end."""
+    """SIGTERM and SIGINT as events: the first asks for a drain, the second for an end.
+
+    Who starts us with SIGINT ignored (`nohup`, `&` in a script) means Ctrl-C for somebody else; SIGTERM is left.
+    """
 
     def __init__(self) -> None:
         self.first = asyncio.Event()
@@ -27,12 +30,13 @@ class StopSignals:
     @contextlib.contextmanager
     def installed(self) -> Generator[None]:
         loop = asyncio.get_running_loop()
-        for number in _STOPS:
+        heeded = [number for number in _STOPS if signal.getsignal(number) is not signal.SIG_IGN]
+        for number in heeded:
             loop.add_signal_handler(number, self.receive, number)
         try:
             yield
         finally:
-            for number in _STOPS:
+            for number in heeded:
                 loop.remove_signal_handler(number)
 
     def receive(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""One bar for weights that are being built, on a terminal; lines for each stage elsewhere. Ctrl-C gives up cleanly."""
+"""One bar for weights that are being built, on a terminal; lines per stage elsewhere. A signal gives up cleanly."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from lsrv.cli.display.say import say
 from lsrv.frontdoor.progress import BuildProgress, Cancel, OnBuildProgress
 from lsrv.printable import printable
 
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextlib.contextmanager
 def build_bar() -> Generator[tuple[OnBuildProgress, Cancel], None, None]:
-    """What the front door's steps are given: their progress is drawn on stderr, and the first Ctrl-C cancels them."""
+    """What the front door's steps are given: their progress is drawn on stderr; Ctrl-C or SIGTERM cancels them."""
     cancel = Cancel()
 
     def give_up(_number: int, _frame: FrameType | None) -> None:
         cancel.set()
 
     assert threading.current_thread() is threading.main_thread()  # signals are its business
-    before = signal.signal(signal.SIGINT, give_up)
+    heeded = [number for number in _STOPS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup, `&` in a script
+    before = {number: signal.signal(number, give_up) for number in heeded}
     try:
         if sys.stderr.isatty():
             with _drawn() as on_progress:
@@ -31,7 +34,8 @@ def build_bar() -> Generator[tuple[OnBuildProgress, Cancel], None, None]:
         else:
             yield _said(), cancel
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -1,10 +1,11 @@
-"""`lsrv ps --watch`: a server's events as a table that stays true, or as lines. Both end with Ctrl-C or the server."""
+"""`lsrv ps --watch`: a server's events as a table that stays true, or as lines. A signal or the server ends both."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import queue
+import signal
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -96,9 +97,13 @@ def _note_step(steps: dict[str, str], name: str, data: JsonObject) -> None:
 
 @contextlib.contextmanager
 def _until_stopped() -> Generator[None]:
-    """Ctrl-C ends a watch, and is no failure."""
-    with contextlib.suppress(KeyboardInterrupt):
-        yield
+    """Ctrl-C ends a watch, and so does SIGTERM, for who ignores Ctrl-C (`nohup`, `&` in a script). It is no failure."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # raises KeyboardInterrupt
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Inbox:

@@ -98,7 +98,8 @@ def test_files_of_others_are_never_removed(source: Path) -> None:
     assert source.exists()
 
 
-def test_ctrl_c_ends_with_1_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_stop_ends_with_1_and_leaves_nothing(source: Path, tmp_path: Path, number: signal.Signals) -> None:
     model = write_random_model(tmp_path / "random-F32.gguf", n_layers=3)
     target = tmp_path / "out" / "small.gguf"
     arguments = ["quantize", str(model), "-o", str(target), "--quant", "IQ3_S", "--threads", "1"]
@@ -106,7 +107,7 @@ def test_ctrl_c_ends_with_1_and_leaves_nothing(source: Path, tmp_path: Path) -> 
     process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True)
     partial = target.with_name(".small.gguf.part")
     wait_until(lambda: partial.exists() and partial.stat().st_size > 0)
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "given up" in errors and "Traceback" not in errors

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,11 @@ DEMO = Path(lsrv.demo.__file__).parent
 LSRV = [sys.executable, "-c", "from lsrv.cli import main; main()"]
 
 
-def watch(server: RunningServer, *arguments: str, **streams: Any) -> subprocess.Popen[str]:
-    command = [*LSRV, "ps", "--watch", "--url", server.url, *arguments]
+IGNORING_CTRL_C = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
+
+
+def watch(server: RunningServer, *arguments: str, prefix: Sequence[str] = (), **streams: Any) -> subprocess.Popen[str]:
+    command = [*prefix, *LSRV, "ps", "--watch", "--url", server.url, *arguments]
     environ = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "120"}
     return subprocess.Popen(command, env=environ, text=True, **({"stderr": subprocess.PIPE} | streams))
 
@@ -47,9 +51,9 @@ def use_and_unload(server: RunningServer) -> None:
     server.http.post("/v1/models/unload", json={"model_id": "tiny"})
 
 
-def interrupted(process: subprocess.Popen[str]) -> str:
+def interrupted(process: subprocess.Popen[str], number: signal.Signals = signal.SIGINT) -> str:
     """Ctrl-C; what is on stderr then."""
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0
     return errors
@@ -70,6 +74,16 @@ def test_a_pipe_gets_a_line_for_what_matters(start_server: StartServer) -> None:
     assert texts[-1] == "tiny unloaded: its operator asked for it"
     assert "\x1b" not in "".join(lines)
     assert interrupted(process) == ""
+
+
+def test_a_watch_that_was_told_to_ignore_ctrl_c_ends_by_sigterm(start_server: StartServer) -> None:
+    server = start_server()
+    process = watch(server, prefix=IGNORING_CTRL_C, stdout=subprocess.PIPE)
+    lines_until(process, "tiny unloaded")
+    process.send_signal(signal.SIGINT)
+    server.http.post("/v1/models/load", json={"model_id": "tiny"})
+    lines_until(process, "tiny loaded")
+    assert interrupted(process, signal.SIGTERM) == ""
 
 
 def test_programs_get_every_event_as_json(start_server: StartServer) -> None:

@@ -13,6 +13,7 @@ from lsrv.engine.engine import Engine
 from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.sequence import Sequence
 from tests.engine.conftest import LoadStories, make_sequence, run_all
+from tests.engine.near_ties import assert_same_texts
 
 SYSTEM = "Once upon a time there was a little girl named Lily. She loved to play in the park with her mom and her dog. "
 ENDS = ["One day she saw a big red ball", "Her friend Tom came and", "The dog was sad and", "Then it began to rain"]
@@ -24,19 +25,22 @@ def engine_of(stories: LoadedModel) -> Engine:
     return stories.generation
 
 
+AsFresh = Callable[[str, str], None]
+
+
 @pytest.fixture(scope="module")
-def fresh_text(load_stories: LoadStories) -> Callable[[str], str]:
-    """What the model says to a prompt when nothing is cached."""
+def assert_as_fresh(load_stories: LoadStories) -> AsFresh:
+    """`assert_as_fresh(prompt, text)`: the text is what the model says to a prompt when nothing is cached."""
     stories = load_stories()
     known: dict[str, str] = {}
 
-    def text(prompt: str) -> str:
+    def check(prompt: str, text: str) -> None:
         if prompt not in known:
             engine_of(stories).fail_all()
             known[prompt] = run_all(engine_of(stories), make_sequence(stories, 0, prompt))[0]
-        return known[prompt]
+        assert_same_texts(stories, [prompt], [text], [known[prompt]])
 
-    return text
+    return check
 
 
 def n_prefilled(engine: Engine, *sequences: Sequence) -> int:
@@ -47,7 +51,7 @@ def n_prefilled(engine: Engine, *sequences: Sequence) -> int:
 
 @BOTH_KV
 def test_requests_that_arrive_together_read_their_common_beginning_once(
-    load_stories: LoadStories, fresh_text: Callable[[str], str], kv: str
+    load_stories: LoadStories, assert_as_fresh: AsFresh, kv: str
 ) -> None:
     stories = load_stories(kv=kv, n_ubatch=64)
     sequences = [make_sequence(stories, i, SYSTEM + end) for i, end in enumerate(ENDS)]
@@ -56,14 +60,15 @@ def test_requests_that_arrive_together_read_their_common_beginning_once(
     for sequence in sequences:
         engine.submit(sequence)
     texts = run_all(engine)
-    assert [texts[i] for i in range(4)] == [fresh_text(SYSTEM + end) for end in ENDS]
+    for i, end in enumerate(ENDS):
+        assert_as_fresh(SYSTEM + end, texts[i])
     assert [sequence.n_cached >= n_common for sequence in sequences] == [False, True, True, True]
     assert engine.counts.n_prefill_tokens <= n_common + sum(len(s.prompt) - n_common for s in sequences)
 
 
 @BOTH_KV
 def test_a_follower_goes_on_alone_when_its_leader_is_aborted(
-    load_stories: LoadStories, fresh_text: Callable[[str], str], kv: str
+    load_stories: LoadStories, assert_as_fresh: AsFresh, kv: str
 ) -> None:
     stories = load_stories(kv=kv, n_batch=32, n_ubatch=32)
     engine = engine_of(stories)
@@ -74,13 +79,14 @@ def test_a_follower_goes_on_alone_when_its_leader_is_aborted(
     assert 0 < leader.n_past < len(leader.prompt)
     engine.abort(leader.request_id)
     texts = run_all(engine)
-    assert [texts[each.request_id] for each in followers] == [fresh_text(SYSTEM + end) for end in ENDS[1:]]
+    for each, end in zip(followers, ENDS[1:], strict=True):
+        assert_as_fresh(SYSTEM + end, texts[each.request_id])
     assert all(each.n_cached for each in followers)
 
 
 @BOTH_KV
 def test_a_prompt_is_found_in_a_slot_that_is_still_writing(
-    load_stories: LoadStories, fresh_text: Callable[[str], str], kv: str
+    load_stories: LoadStories, assert_as_fresh: AsFresh, kv: str
 ) -> None:
     stories = load_stories(kv=kv)
     engine = engine_of(stories)
@@ -88,26 +94,26 @@ def test_a_prompt_is_found_in_a_slot_that_is_still_writing(
     engine.submit(writer)
     engine.step()
     second = make_sequence(stories, 2, SYSTEM + ENDS[0])
-    assert run_all(engine, second)[2] == fresh_text(SYSTEM + ENDS[0])
+    assert_as_fresh(SYSTEM + ENDS[0], run_all(engine, second)[2])
     assert second.n_cached >= len(writer.prompt) - 1
     assert second.seq_id != writer.seq_id
 
 
 @BOTH_KV
 def test_a_prompt_that_lost_its_slot_comes_back_from_the_host_memory(
-    load_stories: LoadStories, fresh_text: Callable[[str], str], kv: str
+    load_stories: LoadStories, assert_as_fresh: AsFresh, kv: str
 ) -> None:
     stories = load_stories(kv=kv, n_slots=1, cache_ram_bytes=10_000_000)
     engine = engine_of(stories)
     run_all(engine, make_sequence(stories, 1, SYSTEM))
     run_all(engine, make_sequence(stories, 2, " ".join(ENDS)))
     again = make_sequence(stories, 3, SYSTEM + ENDS[1])
-    assert run_all(engine, again)[3] == fresh_text(SYSTEM + ENDS[1])
+    assert_as_fresh(SYSTEM + ENDS[1], run_all(engine, again)[3])
     assert again.n_cached >= len(make_sequence(stories, 0, SYSTEM).prompt) - 1
 
 
 def test_a_saved_prompt_is_used_even_if_it_has_to_give_way_at_that_moment(
-    load_stories: LoadStories, fresh_text: Callable[[str], str]
+    load_stories: LoadStories, assert_as_fresh: AsFresh
 ) -> None:
     stories = load_stories(n_slots=1, cache_ram_bytes=60_000)
     engine = engine_of(stories)
@@ -115,7 +121,7 @@ def test_a_saved_prompt_is_used_even_if_it_has_to_give_way_at_that_moment(
     run_all(engine, make_sequence(stories, 2, " ".join(ENDS)))
     (saved,) = engine._cache._store
     again = make_sequence(stories, 3, SYSTEM)
-    assert run_all(engine, again)[3] == fresh_text(SYSTEM)
+    assert_as_fresh(SYSTEM, run_all(engine, again)[3])
     assert again.n_cached
     assert saved not in list(engine._cache._store), "make the store smaller: both fit"
 
@@ -140,7 +146,7 @@ def test_a_slot_is_not_saved_that_others_hold_too(load_stories: LoadStories) -> 
 
 @pytest.mark.parametrize("kv", ["split", "shared"])
 def test_a_prompt_survives_an_unload_on_disk(
-    load_stories: LoadStories, fresh_text: Callable[[str], str], tmp_path: Path, kv: str
+    load_stories: LoadStories, assert_as_fresh: AsFresh, tmp_path: Path, kv: str
 ) -> None:
     def load() -> LoadedModel:
         return load_stories(kv=kv, cache_folder=str(tmp_path / "kept"), cache_disk_bytes=50_000_000)
@@ -150,7 +156,7 @@ def test_a_prompt_survives_an_unload_on_disk(
     assert engine_of(stories).save_cache(time.monotonic() + 60) == 1
     stories = load()
     again = make_sequence(stories, 2, SYSTEM + ENDS[2])
-    assert run_all(engine_of(stories), again)[2] == fresh_text(SYSTEM + ENDS[2])
+    assert_as_fresh(SYSTEM + ENDS[2], run_all(engine_of(stories), again)[2])
     assert again.n_cached >= len(make_sequence(stories, 0, SYSTEM).prompt) - 1
     assert engine_of(stories).save_cache(time.monotonic() + 60) == 0, "nothing new is worth a file"
 
@@ -176,7 +182,7 @@ def test_other_settings_see_no_files(load_stories: LoadStories, tmp_path: Path) 
 @pytest.mark.parametrize("damage", ["state", "header", "short", "empty", "alien"])
 def test_a_damaged_file_is_deleted_and_changes_no_answer(
     load_stories: LoadStories,
-    fresh_text: Callable[[str], str],
+    assert_as_fresh: AsFresh,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     damage: str,
@@ -200,7 +206,7 @@ def test_a_damaged_file_is_deleted_and_changes_no_answer(
     path.write_bytes(raw)
     stories = load_stories(cache_folder=str(tmp_path), cache_disk_bytes=50_000_000)
     again = make_sequence(stories, 2, SYSTEM)
-    assert run_all(engine_of(stories), again)[2] == fresh_text(SYSTEM)
+    assert_as_fresh(SYSTEM, run_all(engine_of(stories), again)[2])
     assert again.n_cached == 0
     assert not path.exists()
     assert "of no use and is deleted" in caplog.text
