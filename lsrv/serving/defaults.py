@@ -1,15 +1,14 @@
-"""An entry's `[models.defaults]` under the commands of a request: what that says wins. Pure."""
+"""An entry's `[models.defaults]` under a request, be it commands or a body: what that says wins. Pure."""
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Protocol
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from lsrv.protocol.commands import AdapterChoice, Generate, Sampling
+from lsrv.protocol.commands import AdapterChoice, Generate
 from lsrv.serving.request import RANDOM_SEED, GenerationRequest
-
-T = TypeVar("T")
 
 
 class Defaults(Protocol):
@@ -53,13 +52,28 @@ def commands_of(
 
 def fill_defaults(command: Generate, defaults: Defaults, *, seed: int | None, choice: int) -> Generate:
     """`command` with what it left open. `seed` is the server's; choice i of several samples with seed + i."""
+    sampling = command.sampling
+    said = asdict(sampling) | {"max_tokens": command.max_tokens, "stop": command.stop or None}
+    filled = left_open_by(said, defaults, seed)
+    own = {name: filled.pop(name) for name in ("max_tokens", "stop") if name in filled}
+    filled["seed"] = _seed_of(filled.get("seed", sampling.seed), choice)
     return replace(
-        command,
-        sampling=_sampling(command.sampling, defaults, seed, choice),
-        max_tokens=command.max_tokens if command.max_tokens is not None else defaults.max_tokens,
-        stop=command.stop or list(defaults.stop),
-        messages=with_system(command.messages, defaults.system),
+        command, sampling=replace(sampling, **filled), messages=with_system(command.messages, defaults.system), **own
     )
+
+
+def left_open_by(said: Mapping[str, object], defaults: Defaults, seed: int | None) -> dict[str, object]:
+    """What `said` has no value for (a command's fields, or a body's), and the entry or the server's `seed` have."""
+    values: dict[str, object] = {
+        "temperature": defaults.temperature,
+        "top_p": defaults.top_p,
+        "top_k": defaults.top_k,
+        "min_p": defaults.min_p,
+        "max_tokens": defaults.max_tokens,
+        "stop": list(defaults.stop) or None,
+        "seed": defaults.seed if defaults.seed is not None else seed,
+    }
+    return {name: value for name, value in values.items() if value is not None and said.get(name) is None}
 
 
 def with_system(messages: list[dict[str, object]] | None, system: str | None) -> list[dict[str, object]] | None:
@@ -69,17 +83,5 @@ def with_system(messages: list[dict[str, object]] | None, system: str | None) ->
     return [{"role": "system", "content": system}, *messages]
 
 
-def _sampling(sampling: Sampling, defaults: Defaults, seed: int | None, choice: int) -> Sampling:
-    seed = None if sampling.seed == RANDOM_SEED else _first(sampling.seed, defaults.seed, seed)
-    return replace(
-        sampling,
-        temperature=_first(sampling.temperature, defaults.temperature),
-        top_p=_first(sampling.top_p, defaults.top_p),
-        top_k=_first(sampling.top_k, defaults.top_k),
-        min_p=_first(sampling.min_p, defaults.min_p),
-        seed=None if seed is None else (seed + choice) % 2**32,
-    )
-
-
-def _first(*values: T | None) -> T | None:
-    return next((value for value in values if value is not None), None)
+def _seed_of(seed: object, choice: int) -> int | None:
+    return (seed + choice) % 2**32 if isinstance(seed, int) and seed != RANDOM_SEED else None

@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from lsrv.api.answers.account import Account
 from lsrv.api.dialects.contract import DONE
-from lsrv.api.dialects.fields.priority import relayed_priority
-from lsrv.api.dialects.openai.forward import Incoming, JsonBody, outgoing, read_body, without_own_fields
+from lsrv.api.dialects.openai.forward import Incoming, JsonBody, outgoing, priority_in, read_body, without_own_fields
 from lsrv.api.http.request_record import RequestRecord
 from lsrv.api.state import ServerState
 from lsrv.protocol.events import Usage
@@ -33,7 +32,7 @@ class Relay:
         self._path = path
         body = read_body(raw)
         self._body = without_own_fields(body)
-        self._turn = state.turn(model_id, relayed_priority(body))
+        self._turn = state.turn(model_id, priority_in(body))
         self._account = Account(state.metrics.of(model_id), record)
         self._usage: Usage | None = None
         self._transcript = transcript

@@ -11,11 +11,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from lsrv.api.dialects.fields.inputs import MAX_INPUTS, TokenId, inputs_of
 from lsrv.api.dialects.fields.messages import ChatMessage, template_messages
-from lsrv.api.dialects.fields.priority import Priority
-from lsrv.api.dialects.fields.sampling import TokenId
-from lsrv.api.dialects.openai.completion import inputs_of
-from lsrv.api.dialects.openai.embedding import MAX_INPUTS, floats_of
+from lsrv.api.dialects.fields.turn import Priority
+from lsrv.api.dialects.fields.vectors import floats_of
 from lsrv.api.http.body import check_plain, decode_body
 from lsrv.errors import RequestError
 from lsrv.protocol.commands import Detokenize, Embed, Tokenize

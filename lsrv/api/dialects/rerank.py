@@ -12,8 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from lsrv.api.dialects.fields.priority import Priority
-from lsrv.api.dialects.fields.sampling import KeepAliveField, keep_alive_of
+from lsrv.api.dialects.fields.turn import KeepAliveField, Priority, keep_alive_of
 from lsrv.api.http.body import decode_body
 from lsrv.errors import LsrvError, RequestError
 from lsrv.protocol.events import Reranked

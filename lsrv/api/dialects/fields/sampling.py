@@ -1,4 +1,4 @@
-"""The fields every generating route shares, in OpenAI's and llama.cpp's names, and what they become."""
+"""What a request says of how its tokens are chosen and where they stop, and what that becomes. Pure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from lsrv.api.dialects.fields.adapters import AdapterItem, AdapterName, LoraItem, stack_of
-from lsrv.api.dialects.fields.grammar import GrammarItem, ResponseFormat, SchemaJson
-from lsrv.api.dialects.fields.priority import Priority, ServiceTier
-from lsrv.config import parse_duration
 from lsrv.errors import RequestError, UnsupportedParameterError
 from lsrv.protocol.commands import MAX_REPEAT_PENALTY, MIN_REPEAT_PENALTY, Sampling
-from lsrv.serving.adapters import AdapterStack
 from lsrv.serving.request import RANDOM_SEED
 
-MAX_CHOICES = 8
 MAX_TOP_LOGPROBS = 20
 MAX_STOPS = 16
 MAX_STOP_BYTES = 256
@@ -32,35 +26,12 @@ Fraction = Annotated[float, Meta(ge=0, le=1)]
 RepeatPenalty = Annotated[float, Meta(ge=MIN_REPEAT_PENALTY, le=MAX_REPEAT_PENALTY)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=-1, le=2**31 - 1)]  # -1: llama.cpp's "all" or "no limit"
-TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Later = Annotated[object, Meta(extra_json_schema={"description": "Not in this version: refused."})]
 Bias = Annotated[float, Meta(ge=-100, le=100)]
-KeepAliveField = Annotated[
-    str | float | None,
-    Meta(extra_json_schema={"description": 'Idle time before its model is unloaded: 30, "10m", 0 at once, -1 never.'}),
-]
 
 
-class StreamOptions(msgspec.Struct, kw_only=True):
-    include_usage: bool = False
-
-
-class GenerationBody(msgspec.Struct, kw_only=True):
-    """What `/v1/chat/completions` and `/v1/completions` have in common. None everywhere means: not said."""
-
-    model: str | None = None
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    n: Annotated[int, Meta(ge=1, le=MAX_CHOICES)] | None = None
-    max_tokens: Count | None = None
-    n_predict: Count | None = None
-    stop: str | list[str] | None = None
-    ignore_eos: bool | None = None
-    cache_prompt: bool | None = None
-    response_cache: bool | None = None
-    keep_alive: KeepAliveField = None
-    priority: Priority | None = None
-    service_tier: ServiceTier | None = None
+class SamplingFields(msgspec.Struct, kw_only=True):
+    """What a body says of its samplers. None everywhere means: not said."""
 
     temperature: NonNegative | None = None
     top_k: Count | None = None
@@ -88,15 +59,6 @@ class GenerationBody(msgspec.Struct, kw_only=True):
     logit_bias: dict[str, Bias | bool] | list[tuple[int | str, Bias | bool]] | None = None  # by token id, or by text
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
 
-    adapters: list[str | AdapterItem] | None = None
-    adapter: AdapterName | None = None
-    lora: list[LoraItem] | None = None
-    normalize_adapters: bool | None = None
-
-    response_format: ResponseFormat | None = None
-    json_schema: SchemaJson = msgspec.field(default_factory=msgspec.Raw)
-    grammar: str | GrammarItem | None = None
-
 
 def refuse(param: str, value: object) -> None:
     """Raises UnsupportedParameterError if a field of a later version carries something."""
@@ -104,20 +66,7 @@ def refuse(param: str, value: object) -> None:
         raise UnsupportedParameterError(f"{param} is not in this version yet; leave it out.", param=param)
 
 
-def adapters_of(body: GenerationBody) -> AdapterStack:
-    """The adapters `body` asks for."""
-    return stack_of(body.adapters, body.adapter, body.lora, is_normalized=bool(body.normalize_adapters))
-
-
-def keep_alive_of(keep_alive: str | float | None) -> float | None:
-    """The seconds a request wants its model to stay; math.inf: for ever. Raises RequestError."""
-    try:
-        return None if keep_alive is None else parse_duration(keep_alive)
-    except ValueError as error:
-        raise RequestError(f"keep_alive: {error}.", param="keep_alive") from error
-
-
-def sampling_of(body: GenerationBody) -> Sampling:
+def sampling_of(body: SamplingFields) -> Sampling:
     """The sampler settings `body` asks for."""
     biases = _biases(body.logit_bias)
     return Sampling(

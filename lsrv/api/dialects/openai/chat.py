@@ -9,25 +9,15 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from lsrv.api.dialects.contract import DialectRequest
-from lsrv.api.dialects.fields.grammar import grammar_of
 from lsrv.api.dialects.fields.messages import ChatMessage, template_messages
-from lsrv.api.dialects.fields.sampling import (
-    MAX_TOP_LOGPROBS,
-    Count,
-    GenerationBody,
-    Later,
-    refuse,
-    sampling_of,
-    stops_of,
-    token_limit,
-)
+from lsrv.api.dialects.fields.sampling import MAX_TOP_LOGPROBS, Count, Later, refuse
 from lsrv.api.dialects.openai.chat_reply import ChatReply
-from lsrv.api.dialects.openai.generation import generation_request, n_choices_of
+from lsrv.api.dialects.openai.generation import GenerationBody, command_of, generation_request, n_choices_of
 from lsrv.api.http.body import check_plain, decode_body
 from lsrv.errors import RequestError, UnsupportedCapabilityError
-from lsrv.protocol.commands import Generate
 
 
 class ChatBody(GenerationBody, kw_only=True):
@@ -54,19 +44,10 @@ def parse_chat(raw: bytes) -> DialectRequest:
     """The request that `raw` asks for. Raises RequestError with `param`."""
     body = decode_body(_decoder, raw)
     _refuse_later_fields(body)
-    command = Generate(
-        request_id=0,
-        messages=template_messages(body.messages),
-        template_kwargs=_template_kwargs(body),
-        sampling=sampling_of(body),
-        grammar=grammar_of(body.response_format, body.json_schema, body.grammar),
-        max_tokens=token_limit(body.max_completion_tokens, body.max_tokens, body.n_predict),
-        stop=stops_of(body.stop),
-        n_top_logprobs=_n_top_logprobs(body),
-        ignore_eos=bool(body.ignore_eos),
-        cache_prompt=body.cache_prompt is not False,
-        is_streaming=bool(body.stream),
-    )
+    messages, kwargs = template_messages(body.messages), _template_kwargs(body)
+    n_top_logprobs = _n_top_logprobs(body)
+    command = command_of(body, max_completion_tokens=body.max_completion_tokens, n_top_logprobs=n_top_logprobs)
+    command = replace(command, messages=messages, template_kwargs=kwargs)
     return generation_request(body, [command] * n_choices_of(body), ChatReply)
 
 

@@ -36,15 +36,13 @@ class ChatReply:
         return b"".join(self._chunk(i, delta) for i in range(self._form.n_choices))
 
     def delta(self, index: int, delta: Delta) -> bytes:
-        content = _delta_object(delta.text, delta.reasoning)
-        return self._chunk(index, content, logprobs=_logprobs_json(delta.logprobs))
+        return self._chunk(index, _delta_object(delta), logprobs=_logprobs_json(delta.logprobs))
 
     def finish(self, index: int, finished: Finished) -> bytes:
         """What was still unsaid, then the finish reason. Without a usage chunk the last chunk carries the timings."""
         rest = b""
         if finished.text or finished.reasoning or finished.logprobs:
-            content = _delta_object(finished.text, finished.reasoning)
-            rest = self._chunk(index, content, logprobs=_logprobs_json(finished.logprobs))
+            rest = self._chunk(index, _delta_object(finished), logprobs=_logprobs_json(finished.logprobs))
         last = self._chunk(index, b'{"content":""}', finish_reason=_encode(finished.finish_reason))
         if self._form.has_usage or self._form.n_choices > 1:
             return rest + last
@@ -87,19 +85,24 @@ def _counts(usage: Usage) -> dict[str, object]:
     return {"usage": usage_object(usage), "timings": timings_object(usage)}
 
 
-def _delta_object(text: str, reasoning: str) -> bytes:
-    if reasoning:
-        return b'{"content":%b,"reasoning_content":%b}' % (_encode(text), _encode(reasoning))
-    return b'{"content":%b}' % _encode(text)
+# What an answer says, by channel, is written in the two functions that follow, and nowhere else.
+
+
+def _delta_object(said: Delta | Finished) -> bytes:
+    if said.reasoning:
+        return b'{"content":%b,"reasoning_content":%b}' % (_encode(said.text), _encode(said.reasoning))
+    return b'{"content":%b}' % _encode(said.text)
+
+
+def _message(end: Finished) -> dict[str, object]:
+    message: dict[str, object] = {"role": "assistant", "content": end.text, "refusal": None}
+    return message | {"reasoning_content": end.reasoning} if end.reasoning else message
 
 
 def _choice(index: int, end: Finished) -> dict[str, object]:
-    message: dict[str, object] = {"role": "assistant", "content": end.text, "refusal": None}
-    if end.reasoning:
-        message["reasoning_content"] = end.reasoning
     return {
         "index": index,
-        "message": message,
+        "message": _message(end),
         "logprobs": logprobs_object(end.logprobs),
         "finish_reason": end.finish_reason,
     }

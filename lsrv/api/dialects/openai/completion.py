@@ -13,25 +13,16 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from lsrv.api.dialects.contract import DONE, DialectRequest, Heading
-from lsrv.api.dialects.fields.grammar import grammar_of
-from lsrv.api.dialects.fields.sampling import (
-    MAX_TOP_LOGPROBS,
-    GenerationBody,
-    Later,
-    TokenId,
-    refuse,
-    sampling_of,
-    stops_of,
-    token_limit,
-)
-from lsrv.api.dialects.openai.generation import ReplyForm, generation_request, n_choices_of
+from lsrv.api.dialects.fields.inputs import TokenId, inputs_of
+from lsrv.api.dialects.fields.sampling import MAX_TOP_LOGPROBS, Later, refuse
+from lsrv.api.dialects.openai.generation import GenerationBody, ReplyForm, command_of, generation_request, n_choices_of
 from lsrv.api.dialects.openai.heading import heading_fields
 from lsrv.api.dialects.openai.usage import timings_object, usage_object
 from lsrv.api.http.body import decode_body
-from lsrv.errors import RequestError, UnsupportedParameterError
-from lsrv.protocol.commands import Generate
+from lsrv.errors import UnsupportedParameterError
 from lsrv.protocol.events import Delta, Finished, TokenLogprob
 from lsrv.serving.usage import total_usage
 
@@ -58,44 +49,13 @@ def parse_completion(raw: bytes) -> DialectRequest:
     body = decode_body(_decoder, raw)
     _refuse_later_fields(body)
     n_choices = n_choices_of(body)
-    sampling, stop = sampling_of(body), stops_of(body.stop)
-    grammar = grammar_of(body.response_format, body.json_schema, body.grammar)
-    n_top_logprobs = body.logprobs if body.logprobs is not None else body.n_probs
+    command = command_of(body, n_top_logprobs=body.logprobs if body.logprobs is not None else body.n_probs)
     commands = [
-        Generate(
-            request_id=0,
-            prompt=prompt,
-            sampling=sampling,
-            grammar=grammar,
-            max_tokens=token_limit(body.max_tokens, body.n_predict),
-            stop=stop,
-            n_top_logprobs=n_top_logprobs,
-            ignore_eos=bool(body.ignore_eos),
-            cache_prompt=body.cache_prompt is not False,
-            is_echoing=bool(body.echo),
-            is_streaming=bool(body.stream),
-        )
+        replace(command, prompt=prompt, is_echoing=bool(body.echo))
         for prompt in inputs_of(body.prompt, "prompt", MAX_PROMPTS // n_choices)
         for _ in range(n_choices)
     ]
     return generation_request(body, commands, CompletionReply)
-
-
-def inputs_of(value: str | list[str | int | list[int]], param: str, limit: int) -> list[str | list[int]]:
-    """A text, a list of texts, token ids, or a list of those: as a list of inputs. Raises RequestError."""
-    if isinstance(value, str):
-        return [value]
-    numbers = [item for item in value if isinstance(item, int)]
-    if numbers and len(numbers) == len(value):
-        return [numbers]
-    inputs = [item for item in value if not isinstance(item, int)]
-    if not inputs or numbers or any(item == [] for item in inputs):
-        raise RequestError(
-            f"{param} must be a text, token ids, or a list of either; not empty, not mixed.", param=param
-        )
-    if len(inputs) > limit:
-        raise RequestError(f"{param} holds {len(inputs)} inputs; at most {limit} are allowed.", param=param)
-    return inputs
 
 
 def _refuse_later_fields(body: CompletionBody) -> None:

@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import base64
 import math
-import sys
 from array import array
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from lsrv.api.dialects.fields.priority import Priority
-from lsrv.api.dialects.fields.sampling import KeepAliveField, TokenId, keep_alive_of
-from lsrv.api.dialects.openai.completion import inputs_of
+from lsrv.api.dialects.fields.inputs import MAX_INPUTS, TokenId, inputs_of
+from lsrv.api.dialects.fields.turn import KeepAliveField, Priority, keep_alive_of
+from lsrv.api.dialects.fields.vectors import bytes_of, floats_of
 from lsrv.api.http.body import decode_body
-from lsrv.errors import LsrvError, RequestError
+from lsrv.errors import RequestError
 from lsrv.protocol.commands import Embed
 from lsrv.protocol.events import Embedded
-
-MAX_INPUTS = 2048
 
 
 class EmbeddingBody(msgspec.Struct, kw_only=True):
@@ -75,7 +72,7 @@ def _vector(raw: bytes, request: EmbeddingRequest) -> str | list[float]:
     vector = floats_of(raw)
     if request.n_dimensions is not None and request.n_dimensions != len(vector):
         vector = _shortened(vector, request.n_dimensions)
-        raw = _bytes(vector)
+        raw = bytes_of(vector)
     return base64.b64encode(raw).decode() if request.is_base64 else vector.tolist()
 
 
@@ -88,20 +85,3 @@ def _shortened(vector: array[float], n_dimensions: int) -> array[float]:
     head = vector[:n_dimensions]
     length = math.sqrt(math.fsum(value * value for value in head)) or 1.0
     return array("f", (value / length for value in head))
-
-
-def floats_of(raw: bytes) -> array[float]:
-    """The numbers of a vector as a worker sends it. Raises LsrvError if it holds what is none."""
-    vector = array("f", raw)
-    if sys.byteorder == "big":
-        vector.byteswap()
-    if not math.isfinite(sum(vector)):
-        raise LsrvError("The model gave a vector that is not finite; its weights may be broken.")
-    return vector
-
-
-def _bytes(vector: array[float]) -> bytes:
-    if sys.byteorder == "big":
-        vector = vector[:]
-        vector.byteswap()
-    return vector.tobytes()

@@ -6,11 +6,13 @@ from typing import cast
 
 import msgspec
 
+from lsrv.api.dialects.fields.turn import Priority
 from lsrv.api.dialects.openai.heading import new_id
-from lsrv.api.http.body import decode_body
+from lsrv.api.dialects.openai.service_tier import priority_of
+from lsrv.api.http.body import convert_body, decode_body
 from lsrv.api.http.event import sse
 from lsrv.errors import UnsupportedParameterError
-from lsrv.serving.defaults import Defaults, with_system
+from lsrv.serving.defaults import Defaults, left_open_by, with_system
 
 JsonBody = dict[str, object]
 
@@ -33,6 +35,17 @@ def read_body(raw: bytes) -> JsonBody:
     return body
 
 
+class _Wait(msgspec.Struct):
+    priority: Priority | None = None
+    service_tier: str | None = None  # an upstream may know other tiers
+
+
+def priority_in(body: JsonBody) -> int | None:
+    """The priority that `body` asks for; None: the entry's. Raises RequestError."""
+    wait = convert_body(body, _Wait)
+    return priority_of(wait.priority, wait.service_tier)
+
+
 def without_own_fields(body: JsonBody) -> JsonBody:
     """`body` as an upstream may get it."""
     return {name: value for name, value in body.items() if name not in _OWN_FIELDS}
@@ -40,7 +53,7 @@ def without_own_fields(body: JsonBody) -> JsonBody:
 
 def outgoing(body: JsonBody, model: str, defaults: Defaults, seed: int | None) -> JsonBody:
     """`body` under the upstream's own `model`, with the entry's defaults where it is silent."""
-    filled = {name: value for name, value in _defaults(defaults, seed).items() if body.get(name) is None}
+    filled = left_open_by(body, defaults, seed)
     if body.get("max_completion_tokens") is not None:
         filled.pop("max_tokens", None)
     messages = body.get("messages")
@@ -49,19 +62,6 @@ def outgoing(body: JsonBody, model: str, defaults: Defaults, seed: int | None) -
     if isinstance(messages, list) and all(isinstance(message, dict) for message in cast("list[object]", messages)):
         filled["messages"] = with_system(cast("list[JsonBody]", messages), defaults.system)
     return body | filled | {"model": model}
-
-
-def _defaults(defaults: Defaults, seed: int | None) -> JsonBody:
-    values: JsonBody = {
-        "temperature": defaults.temperature,
-        "top_p": defaults.top_p,
-        "top_k": defaults.top_k,
-        "min_p": defaults.min_p,
-        "max_tokens": defaults.max_tokens,
-        "stop": list(defaults.stop) or None,
-        "seed": defaults.seed if defaults.seed is not None else seed,
-    }
-    return {name: value for name, value in values.items() if value is not None}
 
 
 class Incoming:

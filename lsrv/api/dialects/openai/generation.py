@@ -4,13 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from lsrv.api.dialects.contract import DialectRequest, Heading, Reply
-from lsrv.api.dialects.fields.priority import priority_of
-from lsrv.api.dialects.fields.sampling import GenerationBody, adapters_of, keep_alive_of
+from lsrv.api.dialects.fields.adapters import AdapterItem, AdapterName, LoraItem, stack_of
+from lsrv.api.dialects.fields.grammar import GrammarItem, ResponseFormat, SchemaJson, grammar_of
+from lsrv.api.dialects.fields.sampling import Count, SamplingFields, sampling_of, stops_of, token_limit
+from lsrv.api.dialects.fields.turn import KeepAliveField, Priority, keep_alive_of
+from lsrv.api.dialects.openai.service_tier import ServiceTier, priority_of
 from lsrv.protocol.commands import Generate
+
+MAX_CHOICES = 8
+
+
+class StreamOptions(msgspec.Struct, kw_only=True):
+    include_usage: bool = False
+
+
+class GenerationBody(SamplingFields, kw_only=True):
+    """A body as far as `/v1/chat/completions` and `/v1/completions` agree, with llama.cpp's and mistral.rs's fields."""
+
+    model: str | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    n: Annotated[int, Meta(ge=1, le=MAX_CHOICES)] | None = None
+    max_tokens: Count | None = None
+    n_predict: Count | None = None
+    stop: str | list[str] | None = None
+    ignore_eos: bool | None = None
+    cache_prompt: bool | None = None
+    response_cache: bool | None = None
+    keep_alive: KeepAliveField = None
+    priority: Priority | None = None
+    service_tier: ServiceTier | None = None
+
+    adapters: list[str | AdapterItem] | None = None
+    adapter: AdapterName | None = None
+    lora: list[LoraItem] | None = None
+    normalize_adapters: bool | None = None
+
+    response_format: ResponseFormat | None = None
+    json_schema: SchemaJson = msgspec.field(default_factory=msgspec.Raw)
+    grammar: str | GrammarItem | None = None
 
 
 class ReplyForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +62,23 @@ class ReplyForm(msgspec.Struct, frozen=True, kw_only=True):
 def n_choices_of(body: GenerationBody) -> int:
     """How many answers each prompt gets."""
     return body.n or 1
+
+
+def command_of(
+    body: GenerationBody, *, max_completion_tokens: int | None = None, n_top_logprobs: int | None = None
+) -> Generate:
+    """What `body` asks for, without its prompt. Raises RequestError."""
+    return Generate(
+        request_id=0,
+        sampling=sampling_of(body),
+        grammar=grammar_of(body.response_format, body.json_schema, body.grammar),
+        max_tokens=token_limit(max_completion_tokens, body.max_tokens, body.n_predict),
+        stop=stops_of(body.stop),
+        n_top_logprobs=n_top_logprobs,
+        ignore_eos=bool(body.ignore_eos),
+        cache_prompt=body.cache_prompt is not False,
+        is_streaming=bool(body.stream),
+    )
 
 
 def generation_request(
@@ -40,7 +95,7 @@ def generation_request(
         commands=commands,
         n_choices=form.n_choices,
         is_streaming=bool(body.stream),
-        adapters=adapters_of(body),
+        adapters=stack_of(body.adapters, body.adapter, body.lora, is_normalized=bool(body.normalize_adapters)),
         uses_response_cache=body.response_cache is not False,
         keep_alive_s=keep_alive_of(body.keep_alive),
         priority=priority_of(body.priority, body.service_tier),

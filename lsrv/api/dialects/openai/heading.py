@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from lsrv.api.dialects.contract import Heading
-from lsrv.api.dialects.fields.priority import tier_of
+from lsrv.api.dialects.openai.service_tier import tier_of
 
 
 def new_id(prefix: str) -> str:

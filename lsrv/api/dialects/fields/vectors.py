@@ -1,0 +1,27 @@
+"""Vectors as workers send them, little-endian float32, and as numbers. Pure."""
+
+from __future__ import annotations
+
+import math
+import sys
+from array import array
+
+from lsrv.errors import LsrvError
+
+
+def floats_of(raw: bytes) -> array[float]:
+    """The numbers of a vector as a worker sends it. Raises LsrvError if it holds what is none."""
+    vector = array("f", raw)
+    if sys.byteorder == "big":
+        vector.byteswap()
+    if not math.isfinite(sum(vector)):
+        raise LsrvError("The model gave a vector that is not finite; its weights may be broken.")
+    return vector
+
+
+def bytes_of(vector: array[float]) -> bytes:
+    """The vector as a worker would send it."""
+    if sys.byteorder == "big":
+        vector = vector[:]
+        vector.byteswap()
+    return vector.tobytes()
