@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from lsrv.echo import echo
 
@@ -41,6 +42,10 @@ _FAMILY = re.compile(r"Q(\d)_?K", re.IGNORECASE)
 _FOREIGN = re.compile(r"(?:HQQ|AFQ|FP|F8Q)\d+", re.IGNORECASE)
 
 
+AutoQuant = Literal["auto"]  # what fits this machine
+AUTO: AutoQuant = "auto"
+
+
 @dataclass(frozen=True)
 class Quant:
     """What was asked for. `names` in order of preference; `bits` set where any other name of that width will do."""
@@ -48,6 +53,9 @@ class Quant:
     text: str
     names: tuple[str, ...]
     bits: int | None = None
+
+    def __str__(self) -> str:
+        return self.text
 
     def rank(self, quantization: str) -> int | None:
         """0 is the best match; None: `quantization` (a name as in a file name, "UD-" allowed) isn't what was asked."""

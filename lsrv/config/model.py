@@ -5,12 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    PrivateAttr,
+    WithJsonSchema,
+    model_validator,
+)
 
 from lsrv.config.table import BYTES_SCHEMA, Seconds, Strings, Table, as_strings, as_tuple, checked, parse_bytes, shown
 from lsrv.config.upstream import UpstreamSettings
 from lsrv.priority import MAX_PRIORITY
-from lsrv.quantization import parse_quant
+from lsrv.quantization import AUTO, AutoQuant, Quant, parse_quant
 
 RESERVED_ID = "default"
 ADAPTER_WEIGHT_MAX = 100.0
@@ -47,18 +55,21 @@ def _names_problem(names: tuple[str, ...]) -> str | None:
     return next((problem for problem in map(_name_problem, names) if problem), None)
 
 
-def _quant_problem(quant: str) -> str | None:
-    if quant == "auto":
-        return None
-    try:
-        parse_quant(quant)
-    except ValueError as error:
-        return str(error)
-    return None
+def _quant(value: object) -> Quant:
+    """Raises ValueError with what to write instead."""
+    if not isinstance(value, str):
+        raise ValueError("not a string; put quotes around it")
+    return parse_quant(value)
 
 
-def _isq_problem(isq: str) -> str | None:
-    return 'isq makes one quantization; "auto" is for quant' if isq == "auto" else _quant_problem(isq)
+def _quant_or_auto(value: object) -> Quant | AutoQuant:
+    return AUTO if value == AUTO else _quant(value)
+
+
+def _made_quant(value: object) -> Quant:
+    if value == AUTO:
+        raise ValueError('isq makes one quantization; "auto" is for quant')
+    return _quant(value)
 
 
 def _stop_problem(stop: tuple[str, ...]) -> str | None:
@@ -91,7 +102,11 @@ def _auto_or_bytes(value: object) -> object:
     return value if value == "auto" else parse_bytes(value)
 
 
+_TEXT = WithJsonSchema({"type": "string"})
+
 Name = Annotated[str, AfterValidator(checked(_name_problem))]
+ReadyQuant = Annotated[Quant | AutoQuant, PlainValidator(_quant_or_auto), _TEXT]
+MadeQuant = Annotated[Quant, PlainValidator(_made_quant), _TEXT]
 
 
 class FormatSettings(Table):
@@ -109,10 +124,10 @@ class FormatSettings(Table):
 class QuantizationSettings(Table):
     """Which quantization."""
 
-    quant: Annotated[str, AfterValidator(checked(_quant_problem))] | None = Field(
+    quant: ReadyQuant | None = Field(
         default=None, description='A width ("4"), a name ("Q5_K_M") or "auto" (what fits); without it full precision.'
     )
-    isq: Annotated[str, AfterValidator(checked(_isq_problem))] | None = Field(
+    isq: MadeQuant | None = Field(
         default=None, description="Quantize here to this width or name, although there may be a ready file."
     )
     imatrix: str | None = Field(

@@ -19,23 +19,24 @@ from lsrv.frontdoor.finding.choice import (
     Choice,
     NoChoiceError,
     best_source,
-    by_owner,
+    candidates_of,
     choose,
     choose_projector,
-    group_shards,
-    is_trusted,
 )
 from lsrv.frontdoor.finding.offers import Offer, find_offers
-from lsrv.frontdoor.finding.resolve import built_in, gguf_names, labelled, resolve
+from lsrv.frontdoor.finding.places import Place, made_places, ready_places
+from lsrv.frontdoor.finding.resolve import first_fitting, resolve
 from lsrv.frontdoor.hub import Hub, HubHit, HubRepo
-from lsrv.frontdoor.hub.cache_layout import default_cache, find_snapshot, is_hub_id
+from lsrv.frontdoor.hub.cache_layout import default_cache, find_snapshot
 from lsrv.frontdoor.hub.fetch import fetch_files
 from lsrv.frontdoor.making.convert import check_convertible, files_needed
 from lsrv.frontdoor.making.maker import GgufSource, Maker, SafetensorsSource, Source
 from lsrv.frontdoor.making.quantize import can_be_source
 from lsrv.frontdoor.progress import BuildProgress, Cancel, OnBuildProgress, ignore_progress
-from lsrv.frontdoor.spec import AUTO, Pending, WeightsSpec
+from lsrv.frontdoor.repository import by_owner, is_trusted
+from lsrv.frontdoor.spec import Pending, WeightsSpec
 from lsrv.frontdoor.store.store import Store
+from lsrv.quantization import AUTO
 
 AutoChoice = Callable[[Sequence[Offer]], tuple[Offer, str]]  # which of them fits this machine best, and why
 
@@ -66,89 +67,72 @@ class FrontDoor:
         """
         return _Way(self, spec, ignore_progress, Cancel()).look()
 
+    def offers(self, spec: WeightsSpec, cancel: Cancel | None = None) -> list[Offer]:
+        """Everything that `spec` may mean, for who chooses by size. Blocking. Raises what `prepare` does."""
+        return find_offers(spec, self.hub, self.cache, self.store, cancel)
+
 
 class _Way:
     """One spec on its way."""
 
     def __init__(self, door: FrontDoor, spec: WeightsSpec, on_progress: OnBuildProgress, cancel: Cancel) -> None:
         self._door, self._spec, self._on_progress, self._cancel = door, spec, on_progress, cancel
-        self._asked = spec.asked
         self._maker = Maker(door.store, spec.imatrix, on_progress, cancel)
 
     def go(self) -> Weights:
         if self._spec.quant == AUTO:
             return self._fitting()
         try:
-            return self._here()
+            found = self._here()
         except WeightsNotFoundError as missing:
             if self._spec.is_local:
                 raise
             return self._from_hub(missing)
+        return found if isinstance(found, Weights) else self._maker.make(found, self._spec.asked)
 
     def look(self) -> Weights | Pending:
         if self._spec.quant == AUTO:
             return Pending("the largest that fits is chosen at first use")
-        missing: WeightsNotFoundError | None = None
-        if self._spec.takes_ready:
-            try:
-                return self._resolve(self._spec.quant)
-            except WeightsNotFoundError as error:
-                missing = error
-        if (source := self._source_here()) is not None and not self._spec.quantized_file:
-            return self._maker.made(source, self._asked) or Pending("is made here at first use")
-        if not self._spec.is_local:
-            if (made := self._maker.made_before(self._origin, self._asked)) is not None:
-                return made
-            if not self._door.hub.offline:
-                return Pending("is fetched at first use")
-        raise missing or self._nothing()
+        try:
+            found = self._here()
+        except WeightsNotFoundError:
+            if self._spec.is_local or self._door.hub.offline:
+                raise
+            return Pending("is fetched at first use")
+        if isinstance(found, Weights):
+            return found
+        return self._maker.made(found, self._spec.asked) or Pending("is made here at first use")
 
     # -- on this disk ------------------------------------------------------------------------------
 
-    def _here(self) -> Weights:
-        """What is on this disk, made into what was asked for if need be. Raises WeightsNotFoundError."""
-        missing: WeightsNotFoundError | None = None
-        if self._spec.takes_ready:
+    def _here(self) -> Weights | Source:
+        """What is on this disk, or what it can be made of. Raises WeightsNotFoundError."""
+        spec, missing = self._spec, None
+        if spec.takes_ready:
             try:
-                return self._resolve(self._spec.quant)
+                return resolve(spec, self._door.cache)
             except WeightsNotFoundError as error:
                 missing = error
-        source = self._source_here()
-        if source is not None and not self._spec.quantized_file:
-            return self._maker.make(source, self._asked)
-        if not self._spec.is_local and (made := self._maker.made_before(self._origin, self._asked)) is not None:
+        if not spec.quantized_file and (source := self._source_here()) is not None:
+            return source
+        if (made := first_fitting(spec, made_places(spec, self._door.store), [])) is not None:
             return made
-        raise missing or self._nothing()
-
-    def _nothing(self) -> WeightsNotFoundError:
-        return WeightsNotFoundError(
-            f'"{self._spec.model_id}": there is nothing here to quantize from; a source is F32, F16, BF16 or Q8_0'
-        )
-
-    def _resolve(self, quant: str | None) -> Weights:
-        spec = self._spec
-        return resolve(
-            spec.model_id,
-            quant=quant,
-            quantized_file=spec.quantized_file,
-            revision=spec.revision,
-            folder=spec.folder,
-            hub_cache=self._door.cache,
+        raise missing or WeightsNotFoundError(
+            f'"{spec.model_id}": there is nothing here to quantize from; a source is F32, F16, BF16 or Q8_0'
         )
 
     def _source_here(self) -> Source | None:
+        """The best source of the model's own."""
         spec = self._spec
-        if built_in(spec.model_id) is not None or spec.path.is_file():
-            weights = self._resolve(None)
-            return GgufSource(weights, weights.origin) if can_be_source(weights.quantization) else None
-        if spec.path.is_dir():
-            return _source_in(spec, spec.path, f"folder {spec.path}", spec.path.resolve().name)
-        snapshot = find_snapshot(self._door.cache, spec.model_id, spec.revision) if is_hub_id(spec.model_id) else None
-        return _source_in(spec, snapshot, self._origin, self._name) if snapshot is not None else None
-
-    @property
-    def _origin(self) -> str:
-        return f"{self._spec.model_id}@{self._spec.revision}"
+        for place in ready_places(spec, self._door.cache):
+            if place.kind == "file":
+                weights = open_weights(place.folder, place.choose(None, ()), place.origin)
+                return GgufSource(weights, place.origin) if can_be_source(weights.quantization) else None
+            if place.kind == "folder":
+                return _source_in(spec, place, place.origin, place.folder.resolve().name)
+            if place.kind == "cache":
+                return _source_in(spec, place, spec.repo_at, self._name)
+        return None
 
     @property
     def _name(self) -> str:
@@ -161,11 +145,11 @@ class _Way:
             raise WeightsNotFoundError(f"{missing.message}; offline, so nothing is downloaded") from missing
         self._on_progress(BuildProgress("look", self._spec.model_id))
         own = self._door.hub.list_repo(self._spec.model_id, self._spec.revision, self._cancel)
-        candidates = group_shards(file.name for file in own.files if file.name.endswith(".gguf"))
+        candidates = candidates_of(file.name for file in own.files)
         if self._spec.takes_ready:
             if (ready := self._ready(own, candidates)) is not None:
                 return ready
-            if self._asked is not None and (derived := self._derived()) is not None:
+            if self._spec.asked is not None and (derived := self._derived()) is not None:
                 return derived
         return self._make_from(own, candidates)
 
@@ -173,7 +157,7 @@ class _Way:
         """The GGUF in the model's own repository that is what was asked for."""
         spec = self._spec
         try:
-            choice = choose(candidates, self._asked, spec.quantized_file)
+            choice = choose(candidates, self._spec.asked, spec.quantized_file)
         except NoChoiceError as error:
             if spec.quantized_file:
                 raise WeightsNotFoundError(f'"{spec.model_id}" on the Hub: {error}') from None
@@ -199,7 +183,7 @@ class _Way:
 
     def _choice_in(self, hit: HubHit) -> Choice | None:
         try:
-            return choose(group_shards(name for name in hit.file_names if name.endswith(".gguf")), self._asked, ())
+            return choose(candidates_of(hit.file_names), self._spec.asked, ())
         except NoChoiceError:
             return None
 
@@ -212,10 +196,10 @@ class _Way:
     def _make_from(self, own: HubRepo, candidates: list[Candidate]) -> Weights:
         """Convert or quantize what the repository holds."""
         source = best_source(candidates) if self._spec.format != "plain" else None
-        if source is not None and self._asked is not None:
+        if source is not None and self._spec.asked is not None:
             self._fetch(own, source.files)
-            weights = open_weights(self._snapshot(own), Choice(source, "the best source"), self._origin)
-            return self._maker.make(GgufSource(weights, self._origin), self._asked)
+            weights = open_weights(self._snapshot(own), Choice(source, "the best source"), self._spec.repo_at)
+            return self._maker.make(GgufSource(weights, self._spec.repo_at), self._spec.asked)
         names = [file.name for file in own.files]
         if "config.json" not in names or self._spec.format == "gguf":
             raise WeightsNotFoundError(self._no_source(own, "it has neither a source GGUF nor a config.json"))
@@ -225,7 +209,9 @@ class _Way:
         except (ConvertError, ValueError) as error:
             raise ConvertError(self._no_source(own, str(error))) from None
         self._fetch(own, files_needed(names))
-        return self._maker.make(SafetensorsSource(self._snapshot(own), self._origin, self._name), self._asked)
+        return self._maker.make(
+            SafetensorsSource(self._snapshot(own), self._spec.repo_at, self._name), self._spec.asked
+        )
 
     def _no_source(self, own: HubRepo, why: str) -> str:
         others = [repo_id for repo_id, _, _ in self._offers(takes_anybodys=True)]
@@ -249,25 +235,17 @@ class _Way:
         """`quant = "auto"`: the largest that fits, of all that the name may mean."""
         if self._door.choose_auto is None:
             raise WeightsNotFoundError('quant = "auto" needs a running server to plan with; write a width such as "4"')
-        spec = self._spec
-        offers = find_offers(
-            spec.model_id,
-            self._door.hub,
-            folder=spec.folder,
-            revision=spec.revision,
-            cache=self._door.cache,
-            cancel=self._cancel,
-        )
-        offer, because = self._door.choose_auto(offers)
+        offer, because = self._door.choose_auto(self._door.offers(self._spec, self._cancel))
         choice = Choice(offer.candidate, because)
         if isinstance(offer.place, Path):
             return open_weights(offer.place, choice, offer.origin)
         return self._fetched(offer.place, choice)
 
 
-def _source_in(spec: WeightsSpec, folder: Path, origin: str, name: str) -> Source | None:
+def _source_in(spec: WeightsSpec, place: Place, origin: str, name: str) -> Source | None:
     """The best source in a folder: a GGUF of full precision, else safetensors."""
-    found = best_source(labelled(folder, group_shards(gguf_names(folder))))
+    folder = place.folder
+    found = best_source(place.candidates)
     if found is not None and spec.format != "plain":
         return GgufSource(open_weights(folder, Choice(found, "the best source"), origin), origin)
     is_whole = spec.format != "gguf" and (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))

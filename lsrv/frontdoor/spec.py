@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lsrv.errors import WeightsNotFoundError
-from lsrv.frontdoor.finding.resolve import built_in
-from lsrv.frontdoor.hub.cache_layout import is_hub_id
-from lsrv.quantization import Quant, parse_quant
+from lsrv import demo
+from lsrv.frontdoor.repository import is_hub_id, sibling_repos
+from lsrv.home import expanded
+from lsrv.quantization import AUTO, AutoQuant, Quant
 
-AUTO = "auto"
+
+def built_in(model_id: str) -> Path | None:
+    """The GGUF inside the package that goes by this name."""
+    return demo.MODELS.get(model_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +22,8 @@ class WeightsSpec:
     """What an entry, or a person, asks for."""
 
     model_id: str
-    quant: str | None = None  # of a ready file if there is one: a width, a name, or "auto"
-    isq: str | None = None  # made here in any case
+    quant: Quant | AutoQuant | None = None  # of a ready file if there is one
+    isq: Quant | None = None  # made here in any case
     quantized_file: tuple[str, ...] = ()
     format: Literal["auto", "gguf", "plain"] = "auto"  # gguf: no safetensors; plain: nothing but safetensors
     revision: str = "main"
@@ -30,12 +33,8 @@ class WeightsSpec:
 
     @property
     def asked(self) -> Quant | None:
-        """The quantization in words of its own. Raises WeightsNotFoundError."""
-        text = self.isq or self.quant
-        try:
-            return parse_quant(text) if text is not None and text != AUTO else None
-        except ValueError as error:
-            raise WeightsNotFoundError(f"quant: {error}") from None
+        """The quantization in words of its own."""
+        return self.isq or (self.quant if self.quant != AUTO else None)
 
     @property
     def takes_ready(self) -> bool:
@@ -44,12 +43,29 @@ class WeightsSpec:
 
     @property
     def path(self) -> Path:
-        return (self.folder or Path()) / Path(self.model_id).expanduser()
+        return (self.folder or Path()) / expanded(self.model_id)
 
     @property
     def is_local(self) -> bool:
         """Whether it can only be on this disk."""
-        return built_in(self.model_id) is not None or self.path.exists() or not is_hub_id(self.model_id)
+        return built_in(self.model_id) is not None or not is_hub_id(self.model_id) or self._is_path
+
+    @property
+    def repo_at(self) -> str:
+        """The repository, and which commit of it: "OWNER/NAME@REVISION"."""
+        return f"{self.model_id}@{self.revision}"
+
+    @property
+    def repos(self) -> list[tuple[str, str]]:
+        """(repository, revision) on the Hub: its own, then those with GGUFs of it by the usual naming."""
+        return [(self.model_id, self.revision), *((repo, "main") for repo in sibling_repos(self.model_id))]
+
+    @property
+    def _is_path(self) -> bool:
+        try:
+            return self.path.exists()
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True)

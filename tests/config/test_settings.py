@@ -131,8 +131,8 @@ def test_the_reference_is_that_of_the_code():
 
 def test_loading_imports_nothing_heavy():
     code = (
-        "import sys; from lsrv.config import settings_for_models; import lsrv.frontdoor\n"
-        "settings_for_models([{'model_id': 'lsrv-demo'}]); lsrv.frontdoor.resolve('lsrv-demo')\n"
+        "import sys; from lsrv.config import settings_for_models; from lsrv.frontdoor import WeightsSpec, resolve\n"
+        "settings_for_models([{'model_id': 'lsrv-demo'}]); resolve(WeightsSpec(model_id='lsrv-demo'))\n"
         "print([name for name in ('numpy', 'llama_cpp', 'gguf', 'httpx2', 'litestar') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

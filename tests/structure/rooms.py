@@ -15,7 +15,7 @@ ORDER = {
         "registry hot_adapters lease standing idle plans preview identity routing loop upstream entries loading memory"
         " workers names adapters"
     ),
-    "frontdoor": "prepare spec making finding hub store gguf progress",
+    "frontdoor": "prepare making finding hub store spec gguf repository progress",
     "engine": (
         "load embedding engine filling writing prefix speculation slots sequence scheduler cost adapters shift turns"
         " grammar logprobs llama sampling detokenize"

@@ -22,13 +22,13 @@ def quantize(source: str, quant: str, output: Path | None, imatrix: Path | None,
     """
     from lsrv.cli.commands.weights import composition
     from lsrv.cli.display.build_bar import build_bar
-    from lsrv.frontdoor import read_header, resolve
+    from lsrv.frontdoor import WeightsSpec, read_header, resolve
     from lsrv.frontdoor.making.quantize import imatrix_beside
     from lsrv.frontdoor.making.quantize import quantize as write
     from lsrv.frontdoor.making.quantized import keep_quantized
     from lsrv.units import size
 
-    weights = resolve(source)
+    weights = resolve(WeightsSpec(model_id=source))
     if imatrix is None and (imatrix := imatrix_beside(weights.path)) is not None:
         say(f"with the importance matrix {imatrix}", err=True)
     with build_bar() as (on_progress, cancel):

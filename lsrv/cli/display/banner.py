@@ -84,7 +84,7 @@ def _row(model: ModelSettings, finding: Finding | None, is_default: bool) -> lis
         return [*names, "", "", "can't be served yet"]
     if isinstance(finding, Pending):
         quantization = model.quantization
-        return [*names, quantization.isq or quantization.quant or "", "", finding.how]
+        return [*names, str(quantization.isq or quantization.quant or ""), "", finding.how]
     state = "loads now" if model.preload else "loads on first use"
     return [*names, finding.quantization, size(finding.size_bytes), state]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from lsrv import demo
 from lsrv.errors import CorruptWeightsError, WeightsNotFoundError
 from lsrv.frontdoor.gguf.header import read_header
-from lsrv.frontdoor.hub.cache_layout import default_cache, find_snapshot, is_hub_id
+from lsrv.frontdoor.hub.cache_layout import default_cache, find_snapshot
+from lsrv.frontdoor.repository import is_hub_id
 
 
 def find_adapter(

@@ -27,6 +27,9 @@ class Weights:
 def open_weights(folder: Path, choice: Choice, origin: str) -> Weights:
     """The files of `choice` in `folder`, checked. Blocking: up to a second. Raises CorruptWeightsError."""
     shards = tuple(folder / name for name in choice.candidate.files)
+    strange = [shard for shard in shards if shard.suffix != ".gguf"]
+    if strange and len(choice.candidate.files) > 1:
+        raise CorruptWeightsError(f"{strange[0]}: llama.cpp knows parts of a model by .gguf at the end; rename them")
     headers = [read_header(shard) for shard in shards]
     first = headers[0]
     require_model(shards[0], first)
@@ -34,12 +37,12 @@ def open_weights(folder: Path, choice: Choice, origin: str) -> Weights:
         raise CorruptWeightsError(f"{shards[0]}: says it has {first.n_shards} parts, but {len(shards)} are there")
     if not any(header.n_tensors for header in headers):
         raise CorruptWeightsError(f"{shards[0]}: holds a vocabulary and no tensors; name the model's own GGUF")
-    quantization = _true_quantization(choice.candidate, first)
+    quantization = true_quantization(choice.candidate, first)
     size_bytes = sum(header.size_bytes for header in headers)
     return Weights(shards[0], shards, size_bytes, quantization, origin, choice.because, first)
 
 
-def _true_quantization(candidate: Candidate, header: GgufHeader) -> str:
+def true_quantization(candidate: Candidate, header: GgufHeader) -> str:
     """The name's, which is finer ("UD-Q4_K_XL"), unless the header says another width."""
     label, written = candidate.quantization, header.quantization
     return label if label and (bits(label) == bits(written) or not bits(written)) else written

@@ -14,7 +14,6 @@ _SHARD = re.compile(r"(?P<stem>.+)-(?P<no>\d{5})-of-(?P<count>\d{5})\.gguf", re.
 _NO_MODEL = re.compile(r"(?:^|[-_.])(?:mmproj|imatrix|lora|draft)(?:[-_.]|$)|^(?:mmproj|mtp-|dflash-)", re.IGNORECASE)
 _SOURCES = ("BF16", "F16", "F32", "Q8_0")
 _PROJECTORS = {"BF16": 0, "F16": 1, "F32": 2}
-_GGUF_OWNERS = ("ggml-org", "unsloth", "lmstudio-community", "bartowski")
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,11 @@ class NoChoiceError(Exception):
     """No candidate is what was asked for, or several are. The text says which and what to do."""
 
 
+def is_gguf(name: str) -> bool:
+    """Whether it is a GGUF by its name, in any case of letters."""
+    return name.lower().endswith(".gguf")
+
+
 def group_shards(names: Iterable[str]) -> list[Candidate]:
     """Candidates of all GGUF files `names`, sorted by name."""
     shards: dict[tuple[str, int], dict[int, str]] = {}
@@ -55,6 +59,11 @@ def group_shards(names: Iterable[str]) -> list[Candidate]:
         n_missing = count - sum(1 for number in by_number if 1 <= number <= count)
         candidates.append(Candidate(files, n_missing, _quantization(stem)))
     return sorted(candidates, key=lambda candidate: candidate.name)
+
+
+def candidates_of(names: Iterable[str]) -> list[Candidate]:
+    """The same of a repository's files, of which some are GGUFs."""
+    return group_shards(filter(is_gguf, names))
 
 
 def is_shard(name: str) -> bool:
@@ -90,32 +99,9 @@ def choose(candidates: Sequence[Candidate], quant: Quant | None, files: tuple[st
     return _complete(_single(models, best), f'best match of quant "{quant.text}"')
 
 
-def sibling_repos(model_id: str) -> list[str]:
-    """Hub repositories that hold GGUFs of `model_id` by the usual naming, its owner first; none for a GGUF repo."""
-    owner, _, name = model_id.partition("/")
-    if "gguf" in name.lower():
-        return []
-    repos = [f"{each}/{name}-GGUF" for each in (owner, *_GGUF_OWNERS)]
-    return list(dict.fromkeys([*repos, f"bartowski/{owner}_{name}-GGUF"]))
-
-
-def by_owner(model_id: str, repo_ids: Iterable[str]) -> list[tuple[str, str]]:
-    """(repository, why) of GGUF repositories made from `model_id`: its owner's, those of well-known owners, the rest
-    in the order given."""
-    owner = model_id.partition("/")[0]
-    known = (owner, *_GGUF_OWNERS)
-    ranked = sorted(repo_ids, key=lambda repo: known.index(_owner(repo)) if _owner(repo) in known else len(known))
-    return [(repo, _why(_owner(repo), owner)) for repo in ranked]
-
-
-def is_trusted(model_id: str, repo_id: str) -> bool:
-    """Whether `repo_id` belongs to the model's own owner or a well-known maker of GGUFs."""
-    return _owner(repo_id) in (model_id.partition("/")[0], *_GGUF_OWNERS)
-
-
 def choose_projector(names: Iterable[str]) -> str | None:
     """The file that turns images or sound into embeddings: BF16 before F16, F32, and quantized ones."""
-    found = [name for name in names if name.endswith(".gguf") and "mmproj" in PurePosixPath(name).name.lower()]
+    found = [name for name in names if is_gguf(name) and "mmproj" in PurePosixPath(name).name.lower()]
     return min(found, key=lambda name: (_PROJECTORS.get(_quantization(name) or "", 3), name), default=None)
 
 
@@ -129,16 +115,6 @@ def pull_command(model_id: str, quant: Quant | None, files: tuple[str, ...], rev
     """The command line that gets what an entry asks for."""
     options = f" --quant {quant.text}" if quant else "".join(f" --file {name}" for name in files)
     return f"lsrv pull {model_id}{options}" + ("" if revision == "main" else f" --revision {revision}")
-
-
-def _owner(repo_id: str) -> str:
-    return repo_id.partition("/")[0]
-
-
-def _why(owner: str, official: str) -> str:
-    if owner == official:
-        return f"made by {owner}, the model's owner"
-    return f"made by {owner}, a well-known owner" if owner in _GGUF_OWNERS else f"made by {owner}, the most downloaded"
 
 
 def with_quantization(candidate: Candidate, quantization: str) -> Candidate:
@@ -177,5 +153,5 @@ def _precision_rank(candidate: Candidate) -> tuple[int, bool, str]:
 def _quantization(name: str) -> str | None:
     """What the file's name says, else its folder's."""
     path = PurePosixPath(name)
-    stem = path.name.removesuffix(".gguf")
+    stem = path.stem if is_gguf(path.name) else path.name
     return find_name(stem) or find_name(path.parent.name)

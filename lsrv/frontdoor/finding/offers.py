@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lsrv import demo
 from lsrv.errors import WeightsNotFoundError
-from lsrv.frontdoor.finding.choice import Candidate, by_owner, group_shards, is_model, is_trusted, sibling_repos
+from lsrv.frontdoor.finding.choice import Candidate, candidates_of, is_model
+from lsrv.frontdoor.finding.places import Place, places
 from lsrv.frontdoor.hub import Hub, HubRepo
-from lsrv.frontdoor.hub.cache_layout import default_cache, find_snapshot, is_hub_id
 from lsrv.frontdoor.hub.remote_header import sparse_copy
 from lsrv.frontdoor.progress import Cancel
+from lsrv.frontdoor.repository import by_owner, is_trusted
+from lsrv.frontdoor.spec import WeightsSpec
+from lsrv.frontdoor.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -30,67 +32,50 @@ class Offer:
         return isinstance(self.place, Path)
 
 
-def find_offers(
-    model_id: str,
-    hub: Hub,
-    *,
-    folder: Path | None = None,
-    revision: str = "main",
-    cache: Path | None = None,
-    cancel: Cancel | None = None,
-) -> list[Offer]:
-    """What `model_id` (built-in name, path, folder or Hub id) offers, largest first.
+def find_offers(spec: WeightsSpec, hub: Hub, cache: Path, store: Store, cancel: Cancel | None = None) -> list[Offer]:
+    """What `spec` may mean, largest first: all of it in all places of this disk, and what the Hub has beyond that.
 
-    Blocking. For a Hub id: its own repository, else the first GGUF repository made from it by its owner or a well-known
-    one; and what is in `cache` (None: the usual place). `hub` is not asked when it is offline.
-    Raises WeightsNotFoundError, FetchError, BuildCancelledError.
+    Blocking. Of the Hub: its own repository, else the first GGUF repository made from it by its owner or a well-known
+    one. `hub` is not asked when it is offline. Raises WeightsNotFoundError, FetchError, BuildCancelledError.
     """
-    found = {offer.candidate.name: offer for offer in _all(model_id, hub, folder, revision, cache, cancel)}
+    found: dict[str, Offer] = {}
+    troubles: list[str] = []
+    for place in places(spec, cache, store):
+        troubles += [f"{place.origin} {place.trouble}"] if place.trouble else []
+        for offer in _in_place(place):
+            found.setdefault(offer.candidate.name, offer)
+    if not spec.is_local and not hub.offline:
+        for offer in _on_hub(spec, hub, cancel):
+            found.setdefault(offer.candidate.name, offer)
     if not found:
         raise WeightsNotFoundError(
-            f'"{model_id}": no GGUF of it, neither here nor on the Hub; name a file, a folder, or OWNER/NAME'
+            f'"{spec.model_id}": {"; ".join(troubles) or "no GGUF of it, neither here nor on the Hub"}; '
+            "name a file, a folder, or OWNER/NAME"
         )
     return sorted(found.values(), key=lambda offer: (-offer.size_bytes, offer.candidate.name))
 
 
-def _all(
-    model_id: str, hub: Hub, folder: Path | None, revision: str, cache: Path | None, cancel: Cancel | None
-) -> Iterator[Offer]:
-    """Later ones are preferred to earlier ones of the same name."""
-    path = demo.MODELS.get(model_id) or (folder or Path()) / Path(model_id).expanduser()
-    if path.is_file():
-        yield from _in_folder(path.parent, f"file {path}", only=path.name)
-    elif path.is_dir():
-        yield from _in_folder(path, f"folder {path}")
-    elif is_hub_id(model_id):
-        if not hub.offline:
-            yield from _on_hub(model_id, hub, revision, cancel)
-        for repo_id in (*sibling_repos(model_id), model_id):
-            at = revision if repo_id == model_id else "main"
-            if (snapshot := find_snapshot(cache or default_cache(), repo_id, at)) is not None:
-                yield from _in_folder(snapshot, f"Hugging Face cache, {repo_id}")
+def _in_place(place: Place) -> Iterator[Offer]:
+    for candidate in _models(place.candidates):
+        paths = [place.folder / name for name in candidate.files]
+        try:
+            size_bytes = sum(path.stat().st_size for path in paths)
+        except OSError:
+            continue  # gone meanwhile, or closed to this user: nothing to choose from
+        yield Offer(candidate, size_bytes, place.origin, place.folder, head=lambda first=paths[0]: first)
 
 
-def _in_folder(folder: Path, origin: str, only: str | None = None) -> Iterator[Offer]:
-    names = [path.relative_to(folder).as_posix() for pattern in ("*.gguf", "*/*.gguf") for path in folder.glob(pattern)]
-    for candidate in _models(names):
-        if only in (None, *candidate.files):
-            first = folder / candidate.name
-            size_bytes = sum((folder / name).stat().st_size for name in candidate.files)
-            yield Offer(candidate, size_bytes, origin, folder, head=lambda first=first: first)
-
-
-def _on_hub(model_id: str, hub: Hub, revision: str, cancel: Cancel | None) -> Iterator[Offer]:
-    own = hub.list_repo(model_id, revision, cancel)
+def _on_hub(spec: WeightsSpec, hub: Hub, cancel: Cancel | None) -> Iterator[Offer]:
+    own = hub.list_repo(spec.model_id, spec.revision, cancel)
     offers = list(_in_repo(hub, own, cancel))
-    if not offers and (source := _made_from(model_id, hub, cancel)) is not None:
+    if not offers and (source := _made_from(spec.model_id, hub, cancel)) is not None:
         offers = list(_in_repo(hub, source, cancel))
     yield from offers
 
 
 def _in_repo(hub: Hub, repo: HubRepo, cancel: Cancel | None) -> Iterator[Offer]:
     sizes = {file.name: file.size_bytes for file in repo.files}
-    for candidate in _models(sizes):
+    for candidate in _models(candidates_of(sizes)):
         yield Offer(
             candidate,
             sum(sizes[name] for name in candidate.files),
@@ -106,9 +91,5 @@ def _made_from(model_id: str, hub: Hub, cancel: Cancel | None) -> HubRepo | None
     return hub.list_repo(trusted[0], cancel=cancel) if trusted else None
 
 
-def _models(names: Iterable[str]) -> list[Candidate]:
-    return [
-        each
-        for each in group_shards(name for name in names if name.endswith(".gguf"))
-        if is_model(each) and not each.n_missing
-    ]
+def _models(candidates: Iterable[Candidate]) -> list[Candidate]:
+    return [each for each in candidates if is_model(each) and not each.n_missing]

@@ -1,4 +1,7 @@
-"""GGUFs that other programs have put on this disk, to be used in place. Reads folders, manifests and headers only."""
+"""GGUFs that other programs have put on this disk, to be used in place. Reads folders, manifests and headers only.
+
+What is missing, closed to this user or on a sick disk holds nothing: it is not ours, and others go on.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,12 @@ from pathlib import Path
 import msgspec
 
 from lsrv.errors import BuildError
-from lsrv.frontdoor.finding.choice import group_shards
+from lsrv.frontdoor.finding.checked import true_quantization
+from lsrv.frontdoor.finding.choice import Candidate, group_shards
+from lsrv.frontdoor.finding.folder import gguf_names
 from lsrv.frontdoor.gguf.header import read_header, require_model
 from lsrv.frontdoor.hub.cache_layout import default_cache
+from lsrv.home import expanded, home
 
 OLLAMA_SERVICE = Path("/usr/share/ollama/.ollama/models")  # of the Linux package
 _OLLAMA_MODEL = "application/vnd.ollama.image.model"
@@ -58,11 +64,12 @@ def find_in_programs(model_id: str) -> list[FoundWeights]:
 
 
 def _of_programs() -> list[_Place]:
-    home = Path.home()
+    if (user := home()) is None:
+        return []
     return [
-        *(place for folder in ollama_folders(home) for place in in_ollama(folder)),
-        *(place for folder in lm_studio_folders(home) for place in in_lm_studio(folder)),
-        *in_llama_cpp(llama_cpp_folder(home)),
+        *(place for folder in ollama_folders(user) for place in in_ollama(folder)),
+        *(place for folder in lm_studio_folders(user) for place in in_lm_studio(folder)),
+        *in_llama_cpp(llama_cpp_folder(user)),
     ]
 
 
@@ -71,10 +78,16 @@ def _opened_once(places: list[_Place], model_id: str | None) -> list[FoundWeight
     for place in places:
         if model_id not in (None, place.model_id):
             continue
-        file = place.shards[0].resolve()
-        if file not in found and (weights := _opened(place)) is not None:
+        if (file := _resolved(place.shards[0])) not in found and (weights := _opened(place)) is not None:
             found[file] = weights
     return list(found.values())
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        return path
 
 
 def in_hub_cache(cache: Path) -> Iterator[_Place]:
@@ -82,7 +95,7 @@ def in_hub_cache(cache: Path) -> Iterator[_Place]:
     for repo in _folders(cache, "models--*"):
         model_id = repo.name.removeprefix("models--").replace("--", "/", 1)
         main = repo / "refs" / "main"
-        commit = main.read_text().strip() if main.is_file() else ""
+        commit = _text(main) or ""
         for snapshot in sorted(_folders(repo / "snapshots", "*"), key=lambda path: (path.name != commit, path.name)):
             yield from _models_below(snapshot, model_id, "Hugging Face cache")
 
@@ -90,7 +103,7 @@ def in_hub_cache(cache: Path) -> Iterator[_Place]:
 def ollama_folders(home: Path) -> list[Path]:
     """Where Ollama keeps models: OLLAMA_MODELS, else the user's and (Linux) the service's. Source: Ollama's faq.mdx."""
     if named := os.environ.get("OLLAMA_MODELS"):
-        return [Path(named).expanduser()]
+        return [expanded(named)]
     return [home / ".ollama" / "models", OLLAMA_SERVICE]
 
 
@@ -106,8 +119,7 @@ def in_ollama(models: Path) -> Iterator[_Place]:
 
 def lm_studio_folders(home: Path) -> list[Path]:
     """Where LM Studio keeps models: the folder its settings name, else `models` in its home, which a file points to."""
-    pointer = home / ".lmstudio-home-pointer"
-    pointed = Path(pointer.read_text().strip()) if pointer.is_file() else home / ".lmstudio"
+    pointed = Path(_text(home / ".lmstudio-home-pointer") or home / ".lmstudio")
     homes = dict.fromkeys([pointed, home / ".lmstudio", home / ".cache" / "lm-studio"])
     return list(dict.fromkeys(_lm_studio_downloads(each) for each in homes))
 
@@ -121,7 +133,7 @@ def in_lm_studio(models: Path) -> Iterator[_Place]:
 def llama_cpp_folder(home: Path) -> Path:
     """LLAMA_CACHE or the place per system. Source: fs_get_cache_directory of llama.cpp's common.cpp."""
     if named := os.environ.get("LLAMA_CACHE"):
-        return Path(named).expanduser()
+        return expanded(named)
     if sys.platform == "darwin":
         return home / "Library" / "Caches" / "llama.cpp"
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "llama.cpp"
@@ -129,11 +141,9 @@ def llama_cpp_folder(home: Path) -> Path:
 
 def in_llama_cpp(folder: Path) -> Iterator[_Place]:
     """`OWNER_NAME_FILE.gguf`, as `-hf OWNER/NAME` stored it before llama.cpp took to the Hugging Face cache."""
-    names = _gguf_names(folder)
-    for candidate in group_shards(names):
-        if not candidate.n_missing:
-            model_id = _unflattened(Path(candidate.name).stem)
-            yield _Place(model_id, "llama.cpp", tuple(folder / name for name in candidate.files))
+    for candidate in _whole_models(folder):
+        model_id = _unflattened(Path(candidate.name).stem)
+        yield _Place(model_id, "llama.cpp", tuple(folder / name for name in candidate.files))
 
 
 def _unflattened(stem: str) -> str:
@@ -144,9 +154,15 @@ def _unflattened(stem: str) -> str:
 
 
 def _models_below(folder: Path, model_id: str, program: str) -> Iterator[_Place]:
-    for candidate in group_shards(_gguf_names(folder)):
-        if not candidate.n_missing:
-            yield _Place(model_id, program, tuple(folder / name for name in candidate.files))
+    for candidate in _whole_models(folder):
+        yield _Place(model_id, program, tuple(folder / name for name in candidate.files))
+
+
+def _whole_models(folder: Path) -> list[Candidate]:
+    try:
+        return [each for each in group_shards(gguf_names(folder)) if not each.n_missing]
+    except OSError:
+        return []
 
 
 def _opened(place: _Place) -> FoundWeights | None:
@@ -159,9 +175,9 @@ def _opened(place: _Place) -> FoundWeights | None:
     if headers[0].n_shards != len(headers) or not any(header.n_tensors for header in headers):
         return None
     size_bytes = sum(header.size_bytes for header in headers)
-    return FoundWeights(
-        place.model_id, place.program, place.shards[0], place.shards, size_bytes, headers[0].quantization
-    )
+    (candidate,) = group_shards(shard.name for shard in place.shards)
+    quantization = true_quantization(candidate, headers[0])
+    return FoundWeights(place.model_id, place.program, place.shards[0], place.shards, size_bytes, quantization)
 
 
 class _Layer(msgspec.Struct):
@@ -196,9 +212,12 @@ def _lm_studio_downloads(lm_home: Path) -> Path:
     return Path(settings.downloads_folder) if settings.downloads_folder else lm_home / "models"
 
 
-def _gguf_names(folder: Path) -> list[str]:
-    paths = [*_files(folder, "*.gguf"), *_files(folder, "*/*.gguf")]
-    return [path.relative_to(folder).as_posix() for path in paths]
+def _text(path: Path) -> str | None:
+    """What a small file says; None where it can't be read, or says nothing."""
+    try:
+        return path.read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _folders(folder: Path, pattern: str) -> list[Path]:

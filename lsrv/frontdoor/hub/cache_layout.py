@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-_HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
-_REVISION = re.compile(r"[A-Za-z0-9_][\w.-]*(?:/[A-Za-z0-9_][\w.-]*)*", re.ASCII)
-
-
-def is_hub_id(model_id: str) -> bool:
-    """Whether `model_id` has the form OWNER/NAME. A name that ends in .gguf is a file's, be it here or missing."""
-    return _HUB_ID.fullmatch(model_id) is not None and not model_id.lower().endswith(".gguf")
-
-
-def is_revision(text: str) -> bool:
-    """Whether `text` can name a branch, a tag or a commit, and a file below `refs`."""
-    return _REVISION.fullmatch(text) is not None
+from lsrv.frontdoor.repository import is_revision
 
 
 def repo_folder(cache: Path, repo_id: str) -> Path:

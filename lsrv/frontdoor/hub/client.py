@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import quote
 
 from lsrv.errors import WeightsNotFoundError
-from lsrv.frontdoor.hub.cache_layout import is_hub_id, is_revision
 from lsrv.frontdoor.hub.patience import Backoff, PassingError, Patience
 from lsrv.frontdoor.hub.repo import HubFile, HubHit, HubRepo, read_hits, read_repo
 from lsrv.frontdoor.hub.token import find_token
 from lsrv.frontdoor.progress import Cancel
+from lsrv.frontdoor.repository import is_hub_id, is_revision
 
 if TYPE_CHECKING:
     from lsrv.frontdoor.hub.body import HubBody

@@ -15,10 +15,8 @@ from lsrv.frontdoor.making.quantize import imatrix_beside, quantize
 from lsrv.frontdoor.making.quantized import keep_quantized, recipe
 from lsrv.frontdoor.progress import Cancel, OnBuildProgress
 from lsrv.frontdoor.store.source_key import source_key
-from lsrv.frontdoor.store.store import Recipe, Store, StoredWeights
+from lsrv.frontdoor.store.store import Recipe, Store, StoredWeights, conversion
 from lsrv.quantization import Quant
-
-_AS_IT_IS = "source"  # the recipe of what was converted only
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Maker:
             return source.weights
         stored = keep_quantized(
             source.weights,
-            quant.text,
+            quant,
             origin=source.origin,
             imatrix=self._imatrix_for(source),
             store=self.store,
@@ -74,18 +72,8 @@ class Maker:
         elif quant is None:
             return source.weights
         else:
-            stored = self.store.get(source_key(source.weights.shards), recipe(quant.text, self._imatrix_for(source)))
+            stored = self.store.get(source_key(source.weights.shards), recipe(quant, self._imatrix_for(source)))
         return _opened(stored, "made here before") if stored is not None else None
-
-    def made_before(self, origin: str, quant: Quant | None) -> Weights | None:
-        """What was made of `origin`, although the source has left this disk."""
-        for stored in self.store.entries():
-            is_meant = stored.recipe.quantization == _AS_IT_IS if quant is None else (
-                quant.rank(stored.recipe.quantization) is not None
-            )  # fmt: skip
-            if stored.origin == origin and is_meant:
-                return _opened(stored, f"made here from {origin} before")
-        return None
 
     def _from_safetensors(self, source: SafetensorsSource, quant: Quant | None) -> StoredWeights:
         def write(target: Path) -> None:
@@ -107,8 +95,8 @@ class Maker:
 
     def _recipe(self, quant: Quant | None) -> Recipe:
         if quant is None:
-            return Recipe(quantization=_AS_IT_IS, converter=VERSION)
-        return msgspec.structs.replace(recipe(quant.text, self.imatrix), converter=VERSION)
+            return conversion(VERSION)
+        return msgspec.structs.replace(recipe(quant, self.imatrix), converter=VERSION)
 
     def _imatrix_for(self, source: GgufSource) -> Path | None:
         return self.imatrix or imatrix_beside(source.weights.path)

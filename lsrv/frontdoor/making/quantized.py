@@ -10,14 +10,14 @@ from lsrv.frontdoor.making.quantize import makeable, quantize
 from lsrv.frontdoor.progress import Cancel, OnBuildProgress, ignore_progress
 from lsrv.frontdoor.store.source_key import source_key
 from lsrv.frontdoor.store.store import Recipe, Store, StoredWeights
-from lsrv.quantization import find_name
+from lsrv.quantization import Quant, find_name
 
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 
 
 def keep_quantized(
     source: Weights,
-    quant: str,
+    quant: str | Quant,
     *,
     name: str | None = None,
     origin: str | None = None,
@@ -57,7 +57,7 @@ def keep_quantized(
     )
 
 
-def recipe(quant: str, imatrix: Path | None) -> Recipe:
+def recipe(quant: str | Quant, imatrix: Path | None) -> Recipe:
     """How `keep_quantized` makes it. Raises QuantizeError for what llama.cpp can't make."""
     return Recipe(quantization=makeable(quant), imatrix=None if imatrix is None else source_key([imatrix]))
 

@@ -24,6 +24,7 @@ from lsrv.frontdoor.store.own_cache import if_nobody_makes, own_cache, sole_make
 
 _NOTE = "made.json"
 _N_KEY_CHARS = 16
+_AS_IT_IS = "source"  # the recipe of what was converted only
 
 _log = logging.getLogger(__name__)
 
@@ -31,9 +32,19 @@ _log = logging.getLogger(__name__)
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """How weights were made. Another recipe is another file; what is no part of it (threads, versions) changes none."""
 
-    quantization: str  # as llama.cpp names it: "Q4_K_M"; that of the source if it was converted only
+    quantization: str  # as llama.cpp names it: "Q4_K_M"; or that it was converted only
     imatrix: str | None = None  # `source_key` of the importance matrix
     converter: int | None = None  # version of lsrv's converter; None: the source was a GGUF
+
+    @property
+    def is_conversion(self) -> bool:
+        """Whether the result is as precise as its source."""
+        return self.quantization == _AS_IT_IS
+
+
+def conversion(converter: int) -> Recipe:
+    """The recipe of what is converted and not quantized."""
+    return Recipe(quantization=_AS_IT_IS, converter=converter)
 
 
 class _Note(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
 
 from lsrv.config import ModelSettings, Settings
 from lsrv.errors import LsrvError
-from lsrv.frontdoor import GgufHeader, Weights, read_header
 from lsrv.frontdoor.finding.auto import Fit
-from lsrv.frontdoor.finding.offers import Offer, find_offers
-from lsrv.frontdoor.hub import Hub, find_token
-from lsrv.protocol.commands import LoadParams
+from lsrv.frontdoor.finding.offers import Offer
 from lsrv.protocol.events import ContextPlan, DeviceMemory
-from lsrv.registry.loading.params import has_open_layers, load_params
+from lsrv.registry.loading.offered import params_to_plan
+from lsrv.registry.loading.params import has_open_layers
+from lsrv.registry.loading.weights import front_door, spec_of
 from lsrv.registry.memory.arbiter import MemoryAmounts
 from lsrv.registry.memory.budget import RAM, Budget, only_bytes
 from lsrv.registry.memory.fitting import Bounds, Openness, fit
@@ -90,8 +88,7 @@ async def tune(
     Compared with all that models may use, `taken` (what our own hold now) included. Weights that can't be planned keep
     their row and say why. Raises WeightsNotFoundError or FetchError if nothing is found.
     """
-    hub = Hub(find_token(settings.global_.token_source), settings.global_.offline)
-    offers = await asyncio.to_thread(find_offers, model.weights_id, hub, folder=model.folder, revision=model.revision)
+    offers = await asyncio.to_thread(front_door(settings).offers, spec_of(model))
     table = _Table(planner, settings, model, taken)
     rows = [await table.row(offer, n_ctx_seqs) for offer in offers]
     return Tuning(
@@ -161,28 +158,9 @@ def _is_enough(row: TunedWeights, context: TunedContext) -> bool:
     return context.n_ctx_seq >= min(_ENOUGH_CONTEXT, row.n_ctx_train or _ENOUGH_CONTEXT)
 
 
-def params_to_plan(model: ModelSettings, offer: Offer) -> tuple[GgufHeader, LoadParams]:
-    """What loading `offer` with `model`'s settings would be asked for. Blocking: fetches the head of a remote file."""
-    head = offer.head()
-    header = read_header(head)
-    return header, load_params(model, _weights(offer, head, header), None)
-
-
 def _contexts_for(n_ctx_train: int) -> list[int]:
     known = n_ctx_train or _ENOUGH_CONTEXT
     return [n for n in _CONTEXTS if n <= known] or [known]
-
-
-def _weights(offer: Offer, head: Path, header: GgufHeader) -> Weights:
-    return Weights(
-        path=head,
-        shards=(head,),
-        size_bytes=offer.size_bytes,
-        quantization=offer.candidate.quantization or header.quantization,
-        origin=offer.origin,
-        chosen_because="to be planned",
-        header=header,
-    )
 
 
 def _row(

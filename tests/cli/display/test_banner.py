@@ -12,7 +12,7 @@ import pytest
 from lsrv.cli.display.banner import Finding, banner, curl, typeable
 from lsrv.config import LoadedSettings, load_settings, settings_for_models
 from lsrv.errors import WeightsNotFoundError
-from lsrv.frontdoor import Weights, resolve
+from lsrv.frontdoor import Weights, WeightsSpec, resolve
 from tests.models import STORIES
 
 URL = "http://127.0.0.1:8080"
@@ -20,7 +20,7 @@ URL = "http://127.0.0.1:8080"
 
 @pytest.fixture(scope="module")
 def weights() -> Weights:
-    return resolve(str(STORIES))
+    return resolve(WeightsSpec(model_id=str(STORIES)))
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ import pytest
 from lsrv.frontdoor.finding.choice import (
     NoChoiceError,
     best_source,
-    by_owner,
     choose,
     choose_projector,
     group_shards,
     pull_command,
-    sibling_repos,
 )
+from lsrv.frontdoor.repository import by_owner, sibling_repos
 from lsrv.quantization import NAMES, bits, find_name, parse_quant
 
 

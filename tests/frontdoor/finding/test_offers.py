@@ -8,11 +8,15 @@ import pytest
 
 from lsrv import demo
 from lsrv.errors import WeightsNotFoundError
-from lsrv.frontdoor import read_header
-from lsrv.frontdoor.finding.offers import find_offers
+from lsrv.frontdoor import FrontDoor, WeightsSpec, read_header
+from lsrv.frontdoor.finding.offers import Offer
 from lsrv.frontdoor.hub import Hub
 from tests.frontdoor.gguf.gguf_file import gguf, tensor, write_model, write_shards
 from tests.hub_server import HubServer
+
+
+def find_offers(model_id: str, hub: Hub, folder: Path | None = None) -> list[Offer]:
+    return FrontDoor(hub).offers(WeightsSpec(model_id=model_id, folder=folder))
 
 
 @pytest.fixture

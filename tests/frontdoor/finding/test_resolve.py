@@ -7,11 +7,18 @@ import pytest
 
 from lsrv import demo
 from lsrv.errors import CorruptWeightsError, WeightsNotFoundError
-from lsrv.frontdoor import resolve
+from lsrv.frontdoor import Weights, WeightsSpec
+from lsrv.frontdoor import resolve as resolve_spec
 from lsrv.frontdoor.hub.cache_layout import find_snapshot
+from lsrv.quantization import parse_quant
 from tests.frontdoor.gguf.gguf_file import gguf, string, write_model, write_shards
 
 Q4_K_M, Q8_0, F16 = 15, 7, 1
+
+
+def resolve(model_id: str, *, quant: str | None = None, hub_cache: Path | None = None, **options: object) -> Weights:
+    asked = parse_quant(quant) if quant is not None else None
+    return resolve_spec(WeightsSpec(model_id=model_id, quant=asked, **options), hub_cache)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 
 from lsrv.config import ContextSettings, ModelSettings, ServerSettings, Settings
 from lsrv.errors import NotEnoughMemoryError
-from lsrv.frontdoor.finding.offers import find_offers
+from lsrv.frontdoor import FrontDoor
 from lsrv.frontdoor.hub import Hub
-from lsrv.registry import WORKER_COMMAND
+from lsrv.registry import WORKER_COMMAND, spec_of
 from lsrv.registry.loading.auto_quant import choose_offer
 from lsrv.registry.loading.tuning import tune
 from lsrv.registry.memory.planner import lone_planner
@@ -22,7 +22,7 @@ async def test_the_largest_that_the_budget_holds_with_its_context_is_taken(tmp_p
     shapes.write_llama(tmp_path / "m-Q8_0.gguf", shapes.Type.Q8_0)
     shapes.write_llama(tmp_path / "m-Q4_K_M.gguf", shapes.Type.Q4_K)
     model = ModelSettings(model_id=str(tmp_path), context=ContextSettings(context_length=512, slots=2))
-    offers = find_offers(model.model_id, Hub(token=None, offline=True))
+    offers = FrontDoor(Hub(token=None, offline=True)).offers(spec_of(model))
 
     async with lone_planner(WORKER_COMMAND) as planner:
         rows = (await tune(planner, Settings(), model, [512])).weights
