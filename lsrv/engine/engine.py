@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import operator
 import time
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from msgspec.structs import replace
 from lsrv.engine.adapters import Adapters, AdapterTurns
 from lsrv.engine.cost import StepCost
 from lsrv.engine.filling import Filled, Filling
+from lsrv.engine.line import WaitingLine
 from lsrv.engine.llama.context import Context, FloatRows, NoCellsError
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.prefix.cache import PrefixCache
@@ -72,7 +72,7 @@ class Engine:
         self._n_ctx_seq = params.n_ctx_seq
         # A batch has room for those of all slots; half of a context is what a shift frees at least.
         self._n_forced = min(_N_FORCED_MAX, params.n_batch // params.n_slots - 1, params.n_ctx_seq // 2)
-        self._waiting: list[Sequence] = []  # in order of turn
+        self._waiting = WaitingLine()
         self._running: list[Sequence] = []
         self.counts = EngineCounts()
 
@@ -94,7 +94,7 @@ class Engine:
 
     def submit(self, sequence: Sequence) -> None:
         """Queue a sequence whose prompt is known to fit its slot."""
-        bisect.insort(self._waiting, sequence, key=_turn)
+        self._waiting.add(sequence)
 
     def abort(self, request_id: int) -> Sequence | None:
         """End a sequence now and free its slot; None if there is none of that id any more."""
@@ -156,8 +156,8 @@ class Engine:
     def _admit(self, now: float) -> list[Output]:
         """Give slots to those that wait; returns those whose constraint can't be followed from the start."""
         failed: list[Output] = []
-        while self._waiting and self._cache.can_take() and self._has_cells(self._waiting[0]):
-            sequence = self._waiting[0]
+        while self._waiting and self._cache.can_take() and self._has_cells(self._waiting.first):
+            sequence = self._waiting.first
             if not sequence.scheduled_at:
                 sequence.scheduled_at = now
                 self._writer.force_first(sequence, min(self._n_forced, self._n_ctx_seq - sequence.n_tokens))
@@ -165,7 +165,7 @@ class Engine:
                 self._finish(sequence, sequence.finish_reason)
                 failed.append(Output(sequence, ""))
                 continue
-            self._waiting.pop(0)
+            self._waiting.take(now)
             sequence.state = SequenceState.PREFILL
             self._cache.take(sequence)
             self._running.append(sequence)
@@ -216,7 +216,7 @@ class Engine:
         self._running.remove(sequence)
         self._cache.release(sequence)
         sequence.state, sequence.seq_id, sequence.n_past = SequenceState.WAITING, -1, 0
-        self.submit(sequence)
+        self._waiting.put_back(sequence)
         self._cache.join_leaders()  # who followed it reads by itself
         self.counts.n_preempted += 1
 

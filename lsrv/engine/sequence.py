@@ -37,6 +37,7 @@ class Sequence:
     n_max_tokens: int
     submitted_at: float
     priority: int = 0
+    call_id: int = 0  # of the request that it is a part of; 0: it is one by itself
     is_copy: bool = False  # whoever comes must not have to wait for its steps
     n_top_logprobs: int | None = None
     is_ignoring_eos: bool = False
@@ -45,6 +46,7 @@ class Sequence:
     constraint: Constraint | None = None
 
     state: SequenceState = SequenceState.WAITING
+    queued_at: float = 0.0  # when its request had its next turn, for all but the first sequence of one
     beginning: Tokens = field(default_factory=lambda: _NONE)  # what it held when it got its slot
     n_dropped: int = 0  # tokens whose cells a context shift gave up, so that later ones moved up
     seq_id: int = -1
@@ -65,7 +67,7 @@ class Sequence:
     @property
     def due_s(self) -> float:
         """Whose turn it is: the lowest goes first."""
-        return due_s(self.submitted_at, self.priority)
+        return due_s(max(self.submitted_at, self.queued_at), self.priority)
 
     @property
     def n_tokens(self) -> int:

@@ -146,6 +146,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
     is_streaming: bool = True
     priority: int = 0  # whose turn is sooner; see lsrv/priority.py
     is_copy: bool = False  # nobody waits for it, and nobody may wait for a long step of it
+    call_id: int = 0  # of the client's request that it is a part of: requests take turns; 0: it is one by itself
 
 
 class Embed(msgspec.Struct, frozen=True, kw_only=True, tag="embed"):

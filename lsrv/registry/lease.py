@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
+
+from msgspec.structs import replace
 
 from lsrv.config import ModelSettings
 from lsrv.errors import CrashedError
@@ -26,6 +29,7 @@ from lsrv.registry.workers.in_flight import SingleAnswer
 from lsrv.registry.workers.process import WorkerProcess
 from lsrv.registry.workers.stream import RequestStream, SingleReply
 
+_call_ids = itertools.count(1)
 Question = Embed | Rerank | Tokenize | Detokenize | LoadAdapter | UnloadAdapter
 Regain = Callable[[], Awaitable[LoadedWorker]]  # another place, on a worker that lives
 
@@ -39,6 +43,7 @@ class WorkerLease:
         self._regain = regain
         self._regaining: asyncio.Task[LoadedWorker] | None = None
         self._streams: list[RequestStream] = []
+        self._call_id = next(_call_ids)
 
     @property
     def model_id(self) -> str:
@@ -53,8 +58,8 @@ class WorkerLease:
         return self._loaded.info
 
     def generate(self, command: Generate) -> RequestStream:
-        """Start a generation; `request_id` is overwritten. The stream is closed with the lease at the latest."""
-        stream = RequestStream(self._loaded.worker, command, self._renew)
+        """Start a generation; its ids are overwritten. The stream is closed with the lease at the latest."""
+        stream = RequestStream(self._loaded.worker, replace(command, call_id=self._call_id), self._renew)
         self._streams.append(stream)
         return stream
 

@@ -69,6 +69,7 @@ class Intake:
             can_reuse_cache=command.cache_prompt,
             priority=command.priority,
             is_copy=command.is_copy,
+            call_id=command.call_id,
             adapters=self._loaded.adapters.chosen(command.adapters),
         )
         return sequence, self._writer(command, prompt)

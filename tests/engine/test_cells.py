@@ -98,7 +98,7 @@ def test_aborting_one_that_waits_for_cells_leaves_the_others_alone(scarce: Loade
     n_before = engine.counts.n_preempted
     while engine.counts.n_preempted == n_before:
         engine.step()
-    gone = engine._waiting[0]
+    gone = engine._waiting.first
     assert engine.abort(gone.request_id) is gone
     while engine.has_work:
         engine.step()
