@@ -102,12 +102,16 @@ class ScriptedWorker:
                 if "deaf" not in self.script:
                     sys.exit(0)
 
-    def load(self, params: LoadParams) -> None:
+    def load(self, params: LoadParams) -> None:  # noqa: C901  # one case per word
         self.script = Path(params.model_path).stem.split("+")
         print(f"scripted: loading {params.model_path}", file=sys.stderr, flush=True)
         self.send(Progress("weights", 0.5))
         if "slow" in self.script:
             time.sleep(0.3)
+        if "reading" in self.script:  # for longer than SHORT_SILENCE allows silence
+            for _ in range(25):
+                time.sleep(0.1)
+                Path(params.model_path).read_bytes()
         if "hoarding" in self.script:
             self.hoard = b"x" * (128 * 1024 * 1024)
         if "stuck" in self.script:

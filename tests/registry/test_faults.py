@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 
 import pytest
 
@@ -115,6 +116,16 @@ async def test_a_load_that_hangs_is_ended(scripted: ScriptedModels) -> None:
     async with scripted.registry("stuck", deadlines=SHORT_SILENCE) as registry:
         with pytest.raises(UnresponsiveError):
             await text(registry, "stuck")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what is read for a process is told on Linux")
+async def test_a_silent_load_lives_and_gets_on_as_long_as_something_is_read_for_it(scripted: ScriptedModels) -> None:
+    async with scripted.registry("reading", deadlines=SHORT_SILENCE) as registry:
+        scripted.write("reading", b"w" * 100_000)
+        assert await text(registry, "reading") == "xxxxx"
+    told = [event.progress.fraction for event in scripted.events if event.kind == "progress" and event.progress]
+    assert told == sorted(told)
+    assert told[-1] == 0.99
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ ORDER = {
     ),
     "frontdoor": "prepare making finding hub store spec gguf repository progress",
     "engine": (
-        "load embedding engine filling writing prefix speculation slots sequence scheduler cost adapters shift turns"
-        " grammar logprobs llama sampling detokenize"
+        "load embedding engine filling writing prefix speculation slots line sequence scheduler cost adapters shift"
+        " turns grammar logprobs llama sampling detokenize"
     ),
     "cli": "commands start machine display client options",
 }

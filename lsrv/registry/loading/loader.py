@@ -148,7 +148,7 @@ class Loader:
         _log_fit(model.listed_id, fitted)
         await _or_stop(worker, admission.reserve(fitted.plan))
         try:
-            info = await _or_stop(worker, worker.load(fitted.params, on_progress))
+            info = await _or_stop(worker, worker.load(fitted.params, on_progress, basis.weights.size_bytes))
         except CrashedError as error:
             if not is_cpu_fault(error) or not params.use_extra_bufts:
                 raise

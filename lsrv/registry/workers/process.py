@@ -36,6 +36,7 @@ from lsrv.protocol.commands import (
 )
 from lsrv.protocol.events import Event, Heartbeat, Loaded, ModelInfo, Planned, Progress, Ready
 from lsrv.registry.workers.death import death_error, last_words
+from lsrv.registry.workers.disk_reads import DiskReads, ReadProgress
 from lsrv.registry.workers.in_flight import InFlight, Receiver
 from lsrv.registry.workers.link import WorkerLink
 from lsrv.registry.workers.log_tail import LogTail
@@ -63,7 +64,8 @@ class WorkerProcess:
         self._link = WorkerLink(self._on_event, self._on_link_closed)
         self._log = LogTail()
         self._in_flight = InFlight()
-        self._watchdog = Watchdog(lambda: self._link.last_heard_s, self._silence_limit_s, self._on_silence)
+        self._watchdog = Watchdog(self._last_sign_s, self._silence_limit_s, self._on_silence)
+        self._reads = DiskReads()
         self._transport: asyncio.SubprocessTransport | None = None
         self._milestones = Milestones()
         self._bare_bytes: int | None = None  # what it took before its first load
@@ -155,17 +157,25 @@ class WorkerProcess:
             return outcome
         raise from_info(outcome.error)
 
-    async def load(self, params: LoadParams, on_progress: Callable[[Progress], None]) -> ModelInfo:
-        """Put a model into the worker. Raises what the worker reports, CrashedError or UnresponsiveError."""
+    async def load(self, params: LoadParams, on_progress: Callable[[Progress], None], n_bytes: int = 0) -> ModelInfo:
+        """Put a model of `n_bytes` into the worker; 0: its size is not known.
+
+        Raises what the worker reports, CrashedError or UnresponsiveError.
+        """
         if self._bare_bytes is None:
             self._bare_bytes = anonymous_bytes(self.pid)
         else:
             self._log.clear()  # of the model before
-        self._milestones.on_progress = on_progress
+        progress = ReadProgress(self.pid, n_bytes, on_progress)
+        self._milestones.on_progress = progress.take
         self._link.last_heard_s = self._loop.time()
         self._link.send(Load(params))
         self._watchdog.start(min(self._deadlines.idle_s, self._deadlines.step_s) / 4)
-        outcome = await self._or_death(self._milestones.loaded)
+        watching = asyncio.create_task(progress.watch())
+        try:
+            outcome = await self._or_death(self._milestones.loaded)
+        finally:
+            watching.cancel()
         if isinstance(outcome, Loaded):
             return outcome.info
         fields = {"log": last_words(self._log.lines())} | outcome.error.fields
@@ -260,6 +270,12 @@ class WorkerProcess:
     def _on_event(self, event: Event) -> None:
         if not self._milestones.take(event):
             self._in_flight.dispatch(event)
+
+    def _last_sign_s(self) -> float:
+        """When the worker was last heard, or the system last read something for it."""
+        if self._reads.have_moved(self.pid):
+            self._link.last_heard_s = self._loop.time()
+        return self._link.last_heard_s
 
     def _silence_limit_s(self) -> float | None:
         if self._reason is not None:
