@@ -19,7 +19,7 @@ from lsrv.cli.commands.pull import login, pull
 from lsrv.cli.commands.quantize import quantize
 from lsrv.cli.commands.serve import serve
 from lsrv.cli.commands.tune import tune
-from lsrv.cli.commands.verbs import load, reload, status, unload
+from lsrv.cli.commands.verbs import disable, enable, load, reload, status, unload
 from lsrv.cli.commands.weights import list_weights, rm
 from lsrv.cli.display.say import say
 from lsrv.errors import ConfigError, LsrvError
@@ -41,6 +41,8 @@ _COMMANDS = (
     load,
     unload,
     reload,
+    enable,
+    disable,
     status,
     plan,
     cache,
@@ -58,7 +60,9 @@ _COMMANDS = (
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "color": _COLOR})
 @click.command_panel("Serve", commands=["from-config", "serve"])
-@click.command_panel("A running server", commands=["ps", "load", "unload", "reload", "status", "plan", "cache"])
+@click.command_panel(
+    "A running server", commands=["ps", "load", "unload", "reload", "enable", "disable", "status", "plan", "cache"]
+)
 @click.command_panel("Weights", commands=["pull", "tune", "quantize", "list", "rm", "login"])
 @click.command_panel("This machine", commands=["config", "doctor", "completions"])
 @click.version_option(lsrv.__version__, prog_name="lsrv")

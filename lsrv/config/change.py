@@ -11,7 +11,8 @@ from lsrv.config.table import Table
 
 # What an entry may change while its model stays in memory. Whatever is not named here needs a new load.
 _LIGHT = frozenset(
-    {"alias", "preload", "pinned", "priority", "keep_alive", "max_concurrency", "queue", "defaults", "response_cache"}
+    {"alias", "enabled", "preload", "pinned", "priority", "keep_alive", "max_concurrency", "queue", "defaults"}
+    | {"response_cache"}
 )
 # What is looked up anew at every use. Whatever is not named here needs a new process.
 _AT_ONCE = frozenset(
@@ -64,6 +65,12 @@ class SettingsChange:
     changed: tuple[ChangedModel, ...] = ()
     at_once: tuple[str, ...] = ()
     needs_restart: tuple[str, ...] = ()
+
+    @property
+    def switched(self) -> frozenset[str]:
+        """Ids of entries whose `enabled` counts from now on. Of others it is as it was, or as an operator chose."""
+        said_anew = (each.settings for each in self.changed if "enabled" in each.keys)
+        return frozenset(model.model_id for model in (*self.added, *said_anew))
 
     @property
     def is_empty(self) -> bool:

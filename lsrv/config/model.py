@@ -308,6 +308,7 @@ class ModelSettings(Table):
     kind: Literal["auto", "text", "embedding", "rerank", "multimodal", "speech", "upstream", "handler"] = Field(
         default="auto", description="What the model does; auto reads it from the file."
     )
+    enabled: bool = Field(default=True, description="false: listed, never loaded; requests for it are refused (409).")
     revision: str = Field(default="main", min_length=1, description="Branch, tag or commit on the Hub.")
     chat_template: str | None = Field(default=None, description="Jinja file that replaces the model's own template.")
     chat_template_name: str | None = Field(default=None, description="A named template of the file.")

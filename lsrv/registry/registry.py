@@ -219,8 +219,13 @@ class Registry:
     # -- operators ---------------------------------------------------------------------------------
 
     async def load(self, model: str | None) -> EntryView:
-        """Load, and wait for the end of it, good or bad. A loaded model stays as it is; past failures are forgotten."""
+        """Load, and wait for the end of it, good or bad. A loaded model stays as it is; past failures are forgotten.
+
+        Raises ModelNotFoundError, ModelDisabledError, DrainingError.
+        """
         self._refuse_if_draining()
+        if (before := self.view(model)).status == "disabled":
+            raise from_info(refusals.disabled(before.listed_id))
         if (upstream := self._upstreams.get(self.resolve(model))) is not None:
             upstream.forgive()
             return self.view(model)

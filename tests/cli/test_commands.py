@@ -38,7 +38,8 @@ def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["ps"], ["load", "a"], ["unload", "a"], ["reload", "a"], ["reload"], ["status", "a"]]
+    "arguments",
+    [["ps"], ["reload"], *([verb, "a"] for verb in ("load", "unload", "reload", "enable", "disable", "status"))],
 )
 def test_without_a_server_a_command_ends_with_1_and_one_plain_message(arguments: list[str]) -> None:
     result = _lsrv(*arguments, LSRV_URL="http://127.0.0.1:9")

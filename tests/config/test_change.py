@@ -45,6 +45,7 @@ def test_entries_come_and_go_by_their_model_id(read: Read) -> None:
         ('alias = "uno"', ("alias",), False),
         ("pinned = true\npriority = 3\npreload = true", ("preload", "pinned", "priority"), False),
         ('keep_alive = "1m"', ("keep_alive",), False),
+        ("enabled = false", ("enabled",), False),
         ("queue = 1\nmax_concurrency = 2", ("max_concurrency", "queue"), False),
         ("defaults = { temperature = 0.5, stop = ['x'] }", ("defaults.temperature", "defaults.stop"), False),
         ("context = { context_length = 128, slots = 2 }", ("context.context_length", "context.slots"), True),
@@ -58,6 +59,12 @@ def test_a_changed_entry_names_its_keys_and_whether_they_need_a_load(
 ) -> None:
     (changed,) = plan_change(read(ONE), read(ONE + lines)).changed
     assert (changed.settings.model_id, changed.keys, changed.needs_load) == ("one", keys, needs_load)
+
+
+def test_whether_an_entry_serves_is_said_anew_where_the_file_changes_it_and_for_new_entries(read: Read) -> None:
+    before = read(ONE + TWO + "enabled = false\n")
+    after = read(ONE + "enabled = false\n" + TWO + "enabled = false\nqueue = 1\n" + '[[models]]\nmodel_id = "three"\n')
+    assert plan_change(before, after).switched == {"one", "three"}
 
 
 def test_the_same_path_written_in_another_folder_is_another_file(read: Read) -> None:

@@ -12,7 +12,7 @@ from lsrv.echo import echo
 from lsrv.errors import LsrvError, ModelDisabledError, ModelNotFoundError, NothingToLoadError
 from lsrv.registry import EntryView, RouteView
 
-VerbStatus = Literal["loaded", "unloaded", "reloading", "not_found", "no_loader_config", "internal_error"]
+VerbStatus = Literal["loaded", "unloaded", "reloading", "disabled", "not_found", "no_loader_config", "internal_error"]
 
 DEFAULT_ID = "default"
 MAX_ID_CHARS = 4096  # of an id that is told again, as it was asked for: a path may be one
@@ -154,8 +154,6 @@ def verb_answer(model_id: str, view: EntryView) -> VerbAnswer:
     if view.status == "error":
         message = view.error.message if view.error else "the model could not be loaded"
         return VerbAnswer(model_id=model_id, status="internal_error", error=message, log=list(view.log_tail))
-    if view.status == "disabled":
-        return VerbAnswer(model_id=model_id, status="no_loader_config", error="the entry is disabled")
     return VerbAnswer(model_id=model_id, status=view.status)
 
 

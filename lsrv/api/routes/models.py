@@ -97,19 +97,32 @@ async def load_model(request: ApiRequest, server: ServerState) -> Response[bytes
 
 async def unload_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
     async def unload(model_id: str, body: VerbBody) -> EntryView:
-        adapter = server.registry.target(_asked(body)).adapter
-        if adapter is not None:
-            raise RequestError(
-                f"'{adapter}' is an adapter; POST /v1/unload_lora_adapter unloads it, and its model stays.",
-                param="model_id",
-            )
+        _refuse_adapter(server, body, "POST /v1/unload_lora_adapter unloads it, and its model stays.")
         return await server.registry.unload(model_id, force=body.force)
 
     return await _verb(request, server, unload)
 
 
-async def reload_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    return await _verb(request, server, lambda model_id, body: server.registry.load(model_id))
+async def enable_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    async def enable(model_id: str, body: VerbBody) -> EntryView:
+        _refuse_adapter(server, body, "what is enabled is a model.")
+        return await server.registry.enable(model_id)
+
+    return await _verb(request, server, enable)
+
+
+async def disable_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    async def disable(model_id: str, body: VerbBody) -> EntryView:
+        _refuse_adapter(server, body, "what is disabled is a model. POST /v1/unload_lora_adapter unloads it.")
+        return await server.registry.disable(model_id)
+
+    return await _verb(request, server, disable)
+
+
+def _refuse_adapter(server: ServerState, body: VerbBody, instead: str) -> None:
+    adapter = server.registry.target(_asked(body)).adapter
+    if adapter is not None:
+        raise RequestError(f"'{adapter}' is an adapter; {instead}", param="model_id")
 
 
 async def model_status(request: ApiRequest, server: ServerState) -> Response[bytes]:
@@ -166,7 +179,9 @@ ROUTES = (
     Route("GET", "/v1/models/{id}/plan", get_plan, "What a load would take, and whom it would evict; loads nothing"),
     _verb_route("load", load_model, "Load a model, and wait until it is loaded"),
     _verb_route("unload", unload_model, "Unload a model after its running requests"),
-    _verb_route("reload", reload_model, "Load an unloaded model"),
+    _verb_route("reload", load_model, "Load an unloaded model"),
+    _verb_route("enable", enable_model, "Let a disabled model serve again"),
+    _verb_route("disable", disable_model, "Refuse requests for a model, and unload it after its running ones"),
     _verb_route("status", model_status, "State of a model"),
     _verb_route("tune", tune_model, "Which weights of a model fit this machine, with which context", TuneBody),
 )

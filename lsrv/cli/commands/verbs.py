@@ -1,4 +1,4 @@
-"""`lsrv load|unload|reload|status MODEL`: the verbs of a running server's models."""
+"""`lsrv load|unload|reload|enable|disable|status MODEL`: the verbs of a running server's models."""
 
 from __future__ import annotations
 
@@ -49,6 +49,27 @@ def reload(model: str | None, url: str, api_key: str | None, as_json: bool) -> N
         reload_config(ServerClient(url, api_key), as_json=as_json)
     else:
         _run_verb("reload", {"model_id": model}, url, api_key, as_json)
+
+
+@click.command()
+@click.argument("model")
+@server_options
+@json_option
+def enable(model: str, url: str, api_key: str | None, as_json: bool) -> None:
+    """Let a disabled MODEL serve again. The next request loads it."""
+    _run_verb("enable", {"model_id": model}, url, api_key, as_json)
+
+
+@click.command()
+@click.argument("model")
+@server_options
+@json_option
+def disable(model: str, url: str, api_key: str | None, as_json: bool) -> None:
+    """Refuse requests for MODEL until it is enabled, and unload it after its running ones.
+
+    For this run, or until a reload of the config file says otherwise: there it is `enabled = false`.
+    """
+    _run_verb("disable", {"model_id": model}, url, api_key, as_json)
 
 
 @click.command()

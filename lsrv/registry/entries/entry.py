@@ -48,7 +48,9 @@ class Entry:
     ) -> None:
         limits = limits_of(settings, drain_timeout_s)
         self.settings = settings
-        self.state = EntryState(settings.listed_id, limits, n_slots=settings.context.slots or 1)
+        self.state = EntryState(
+            settings.listed_id, limits, is_enabled=settings.enabled, n_slots=settings.context.slots or 1
+        )
         self.loaded: LoadedWorker | None = None
         self.adapters = OfferedAdapters(settings)
         self._loader = loader

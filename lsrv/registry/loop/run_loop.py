@@ -190,13 +190,17 @@ class RunLoop:
         self.rooms.configure(change.settings.server)
         for entry, happening in self.roster.configure(change):
             self._tell(entry, happening)
+        for entry in self.roster.served():
+            if entry.settings.model_id in change.switched:
+                self._tell(entry, EnableAsked(self.ticket(), entry.settings.enabled))
         self.rooms.trim()
         self._tell_of_room()
         self._preload()
 
     def _preload(self) -> bool:
         """Have every entry loaded that asks for it and never was; whether there are any."""
-        preloads = [entry for entry in self.roster.served() if entry.settings.preload and not entry.n_loads]
+        served = [entry for entry in self.roster.served() if entry.state.is_enabled]
+        preloads = [entry for entry in served if entry.settings.preload and not entry.n_loads]
         for entry in preloads:
             self._post(entry, LoadAsked(self.ticket()))
         return bool(preloads)

@@ -51,7 +51,7 @@ class UpstreamEndpoint:
         self._connection: UpstreamConnection | None = None
         self._places = Places(upstream.max_concurrency) if upstream.max_concurrency else None
         self._circuit = Circuit()
-        self._is_enabled = True
+        self._is_enabled = settings.enabled
         self._holds: dict[asyncio.Timeout, ErrorInfo | None] = {}  # running and waiting requests; how they were ended
         self._mean_request_s = 0.0
         self._last_used_s = -math.inf
@@ -110,6 +110,11 @@ class UpstreamEndpoint:
         for hold in [hold for hold, ended in self._holds.items() if ended is None]:
             self._holds[hold] = error
             hold.reschedule(now_s)
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether it serves: as its settings say, or an operator has said since."""
+        return self._is_enabled
 
     def set_enabled(self, is_enabled: bool) -> None:
         """Serve, or refuse requests from now on; those that run go on."""

@@ -29,7 +29,7 @@ class Upstreams:
                 continue
             known = before.get(model.model_id)
             is_kept = known is not None and known.settings == model
-            self._endpoints[model.model_id] = known if is_kept else self._new(model)
+            self._endpoints[model.model_id] = known if is_kept else self._next(known, model)
         self._leaving |= set(before.values()) - set(self._endpoints.values())
         self._left()
 
@@ -60,6 +60,13 @@ class Upstreams:
     async def close(self) -> None:
         """Close all connections."""
         await asyncio.gather(*self._closing, *(endpoint.close() for endpoint in self._all()))
+
+    def _next(self, known: UpstreamEndpoint | None, model: ModelSettings) -> UpstreamEndpoint:
+        """What answers from now on: on or off as before, unless the settings say that anew."""
+        endpoint = self._new(model)
+        if known is not None and known.settings.enabled == model.enabled:
+            endpoint.set_enabled(known.is_enabled)
+        return endpoint
 
     def _new(self, model: ModelSettings) -> UpstreamEndpoint:
         return UpstreamEndpoint(model, self._left, self._tell_status)

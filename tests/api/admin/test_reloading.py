@@ -158,6 +158,30 @@ def test_light_settings_hold_at_once_in_the_same_worker(configured: ConfiguredSe
     assert configured.pid("a") == before
 
 
+def test_a_file_disables_and_enables_an_entry(configured: ConfiguredServer) -> None:
+    assert configured.ask("a").status_code == 200
+    configured.write(entry("a", "enabled = false"), entry("b"))
+    assert configured.reload()["changed"] == [{"model_id": "a", "keys": ["enabled"], "needs_load": False}]
+    assert configured.ask("a").json()["error"]["code"] == "model_disabled"
+    wait_until(lambda: not configured.server.worker_pids())
+    assert configured.status("a") == "disabled"
+    configured.write(entry("a"), entry("b"))
+    configured.reload()
+    assert configured.ask("a").status_code == 200
+
+
+def test_what_an_operator_disabled_stays_so_until_the_file_says_otherwise(configured: ConfiguredServer) -> None:
+    configured.http.post("/v1/models/disable", json={"model_id": "a"})
+    configured.write(entry("a", "queue = 3"), entry("b"))
+    configured.reload()
+    assert configured.status("a") == "disabled"
+    configured.write(entry("b"))
+    configured.reload()
+    configured.write(entry("a"), entry("b"))  # which is a new entry
+    configured.reload()
+    assert configured.ask("a").status_code == 200
+
+
 def test_heavy_settings_drain_the_old_worker_and_nobody_is_turned_away(configured: ConfiguredServer) -> None:
     stream = Stream(configured, "a")
     before = configured.pid("a")

@@ -37,7 +37,7 @@ class WatchedRegistry:
         if event.kind == "status":
             self.told.append(event.status)
 
-    def settings(self, **changes: str) -> Settings:
+    def settings(self, **changes: str | bool) -> Settings:
         entry = {"model_id": "far", "kind": "upstream", "upstream": {"base_url": self.upstream.base_url("moody")}}
         return Settings.model_validate({"server": {"spare_workers": 0}, "models": [entry | changes]})
 
@@ -78,6 +78,15 @@ async def test_a_switch_is_told(watched: WatchedRegistry) -> None:
     await watched.registry.disable("far")
     await watched.registry.enable("far")
     assert watched.told == ["disabled", "loaded"]
+
+
+async def test_a_switch_outlives_other_settings_and_yields_to_its_own(watched: WatchedRegistry) -> None:
+    await watched.registry.disable("far")
+    await watched.configure(watched.settings(alias="beyond"))
+    assert watched.registry.view("far").status == "disabled"
+    await watched.registry.enable("far")
+    await watched.configure(watched.settings(enabled=False))
+    assert watched.registry.view("far").status == "disabled"
 
 
 async def test_an_endpoint_that_another_one_has_replaced_tells_nothing(watched: WatchedRegistry) -> None:
