@@ -57,15 +57,16 @@ class Engine:
         cache: PrefixCache,
         adapters: Adapters,
         speculation: Speculation | None = None,
+        cost: StepCost | None = None,
     ) -> None:
-        """`speculation`: None decodes token by token."""
+        """`speculation`: None decodes token by token. `cost`: what steps took so far; None begins to measure."""
         self.adapters = adapters
         self._turns = AdapterTurns()
         self._context = context
         self._writer = Writer(vocab)
         self._speculation = speculation
         self._cache = cache
-        self._cost = StepCost()
+        self._cost = StepCost() if cost is None else cost
         self._filling = Filling(params, cache, self._cost, speculation)
         self._n_cells = params.n_cells
         self._has_scarce_cells = params.n_cells < params.n_slots * params.n_ctx_seq

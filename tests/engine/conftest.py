@@ -12,7 +12,7 @@ from lsrv.engine.detokenize import TextAssembler
 from lsrv.engine.engine import Engine
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.llama.sampler import SamplerChain
-from lsrv.engine.load.loading import LoadedModel, load_model
+from lsrv.engine.load.loading import NO_PARTS, EngineParts, LoadedModel, load_model
 from lsrv.engine.sampling import fill_sampling
 from lsrv.engine.sequence import Sequence
 from lsrv.protocol.commands import LoadParams, Sampling
@@ -30,9 +30,9 @@ def backend() -> Backend:
 
 @pytest.fixture(scope="session")
 def load_stories(backend: Backend) -> LoadStories:
-    def load(**params: object) -> LoadedModel:
+    def load(parts: EngineParts = NO_PARTS, **params: object) -> LoadedModel:
         usual = {"model_path": str(STORIES), "n_ctx_seq": 256, "n_slots": 4, "n_threads": 1, "cache_ram_bytes": 0}
-        return load_model(backend, LoadParams(**(usual | params)), lambda _stage, _fraction: None)
+        return load_model(backend, LoadParams(**(usual | params)), lambda _stage, _fraction: None, parts)
 
     return load
 

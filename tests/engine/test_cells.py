@@ -12,7 +12,7 @@ from lsrv.engine.engine import Engine
 from lsrv.engine.grammar.constraint import Constraint
 from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.scheduler import has_cells
-from lsrv.engine.sequence import Sequence
+from lsrv.engine.sequence import Sequence, SequenceState
 from lsrv.engine.shift import plan_shift
 from lsrv.protocol.commands import Grammar
 from tests.engine.conftest import LoadStories, make_sequence, run_all
@@ -98,7 +98,7 @@ def test_aborting_one_that_waits_for_cells_leaves_the_others_alone(scarce: Loade
     n_before = engine.counts.n_preempted
     while engine.counts.n_preempted == n_before:
         engine.step()
-    gone = engine._waiting.first
+    gone = next(each for each in sequences if each.state is SequenceState.WAITING)
     assert engine.abort(gone.request_id) is gone
     while engine.has_work:
         engine.step()

@@ -14,6 +14,7 @@ import numpy as np
 
 from lsrv.contents import FileStamp
 from lsrv.engine.adapters import Adapters
+from lsrv.engine.cost import StepCost
 from lsrv.engine.embedding import EmbeddingEngine
 from lsrv.engine.engine import Engine
 from lsrv.engine.llama.backend import Backend
@@ -29,6 +30,7 @@ from lsrv.engine.prefix.folder import SequenceFolder
 from lsrv.engine.prefix.store import SequenceStore
 from lsrv.engine.sampling import model_defaults
 from lsrv.engine.speculation.draft import DraftModel, draft_params
+from lsrv.engine.speculation.record import GuessRecord
 from lsrv.engine.speculation.speculation import Lookup, Speculation
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
@@ -61,7 +63,21 @@ class LoadedModel:
         self.memory.close()
 
 
-def load_model(backend: Backend, params: LoadParams, on_progress: OnLoadProgress) -> LoadedModel:
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """What an engine is given instead of what it would begin with, by those who measure it."""
+
+    cost: StepCost | None = None
+    store: SequenceStore | None = None
+    experience: GuessRecord | None = None
+
+
+NO_PARTS = EngineParts()
+
+
+def load_model(
+    backend: Backend, params: LoadParams, on_progress: OnLoadProgress, parts: EngineParts = NO_PARTS
+) -> LoadedModel:
     """Load, warm up and describe one model; `on_progress` gets (stage, 0..1).
 
     Raises LoadFailedError with llama.cpp's last log lines in its fields. A CPU that faults on the build's kernels
@@ -82,7 +98,7 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnLoadProgress
         _check_memory(context, model, params)
         own_kv_bytes = memory_use(backend.log.lines).kv_bytes
         params = msgspec.structs.replace(params, cache_ram_bytes=store_bytes(params, own_kv_bytes))
-        speculation = _speculation(context, model, params, memory)
+        speculation = _speculation(context, model, params, memory, parts.experience)
     except LoadFailedError as error:
         raise LoadFailedError(error.message, log=backend.log.tail(_N_LOG_LINES)) from error
     log = list(backend.log.lines)
@@ -97,7 +113,7 @@ def load_model(backend: Backend, params: LoadParams, on_progress: OnLoadProgress
         adapters=adapters,
         generation=None
         if params.is_embedding
-        else _engine(context, model, params, _sequence_folder(params, stamps, build), adapters, speculation),
+        else _engine(context, model, params, _sequence_folder(params, stamps, build), adapters, speculation, parts),
         embedding=EmbeddingEngine(context, params, _vector_length(model, context)) if params.is_embedding else None,
         memory=memory,
     )
@@ -126,7 +142,9 @@ def _check_memory(context: Context, model: Model, params: LoadParams) -> None:
         )
 
 
-def _speculation(context: Context, model: Model, params: LoadParams, memory: ExitStack) -> Speculation | None:
+def _speculation(
+    context: Context, model: Model, params: LoadParams, memory: ExitStack, experience: GuessRecord | None
+) -> Speculation | None:
     if params.speculation == "off":
         return None
     if params.is_embedding:
@@ -137,7 +155,9 @@ def _speculation(context: Context, model: Model, params: LoadParams, memory: Exi
             'set speculative.mode = "off" for it'
         )
     guesser = Lookup() if params.speculation == "lookup" else _draft(model, params, memory)
-    return Speculation(guesser, params.n_guess_max, n_guesses_step(params, params.n_slots), params.n_ctx_seq)
+    return Speculation(
+        guesser, params.n_guess_max, n_guesses_step(params, params.n_slots), params.n_ctx_seq, experience
+    )
 
 
 def _draft(model: Model, params: LoadParams, memory: ExitStack) -> DraftModel:
@@ -154,15 +174,16 @@ def _engine(
     folder: SequenceFolder | None,
     adapters: Adapters,
     speculation: Speculation | None,
+    parts: EngineParts,
 ) -> Engine:
     cache = PrefixCache(
         context.memory,
         params.n_slots,
         n_worth_waiting=params.n_ubatch // _LEADS_PER_UBATCH,
-        store=SequenceStore(params.cache_ram_bytes),
+        store=SequenceStore(params.cache_ram_bytes) if parts.store is None else parts.store,
         folder=folder,
     )
-    return Engine(context, model.vocab, params, cache, adapters, speculation)
+    return Engine(context, model.vocab, params, cache, adapters, speculation, parts.cost)
 
 
 def _stamps(params: LoadParams) -> tuple[FileStamp, ...]:

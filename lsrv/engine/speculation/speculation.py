@@ -90,14 +90,19 @@ class _Step:
 class Speculation:
     """Guesses for the sequences of one engine. Belongs to the engine thread."""
 
-    def __init__(self, guesser: Guesser, n_max: int, n_max_step: int, n_ctx_seq: int) -> None:
-        """`n_max`: guesses for one sequence in a step; `n_max_step`: for all together."""
+    def __init__(
+        self, guesser: Guesser, n_max: int, n_max_step: int, n_ctx_seq: int, experience: GuessRecord | None = None
+    ) -> None:
+        """`n_max`: guesses for one sequence in a step; `n_max_step`: for all together.
+
+        `experience`: how guesses of all sequences fared so far, which a new one begins with; None knows of none.
+        """
         self._n_ctx_seq = n_ctx_seq
         self._guesser = guesser
         self._n_max = n_max
         self._n_max_step = n_max_step
         self._records: dict[Sequence, GuessRecord] = {}
-        self._all = GuessRecord.fresh(guesser.first_chance)  # of all sequences: what a new one begins with
+        self._all = GuessRecord.fresh(guesser.first_chance) if experience is None else experience
         self._watched: dict[Sequence, _Watched] = {}
         self._caution = Caution()
         self._last: _Step | None = None

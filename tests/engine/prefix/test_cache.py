@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from lsrv.engine.engine import Engine
-from lsrv.engine.load.loading import LoadedModel
+from lsrv.engine.load.loading import EngineParts, LoadedModel
+from lsrv.engine.prefix.store import SequenceStore
 from lsrv.engine.sequence import Sequence
 from tests.engine.conftest import LoadStories, make_sequence, run_all
 from tests.engine.near_ties import assert_same_texts
@@ -115,33 +116,36 @@ def test_a_prompt_that_lost_its_slot_comes_back_from_the_host_memory(
 def test_a_saved_prompt_is_used_even_if_it_has_to_give_way_at_that_moment(
     load_stories: LoadStories, assert_as_fresh: AsFresh
 ) -> None:
-    stories = load_stories(n_slots=1, cache_ram_bytes=60_000)
+    store = SequenceStore(60_000)
+    stories = load_stories(EngineParts(store=store), n_slots=1)
     engine = engine_of(stories)
     run_all(engine, make_sequence(stories, 1, SYSTEM))
     run_all(engine, make_sequence(stories, 2, " ".join(ENDS)))
-    (saved,) = engine._cache._store
+    (saved,) = store
     again = make_sequence(stories, 3, SYSTEM)
     assert_as_fresh(SYSTEM, run_all(engine, again)[3])
     assert again.n_cached
-    assert saved not in list(engine._cache._store), "make the store smaller: both fit"
+    assert saved not in list(store), "make the store smaller: both fit"
 
 
 def test_the_host_memory_is_bounded(load_stories: LoadStories) -> None:
-    stories = load_stories(n_slots=1, cache_ram_bytes=200_000)
+    store = SequenceStore(200_000)
+    stories = load_stories(EngineParts(store=store), n_slots=1)
     engine = engine_of(stories)
     for number, end in enumerate(ENDS * 2):
         run_all(engine, make_sequence(stories, number, f"{number} {end} {SYSTEM}"))
-        assert 0 <= engine._cache._store.size_bytes <= 200_000
-    assert engine._cache._store.size_bytes > 0
+        assert 0 <= store.size_bytes <= 200_000
+    assert store.size_bytes > 0
 
 
 def test_a_slot_is_not_saved_that_others_hold_too(load_stories: LoadStories) -> None:
-    stories = load_stories(n_slots=1, cache_ram_bytes=10_000_000)
+    store = SequenceStore(10_000_000)
+    stories = load_stories(EngineParts(store=store), n_slots=1)
     engine = engine_of(stories)
     for number in range(3):
         run_all(engine, make_sequence(stories, number, SYSTEM))
         run_all(engine, make_sequence(stories, number, " ".join(ENDS)))
-    assert len(list(engine._cache._store)) == 2
+    assert len(store) == 2
 
 
 @pytest.mark.parametrize("kv", ["split", "shared"])

@@ -13,7 +13,7 @@ from lsrv.engine.cost import StepCost
 from lsrv.engine.engine import Engine
 from lsrv.engine.grammar.constraint import Constraint
 from lsrv.engine.llama.backend import Backend
-from lsrv.engine.load.loading import LoadedModel
+from lsrv.engine.load.loading import EngineParts, LoadedModel
 from lsrv.engine.load.memory_plan import plan_memory
 from lsrv.engine.speculation.record import GuessRecord
 from lsrv.errors import LoadFailedError
@@ -42,7 +42,8 @@ def plain(case: tuple[str, str], load_stories: LoadStories) -> LoadedModel:
 
 @pytest.fixture(scope="module")
 def guessing(case: tuple[str, str], load_stories: LoadStories) -> LoadedModel:
-    return load_stories(speculation=case[0], draft_path=str(STORIES), kv=case[1])
+    """On a machine where long batches cost nothing, and where guesses were mostly right so far."""
+    return load_stories(guesses_at_any_cost(), speculation=case[0], draft_path=str(STORIES), kv=case[1])
 
 
 class Cheap(StepCost):
@@ -62,11 +63,15 @@ def engine_of(loaded: LoadedModel) -> Engine:
     return loaded.generation
 
 
-def expect_guesses_at_any_cost(engine: Engine) -> None:
-    """On a machine where long batches cost nothing, and where guesses were mostly right so far."""
-    assert engine._speculation is not None
-    engine._speculation._all = GuessRecord.fresh(0.9)
-    engine._cost = engine._filling._cost = Cheap()
+class Hopeful(GuessRecord):
+    """Does not learn that a guess was wrong."""
+
+    def learn(self, n_guessed: int, n_right: int) -> None:
+        pass
+
+
+def guesses_at_any_cost(chance: float = 0.9) -> EngineParts:
+    return EngineParts(cost=Cheap(), experience=Hopeful.fresh(chance))
 
 
 def texts_of(loaded: LoadedModel, **options: object) -> list[str]:
@@ -85,7 +90,6 @@ def assert_same(loaded: LoadedModel, others: list[str], **options: object) -> No
 
 def test_the_text_is_the_same_and_takes_fewer_steps(plain: LoadedModel, guessing: LoadedModel) -> None:
     engine = engine_of(guessing)
-    expect_guesses_at_any_cost(engine)
     n_plain, n_guessing = engine_of(plain).counts.n_steps, engine.counts.n_steps
     assert_same(plain, texts_of(guessing))
     n_plain, n_guessing = engine_of(plain).counts.n_steps - n_plain, engine.counts.n_steps - n_guessing
@@ -100,15 +104,13 @@ def test_guesses_take_no_more_than_the_room_of_a_batch(
 ) -> None:
     sizes = {"n_batch": n_batch, "n_ubatch": n_batch, "kv": case[1]}
     plain = load_stories(**sizes)
-    guessing = load_stories(speculation=case[0], draft_path=str(STORIES), **sizes)
-    expect_guesses_at_any_cost(engine_of(guessing))
+    guessing = load_stories(guesses_at_any_cost(), speculation=case[0], draft_path=str(STORIES), **sizes)
     assert_same(plain, texts_of(guessing))
     assert n_batch == 4 or engine_of(guessing).counts.n_right_tokens > 0
 
 
 def test_guesses_are_right_behind_a_shift_too(load_stories: LoadStories) -> None:
-    loaded = load_stories(is_shifting=True, n_ctx_seq=128, speculation="lookup")
-    expect_guesses_at_any_cost(engine_of(loaded))
+    loaded = load_stories(guesses_at_any_cost(), is_shifting=True, n_ctx_seq=128, speculation="lookup")
     sequence = make_sequence(loaded, 0, PROMPTS[3], n_max_tokens=1000, is_ignoring_eos=True)
     engine_of(loaded).submit(sequence)
     while not sequence.n_dropped:
@@ -121,14 +123,12 @@ def test_guesses_are_right_behind_a_shift_too(load_stories: LoadStories) -> None
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_seed_gives_the_same_text_with_guesses(plain: LoadedModel, guessing: LoadedModel, seed: int) -> None:
-    expect_guesses_at_any_cost(engine_of(guessing))
     sampling = Sampling(temperature=0.7, seed=seed, repeat_penalty=1.1)
     pairs = zip(texts_of(guessing, sampling=sampling), texts_of(plain, sampling=sampling), strict=True)
     assert sum(ours != theirs for ours, theirs in pairs) <= 1  # a draw may fall on the border of two tokens
 
 
 def test_stop_strings_and_limits_end_inside_of_guesses(plain: LoadedModel, guessing: LoadedModel) -> None:
-    expect_guesses_at_any_cost(engine_of(guessing))
     for stops in (["park"], ["the"], ["."], ["e"]):
         assert_same(plain, texts_of(guessing, stops=stops), stops=stops)
     for n in range(1, 12):
@@ -140,7 +140,6 @@ def test_stop_strings_and_limits_end_inside_of_guesses(plain: LoadedModel, guess
 
 def test_logprobs_are_told_for_every_token(guessing: LoadedModel) -> None:
     engine = engine_of(guessing)
-    expect_guesses_at_any_cost(engine)
     sequence = make_sequence(guessing, 0, PROMPTS[3], n_max_tokens=40, n_top_logprobs=1)
     engine.submit(sequence)
     n_told = 0
@@ -152,7 +151,6 @@ def test_logprobs_are_told_for_every_token(guessing: LoadedModel) -> None:
 
 def test_the_distribution_is_that_of_the_model(plain: LoadedModel, guessing: LoadedModel) -> None:
     """The third token after a repeated text, over many seeds: guesses make no likely token likelier."""
-    expect_guesses_at_any_cost(engine_of(guessing))
 
     def thirds(loaded: LoadedModel, first_seed: int) -> Counter[int]:
         sampling = [
@@ -169,7 +167,6 @@ def test_the_distribution_is_that_of_the_model(plain: LoadedModel, guessing: Loa
 
 
 def test_a_constrained_answer_is_guessed_within_its_form(plain: LoadedModel, guessing: LoadedModel) -> None:
-    expect_guesses_at_any_cost(engine_of(guessing))
     item = {"type": "object", "properties": {"is_red": {"enum": [True, False]}}, "required": ["is_red"]}
     schema = json.dumps(
         {"type": "array", "minItems": 6, "maxItems": 6, "items": item | {"additionalProperties": False}}
@@ -187,7 +184,6 @@ def test_a_constrained_answer_is_guessed_within_its_form(plain: LoadedModel, gue
 
 def test_aborting_and_failing_leave_nothing_behind(guessing: LoadedModel) -> None:
     engine = engine_of(guessing)
-    expect_guesses_at_any_cost(engine)
     alone = texts_of(guessing)
     for i in range(6):
         engine.submit(make_sequence(guessing, i, PROMPTS[i % 5], n_max_tokens=60))
@@ -217,11 +213,8 @@ def test_a_draft_with_another_vocabulary_is_refused(load_stories: LoadStories) -
 
 def test_a_text_that_turns_out_to_repeat_is_guessed_though_nothing_was_tried(load_stories: LoadStories) -> None:
     """Guesses that seem too dear are watched: when they would have been right, they are made."""
-    loaded = load_stories(speculation="lookup")
+    loaded = load_stories(EngineParts(cost=Cheap(), experience=GuessRecord.fresh(0.0)), speculation="lookup")
     engine = engine_of(loaded)
-    expect_guesses_at_any_cost(engine)
-    assert engine._speculation is not None
-    engine._speculation._all = GuessRecord.fresh(0.0)
     token = int(loaded.model.vocab.tokenize("cat", add_special=False, parse_special=False)[0])
     sampling = Sampling(temperature=0, logit_bias={token: 100.0})
     sequence = make_sequence(loaded, 0, "Once", n_max_tokens=100, sampling=sampling)
