@@ -17,7 +17,7 @@ from lsrv.api import run_server
 from lsrv.api.http.connection import Limits
 from lsrv.config import Settings, load_settings
 from lsrv.errors import LsrvError
-from lsrv.registry import Registry
+from lsrv.registry import assemble
 
 
 def main() -> int:
@@ -31,7 +31,7 @@ def main() -> int:
             settings = read().settings if has_file else Settings.model_validate(given["settings"])
             serving = run_server(
                 settings,
-                Registry(settings),
+                assemble(settings),
                 on_listening=_announce,
                 limits=limits,
                 read_settings=read if has_file else None,

@@ -43,6 +43,7 @@ LEAVES = {
     "standard_streams",
     "threads",
     "home",
+    "model_id",
 }
 ARROWS: dict[str, set[str]] = {
     "": set(),
@@ -63,8 +64,9 @@ ARROWS: dict[str, set[str]] = {
     "echo": set(),
     "printable": set(),
     "home": set(),
+    "model_id": set(),
     "protocol": {"errors"},
-    "config": {"errors", "demo", "quantization", "units", "priority", "echo", "home"},
+    "config": {"errors", "demo", "quantization", "units", "priority", "echo", "home", "model_id"},
     "frontdoor": {
         "errors",
         "contents",
@@ -76,6 +78,7 @@ ARROWS: dict[str, set[str]] = {
         "environment",
         "echo",
         "home",
+        "model_id",
     },
     "engine": {"errors", "contents", "log", "protocol", "quantization", "cores", "priority", "echo"},
     "chat": {"errors", "log", "protocol", "echo"},
@@ -112,7 +115,7 @@ MAX_FUNCTION_LINES = 60
 MAX_FILES_IN_FOLDER = 20
 MAX_FLOORS = {"api": 9, "registry": 9, "frontdoor": 6}
 
-TWIN_TYPES = {"ChoiceEvent", "Question", "StreamEvent", "UpstreamChunk"}  # to be parted; no other may join them
+TWIN_TYPES = {"ChoiceEvent", "Question", "StreamEvent"}  # to be parted; no other may join them
 TWIN_FILES = {"adapters.py"}  # of engine, registry and serving: each says what adapters are to its package
 
 

@@ -15,6 +15,7 @@ from lsrv.api.metrics.cache import CacheCollector
 from lsrv.api.metrics.requests import Metrics
 from lsrv.api.metrics.routes import RouteCollector
 from lsrv.config import LoadedSettings, ServerSettings, Settings
+from lsrv.model_id import ModelId
 from lsrv.registry import Registry, Turn, own_cache
 from lsrv.response_cache import CacheLimits, ResponseCache
 from lsrv.serving.shadow.shadows import Shadows
@@ -52,14 +53,14 @@ class ServerState:
         self.access = Access(settings.server)
         self.shadows.configure(settings)
 
-    def turn(self, model_id: str, priority: int | None, keep_alive_s: float | None = None) -> Turn:
+    def turn(self, model_id: ModelId, priority: int | None, keep_alive_s: float | None = None) -> Turn:
         """How a request waits for `model_id`: by its own priority, else by the entry's."""
         default = self.registry.settings_of(model_id).defaults.priority
         return Turn(priority=default if priority is None else priority, keep_alive_s=keep_alive_s)
 
-    def begin(self, record: RequestRecord, model_id: str) -> None:
+    def begin(self, record: RequestRecord, model_id: ModelId) -> None:
         """A request is known to be for the entry of that canonical id: logs, metrics and watchers learn it."""
-        record.model_id, record.listed_id = model_id, self.registry.listed_id(model_id)
+        record.model_id, record.listed_id = model_id, self.registry.names.listed_id(model_id)
         self.feed.publish(RequestStarted(request_id=record.request_id, model_id=record.listed_id, route=record.route))
 
     def end(self, record: RequestRecord, seconds: float) -> None:
@@ -80,7 +81,7 @@ class ServerState:
 
     def _snapshot(self) -> dict[str, object]:
         models = [model_object(view) for view in self.registry.views()]
-        return {"default_model_id": self.registry.default_model_id, "models": models}
+        return {"default_model_id": self.registry.names.default_id, "models": models}
 
 
 def _response_cache(server: ServerSettings) -> ResponseCache:

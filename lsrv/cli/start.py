@@ -21,7 +21,7 @@ from lsrv.cli.display.say import say
 from lsrv.config import LoadedSettings, ModelSettings, Settings
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.outlet import Outlet
-from lsrv.registry import Registry, RegistryEvent, look_with_draft
+from lsrv.registry import RegistryEvent, assemble, look_with_draft
 
 _log = logging.getLogger(__name__)
 
@@ -62,12 +62,12 @@ async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Ou
         if bars is not None:  # where no bars are shown, log lines tell it
             outlet.put(partial(bars.handle, event))
 
-    registry = Registry(loaded.settings, on_event=draw)
+    registry = assemble(loaded.settings, on_event=draw)
     greetings: list[asyncio.Task[None]] = []
 
     def greet(addresses: list[str]) -> None:
         gc.freeze()  # what is here now lives as long as the process: to look through it held all streams up for 40 ms
-        greeting = asyncio.create_task(_greet(loaded, registry.default_model_id, addresses, outlet))
+        greeting = asyncio.create_task(_greet(loaded, registry.names.default_id, addresses, outlet))
         greeting.add_done_callback(_note_failure)
         greetings.append(greeting)
 

@@ -17,6 +17,7 @@ from pydantic import (
 
 from lsrv.config.table import BYTES_SCHEMA, Seconds, Strings, Table, as_strings, as_tuple, checked, parse_bytes, shown
 from lsrv.config.upstream import UpstreamSettings
+from lsrv.model_id import ModelId
 from lsrv.priority import MAX_PRIORITY
 from lsrv.quantization import AUTO, AutoQuant, Quant, parse_quant
 
@@ -301,7 +302,9 @@ class AdapterSettings(Table):
 class ModelSettings(Table):
     """One entry: what a client asks for, and how it is loaded and served."""
 
-    model_id: Name = Field(description="Hub id, or path of a GGUF or of a folder with GGUFs; the canonical id.")
+    model_id: Annotated[ModelId, AfterValidator(checked(_name_problem))] = Field(
+        description="Hub id, or path of a GGUF or of a folder with GGUFs; the canonical id."
+    )
     alias: Annotated[Strings, AfterValidator(checked(_names_problem))] = Field(
         default=(), description="Other names; the first one is listed."
     )

@@ -3,16 +3,16 @@
 from lsrv.frontdoor.progress import BuildProgress
 from lsrv.frontdoor.store.own_cache import own_cache
 from lsrv.registry.adapters import OfferedAdapter
+from lsrv.registry.assemble import assemble
+from lsrv.registry.endpoints.endpoint import Lease
+from lsrv.registry.endpoints.standing import Standing, Turn
 from lsrv.registry.entries.view import EntryView, MemoryView, WeightsView, WorkerLog
 from lsrv.registry.entries.watchers import RegistryEvent
-from lsrv.registry.lease import Lease, WorkerLease
 from lsrv.registry.loading.weights import front_door, look_with_draft, spec_of
 from lsrv.registry.names import Target
 from lsrv.registry.registry import Registry
 from lsrv.registry.routing import Attempts, RouteView, Routing
-from lsrv.registry.standing import Standing, Turn
 from lsrv.registry.upstream.client import reported_texts, reported_usage
-from lsrv.registry.upstream.lease import UpstreamLease
 from lsrv.registry.workers.cpu_faults import CpuFault, cpu_faults_path, is_condemned, read_cpu_faults
 from lsrv.registry.workers.memory import WorkerMemory, worker_memory
 from lsrv.registry.workers.process import WORKER_COMMAND, WorkerProcess
@@ -37,12 +37,11 @@ __all__ = [
     "Standing",
     "Target",
     "Turn",
-    "UpstreamLease",
     "WeightsView",
-    "WorkerLease",
     "WorkerLog",
     "WorkerMemory",
     "WorkerProcess",
+    "assemble",
     "cpu_faults_path",
     "front_door",
     "is_condemned",

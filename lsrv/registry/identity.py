@@ -20,6 +20,7 @@ from lsrv.config import ModelSettings, Settings
 from lsrv.contents import sampled_digest, stamp_of
 from lsrv.errors import LsrvError
 from lsrv.frontdoor import Weights
+from lsrv.model_id import ModelId
 from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.entries.entry import Entry
 from lsrv.registry.loading.basis import LoadBasis, find_basis
@@ -51,13 +52,17 @@ class ModelIdentity(msgspec.Struct, frozen=True):
 class Identities:
     """Identities of entries. Nothing is read before somebody asks."""
 
-    def __init__(self, settings: Settings, entries: Mapping[str, Entry]) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, entries: Mapping[ModelId, Entry]) -> None:
+        self._settings = settings
         self._entries = entries  # by model_id; upstreams are none
         self._loaded: dict[str, tuple[LoadedWorker, ModelIdentity | None]] = {}
         self._found: dict[str, tuple[ModelSettings, float, Weights]] = {}
 
-    async def get(self, model_id: str) -> ModelIdentity | None:
+    def configure(self, settings: Settings) -> None:
+        """Go by other settings from the next look on."""
+        self._settings = settings
+
+    async def get(self, model_id: ModelId) -> ModelIdentity | None:
         """What the answers of an entry depend on; loads nothing. None: that can't be told, or it must not answer."""
         entry = self._entries.get(model_id)
         if entry is None or not entry.state.is_enabled:
@@ -87,7 +92,7 @@ class Identities:
         known = self._found.get(model.model_id)
         if known is not None and known[0] == model and now - known[1] < _LOOK_AGAIN_S and _is_as_found(known[2]):
             return known[2]
-        found = look(self.settings, model)
+        found = look(self._settings, model)
         if not isinstance(found, Weights):
             return None
         self._found[model.model_id] = model, now, found

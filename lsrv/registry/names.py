@@ -1,54 +1,101 @@
-"""What clients call models: canonical ids, aliases, the default, and any of them with an adapter. Pure."""
+"""What clients call models: canonical ids, aliases, the default, and any of them with an adapter. No I/O, no clock."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from lsrv.config import Settings
+from lsrv.config import Settings, SettingsChange
 from lsrv.echo import echo
 from lsrv.errors import ModelNotFoundError
+from lsrv.model_id import ModelId
 
 _DEFAULT = "default"
 _MAX_CHARS = 512  # what a config allows; anything longer would only be searched for colons
 
-AdaptersOf = Callable[[str], Collection[str]]  # canonical model_id -> names of the adapters it offers now
+AdaptersOf = Callable[[ModelId], Collection[str]]  # canonical model_id -> names of the adapters it offers now
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a name means: an entry by its canonical id, and the adapter that was named with it."""
 
-    model_id: str
+    model_id: ModelId
     adapter: str | None = None
+
+
+def is_default(model: str | None) -> bool:
+    """Whether a request names no model."""
+    return model in (None, "", _DEFAULT)
 
 
 class Names:
     """Resolves what a request calls a model. The default is fixed here: unloading it moves nothing."""
 
     def __init__(self, settings: Settings, adapters_of: AdaptersOf) -> None:
+        self._adapters_of = adapters_of
+        self._chosen_default: str | None = None  # by an operator, for this run
+        self._read(settings)
+
+    def _read(self, settings: Settings) -> None:
         self._ids = {name: model.model_id for model in settings.models for name in (*model.alias, model.model_id)}
         self._listed = {model.model_id: model.listed_id for model in settings.models}
         self._routes = [route.model_id for route in settings.routes]
-        self._adapters_of = adapters_of
         first = settings.models[0].model_id if settings.models and not settings.require_default else None
         named = settings.default_model_id
-        self.default_route = named if named in self._routes else None
-        self.default_model_id = first if named is None else self._ids.get(named)
+        self._default_route = named if named in self._routes else None
+        self._default_model_id = first if named is None else self._ids.get(named)
 
-    def resolve(self, model: str | None) -> Target:
+    def configure(self, change: SettingsChange) -> None:
+        """Go by new settings. A default that was chosen stays, unless they name another one or have it no more."""
+        self._read(change.settings)
+        chosen = self._chosen_default
+        is_kept = chosen in self._listed or chosen in self._routes
+        if chosen is not None and is_kept and "default_model_id" not in change.at_once:
+            self._set_default(chosen)
+        else:
+            self._chosen_default = None
+
+    @property
+    def model_ids(self) -> list[ModelId]:
+        """Every entry that clients can name, in config order."""
+        return list(self._listed)
+
+    @property
+    def default_id(self) -> str | None:
+        """What answers requests that name no model: an entry, by its canonical id, or a route."""
+        return self._default_model_id or self._default_route
+
+    def target(self, model: str | None) -> Target:
         """What `model` means: an id, an alias, the default, or one of these, one or two colons and an adapter.
 
         Raises ModelNotFoundError with the known ids.
         """
-        if model in (None, "", _DEFAULT):
+        if model is None or is_default(model):
             return Target(self._default())
         return self._named(model)
 
-    def choose_default(self, name: str) -> None:
-        """Let a route, or the entry of that canonical id, answer requests which name none."""
-        is_route = name in self._routes
-        self.default_model_id, self.default_route = (None, name) if is_route else (name, None)
+    def resolve(self, model: str | None) -> ModelId:
+        """The canonical id of the same. Raises ModelNotFoundError."""
+        return self.target(model).model_id
+
+    def route(self, model: str | None) -> str | None:
+        """The route that `model` means, the default included; None if it means none."""
+        name = self._default_route if is_default(model) else model
+        return name if name in self._routes else None
+
+    def choose_default(self, model: str) -> str:
+        """Let a route or an entry answer requests that name none, for this run; its canonical id.
+
+        Raises ModelNotFoundError.
+        """
+        self._chosen_default = chosen = self.route(model) or self.resolve(model)
+        self._set_default(chosen)
+        return chosen
+
+    def _set_default(self, name: str) -> None:
+        self._default_model_id = self._ids.get(name)
+        self._default_route = name if name in self._routes else None
 
     def _named(self, model: str) -> Target:
         if model in self._ids:
@@ -63,7 +110,7 @@ class Names:
                 return target
         raise self._no_adapter(parted[0]) if parted else self._not_found(model)
 
-    def listed_id(self, model_id: str) -> str:
+    def listed_id(self, model_id: ModelId) -> str:
         """What an entry is called in listings, by its canonical id."""
         return self._listed[model_id]
 
@@ -74,16 +121,16 @@ class Names:
             base, adapter = model[:at], model[at + 1 :].removeprefix(":")
             if not adapter:
                 continue
-            if base == _DEFAULT and self.default_model_id is not None:
-                yield Target(self.default_model_id, adapter)
+            if base == _DEFAULT and self._default_model_id is not None:
+                yield Target(self._default_model_id, adapter)
             elif base in self._ids:
                 yield Target(self._ids[base], adapter)
 
-    def _default(self) -> str:
-        if self.default_model_id is not None:
-            return self.default_model_id
-        if self.default_route is not None:
-            raise _is_a_route(self.default_route)
+    def _default(self) -> ModelId:
+        if self._default_model_id is not None:
+            return self._default_model_id
+        if self._default_route is not None:
+            raise _is_a_route(self._default_route)
         reason = "no models are currently available" if not self._ids else "no model is named and there is no default"
         raise ModelNotFoundError(
             f"{reason}; name one in `model` or set default_model_id", param="model", known=self._known()

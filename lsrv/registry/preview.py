@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from lsrv.frontdoor import Pending, Weights
+from lsrv.model_id import ModelId
 from lsrv.protocol.events import ContextPlan
 from lsrv.registry.memory.arbiter import MemoryAmounts
 from lsrv.registry.memory.budget import WORKER_BYTES, lack, only_bytes, shown
@@ -72,7 +73,7 @@ def described(asked: LoadPreview, weights: Weights, plan: ContextPlan, needed: M
     )
 
 
-def foreseen(model: str, forecast: Forecast, listed_id: Callable[[str], str], load_s: float | None) -> LoadPreview:
+def foreseen(model: str, forecast: Forecast, listed_id: Callable[[ModelId], str], load_s: float | None) -> LoadPreview:
     """Of an entry that is not in memory."""
     leaving = [listed_id(each) for each in forecast.leaving]
     busy = [listed_id(each) for each in forecast.busy]

@@ -26,12 +26,11 @@ from lsrv.errors import (
     UnsupportedParameterError,
     UpstreamRefusedError,
 )
+from lsrv.model_id import ModelId
 from lsrv.registry.entries.view import EntryView
-from lsrv.registry.names import Target
+from lsrv.registry.names import Names, Target, is_default
 
 _log = logging.getLogger(__name__)
-
-_DEFAULT = (None, "", "default")
 
 # Errors that another model would give as well: not what only one of them can't do, nor that it has gone.
 _EVERYBODYS = (RequestError, UpstreamRefusedError, ConfigError)
@@ -81,7 +80,7 @@ def may_fall_back(error: LsrvError) -> bool:
     return not isinstance(error, _EVERYBODYS) or isinstance(error, _ONES_OWN)
 
 
-def largest_that_fits(views: Iterable[EntryView], n_prompt_tokens: int) -> str | None:
+def largest_that_fits(views: Iterable[EntryView], n_prompt_tokens: int) -> ModelId | None:
     """The loaded model with the most parameters whose context holds the prompt and an answer of one token."""
     fitting = [
         (view.info.n_params, view.model_id)
@@ -133,15 +132,8 @@ class Attempts:
 class Routing:
     """The routes of one server."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        target_of: Callable[[str | None], Target],
-        views: Callable[[], list[EntryView]],
-        default_route: Callable[[], str | None] = lambda: None,
-    ) -> None:
-        self._target_of = target_of
-        self._default_route = default_route
+    def __init__(self, settings: Settings, names: Names, views: Callable[[], list[EntryView]]) -> None:
+        self._names = names
         self._views = views
         self._ends: Counter[tuple[str, str, str]] = Counter()  # (route, member, "answered", "failed" or "fell_back")
         self._routes: dict[str, RouteSettings] = {}
@@ -157,16 +149,16 @@ class Routing:
         Raises ModelNotFoundError.
         """
         route = self._route_of(model)
-        return Attempts(self._target_of(model)) if route is None else self._along(route, sticky_key)
+        return Attempts(self._names.target(model)) if route is None else self._along(route, sticky_key)
 
     def text_candidates(self, model: str | None, sticky_key: str | None = None) -> Attempts:
         """The same for requests that any generating model can answer: without a name they may go to a longer context.
 
         Vectors are no such thing: those of another model mean nothing beside the first one's.
         """
-        if model not in _DEFAULT or self._default_route() is not None:
+        if not is_default(model) or self._names.route(model) is not None:
             return self.candidates(model, sticky_key)
-        target = self._target_of(model)
+        target = self._names.target(model)
         return Attempts(target, self._for_long_prompt(target))
 
     def view_all(self) -> list[RouteView]:
@@ -179,14 +171,17 @@ class Routing:
         return None if route is None else self._view(route)
 
     def _route_of(self, model: str | None) -> RouteSettings | None:
-        name = self._default_route() if model in _DEFAULT else model
-        return None if name is None else self._routes.get(name)
+        name = self._names.route(model)
+        return None if name is None else self._routes[name]
 
     def _along(self, route: RouteSettings, sticky_key: str | None) -> Attempts:
         share = random.random() if sticky_key is None else share_of(route.model_id, sticky_key)
         first = choose(route.split, share)
         rest = iter(dict.fromkeys((first, *route.fallback)))
-        name, target = self._next_there(rest) or (first, self._target_of(first))  # which tells why, if nobody is there
+        name, target = self._next_there(rest) or (
+            first,
+            self._names.target(first),
+        )  # which tells why, if nobody is there
         names = [name]
         chosen = route.shadow if random.random() < route.shadow_share else ()
 
@@ -211,7 +206,7 @@ class Routing:
         """The next of a route's models: an adapter may be unloaded, and a reload may have removed any meanwhile."""
         for name in names:
             with contextlib.suppress(ModelNotFoundError):
-                return name, self._target_of(name)
+                return name, self._names.target(name)
         return None
 
     def _for_long_prompt(self, default: Target) -> Callable[[LsrvError], Target | None]:

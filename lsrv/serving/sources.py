@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from lsrv.config import ModelSettings
+from lsrv.model_id import ModelId
 from lsrv.protocol.commands import AdapterChoice, Generate
 from lsrv.protocol.events import Finished
 from lsrv.registry import Registry, Turn
@@ -58,7 +59,7 @@ class Sources:
 
     async def find(
         self,
-        model_id: str,
+        model_id: ModelId,
         make_commands: MakeCommands,
         adapters: Sequence[AdapterChoice],
         use: CacheUse,
@@ -92,7 +93,7 @@ class _Question:
 
     registry: Registry
     cache: ResponseCache
-    model_id: str
+    model_id: ModelId
     commands: Sequence[Generate]
     adapters: Sequence[AdapterChoice]
     turn: Turn
@@ -134,7 +135,7 @@ class _Question:
 
 @contextlib.asynccontextmanager
 async def _leased(
-    registry: Registry, model_id: str, make_commands: MakeCommands, turn: Turn
+    registry: Registry, model_id: ModelId, make_commands: MakeCommands, turn: Turn
 ) -> AsyncGenerator[ChoiceStreams]:
     """The events as the model makes them."""
     async with (

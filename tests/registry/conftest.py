@@ -18,7 +18,7 @@ from lsrv.config import ModelSettings, ServerSettings, Settings
 from lsrv.errors import WeightsNotFoundError
 from lsrv.frontdoor import Weights, read_header
 from lsrv.frontdoor.progress import Cancel, OnBuildProgress
-from lsrv.registry import Deadlines, Registry, RegistryEvent
+from lsrv.registry import Deadlines, Registry, RegistryEvent, assemble
 from tests.models import STORIES
 
 SCRIPTED_WORKER = (sys.executable, str(Path(__file__).with_name("scripted_worker.py")))
@@ -42,7 +42,7 @@ class ScriptedModels:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.verdicts_path = folder / "verdicts.json"
+        self.cpu_faults_file = folder / "verdicts.json"
         self.events: list[RegistryEvent] = []  # of loads and workers
         self.statuses: list[str] = []
 
@@ -81,13 +81,13 @@ class ScriptedModels:
             server=ServerSettings(**({"spare_workers": 0} | (server or {}))),
             models=tuple(ModelSettings(model_id=script, **entry) for script in scripts),
         )
-        registry = Registry(
+        registry = assemble(
             settings,
             on_event=self.note,
             prepare=self.prepare,
             worker_command=command,
             deadlines=deadlines,
-            verdicts_path=self.verdicts_path,
+            cpu_faults_file=self.cpu_faults_file,
         )
         tasks = asyncio.all_tasks()
         await registry.start()

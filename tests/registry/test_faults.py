@@ -148,7 +148,7 @@ async def test_a_processor_fault_is_healed_once_and_remembered(scripted: Scripte
     async with scripted.registry("amx") as registry:
         view = await registry.load("amx")
         assert view.info is not None and not view.info.use_extra_bufts
-        [verdict] = read_cpu_faults(scripted.verdicts_path)
+        [verdict] = read_cpu_faults(scripted.cpu_faults_file)
         assert (verdict.signal, verdict.llama_cpp_version) == ("SIGSEGV", "scripted-1")
     scripted.events.clear()
     async with scripted.registry("amx") as registry:

@@ -39,7 +39,7 @@ def names() -> Names:
     ],
 )
 def test_a_name_means(names: Names, name: str | None, target: Target) -> None:
-    assert names.resolve(name) == target
+    assert names.target(name) == target
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_name_means(names: Names, name: str | None, target: Target) -> None:
 )
 def test_an_unknown_name_is_told_with_those_there_are(names: Names, name: str, message: str) -> None:
     with pytest.raises(ModelNotFoundError) as caught:
-        names.resolve(name)
+        names.target(name)
     assert caught.value.message.startswith(message)
     assert caught.value.param == "model"
 

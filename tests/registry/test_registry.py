@@ -91,13 +91,13 @@ async def test_a_closed_stream_frees_the_worker(scripted: ScriptedModels) -> Non
 
 async def test_names_resolve_and_the_default_is_sticky(scripted: ScriptedModels) -> None:
     async with scripted.registry("a", "b") as registry:
-        assert [registry.resolve(name) for name in ("b", None, "", "default")] == ["b", "a", "a", "a"]
+        assert [registry.names.resolve(name) for name in ("b", None, "", "default")] == ["b", "a", "a", "a"]
         await registry.load("a")
         await registry.unload("a")
-        assert registry.resolve(None) == "a"
-        assert await text(registry, None) == "xxxxx"
+        assert registry.names.resolve(None) == "a"
+        assert await text(registry, registry.names.resolve(None)) == "xxxxx"
         with pytest.raises(ModelNotFoundError, match="model 'c' not found; known models: a, b"):
-            registry.resolve("c")
+            registry.names.resolve("c")
 
 
 async def test_places_are_given_in_order_of_arrival_and_the_queue_is_bounded(scripted: ScriptedModels) -> None:

@@ -91,7 +91,7 @@ def routing(*views: EntryView, **route: Any) -> Routing:
             "routes": [{"model_id": "r", "split": [{"model": "a"}]} | route],
         }
     )
-    return Routing(settings, Names(settings, lambda model_id: []).resolve, lambda: list(views))
+    return Routing(settings, Names(settings, lambda model_id: []), lambda: list(views))
 
 
 def test_fallbacks_are_asked_in_their_order_and_the_first_error_is_told() -> None:
@@ -130,7 +130,7 @@ def test_an_adapter_that_is_unloaded_is_passed_over_and_is_not_ready() -> None:
     route = {"model_id": "r", "split": [{"model": "a:x"}], "fallback": ["b"]}
     settings = Settings.model_validate({"models": models, "routes": [route, route | {"model_id": "s", "fallback": []}]})
     names = Names(settings, lambda model_id: offered if model_id == "a" else [])
-    routing = Routing(settings, names.resolve, lambda: [view("a", 1, 512), view("b", 1, 512)])
+    routing = Routing(settings, names, lambda: [view("a", 1, 512), view("b", 1, 512)])
     assert routing.candidates("r").target == Target("a", "x")
     offered.clear()
     assert routing.candidates("r").target == Target("b")

@@ -55,7 +55,7 @@ def request_figures(tree: Path, python: Path) -> Iterator[Figure]:
     yield Figure("files that one streaming chat request passes", len(passage.files), tuple(sorted(passage.files)))
     yield Figure("  of these in the server", len(passage.server))
     yield Figure("  of these in the worker", len(passage.worker))
-    yield Figure("calls of Names.resolve in that request", passage.n_resolved)
+    yield Figure("look-ups of names in that request", passage.n_resolved)
 
 
 def _figure(what: str, found: list[str]) -> Figure:

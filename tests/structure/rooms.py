@@ -12,8 +12,8 @@ Graph = Mapping[str, Set[str]]
 ORDER = {
     "api": "server app gate routes reference answers routing admin state feed metrics dialects http",
     "registry": (
-        "registry hot_adapters lease standing idle plans preview identity routing loop upstream entries loading memory"
-        " workers names adapters"
+        "assemble registry life hot_adapters plans preview identity routing loop upstream endpoints entries loading"
+        " memory workers names adapters"
     ),
     "frontdoor": "prepare making finding hub store spec gguf repository progress",
     "engine": (

@@ -86,7 +86,7 @@ def test_a_model_id_that_is_resolved_behind_the_names_counts(tmp_path: Path) -> 
     modules = tree(
         tmp_path,
         registry__x="self.resolve(model)\npath.resolve()",
-        api__x="registry.resolve(m)",
+        api__x="registry.names.resolve(m)",
         registry__names="n.resolve(m)",
     )
     assert resolved_again(modules.values()) == ["registry/x:1"]

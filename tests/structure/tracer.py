@@ -2,7 +2,7 @@
 
 It notes every file of lsrv in which a function runs (module bodies apart), in every thread of the process. The notes
 begin anew when a file `begin` appears beside this one, and are written to `PID.json` when `end` does. Needs nothing of
-lsrv, so that it can follow any version of it: `{"command": [...], "files": [...], "resolved": calls of Names.resolve}`.
+lsrv, so that it can follow any version of it: `{"command": [...], "files": [...], "resolved": look-ups of names}`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from types import FrameType
 _HERE = Path(__file__).parent
 _POLL_S = 0.01
 _ROOT = "/lsrv/"
+_LOOK_UPS = ("Names._named", "Names._default")  # each look-up of a name calls one of them, whatever it is called itself
 
 _files: set[str] = set()
 _resolved: list[str] = []
@@ -29,7 +30,7 @@ def _note(frame: FrameType, event: str, _argument: object) -> None:
         return
     name = code.co_filename.rpartition(_ROOT)[2]
     _files.add(name)
-    if code.co_qualname == "Names.resolve":
+    if code.co_qualname in _LOOK_UPS:
         _resolved.append(name)
 
 

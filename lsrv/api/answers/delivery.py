@@ -134,7 +134,7 @@ class Delivery:
         self._transcript = transcript = Transcript() if has_copies else None
         self._state.begin(record, target.model_id)
         record.is_cache_hit = None  # what came of another candidate
-        if asked.openai_path is not None and registry.is_upstream(target.model_id):
+        if asked.openai_path is not None and registry.takes_openai_bodies(target.model_id):
             return Relay(self._state, target.model_id, asked.openai_path, asked.raw, record, transcript)
         return Generation(self._state, asked.parse(asked.raw), target, record, self._use, transcript)
 

@@ -79,7 +79,7 @@ class Generation:
 
     def comment(self) -> str:
         """Whose turn it is, and how far the load is that the client waits for."""
-        return wait_words(self._state.registry.queues.standing(self._target.model_id, self._turn))
+        return wait_words(self._state.registry.standing(self._target.model_id, self._turn))
 
     def _hear(self, batch: Sequence[ChoiceEvent]) -> None:
         if self._transcript is not None:

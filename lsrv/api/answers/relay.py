@@ -6,12 +6,14 @@ import time
 from collections.abc import Awaitable, Callable
 
 from lsrv.api.answers.account import Account
+from lsrv.api.answers.wait_comment import WAITING
 from lsrv.api.dialects.contract import DONE
 from lsrv.api.dialects.openai.forward import Incoming, JsonBody, outgoing, priority_in, read_body, without_own_fields
 from lsrv.api.http.request_record import RequestRecord
 from lsrv.api.state import ServerState
+from lsrv.model_id import ModelId
 from lsrv.protocol.events import Usage
-from lsrv.registry import UpstreamLease, reported_texts, reported_usage
+from lsrv.registry import Lease, reported_texts, reported_usage
 from lsrv.serving.shadow.transcript import Transcript
 
 
@@ -21,7 +23,7 @@ class Relay:
     def __init__(
         self,
         state: ServerState,
-        model_id: str,
+        model_id: ModelId,
         path: str,
         raw: bytes,
         record: RequestRecord,
@@ -40,9 +42,8 @@ class Relay:
     async def body(self) -> bytes:
         """The whole answer."""
         async with self._state.registry.acquire(self._model_id, self._turn) as lease:
-            assert isinstance(lease, UpstreamLease)
             self._account.leased()
-            answer = await lease.ask(self._path, self._outgoing(lease))
+            answer = await lease.relay(self._path, self._outgoing(lease))
         self._note(answer)
         self._count()
         return self._incoming(lease).body(answer)
@@ -50,10 +51,9 @@ class Relay:
     async def stream(self, write: Callable[[bytes], Awaitable[None]]) -> bytes:
         """Writes what comes as it comes; the end that is returned says no more than that it is one."""
         async with self._state.registry.acquire(self._model_id, self._turn) as lease:
-            assert isinstance(lease, UpstreamLease)
             self._account.leased()
             incoming = self._incoming(lease)
-            async with lease.open_stream(self._path, self._outgoing(lease)) as batches:
+            async with lease.relay_stream(self._path, self._outgoing(lease)) as batches:
                 async for batch in batches:
                     self._account.saw_text(time.perf_counter())
                     for chunk in batch:
@@ -63,15 +63,15 @@ class Relay:
         return DONE
 
     def comment(self) -> str:
-        """Nothing is known of what happens over there."""
-        return "waiting"
+        """No more than that it waits."""
+        return WAITING
 
-    def _outgoing(self, lease: UpstreamLease) -> JsonBody:
+    def _outgoing(self, lease: Lease) -> JsonBody:
         if self._path not in ("chat/completions", "completions"):
-            return self._body | {"model": lease.model}
-        return outgoing(self._body, lease.model, lease.settings.defaults, self._state.settings.global_.seed)
+            return self._body
+        return outgoing(self._body, lease.settings.defaults, self._state.settings.global_.seed)
 
-    def _incoming(self, lease: UpstreamLease) -> Incoming:
+    def _incoming(self, lease: Lease) -> Incoming:
         return Incoming(self._path, lease.listed_id, int(time.time()))
 
     def _note(self, chunk: JsonBody) -> None:

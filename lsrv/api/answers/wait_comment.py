@@ -18,8 +18,13 @@ _STAGES: dict[LoadStage, str] = {
 }
 
 
-def wait_words(standing: Standing) -> str:
+WAITING = "waiting"  # nothing is known of what happens elsewhere
+
+
+def wait_words(standing: Standing | None) -> str:
     """For people, without a line break: "queued 3rd of 5 for MODEL (waiting for memory held by OTHER)"."""
+    if standing is None:
+        return WAITING
     if standing.has_begun:
         return f"{standing.listed_id} is reading the prompt"
     queue = f"queued {ordinal(standing.place)} of {standing.n_waiting} for" if standing.place else "waiting for"

@@ -21,6 +21,7 @@ from lsrv.api.routing.handler import ApiRequest, body_of, json_response
 from lsrv.api.routing.route import Route
 from lsrv.api.state import ServerState
 from lsrv.errors import RequestError
+from lsrv.model_id import ModelId
 
 _load_decoder = msgspec.json.Decoder(LoadAdapterBody)
 _unload_decoder = msgspec.json.Decoder(UnloadAdapterBody)
@@ -32,7 +33,7 @@ async def list_adapters(request: ApiRequest, server: ServerState) -> Response[by
     views = server.registry.views()
     wanted = request.query_params.get("model")
     if wanted is not None:
-        views = [server.registry.view(server.registry.resolve(wanted))]
+        views = [server.registry.view(server.registry.names.resolve(wanted))]
     data = [adapter_body(adapter, view.listed_id) for view in views for adapter in view.adapters]
     return json_response(_encode({"object": "list", "data": data}))
 
@@ -63,7 +64,8 @@ async def unload_adapter(request: ApiRequest, server: ServerState) -> Response[b
 
 
 async def list_loras(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    adapters = server.registry.adapters.of(request.query_params.get("model"))
+    registry = server.registry
+    adapters = registry.adapters.of(registry.names.resolve(request.query_params.get("model")))
     return json_response(_encode([lora_body(adapter) for adapter in adapters]))
 
 
@@ -74,8 +76,8 @@ async def set_loras(request: ApiRequest, server: ServerState) -> Response[bytes]
     return json_response(_encode({"success": True}))
 
 
-def _resolved(request: ApiRequest, server: ServerState, model: str | None) -> str:
-    model_id = record_of(request.scope).model_id = server.registry.resolve(model)
+def _resolved(request: ApiRequest, server: ServerState, model: str | None) -> ModelId:
+    model_id = record_of(request.scope).model_id = server.registry.names.resolve(model)
     return model_id
 
 

@@ -54,7 +54,7 @@ def _status(server: ServerState, models: list[ModelStatus]) -> ServerStatus:
         uptime_s=round(time.monotonic() - server.started_at, 3),
         config=str(source) if source is not None else None,
         is_draining=server.is_draining,
-        default_model_id=server.registry.default_model_id,
+        default_model_id=server.registry.names.default_id,
         memory={
             device: DeviceBudget(budget_bytes=n_bytes, promised_bytes=memory.promised_bytes.get(device, 0))
             for device, n_bytes in memory.budget_bytes.items()
@@ -65,22 +65,24 @@ def _status(server: ServerState, models: list[ModelStatus]) -> ServerStatus:
 
 
 async def worker_logs(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    model = resource_of(request.scope).name
-    worker, previous = server.registry.logs(model)
-    return json_response(_encode(LogsAnswer(id=server.registry.listed_id(model), worker=worker, previous=previous)))
+    registry = server.registry
+    model_id = registry.names.resolve(resource_of(request.scope).name)
+    worker, previous = registry.logs(model_id)
+    return json_response(_encode(LogsAnswer(id=registry.names.listed_id(model_id), worker=worker, previous=previous)))
 
 
 async def prefix_cache(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    return json_response(_encode(cache_answer(server.registry.view(resource_of(request.scope).name))))
+    model_id = server.registry.names.resolve(resource_of(request.scope).name)
+    return json_response(_encode(cache_answer(server.registry.view(model_id))))
 
 
 async def choose_default(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body = decode_body(_default_decoder, await body_of(request, server))
     is_route = server.registry.routing.view(body.model_id) is not None
-    adapter = None if is_route else server.registry.target(body.model_id).adapter
+    adapter = None if is_route else server.registry.names.target(body.model_id).adapter
     if adapter is not None:
         raise RequestError(f"'{adapter}' is an adapter; a default is a model.", param="model_id")
-    model_id = server.registry.choose_default(body.model_id)
+    model_id = server.registry.names.choose_default(body.model_id)
     _log.info("another default for this run", extra={"model_id": body.model_id})
     return json_response(_encode({"default_model_id": model_id}))
 

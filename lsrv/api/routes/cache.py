@@ -12,6 +12,7 @@ from lsrv.api.routing.handler import ApiRequest, json_response
 from lsrv.api.routing.route import Route
 from lsrv.api.routing.table import resource_of
 from lsrv.api.state import ServerState
+from lsrv.model_id import ModelId
 from lsrv.response_cache import ModelStatistics
 
 _encode = msgspec.json.Encoder().encode
@@ -31,12 +32,12 @@ async def purge_cache(request: ApiRequest, server: ServerState) -> Response[byte
     return json_response(_encode(before))
 
 
-def _model_id(request: ApiRequest, server: ServerState) -> str:
-    model_id = record_of(request.scope).model_id = server.registry.resolve(resource_of(request.scope).name)
+def _model_id(request: ApiRequest, server: ServerState) -> ModelId:
+    model_id = record_of(request.scope).model_id = server.registry.names.resolve(resource_of(request.scope).name)
     return model_id
 
 
-async def _statistics(server: ServerState, model_id: str) -> dict[str, object]:
+async def _statistics(server: ServerState, model_id: ModelId) -> dict[str, object]:
     statistics = (await server.responses.statistics()).get(model_id, ModelStatistics())
     return {"model_id": server.registry.view(model_id).listed_id} | msgspec.to_builtins(statistics)
 

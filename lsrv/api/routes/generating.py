@@ -21,11 +21,12 @@ from lsrv.api.http.request_record import record_of
 from lsrv.api.routing.handler import ApiRequest, body_of, json_response
 from lsrv.api.routing.route import EVENTS, JSON, Route
 from lsrv.api.state import ServerState
+from lsrv.model_id import ModelId
 from lsrv.protocol.commands import Detokenize, Embed, Tokenize
 from lsrv.protocol.events import Detokenized, Embedded, Tokenized
-from lsrv.registry import Target, Turn, WorkerLease
+from lsrv.registry import Target, Turn
 
-AnswerHere = Callable[[ApiRequest, ServerState, str, bytes], Coroutine[object, object, bytes]]  # model_id, body
+AnswerHere = Callable[[ApiRequest, ServerState, ModelId, bytes], Coroutine[object, object, bytes]]  # model_id, body
 
 _MANY_VECTORS = 32  # from here on the body is built in a thread, so that streams go on meanwhile
 
@@ -77,8 +78,9 @@ async def _answered(request: ApiRequest, server: ServerState, path: str, here: A
     raw = await body_of(request, server)
 
     async def ask(target: Target) -> bytes:
-        model_id = _resolved(request, server, target.model_id)
-        if server.registry.is_upstream(model_id):
+        model_id = target.model_id
+        server.begin(record_of(request.scope), model_id)
+        if server.registry.takes_openai_bodies(model_id):
             return await Relay(server, model_id, path, raw, record_of(request.scope)).body()
         return await here(request, server, model_id, raw)
 
@@ -86,7 +88,7 @@ async def _answered(request: ApiRequest, server: ServerState, path: str, here: A
     return json_response(await until_disconnect(request.receive, first_body(candidates, ask)))
 
 
-async def _embed(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:
+async def _embed(request: ApiRequest, server: ServerState, model_id: ModelId, raw: bytes) -> bytes:
     wanted = parse_embedding(raw)
     turn = server.turn(model_id, wanted.priority, wanted.keep_alive_s)
     listed_id, embedded = await _vectors(request, server, model_id, wanted.command, turn)
@@ -94,7 +96,7 @@ async def _embed(request: ApiRequest, server: ServerState, model_id: str, raw: b
 
 
 async def _vectors(
-    request: ApiRequest, server: ServerState, model_id: str, command: Embed, turn: Turn
+    request: ApiRequest, server: ServerState, model_id: ModelId, command: Embed, turn: Turn
 ) -> tuple[str, Embedded]:
     """The vectors, and the id to echo."""
     async with server.registry.acquire(model_id, turn) as lease:
@@ -110,11 +112,10 @@ async def _built(build: Callable[[], bytes], n_vectors: int) -> bytes:
     return build() if n_vectors < _MANY_VECTORS else await asyncio.to_thread(build)
 
 
-async def _rerank(request: ApiRequest, server: ServerState, model_id: str, raw: bytes) -> bytes:
+async def _rerank(request: ApiRequest, server: ServerState, model_id: ModelId, raw: bytes) -> bytes:
     wanted = parse_rerank(raw)
     turn = server.turn(model_id, wanted.priority, wanted.keep_alive_s)
     async with server.registry.acquire(model_id, turn) as lease:
-        assert isinstance(lease, WorkerLease)
         reranked = await lease.rerank(wanted.query, wanted.documents)
         listed_id = lease.listed_id
     record_of(request.scope).n_prompt_tokens = reranked.n_prompt_tokens
@@ -132,9 +133,9 @@ async def _detokenize(request: ApiRequest, server: ServerState, model: str | Non
         return await lease.detokenize(command.tokens)
 
 
-def _resolved(request: ApiRequest, server: ServerState, model: str | None) -> str:
+def _resolved(request: ApiRequest, server: ServerState, model: str | None) -> ModelId:
     """The canonical id; from here on those who log, count and watch know it, too. Raises ModelNotFoundError."""
-    model_id = server.registry.resolve(model)
+    model_id = server.registry.names.resolve(model)
     server.begin(record_of(request.scope), model_id)
     return model_id
 

@@ -31,13 +31,14 @@ from lsrv.api.routing.route import Route
 from lsrv.api.routing.table import resource_of
 from lsrv.api.state import ServerState
 from lsrv.errors import LsrvError, ModelNotFoundError, RequestError
+from lsrv.model_id import ModelId
 from lsrv.registry import EntryView
 
 _decoder = msgspec.json.Decoder(VerbBody)
 _tune_decoder = msgspec.json.Decoder(TuneBody)
 _encode = msgspec.json.Encoder().encode
 
-Act = Callable[[str, VerbBody], Awaitable[EntryView]]
+Act = Callable[[ModelId, VerbBody], Awaitable[EntryView]]
 
 
 async def list_models(request: ApiRequest, server: ServerState) -> Response[bytes]:
@@ -58,8 +59,8 @@ async def get_plan(request: ApiRequest, server: ServerState) -> Response[bytes]:
     named, wanted = model_of_whole_path(request, server), resource_of(request.scope).name
     if named is not None:
         return named
-    record_of(request.scope).model_id = server.registry.resolve(wanted)
-    return json_response(_encode(await until_disconnect(request.receive, server.registry.plans.outlook(wanted))))
+    model_id = record_of(request.scope).model_id = server.registry.names.resolve(wanted)
+    return json_response(_encode(await until_disconnect(request.receive, server.registry.plans.preview(model_id))))
 
 
 def model_of_whole_path(request: ApiRequest, server: ServerState) -> Response[bytes] | None:
@@ -74,7 +75,7 @@ def _model_named(server: ServerState, wanted: str) -> Response[bytes]:
     route = server.registry.routing.view(wanted)
     if route is not None:
         return json_response(_encode(_by_name(route_object(route), wanted)))
-    target = server.registry.target(wanted)
+    target = server.registry.names.target(wanted)
     view = server.registry.view(target.model_id)
     if target.adapter is not None:
         names = [adapter.name for adapter in view.adapters]
@@ -96,7 +97,7 @@ async def load_model(request: ApiRequest, server: ServerState) -> Response[bytes
 
 
 async def unload_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    async def unload(model_id: str, body: VerbBody) -> EntryView:
+    async def unload(model_id: ModelId, body: VerbBody) -> EntryView:
         _refuse_adapter(server, body, "POST /v1/unload_lora_adapter unloads it, and its model stays.")
         return await server.registry.unload(model_id, force=body.force)
 
@@ -104,7 +105,7 @@ async def unload_model(request: ApiRequest, server: ServerState) -> Response[byt
 
 
 async def enable_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    async def enable(model_id: str, body: VerbBody) -> EntryView:
+    async def enable(model_id: ModelId, body: VerbBody) -> EntryView:
         _refuse_adapter(server, body, "what is enabled is a model.")
         return await server.registry.enable(model_id)
 
@@ -112,7 +113,7 @@ async def enable_model(request: ApiRequest, server: ServerState) -> Response[byt
 
 
 async def disable_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    async def disable(model_id: str, body: VerbBody) -> EntryView:
+    async def disable(model_id: ModelId, body: VerbBody) -> EntryView:
         _refuse_adapter(server, body, "what is disabled is a model. POST /v1/unload_lora_adapter unloads it.")
         return await server.registry.disable(model_id)
 
@@ -120,13 +121,13 @@ async def disable_model(request: ApiRequest, server: ServerState) -> Response[by
 
 
 def _refuse_adapter(server: ServerState, body: VerbBody, instead: str) -> None:
-    adapter = server.registry.target(_asked(body)).adapter
+    adapter = server.registry.names.target(_asked(body)).adapter
     if adapter is not None:
         raise RequestError(f"'{adapter}' is an adapter; {instead}", param="model_id")
 
 
 async def model_status(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    async def view(model_id: str, body: VerbBody) -> EntryView:
+    async def view(model_id: ModelId, body: VerbBody) -> EntryView:
         return server.registry.view(model_id)
 
     return await _verb(request, server, view)
@@ -135,7 +136,7 @@ async def model_status(request: ApiRequest, server: ServerState) -> Response[byt
 async def tune_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body = decode_body(_tune_decoder, await body_of(request, server))
     asked = body.model_id if body.model_id is not None else body.model
-    model_id = record_of(request.scope).model_id = server.registry.resolve(asked)
+    model_id = record_of(request.scope).model_id = server.registry.names.resolve(asked)
     tuning = server.registry.plans.tune(model_id, body.context_lengths)
     return json_response(_encode(await until_disconnect(request.receive, tuning)))
 
@@ -156,7 +157,7 @@ def _asked(body: VerbBody) -> str | None:
 async def _answer(request: ApiRequest, server: ServerState, asked: str | None, body: VerbBody, act: Act) -> VerbAnswer:
     """The id is echoed as it was asked for; without one the default entry's is told."""
     try:
-        model_id = record_of(request.scope).model_id = server.registry.resolve(asked)
+        model_id = record_of(request.scope).model_id = server.registry.names.resolve(asked)
         return verb_answer(asked or server.registry.view(model_id).listed_id, await act(model_id, body))
     except LsrvError as error:
         return verb_failure(asked or DEFAULT_ID, error)

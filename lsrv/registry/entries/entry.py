@@ -41,10 +41,12 @@ class Entry:
         self,
         settings: ModelSettings,
         drain_timeout_s: float,
+        *,
         loader: Loader,
         post: Callable[[Entry, Happening], None],
         on_event: Callable[[RegistryEvent], None],
         admission: Callable[[Entry], Admission],
+        created: int,
     ) -> None:
         limits = limits_of(settings, drain_timeout_s)
         self.settings = settings
@@ -57,6 +59,7 @@ class Entry:
         self._post = post
         self._on_event = on_event
         self._admission = admission
+        self._created = created
         self._load_task: asyncio.Task[None] | None = None
         self._stop_task: asyncio.Task[None] | None = None
         self.progress: Progress | None = None
@@ -107,7 +110,7 @@ class Entry:
             case StopAttempt(attempt, reason, is_for_room):
                 self._stop_task = asyncio.create_task(self._stop(attempt, reason, is_for_room=is_for_room))
 
-    def view(self, created: int, planned_bytes: Mapping[str, int]) -> EntryView:
+    def view(self, planned_bytes: Mapping[str, int]) -> EntryView:
         """A snapshot; `planned_bytes` is the memory that is promised to this entry, by device."""
         state, loaded, now_s = self.state, self.loaded, asyncio.get_running_loop().time()
         mishaps, failure = state.mishaps, state.mishaps.failure
@@ -147,7 +150,7 @@ class Entry:
             last_used_s_ago=now_s - last_used_s if math.isfinite(last_used_s) else None,
             retry_in_s=max(0.0, mishaps.retry_at_s - now_s) if is_error else None,
             heartbeat=worker.heartbeat if worker is not None else None,
-            created=created,
+            created=self._created,
         )
 
     def log(self) -> WorkerLog | None:

@@ -6,7 +6,15 @@ import math
 
 import msgspec
 
-from lsrv.errors import AbortedError, DrainingError, ErrorInfo, ModelDisabledError, ModelNotFoundError, QueueFullError
+from lsrv.errors import (
+    AbortedError,
+    DrainingError,
+    ErrorInfo,
+    ModelDisabledError,
+    ModelNotFoundError,
+    NothingToLoadError,
+    QueueFullError,
+)
 
 _RESTART_S = 10  # about the time a service manager takes to start us again
 
@@ -27,6 +35,15 @@ def draining() -> ErrorInfo:
 def removed(listed_id: str) -> ErrorInfo:
     """The entry is in the settings no longer."""
     return ModelNotFoundError(f"model '{listed_id}' was removed from the settings", param="model").info()
+
+
+def nothing_to_load(listed_id: str) -> ErrorInfo:
+    """The entry is answered elsewhere, and was asked for what only models of this machine can do."""
+    return NothingToLoadError(
+        f"model '{listed_id}' is answered by another server, and nothing of it is on this machine: there is nothing "
+        "to load, unload, fetch or measure",
+        param="model",
+    ).info()
 
 
 def outlasted(what: str) -> ErrorInfo:

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from lsrv.errors import ErrorInfo
+from lsrv.model_id import ModelId
 from lsrv.protocol.events import Heartbeat, ModelInfo, Progress
 from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.entries.state import EntryState, Phase
@@ -61,7 +62,7 @@ class MemoryView(msgspec.Struct, frozen=True, kw_only=True):
 class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     """One entry now. Times in seconds; `created` in Unix time."""
 
-    model_id: str
+    model_id: ModelId
     listed_id: str
     aliases: tuple[str, ...]
     kind: str

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from lsrv.errors import ErrorInfo
+from lsrv.model_id import ModelId
 from lsrv.protocol.events import Progress
 from lsrv.registry.entries.view import Status
 
@@ -19,7 +20,7 @@ class RegistryEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Something a person who watches the server wants to see: what became of a load or a worker, or a new `status`."""
 
     kind: Literal["loading", "progress", "loaded", "failed", "crashed", "unloaded", "status"]
-    model_id: str
+    model_id: ModelId
     listed_id: str
     progress: Progress | None = None
     error: ErrorInfo | None = None

@@ -79,13 +79,13 @@ class Loader:
         planner: Planner,
         builds: Builds,
         cache_disk_bytes: int,
-        verdicts_path: Path | None = None,
+        cpu_faults_file: Path | None = None,
     ) -> None:
         self._spares = spares
         self._planner = planner
         self._builds = builds
         self._cache_disk_bytes = cache_disk_bytes
-        self._verdicts_path = verdicts_path
+        self._cpu_faults_file = cpu_faults_file
         self._n_loading = 0
 
     async def load(
@@ -140,7 +140,7 @@ class Loader:
         label, params = f"the worker of model '{model.listed_id}'", self._params(basis)
         worker = await self._take(label)
         version = worker.llama_cpp_version
-        verdict = asyncio.to_thread(cpu_faults.is_condemned, version, self._verdicts_path)
+        verdict = asyncio.to_thread(cpu_faults.is_condemned, version, self._cpu_faults_file)
         if await _or_stop(worker, verdict):
             params = msgspec.structs.replace(params, use_extra_bufts=False)
         ask = functools.partial(self._planner.plan, worker=worker)
@@ -167,11 +167,11 @@ class Loader:
         info = await _or_stop(worker, worker.load(careful, on_progress))
         signal = str(crash.fields["signal"])
         await _or_stop(
-            worker, asyncio.to_thread(cpu_faults.condemn, worker.llama_cpp_version, signal, self._verdicts_path)
+            worker, asyncio.to_thread(cpu_faults.condemn, worker.llama_cpp_version, signal, self._cpu_faults_file)
         )
         _log.warning(
             "this processor faults on llama.cpp's extra buffer types: loads leave them off from now on",
-            extra={"verdicts": str(self._verdicts_path or cpu_faults.cpu_faults_path())},
+            extra={"verdicts": str(self._cpu_faults_file or cpu_faults.cpu_faults_path())},
         )
         return worker, info
 

@@ -71,22 +71,30 @@ def look_with_draft(settings: Settings, model: ModelSettings) -> Weights | Pendi
 
 
 class Preparer:
-    """Finds, fetches or makes the weights of entries, in threads. `quant = "auto"` plans with `planner`, in `loop`."""
+    """Finds, fetches or makes the weights of entries, in threads; it plans "auto" in the loop it started in."""
 
     def __init__(self, settings: Settings, planner: Planner, taken: Callable[[], Mapping[str, int]]) -> None:
-        self.settings = settings
+        self._settings = settings
         self._planner = planner
         self._taken = taken
-        self.loop: asyncio.AbstractEventLoop | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """To be called in the event loop of the planner."""
+        self._loop = asyncio.get_running_loop()
+
+    def configure(self, settings: Settings) -> None:
+        """Go by other settings from the next build on."""
+        self._settings = settings
 
     def __call__(self, model: ModelSettings, on_progress: OnBuildProgress, cancel: Cancel) -> Weights:
         """The weights of `model`. Blocks. Raises BuildError, NotEnoughMemoryError or ConfigError."""
-        door = replace(front_door(self.settings), choose_auto=functools.partial(self._choose, model))
+        door = replace(front_door(self._settings), choose_auto=functools.partial(self._choose, model))
         return door.prepare(spec_of(model), on_progress, cancel)
 
     def _choose(self, model: ModelSettings, offers: Sequence[Offer]) -> tuple[Offer, str]:
-        assert self.loop is not None
-        return choose_offer(self._planner, self.loop, self.settings, model, offers, self._taken())
+        assert self._loop is not None
+        return choose_offer(self._planner, self._loop, self._settings, model, offers, self._taken())
 
 
 def find_adapter_file(adapter: OfferedAdapter, weights: Weights) -> Path:

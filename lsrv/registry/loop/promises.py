@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import math
 from collections.abc import Callable, Mapping
@@ -10,11 +11,13 @@ from dataclasses import dataclass
 
 from lsrv.config import ServerSettings
 from lsrv.errors import NotEnoughMemoryError
+from lsrv.model_id import ModelId
 from lsrv.protocol.events import ContextPlan, DeviceMemory
 from lsrv.registry.entries.entry import Entry
 from lsrv.registry.entries.happenings import Evicted, Happening, Held
 from lsrv.registry.entries.state import Phase
 from lsrv.registry.entries.view import MemoryView
+from lsrv.registry.loading.loader import Admission
 from lsrv.registry.memory import arbiter
 from lsrv.registry.memory.arbiter import MemoryAmounts, MemoryDecision, Refusal, Resident, Stay, Want
 from lsrv.registry.memory.budget import RAM, Budget, has_memory_for, lack, only_bytes, shown
@@ -32,6 +35,9 @@ _STAY = {
 _log = logging.getLogger(__name__)
 
 
+Tell = Callable[[Entry, Happening], None]  # hands a happening to an entry, and performs what follows
+
+
 @dataclass(frozen=True)
 class _Wait:
     """A load that waits for room."""
@@ -42,21 +48,19 @@ class _Wait:
 
 
 class MemoryPromises:
-    """Who holds how much, and who waits for some. `tell` hands a happening to an entry and performs what follows.
+    """Who holds how much, and who waits for some. `nudge` has the run loop `settle` them soon.
 
     `entries` by their canonical ids; its owner adds and removes some.
     """
 
-    def __init__(
-        self, entries: Mapping[str, Entry], server: ServerSettings, tell: Callable[[Entry, Happening], None]
-    ) -> None:
+    def __init__(self, entries: Mapping[ModelId, Entry], server: ServerSettings, nudge: Callable[[], None]) -> None:
         self._entries = entries
         self._budget = Budget(server)
         self._patience_s = server.swap_patience_s
-        self._tell = tell
-        self._waits: dict[str, _Wait] = {}
-        self._promised: dict[str, MemoryAmounts] = {}
-        self._outgrown: set[str] = set()  # holders of more than was promised, of whom people were told
+        self._nudge = nudge
+        self._waits: dict[ModelId, _Wait] = {}
+        self._promised: dict[ModelId, MemoryAmounts] = {}
+        self._outgrown: set[ModelId] = set()  # holders of more than was promised, of whom people were told
         self._timer: asyncio.TimerHandle | None = None
 
     def configure(self, server: ServerSettings) -> None:
@@ -64,15 +68,23 @@ class MemoryPromises:
         self._budget.configure(server)
         self._patience_s = server.swap_patience_s
 
-    def trim(self) -> None:
+    def trim(self, tell: Tell) -> None:
         """Have idle models leave that a smaller budget has no room for; busy ones stay until others want theirs."""
         real = self._real_bytes()
         for name in arbiter.surplus(self._residents(real), self._limit(real), asyncio.get_running_loop().time()):
-            self._send_off(self._entries[name], "the settings leave it no room any more")
+            _send_off(self._entries[name], "the settings leave it no room any more", tell)
 
     def promised(self, entry: Entry) -> MemoryAmounts | None:
         """What `entry` holds, from before its load until its worker has left the machine."""
         return self._promised.get(entry.settings.model_id)
+
+    def planned_bytes(self, entry: Entry) -> dict[str, int]:
+        """The same without the number of models, for people; nothing while it holds nothing."""
+        return only_bytes(self._promised.get(entry.settings.model_id, {}))
+
+    def admission(self, entry: Entry) -> Admission:
+        """How `entry` gets the memory for a load."""
+        return Admission(self.bounds, functools.partial(self.reserve, entry))
 
     def bounds(self, devices: Mapping[str, DeviceMemory]) -> Bounds:
         """What one model may take now. `devices`: what GPUs have free."""
@@ -92,13 +104,13 @@ class MemoryPromises:
         name = entry.settings.model_id
         memory = self._budget.need(plan.by_device)
         self._waits[name] = wait = _Wait(entry, memory, loop.create_future())
-        self.settle()
+        self._nudge()
         try:
             await wait.admission
         finally:
             if self._waits.get(name) is wait:  # given up: whoever was pressed to leave for it may stay
                 del self._waits[name]
-                loop.call_soon(self.settle)
+                self._nudge()
 
     def forecast(self, entry: Entry, plan: ContextPlan) -> Forecast:
         """What would become of a load by `plan`, were it asked for now."""
@@ -126,7 +138,7 @@ class MemoryPromises:
         foreseen = forecast(want, [], self._residents(real), self._limit(real), self._patience_s, now_s)
         return tuple(self.listed_id(each) for each in foreseen.leaving)
 
-    def listed_id(self, model_id: str) -> str:
+    def listed_id(self, model_id: ModelId) -> str:
         """The name of an entry in listings."""
         return self._entries[model_id].settings.listed_id
 
@@ -138,12 +150,12 @@ class MemoryPromises:
             n_spare_workers=n_spare_workers,
         )
 
-    def settle(self) -> None:
-        """Decide anew; to be called after everything that happens."""
+    def settle(self, tell: Tell) -> None:
+        """Decide anew; to be called after everything that happens. `tell` hands entries what follows from it."""
         while self._waits or any(entry.state.is_held for entry in self._entries.values()):
             real, now_s = self._real_bytes(), asyncio.get_running_loop().time()
             verdict = arbiter.decide(self._wants(), self._residents(real), self._limit(real), self._patience_s, now_s)
-            if not self._apply(verdict):
+            if not self._apply(verdict, tell):
                 self._wake_at(verdict.wake_s)
                 return
 
@@ -164,7 +176,7 @@ class MemoryPromises:
         """What our own workers hold now: RAM as it is measured, GPUs by their plans."""
         return {**self._held(), RAM: sum(self._real_bytes().values())}
 
-    def _limit(self, real: Mapping[str, int]) -> MemoryAmounts:
+    def _limit(self, real: Mapping[ModelId, int]) -> MemoryAmounts:
         """All that may be promised now; `real`: `_real_bytes`."""
         return self._budget.limit(sum(real.values()))
 
@@ -172,7 +184,7 @@ class MemoryPromises:
         """What models hold by their plans, or will hold soon."""
         return arbiter.total(self._promised.values())
 
-    def _real_bytes(self) -> dict[str, int]:
+    def _real_bytes(self) -> dict[ModelId, int]:
         """RAM that our own workers really hold, by entry: it is part of the budget, and not free.
 
         The kernel is asked for each of them: once for a decision.
@@ -180,7 +192,7 @@ class MemoryPromises:
         loaded = {name: self._entries[name].loaded for name in self._promised}
         return {name: anonymous_bytes(each.worker.pid) if each is not None else 0 for name, each in loaded.items()}
 
-    def _counted(self, real: Mapping[str, int]) -> dict[str, MemoryAmounts]:
+    def _counted(self, real: Mapping[ModelId, int]) -> dict[ModelId, MemoryAmounts]:
         """What entries hold: what was promised to them, or the RAM their workers really have, if that is more."""
         for name in real.keys() - self._outgrown:
             if real[name] > self._promised[name][RAM]:
@@ -204,7 +216,7 @@ class MemoryPromises:
             for name, wait in self._waits.items()
         ]
 
-    def _residents(self, real: Mapping[str, int]) -> list[Resident]:
+    def _residents(self, real: Mapping[ModelId, int]) -> list[Resident]:
         return [self._resident(self._entries[name], memory) for name, memory in self._counted(real).items()]
 
     def _resident(self, entry: Entry, memory: MemoryAmounts) -> Resident:
@@ -224,7 +236,7 @@ class MemoryPromises:
             is_borrowed=state.is_borrowed,
         )
 
-    def _apply(self, verdict: MemoryDecision) -> bool:
+    def _apply(self, verdict: MemoryDecision, tell: Tell) -> bool:
         """Whether anything changed, so that it has to be decided again."""
         for refusal in verdict.refused:
             self._waits.pop(refusal.model_id).admission.set_exception(self._refused(refusal))
@@ -233,22 +245,19 @@ class MemoryPromises:
             self._promised[name] = wait.memory
             wait.admission.set_result(None)
         for eviction in verdict.evicted:
-            self._evict(self._entries[eviction.model_id], self._entries[eviction.successor])
+            reason = self._reason_to_leave(self._entries[eviction.successor])
+            _send_off(self._entries[eviction.model_id], reason, tell)
         changed = [entry for name, entry in self._entries.items() if entry.state.is_held != (name in verdict.held)]
         for entry in changed:
-            self._tell(entry, Held(entry.settings.model_id in verdict.held))
+            tell(entry, Held(entry.settings.model_id in verdict.held))
         return bool(verdict.refused or verdict.admitted or verdict.evicted or changed)
 
-    def _evict(self, entry: Entry, successor: Entry) -> None:
+    def _reason_to_leave(self, successor: Entry) -> str:
         needed = self._waits[successor.settings.model_id].memory
         real = self._real_bytes()
         free = arbiter.minus(self._limit(real), arbiter.total(self._counted(real).values()))
         what = "place (max_loaded_models)" if has_memory_for(needed, free) else f"memory ({shown(needed)})"
-        self._send_off(entry, f"'{successor.settings.listed_id}' needed its {what}")
-
-    def _send_off(self, entry: Entry, reason: str) -> None:
-        _log.info("evicted", extra={"model_id": entry.settings.listed_id, "reason": reason})
-        self._tell(entry, Evicted(reason))
+        return f"'{successor.settings.listed_id}' needed its {what}"
 
     def _refused(self, refusal: Refusal) -> NotEnoughMemoryError:
         model_id, needed = self._entries[refusal.model_id].settings.listed_id, only_bytes(refusal.needed)
@@ -262,4 +271,9 @@ class MemoryPromises:
         if self._timer is not None:
             self._timer.cancel()
         loop = asyncio.get_running_loop()
-        self._timer = None if math.isinf(wake_s) else loop.call_at(wake_s, self.settle)
+        self._timer = None if math.isinf(wake_s) else loop.call_at(wake_s, self._nudge)
+
+
+def _send_off(entry: Entry, reason: str, tell: Tell) -> None:
+    _log.info("evicted", extra={"model_id": entry.settings.listed_id, "reason": reason})
+    tell(entry, Evicted(reason))

@@ -7,13 +7,14 @@ import math
 from collections.abc import Callable
 
 from lsrv.registry.entries.entry import Entry
+from lsrv.registry.entries.happenings import Happening, Ticked
 
 
 class Timers:
-    """One timer per entry, at the deadline of its state; `on_due` is called in the event loop."""
+    """One timer per entry, at the deadline of its state: `post` then hands it a Ticked, in the event loop."""
 
-    def __init__(self, on_due: Callable[[Entry], None]) -> None:
-        self._on_due = on_due
+    def __init__(self, post: Callable[[Entry, Happening], None]) -> None:
+        self._post = post
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def set(self, entry: Entry) -> None:
@@ -37,4 +38,4 @@ class Timers:
 
     def _fire(self, entry: Entry) -> None:
         del self._timers[entry.settings.model_id]
-        self._on_due(entry)
+        self._post(entry, Ticked())

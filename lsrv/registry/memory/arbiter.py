@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import reduce
 
+from lsrv.model_id import ModelId
 from lsrv.priority import due_s
 
 MemoryAmounts = Mapping[str, int]  # bytes by device ("CPU" is RAM); and places, where the number of models is limited
@@ -34,7 +35,7 @@ class Want:
     `priority`: the model's, and the highest of those who wait. `is_for_copies`: nobody leaves or waits for it.
     """
 
-    model_id: str
+    model_id: ModelId
     memory: MemoryAmounts
     since_s: float
     priority: int = 0
@@ -48,7 +49,7 @@ class Resident:
     `is_borrowed`: no request has used it, only copies.
     """
 
-    model_id: str
+    model_id: ModelId
     memory: MemoryAmounts
     stay: Stay = Stay.LOADED
     n_running: int = 0
@@ -78,15 +79,15 @@ class Resident:
 class Eviction:
     """`model_id` has to leave so that `successor` fits."""
 
-    model_id: str
-    successor: str
+    model_id: ModelId
+    successor: ModelId
 
 
 @dataclass(frozen=True)
 class Refusal:
     """`model_id` can't be loaded: it needs more than there is, or more than what pinned models leave."""
 
-    model_id: str
+    model_id: ModelId
     needed: MemoryAmounts
     available: MemoryAmounts
 
@@ -95,10 +96,10 @@ class Refusal:
 class MemoryDecision:
     """What to do now. `held`: residents that take no new requests. `wake_s`: when to decide again, whatever happens."""
 
-    admitted: list[str] = field(default_factory=list[str])
+    admitted: list[ModelId] = field(default_factory=list[ModelId])
     evicted: list[Eviction] = field(default_factory=list[Eviction])
     refused: list[Refusal] = field(default_factory=list[Refusal])
-    held: set[str] = field(default_factory=set[str])
+    held: set[ModelId] = field(default_factory=set[ModelId])
     wake_s: float = math.inf
 
 
@@ -109,7 +110,7 @@ def decide(
     return _Decision(residents, budget, patience_s, now_s).over(wants)
 
 
-def surplus(residents: Sequence[Resident], budget: MemoryAmounts, now_s: float) -> list[str]:
+def surplus(residents: Sequence[Resident], budget: MemoryAmounts, now_s: float) -> list[ModelId]:
     """Idle residents that have to leave because there is less than was promised, though nobody waits for it."""
     return [each.model_id for each in _Decision(residents, budget, 0.0, now_s).surplus()]
 
@@ -133,7 +134,7 @@ class _Decision:
 
     def surplus(self) -> list[Resident]:
         idle = [each for each in self._residents if each.may_leave_now]
-        found = self._choose(Want(model_id="", memory={}, since_s=self._now_s), idle)
+        found = self._choose(Want(model_id=ModelId(""), memory={}, since_s=self._now_s), idle)
         return idle if found is None else found
 
     def _consider(self, want: Want) -> None:

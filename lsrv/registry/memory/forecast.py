@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from lsrv.model_id import ModelId
 from lsrv.registry.memory import arbiter
 from lsrv.registry.memory.arbiter import MemoryAmounts, Resident, Stay, Want
 
@@ -21,8 +22,8 @@ class Forecast:
     budget: MemoryAmounts
     free: MemoryAmounts
     available: MemoryAmounts  # what pinned models leave of the budget
-    leaving: Sequence[str] = ()
-    busy: Sequence[str] = ()
+    leaving: Sequence[ModelId] = ()
+    busy: Sequence[ModelId] = ()
 
 
 def forecast(

@@ -35,9 +35,9 @@ class _Known:
 class Planner:
     """Plans with workers of `spares`, one at a time, in the event loop. Asking again costs nothing."""
 
-    def __init__(self, spares: Spares, verdicts_path: Path | None = None) -> None:
+    def __init__(self, spares: Spares, cpu_faults_file: Path | None = None) -> None:
         self._spares = spares
-        self._verdicts_path = verdicts_path
+        self._cpu_faults_file = cpu_faults_file
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._turn = asyncio.Lock()
 
@@ -75,7 +75,7 @@ class Planner:
             return await worker.plan(params, n_ctx_seqs)
         async with self._borrowed() as spare:
             version = spare.llama_cpp_version
-            if await asyncio.to_thread(cpu_faults.is_condemned, version, self._verdicts_path):
+            if await asyncio.to_thread(cpu_faults.is_condemned, version, self._cpu_faults_file):
                 params = msgspec.structs.replace(params, use_extra_bufts=False)  # as the load would
             return await spare.plan(params, n_ctx_seqs)
 

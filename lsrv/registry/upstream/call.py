@@ -8,18 +8,17 @@ from typing import cast
 
 import msgspec
 
+from lsrv.registry.endpoints.endpoint import OpenAIBody
 from lsrv.registry.upstream.connection import UpstreamConnection, UpstreamResponse
 from lsrv.registry.upstream.failures import Server, event_error, nonsense
 from lsrv.registry.upstream.sse import EventParser, EventTooLongError
-
-UpstreamChunk = dict[str, object]  # a JSON object, unread
 
 _MAX_ANSWER_BYTES = 256 * 1024 * 1024  # 2048 vectors of 4096 numbers
 _MAX_EVENT_BYTES = 8 * 1024 * 1024
 _DONE = b"[DONE]"
 
 
-async def ask(connection: UpstreamConnection, server: Server, path: str, body: UpstreamChunk) -> UpstreamChunk:
+async def ask(connection: UpstreamConnection, server: Server, path: str, body: OpenAIBody) -> OpenAIBody:
     """The answer to `body`. Raises an UpstreamError."""
     async with connection.post(path, body) as answer:
         found = _decoded(server, await answer.read(_MAX_ANSWER_BYTES))
@@ -30,8 +29,8 @@ async def ask(connection: UpstreamConnection, server: Server, path: str, body: U
 
 @contextlib.asynccontextmanager
 async def open_stream(
-    connection: UpstreamConnection, server: Server, path: str, body: UpstreamChunk
-) -> AsyncGenerator[AsyncIterator[list[UpstreamChunk]]]:
+    connection: UpstreamConnection, server: Server, path: str, body: OpenAIBody
+) -> AsyncGenerator[AsyncIterator[list[OpenAIBody]]]:
     """Chunks of the answer to `body`, in batches as they come. Leaving the block early cancels the request.
 
     Raises an UpstreamError, also if the stream ends before its end.
@@ -42,7 +41,7 @@ async def open_stream(
         yield _batches(server, answer)
 
 
-async def _batches(server: Server, answer: UpstreamResponse) -> AsyncIterator[list[UpstreamChunk]]:
+async def _batches(server: Server, answer: UpstreamResponse) -> AsyncIterator[list[OpenAIBody]]:
     parser, ends = EventParser(_MAX_EVENT_BYTES), _Ends()
     async for received in answer.chunks():
         try:
@@ -70,11 +69,11 @@ class _Ends:
     def __init__(self) -> None:
         self._has_ended: dict[object, bool] = {}
 
-    def note(self, chunk: UpstreamChunk) -> None:
+    def note(self, chunk: OpenAIBody) -> None:
         choices = chunk.get("choices")
         for choice in cast("list[object]", choices) if isinstance(choices, list) else []:
             if isinstance(choice, dict):
-                read = cast("UpstreamChunk", choice)
+                read = cast("OpenAIBody", choice)
                 index = str(read.get("index", 0))
                 self._has_ended[index] = read.get("finish_reason") is not None or self._has_ended.get(index, False)
 
@@ -83,11 +82,11 @@ class _Ends:
         return bool(self._has_ended) and all(self._has_ended.values())
 
 
-def _decoded(server: Server, data: bytes) -> UpstreamChunk:
+def _decoded(server: Server, data: bytes) -> OpenAIBody:
     try:
         found = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise nonsense(server, "sent what is no JSON") from None
     if not isinstance(found, dict):
         raise nonsense(server, "sent what is no JSON object")
-    return cast("UpstreamChunk", found)
+    return cast("OpenAIBody", found)

@@ -1,6 +1,6 @@
 """OpenAI's API from the client's side: a `Generate` as a body, chunks and answers as events. Pure: time is a parameter.
 
-For requests that did not come in OpenAI's words; those that did travel as they are (`lsrv/api/relayed.py`).
+For requests that did not come in OpenAI's words; those that did travel as they are (`lsrv/api/answers/relay.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 
 from lsrv.errors import UnsupportedParameterError
 from lsrv.protocol.commands import Generate
-from lsrv.protocol.events import Delta, Embedded, Finished, FinishReason, TokenLogprob, Usage
+from lsrv.protocol.events import Delta, Embedded, Finished, FinishReason, Reranked, TokenLogprob, Usage
 
 _MIN_LOGPROB = -9999.0
 _CARRIED = frozenset(
@@ -86,6 +86,16 @@ class _Vector(msgspec.Struct):
 
 class _Vectors(msgspec.Struct):
     data: list[_Vector]
+    usage: _Usage | None = None
+
+
+class _Score(msgspec.Struct):
+    relevance_score: float
+    index: int
+
+
+class _Ranking(msgspec.Struct):
+    results: list[_Score]
     usage: _Usage | None = None
 
 
@@ -239,6 +249,17 @@ def embedded(answer: dict[str, object], n_inputs: int) -> Embedded:
     vectors = [struct.pack(f"<{len(each.embedding)}f", *each.embedding) for each in ordered]
     n_dims = len(ordered[0].embedding) if ordered else 0
     return Embedded(0, vectors, read.usage.prompt_tokens if read.usage else 0, n_dims)
+
+
+def reranked(answer: dict[str, object], n_documents: int) -> Reranked:
+    """Scores in the order of the documents. Raises msgspec.ValidationError for nonsense."""
+    read = msgspec.convert(answer, _Ranking, strict=False)
+    scores = {each.index: each.relevance_score for each in read.results}
+    if scores.keys() != set(range(n_documents)):
+        raise msgspec.ValidationError(f"{len(scores)} scores for {n_documents} documents")
+    ordered = [scores[index] for index in range(n_documents)]
+    n_prompt_tokens = read.usage.prompt_tokens if read.usage else 0
+    return Reranked(request_id=0, scores=ordered, is_probability=True, n_prompt_tokens=n_prompt_tokens)
 
 
 def _token_logprobs(logprobs: _Logprobs) -> list[TokenLogprob]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lsrv.config import ModelSettings
 from lsrv.errors import (
     ErrorInfo,
+    LsrvError,
     PromptTooLongError,
     UpstreamBusyError,
     UpstreamError,
@@ -20,11 +21,15 @@ from lsrv.errors import (
     UpstreamUnavailableError,
     from_info,
 )
+from lsrv.registry.adapters import OfferedAdapter
+from lsrv.registry.endpoints.endpoint import OpenAIBody
+from lsrv.registry.endpoints.standing import Standing, Turn
 from lsrv.registry.entries import patience, refusals
+from lsrv.registry.entries.entry import Entry
 from lsrv.registry.entries.view import EntryView, Status, endpoint_status
 from lsrv.registry.upstream.circuit import CallOutcome, Circuit
 from lsrv.registry.upstream.failures import Server
-from lsrv.registry.upstream.lease import UpstreamChunk, UpstreamLease
+from lsrv.registry.upstream.lease import UpstreamLease
 from lsrv.registry.upstream.places import Places
 
 if TYPE_CHECKING:
@@ -38,8 +43,17 @@ _log = logging.getLogger(__name__)
 class UpstreamEndpoint:
     """Owned by the event loop. `on_left` is called whenever a request has left, `on_status` with every new status."""
 
+    takes_openai_bodies = True
+    sends_away = True
+    is_settled = True
+    adapters: tuple[OfferedAdapter, ...] = ()
+
     def __init__(
-        self, settings: ModelSettings, on_left: Callable[[], None], on_status: Callable[[UpstreamEndpoint], None]
+        self,
+        settings: ModelSettings,
+        on_left: Callable[[], None],
+        on_status: Callable[[UpstreamEndpoint], None],
+        created: int,
     ) -> None:
         assert settings.upstream is not None
         self.settings = settings
@@ -48,6 +62,7 @@ class UpstreamEndpoint:
         self._server = Server(settings.listed_id, upstream.base_url, upstream.api_key_env, key or None)
         self._on_left = on_left
         self._on_status = on_status
+        self._created = created
         self._connection: UpstreamConnection | None = None
         self._places = Places(upstream.max_concurrency) if upstream.max_concurrency else None
         self._circuit = Circuit()
@@ -80,7 +95,7 @@ class UpstreamEndpoint:
         return "loaded" if self.failure is None else "error"
 
     @contextlib.asynccontextmanager
-    async def acquire(self, priority: int) -> AsyncGenerator[UpstreamLease]:
+    async def acquire(self, turn: Turn) -> AsyncGenerator[UpstreamLease]:
         """A place among the requests to the server; waits for its turn.
 
         Raises ModelDisabledError, QueueFullError, UpstreamError where the key is missing or the circuit is open.
@@ -90,7 +105,7 @@ class UpstreamEndpoint:
         try:
             async with hold:
                 self._holds[hold] = None
-                async with self._place(priority):
+                async with self._place(turn.priority):
                     lease = UpstreamLease(self.settings, self._server, self)
                     try:
                         yield lease
@@ -104,7 +119,7 @@ class UpstreamEndpoint:
             self._holds.pop(hold, None)
             self._on_left()
 
-    def end_all(self, error: ErrorInfo) -> None:
+    async def end_all(self, error: ErrorInfo) -> None:
         """End what runs and waits with `error`."""
         now_s = asyncio.get_running_loop().time()
         for hold in [hold for hold, ended in self._holds.items() if ended is None]:
@@ -116,22 +131,40 @@ class UpstreamEndpoint:
         """Whether it serves: as its settings say, or an operator has said since."""
         return self._is_enabled
 
-    def set_enabled(self, is_enabled: bool) -> None:
+    async def set_enabled(self, is_enabled: bool) -> EntryView:
         """Serve, or refuse requests from now on; those that run go on."""
+        self.switch(is_enabled)
+        return self.view()
+
+    def switch(self, is_enabled: bool) -> None:
+        """The same, for those who need no view."""
         self._is_enabled = is_enabled
         self._tell_status()
 
-    def forgive(self) -> None:
+    async def load(self) -> EntryView:
         """Forget past failures: the next request is sent."""
         self._circuit = Circuit()
         self._tell_status()
+        return self.view()
+
+    async def unload(self, *, force: bool) -> EntryView:
+        """Raises NothingToLoadError."""
+        raise self._nothing_to_load()
+
+    def entry(self) -> Entry:
+        """Raises NothingToLoadError."""
+        raise self._nothing_to_load()
+
+    def standing(self, turn: Turn) -> Standing | None:
+        """Nothing is known of what happens over there."""
+        return None
 
     async def close(self) -> None:
         """Close the connections. After `end_all`, or when it is idle."""
         if self._connection is not None:
             await self._connection.close()
 
-    def view(self, created: int) -> EntryView:
+    def view(self) -> EntryView:
         """A snapshot."""
         now_s = asyncio.get_running_loop().time()
         n_waiting = self._places.n_waiting if self._places is not None else 0
@@ -148,12 +181,12 @@ class UpstreamEndpoint:
             n_waiting=n_waiting,
             last_used_s_ago=now_s - self._last_used_s if math.isfinite(self._last_used_s) else None,
             retry_in_s=max(0.0, self._circuit.open_until_s - now_s) if self._circuit.is_open else None,
-            created=created,
+            created=self._created,
         )
 
     # -- calls of leases ---------------------------------------------------------------------------
 
-    async def ask(self, path: str, body: UpstreamChunk) -> UpstreamChunk:
+    async def ask(self, path: str, body: OpenAIBody) -> OpenAIBody:
         """The answer to `body`. Raises an UpstreamError."""
         from lsrv.registry.upstream.call import ask
 
@@ -161,7 +194,7 @@ class UpstreamEndpoint:
             return await ask(self._connected(), self._server, path, body)
 
     @contextlib.asynccontextmanager
-    async def open_stream(self, path: str, body: UpstreamChunk) -> AsyncGenerator[AsyncIterator[list[UpstreamChunk]]]:
+    async def open_stream(self, path: str, body: OpenAIBody) -> AsyncGenerator[AsyncIterator[list[OpenAIBody]]]:
         """Batches of chunks of the answer to `body`. Raises an UpstreamError."""
         from lsrv.registry.upstream.call import open_stream
 
@@ -251,6 +284,9 @@ class UpstreamEndpoint:
         n_places = self._upstream.max_concurrency
         retry_after_s = patience.retry_after_s(n_waiting, n_places, self._mean_request_s)
         return refusals.queue_full(self.settings.listed_id, n_places, n_waiting, retry_after_s)
+
+    def _nothing_to_load(self) -> LsrvError:
+        return from_info(refusals.nothing_to_load(self.settings.listed_id))
 
     def _missing_key(self) -> ErrorInfo | None:
         variable = self._server.api_key_env

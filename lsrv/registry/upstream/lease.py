@@ -12,24 +12,25 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from lsrv.config import ModelSettings
-from lsrv.errors import UnsupportedCapabilityError
+from lsrv.errors import UnsupportedCapabilityError, from_info
 from lsrv.protocol.commands import Embed, Generate, Tokenize
-from lsrv.protocol.events import Accepted, Delta, Detokenized, Embedded, Finished, Tokenized
-from lsrv.registry.upstream.client import Reading, embedded, path_and_body
+from lsrv.protocol.events import Detokenized, Embedded, Finished, Reranked, Tokenized
+from lsrv.registry.adapters import OfferedAdapter
+from lsrv.registry.endpoints.endpoint import OpenAIBody, StreamEvent
+from lsrv.registry.entries import refusals
+from lsrv.registry.upstream.client import Reading, embedded, path_and_body, reranked
 from lsrv.registry.upstream.failures import Server, nonsense
 
-UpstreamChunk = dict[str, object]
-StreamEvent = Accepted | Delta | Finished  # as a worker's stream has them; nobody over there tells of Accepted
 _Read = TypeVar("_Read")
 
 
 class Calls(Protocol):
     """The endpoint, as its leases see it."""
 
-    async def ask(self, path: str, body: UpstreamChunk) -> UpstreamChunk: ...
+    async def ask(self, path: str, body: OpenAIBody) -> OpenAIBody: ...
     def open_stream(
-        self, path: str, body: UpstreamChunk
-    ) -> AbstractAsyncContextManager[AsyncIterator[list[UpstreamChunk]]]: ...
+        self, path: str, body: OpenAIBody
+    ) -> AbstractAsyncContextManager[AsyncIterator[list[OpenAIBody]]]: ...
 
 
 class UpstreamLease:
@@ -38,7 +39,7 @@ class UpstreamLease:
     def __init__(self, settings: ModelSettings, server: Server, calls: Calls) -> None:
         assert settings.upstream is not None
         self.settings = settings
-        self.model = settings.upstream.model or settings.weights_id  # what the server calls it
+        self._model = settings.upstream.model or settings.weights_id  # what the server calls it
         self._server = server
         self._calls = calls
         self._streams: list[UpstreamStream] = []
@@ -51,27 +52,36 @@ class UpstreamLease:
     def listed_id(self) -> str:
         return self.settings.listed_id
 
-    async def ask(self, path: str, body: UpstreamChunk) -> UpstreamChunk:
-        """The answer to an OpenAI body, in one piece. Raises an UpstreamError."""
-        return await self._calls.ask(path, body)
+    async def relay(self, path: str, body: OpenAIBody) -> OpenAIBody:
+        """The answer to an OpenAI body, in one piece; `model` is overwritten. Raises an UpstreamError."""
+        return await self._calls.ask(path, body | {"model": self._model})
 
-    def open_stream(
-        self, path: str, body: UpstreamChunk
-    ) -> AbstractAsyncContextManager[AsyncIterator[list[UpstreamChunk]]]:
+    def relay_stream(self, path: str, body: OpenAIBody) -> AbstractAsyncContextManager[AsyncIterator[list[OpenAIBody]]]:
         """The answer to an OpenAI body with `stream`, in batches of chunks. Raises an UpstreamError."""
-        return self._calls.open_stream(path, body)
+        return self._calls.open_stream(path, body | {"model": self._model})
 
     def generate(self, command: Generate) -> UpstreamStream:
         """A generation, which starts when it is first read; closed with the lease at the latest."""
-        stream = UpstreamStream(self._calls, self._server, *path_and_body(command, self.model))
+        stream = UpstreamStream(self._calls, self._server, *path_and_body(command, self._model))
         self._streams.append(stream)
         return stream
 
     async def embed(self, command: Embed) -> Embedded:
         """Vectors of the inputs, in order; how they are normalized is the server's choice."""
         inputs = command.inputs
-        answer = await self._calls.ask("embeddings", {"model": self.model, "input": inputs, "encoding_format": "float"})
+        answer = await self._calls.ask(
+            "embeddings", {"model": self._model, "input": inputs, "encoding_format": "float"}
+        )
         return _checked(self._server, lambda: embedded(answer, len(inputs)))
+
+    async def rerank(self, query: str, documents: list[str]) -> Reranked:
+        """Scores of `documents`, in their order; how they are scaled is the server's choice."""
+        answer = await self.relay("rerank", {"query": query, "documents": documents})
+        return _checked(self._server, lambda: reranked(answer, len(documents)))
+
+    async def load_adapter(self, adapter: OfferedAdapter) -> None:
+        """Raises NothingToLoadError."""
+        raise from_info(refusals.nothing_to_load(self.listed_id))
 
     async def tokenize(self, command: Tokenize) -> Tokenized:
         """Raises UnsupportedCapabilityError: OpenAI's API has no tokens."""
@@ -97,12 +107,12 @@ class UpstreamLease:
 class UpstreamStream:
     """The events of one generation, read like a `RequestStream`: any number of Delta, then Finished."""
 
-    def __init__(self, calls: Calls, server: Server, path: str, body: UpstreamChunk) -> None:
+    def __init__(self, calls: Calls, server: Server, path: str, body: OpenAIBody) -> None:
         self._calls = calls
         self._server = server
         self._path, self._body = path, body
         self._stack = contextlib.AsyncExitStack()
-        self._batches: AsyncIterator[list[UpstreamChunk]] | None = None
+        self._batches: AsyncIterator[list[OpenAIBody]] | None = None
         self._reading = Reading(_now_s())
         self._has_ended = False
 
@@ -139,7 +149,7 @@ class UpstreamStream:
         self._has_ended = True
         await self._stack.aclose()
 
-    def _deltas(self, batch: list[UpstreamChunk], now_s: float) -> list[StreamEvent]:
+    def _deltas(self, batch: list[OpenAIBody], now_s: float) -> list[StreamEvent]:
         return [delta for chunk in batch if (delta := self._reading.delta(chunk, now_s)) is not None]
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from lsrv.config import ModelSettings, Settings
-from lsrv.errors import ErrorInfo, NothingToLoadError
+from lsrv.model_id import ModelId
 from lsrv.registry.entries.watchers import RegistryEvent, Watcher
 from lsrv.registry.upstream.endpoint import UpstreamEndpoint
 
@@ -14,12 +14,17 @@ from lsrv.registry.upstream.endpoint import UpstreamEndpoint
 class Upstreams:
     """Owned by the event loop, like the registry whose part it is. `on_left`: a request has left one of them."""
 
-    def __init__(self, settings: Settings, on_left: Callable[[], None], on_event: Watcher) -> None:
+    def __init__(self, settings: Settings, on_left: Callable[[], None], on_event: Watcher, created: int) -> None:
         self._on_left = on_left
         self._on_event = on_event
+        self._created = created
         self._endpoints = {model.model_id: self._new(model) for model in settings.models if model.upstream}
         self._leaving: set[UpstreamEndpoint] = set()  # no longer in the settings, and not idle yet
         self._closing: set[asyncio.Task[None]] = set()
+
+    def __iter__(self) -> Iterator[UpstreamEndpoint]:
+        """Those of the settings, and those that serve their last requests."""
+        return iter([*self._endpoints.values(), *self._leaving])
 
     def configure(self, settings: Settings) -> None:
         """Take new settings. An entry that is changed or gone serves the requests it has to their end."""
@@ -33,43 +38,23 @@ class Upstreams:
         self._leaving |= set(before.values()) - set(self._endpoints.values())
         self._left()
 
-    def get(self, model_id: str) -> UpstreamEndpoint | None:
+    def get(self, model_id: ModelId) -> UpstreamEndpoint | None:
         """The endpoint behind an entry; None for entries of this machine."""
         return self._endpoints.get(model_id)
 
-    @property
-    def are_idle(self) -> bool:
-        """Whether no request runs or waits at any of them."""
-        return all(endpoint.is_idle for endpoint in self._all())
-
-    def refuse(self, model_id: str) -> None:
-        """Raises NothingToLoadError for an upstream: for what only models of this machine can do."""
-        endpoint = self.get(model_id)
-        if endpoint is not None:
-            raise NothingToLoadError(
-                f"model '{endpoint.settings.listed_id}' is answered by another server, and nothing of it is on this "
-                "machine: there is nothing to load, unload, fetch or measure",
-                param="model",
-            )
-
-    def end_all(self, error: ErrorInfo) -> None:
-        """End what runs and waits with `error`."""
-        for endpoint in self._all():
-            endpoint.end_all(error)
-
     async def close(self) -> None:
         """Close all connections."""
-        await asyncio.gather(*self._closing, *(endpoint.close() for endpoint in self._all()))
+        await asyncio.gather(*self._closing, *(endpoint.close() for endpoint in self))
 
     def _next(self, known: UpstreamEndpoint | None, model: ModelSettings) -> UpstreamEndpoint:
         """What answers from now on: on or off as before, unless the settings say that anew."""
         endpoint = self._new(model)
         if known is not None and known.settings.enabled == model.enabled:
-            endpoint.set_enabled(known.is_enabled)
+            endpoint.switch(known.is_enabled)
         return endpoint
 
     def _new(self, model: ModelSettings) -> UpstreamEndpoint:
-        return UpstreamEndpoint(model, self._left, self._tell_status)
+        return UpstreamEndpoint(model, self._left, self._tell_status, self._created)
 
     def _tell_status(self, endpoint: UpstreamEndpoint) -> None:
         """Tell those who watch, unless the entry has gone or another endpoint stands behind it."""
@@ -84,9 +69,6 @@ class Upstreams:
                     error=endpoint.failure,
                 )
             )
-
-    def _all(self) -> list[UpstreamEndpoint]:
-        return [*self._endpoints.values(), *self._leaving]
 
     def _left(self) -> None:
         """A request has left: it may have been the last one of an endpoint that is to go."""

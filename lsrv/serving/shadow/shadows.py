@@ -17,8 +17,9 @@ from msgspec.structs import replace
 
 from lsrv.config import Settings
 from lsrv.errors import LsrvError
+from lsrv.model_id import ModelId
 from lsrv.protocol.events import Finished
-from lsrv.registry import Registry, Turn
+from lsrv.registry import Registry, Target, Turn
 from lsrv.serving.adapters import chosen_adapters
 from lsrv.serving.choice_streams import ChoiceStreams
 from lsrv.serving.defaults import commands_of
@@ -40,7 +41,7 @@ class Shadows:
         self._waiting = WaitingCopies()
         self._has_news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        registry.calm.watch(self._has_news.set)
+        registry.idle_work.watch(self._has_news.set)
 
     def configure(self, settings: Settings) -> None:
         """Go by other settings: what is known of shadows that are gone is forgotten."""
@@ -92,13 +93,14 @@ class Shadows:
 
         async def ask() -> Heard | None:
             nonlocal went_away
-            if not await self._has_room(copy.shadow.model):
+            target = self._registry.names.target(copy.shadow.model)
+            if not await self._has_room(target.model_id):
                 return None
-            went_away = self._registry.is_upstream(copy.shadow.model)
-            return await self._ask(copy)
+            went_away = self._registry.sends_away(target.model_id)
+            return await self._ask(copy, target)
 
         try:
-            heard = await self._registry.calm.run(ask)
+            heard = await self._registry.idle_work.run(ask)
         except LsrvError as error:
             return self._end(copy, error.message)
         except Exception as error:  # noqa: BLE001  # the next copies must have their turn
@@ -121,14 +123,13 @@ class Shadows:
             tally.n_dropped += 1
         return True
 
-    async def _has_room(self, model: str) -> bool:
+    async def _has_room(self, model_id: ModelId) -> bool:
         registry = self._registry
-        return registry.is_upstream(model) or await registry.plans.has_room(model)
+        return registry.sends_away(model_id) or await registry.plans.has_room(model_id)
 
-    async def _ask(self, copy: Copy) -> Heard:
+    async def _ask(self, copy: Copy, target: Target) -> Heard:
         """The answer to `copy`. It streams, so that the first text has a time. Raises the LsrvError that ended it."""
         request = copy.original.parse(copy.original.raw)
-        target = self._registry.target(copy.shadow.model)
         adapters = chosen_adapters(request.adapters, target.adapter, self._registry.adapters.of(target.model_id))
         async with self._registry.acquire(target.model_id, Turn(is_copy=True)) as lease:
             commands = [

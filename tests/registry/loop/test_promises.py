@@ -161,7 +161,7 @@ async def test_the_model_of_a_high_request_gets_the_memory_before_one_that_waite
         async with registry.acquire("a"):
             for model, priority in (("b", 0), ("c", 1)):
                 asking.append(asyncio.create_task(note(model, priority)))
-                await until(lambda model=model: registry.queues.standing(model, Turn()).holders is not None)
+                await until(lambda model=model: registry.standing(model, Turn()).holders is not None)
         await asyncio.gather(*asking)
     assert ended == ["c", "b"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from lsrv.config import Settings, plan_change
 from lsrv.errors import UpstreamError
-from lsrv.registry import Registry, RegistryEvent, UpstreamLease
+from lsrv.registry import RegistryEvent, assemble
 from tests.conftest import wait_until
 from tests.upstream_server import UpstreamServer
 
@@ -29,7 +29,7 @@ class WatchedRegistry:
     def __init__(self, upstream: UpstreamServer) -> None:
         self.upstream = upstream
         self._settings = self.settings()
-        self.registry = Registry(self._settings)
+        self.registry = assemble(self._settings)
         self.told: list[str | None] = []
         self.registry.watch(self._note)
 
@@ -46,8 +46,7 @@ class WatchedRegistry:
 
     async def ask(self, **fields: str) -> None:
         async with self.registry.acquire("far") as lease:
-            assert isinstance(lease, UpstreamLease)
-            await lease.ask("chat/completions", CHAT | fields)
+            await lease.relay("chat/completions", CHAT | fields)
 
     async def fail(self) -> None:
         self.upstream.script.is_broken = True

@@ -16,7 +16,7 @@ from lsrv.config import ModelSettings, ServerSettings, Settings
 from lsrv.errors import NothingToLoadError, UnsupportedParameterError, UpstreamError
 from lsrv.protocol.commands import AdapterChoice, Embed, Generate, Grammar, Sampling
 from lsrv.protocol.events import Delta, Finished
-from lsrv.registry import Registry, UpstreamLease
+from lsrv.registry import Lease, assemble
 from tests.conftest import EMBEDDING, TINY, RunningServer
 from tests.upstream_server import UpstreamServer
 
@@ -38,20 +38,19 @@ def anyio_backend() -> str:
 
 
 @contextlib.asynccontextmanager
-async def leased(base_url: str, model: str) -> AsyncIterator[UpstreamLease]:
+async def leased(base_url: str, model: str) -> AsyncIterator[Lease]:
     upstream: Any = {"base_url": base_url, "model": model}
     entry = ModelSettings(model_id="far", kind="upstream", upstream=upstream)
-    registry = Registry(Settings(server=ServerSettings(spare_workers=0), models=(entry,)))
+    registry = assemble(Settings(server=ServerSettings(spare_workers=0), models=(entry,)))
     await registry.start()
     try:
         async with registry.acquire("far") as lease:
-            assert isinstance(lease, UpstreamLease)
             yield lease
     finally:
         await registry.close()
 
 
-async def events_of(lease: UpstreamLease, command: Generate) -> list[object]:
+async def events_of(lease: Lease, command: Generate) -> list[object]:
     stream, events = lease.generate(command), list[object]()
     while batch := await stream.next_batch():
         events += batch
@@ -139,6 +138,6 @@ async def test_an_answer_of_another_shape_is_an_error() -> None:
 
 async def test_there_is_nothing_to_pull() -> None:
     entry = ModelSettings(model_id="far", kind="upstream", upstream={"base_url": "http://127.0.0.1:9"})  # pyright: ignore
-    registry = Registry(Settings(models=(entry,)))
+    registry = assemble(Settings(models=(entry,)))
     with pytest.raises(NothingToLoadError):
         registry.pull("far")

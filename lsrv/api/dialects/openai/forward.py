@@ -51,8 +51,8 @@ def without_own_fields(body: JsonBody) -> JsonBody:
     return {name: value for name, value in body.items() if name not in _OWN_FIELDS}
 
 
-def outgoing(body: JsonBody, model: str, defaults: Defaults, seed: int | None) -> JsonBody:
-    """`body` under the upstream's own `model`, with the entry's defaults where it is silent."""
+def outgoing(body: JsonBody, defaults: Defaults, seed: int | None) -> JsonBody:
+    """`body` with the entry's defaults where it is silent."""
     filled = left_open_by(body, defaults, seed)
     if body.get("max_completion_tokens") is not None:
         filled.pop("max_tokens", None)
@@ -61,7 +61,7 @@ def outgoing(body: JsonBody, model: str, defaults: Defaults, seed: int | None) -
         messages = [{"role": "user", "content": messages}]
     if isinstance(messages, list) and all(isinstance(message, dict) for message in cast("list[object]", messages)):
         filled["messages"] = with_system(cast("list[JsonBody]", messages), defaults.system)
-    return body | filled | {"model": model}
+    return body | filled
 
 
 class Incoming:

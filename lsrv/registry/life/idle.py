@@ -7,14 +7,12 @@ moment first, or such work would begin and end in their way all the time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
-from lsrv.registry.entries.entry import Entry
-from lsrv.registry.entries.state import Phase
-from lsrv.registry.upstream.upstreams import Upstreams
-
-_SETTLED = (Phase.UNLOADED, Phase.LOADED, Phase.ERROR)
+from lsrv.registry.endpoints.endpoints import Endpoints
+from lsrv.registry.life.rest import RestNews
+from lsrv.registry.loop.inbox import Inbox
 
 _QUIET_S = 0.5
 
@@ -22,38 +20,32 @@ T = TypeVar("T")
 
 
 class IdleWork:
-    """Owned by the event loop, like the registry whose part it is. `has_news`: something has happened and waits."""
+    """Owned by the event loop, like the registry whose part it is."""
 
-    def __init__(self, entries: Iterable[Entry], upstreams: Upstreams, has_news: Callable[[], bool]) -> None:
-        self._entries = entries
-        self._upstreams = upstreams
-        self._has_news = has_news
-        self._watchers: list[Callable[[], None]] = []
+    def __init__(self, endpoints: Endpoints, inbox: Inbox, rest: RestNews) -> None:
+        self._endpoints = endpoints
+        self._inbox = inbox
+        self._rest = rest
         self._guest: asyncio.Task[object] | None = None
         self._is_quiet = False  # for long enough, since somebody came
         self._is_over = False
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request waits or runs, here or at an upstream."""
-        return not self._has_news() and all(each.state.is_idle for each in self._entries) and self._upstreams.are_idle
+        """Whether no request waits or runs, here or elsewhere, and all that has happened is dealt with."""
+        return not self._inbox.has_news and self._endpoints.are_idle
 
     @property
     def is_now(self) -> bool:
         """Whether it is idle, and no model is being loaded or unloaded."""
-        return not self._is_over and self.is_idle and all(each.state.phase in _SETTLED for each in self._entries)
+        return not self._is_over and self.is_idle and self._endpoints.are_settled
 
     def watch(self, watcher: Callable[[], None]) -> None:
-        """Have `watcher` called whenever it may have become calm; it must not block."""
-        self._watchers.append(watcher)
-
-    def note(self) -> None:
-        """Something has happened."""
-        for watcher in self._watchers:
-            watcher()
+        """Have `watcher` called whenever it may have become idle; it must not block."""
+        self._rest.watch(watcher)
 
     async def run(self, work: Callable[[], Coroutine[object, object, T]]) -> T | None:
-        """What `work` gives if it is calm now; None if it is not, or if somebody came, by whom `work` was cancelled.
+        """What `work` gives if it is idle now; None if it is not, or if somebody came, by whom `work` was cancelled.
 
         One at a time. Raises what `work` raises.
         """
@@ -80,6 +72,6 @@ class IdleWork:
             self._guest.cancel()
 
     def end(self) -> None:
-        """It will not be calm again."""
+        """It will not be idle again."""
         self._is_over = True
         self.disturb()

@@ -1,16 +1,13 @@
-"""What a waiting request may know: whose turn it is, how far the load is, whose memory it waits for. Reads only."""
+"""What a waiting request says and may know: whose turn it is, how far the load is, whose memory it waits for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
 
 from lsrv.protocol.events import Progress
-from lsrv.registry.entries.entry import Entry
-from lsrv.registry.entries.view import Status, status
-from lsrv.registry.loop.promises import MemoryPromises
+from lsrv.registry.entries.view import Status
 
 
 @dataclass(slots=True)
@@ -47,28 +44,3 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     is_held: bool
     progress: Progress | None
     holders: tuple[str, ...] | None
-
-
-class Standings:
-    """Standings in the queues of entries. `find_entry` raises what an unknown name deserves."""
-
-    def __init__(self, find_entry: Callable[[str | None], Entry], rooms: MemoryPromises) -> None:
-        self._find_entry = find_entry
-        self._rooms = rooms
-
-    def standing(self, model: str | None, turn: Turn) -> Standing:
-        """Of a request for `model`, an entry of this machine."""
-        entry = self._find_entry(model)
-        state = entry.state
-        waiting = list(state.waiting)
-        return Standing(
-            listed_id=entry.settings.listed_id,
-            status=status(state),
-            place=waiting.index(turn.ticket) + 1 if turn.ticket in state.waiting else None,
-            n_waiting=len(waiting),
-            has_begun=turn.ticket in state.running,
-            n_places=state.n_places,
-            is_held=state.is_held,
-            progress=entry.progress,
-            holders=self._rooms.holders(entry),
-        )

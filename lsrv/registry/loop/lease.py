@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 
 from msgspec.structs import replace
 
 from lsrv.config import ModelSettings
-from lsrv.errors import CrashedError
+from lsrv.errors import CrashedError, UnsupportedCapabilityError
 from lsrv.protocol.commands import (
     AdapterFile,
     Detokenize,
@@ -22,9 +23,9 @@ from lsrv.protocol.commands import (
 )
 from lsrv.protocol.events import Detokenized, Embedded, ModelInfo, Reranked, Tokenized
 from lsrv.registry.adapters import OfferedAdapter
+from lsrv.registry.endpoints.endpoint import OpenAIBody
 from lsrv.registry.loading.loader import LoadedWorker
 from lsrv.registry.loading.weights import find_adapter_file
-from lsrv.registry.upstream.lease import UpstreamLease
 from lsrv.registry.workers.in_flight import SingleAnswer
 from lsrv.registry.workers.process import WorkerProcess
 from lsrv.registry.workers.stream import RequestStream, SingleReply
@@ -95,12 +96,26 @@ class WorkerLease:
         assert isinstance(answer, Detokenized)
         return answer
 
+    async def relay(self, path: str, body: OpenAIBody) -> OpenAIBody:
+        """Raises UnsupportedCapabilityError: bodies are read here."""
+        raise self._no_relay()
+
+    def relay_stream(self, path: str, body: OpenAIBody) -> AbstractAsyncContextManager[AsyncIterator[list[OpenAIBody]]]:
+        """Raises UnsupportedCapabilityError: bodies are read here."""
+        raise self._no_relay()
+
     def close(self) -> None:
         """Abort what still runs. The registry calls this when the `async with` block ends."""
         for stream in self._streams:
             stream.close()
         if self._regaining is not None:
             self._regaining.cancel()
+
+    def _no_relay(self) -> UnsupportedCapabilityError:
+        return UnsupportedCapabilityError(
+            f"model '{self.listed_id}' is answered on this machine since a moment; send the request again",
+            param="model",
+        )
 
     async def _ask(self, command: Embed | Rerank | Tokenize | Detokenize) -> SingleAnswer:
         worker = self._loaded.worker
@@ -123,9 +138,6 @@ class WorkerLease:
             return self._loaded
         finally:
             self._regaining = None
-
-
-Lease = WorkerLease | UpstreamLease
 
 
 async def answer_of(worker: WorkerProcess, command: Question) -> SingleAnswer:
