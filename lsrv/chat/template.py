@@ -7,7 +7,7 @@ So it only runs in a process that can be killed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -38,10 +38,11 @@ class ChatTemplate:
 
     def __init__(self, source: str, *, bos: str, eos: str) -> None:
         """Raises LoadFailedError if the template is no valid Jinja."""
-        environment = ImmutableSandboxedEnvironment(
+        self.source = source
+        self._environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, loopcontrols]
         )
-        environment.filters["tojson"] = _tojson
+        self._environment.filters["tojson"] = _tojson
         self._names: dict[str, object] = {
             "bos_token": bos,
             "eos_token": eos,
@@ -51,7 +52,7 @@ class ChatTemplate:
             "strftime_now": _strftime_now,
         }
         try:
-            self._template = environment.from_string(source)
+            self._template = self._environment.from_string(source)
         except MemoryError:
             raise
         except Exception as error:
@@ -59,22 +60,18 @@ class ChatTemplate:
                 f"the model's chat template is broken: {error}; set chat_template in models.toml"
             ) from error
 
+    def tree(self) -> nodes.Template:
+        """What the source says, before anything is folded. Raises RecursionError."""
+        return self._environment.parse(self.source)
+
     def render(self, messages: Sequence[Message], kwargs: Mapping[str, object]) -> str:
         """The prompt for `messages`, ready for the assistant's answer.
 
         A last message from the assistant is continued instead of answered. `kwargs` reach the template as they are
         (enable_thinking, reasoning_effort, …). Raises RequestError with the template's own words if it refuses.
         """
-        last = messages[-1] if messages else {}
-        is_continuing = last.get("role") == "assistant"
-        variables: dict[str, object] = self._names | dict(kwargs)
-        variables |= {"messages": messages, "add_generation_prompt": not is_continuing}
-        text = self._run(variables)
-        return _cut_after(text, str(last.get("content") or "")) if is_continuing else text
-
-    def _run(self, variables: dict[str, object]) -> str:
         try:
-            return self._template.render(variables)
+            return continued("".join(self.pieces(messages, kwargs)), messages)
         except MemoryError:
             raise
         except TemplateError as error:
@@ -83,6 +80,12 @@ class ChatTemplate:
             ) from error
         except Exception as error:
             raise self._failure(error) from error
+
+    def pieces(self, messages: Sequence[Message], kwargs: Mapping[str, object]) -> Iterator[str]:
+        """The parts of that text as the template writes them. Raises whatever the template does."""
+        variables: dict[str, object] = self._names | dict(kwargs)
+        variables |= {"messages": messages, "add_generation_prompt": not _is_continuing(messages)}
+        return self._template.generate(variables)
 
     def _failure(self, error: Exception) -> RequestError:
         """Whose fault it is: one who can't render the plainest chat either is no good for any."""
@@ -96,11 +99,15 @@ class ChatTemplate:
         return RequestError(f"the model's chat template can't render these messages: {reason}", param="messages")
 
 
-def _cut_after(text: str, content: str) -> str:
-    """`text` up to the end of the last message's content, so that the model goes on writing it."""
-    content = content.rstrip()
+def continued(text: str, messages: Sequence[Message]) -> str:
+    """`text` up to the end of a last message of the assistant, so that the model goes on writing it."""
+    content = str(messages[-1].get("content") or "").rstrip() if _is_continuing(messages) else ""
     at = text.rfind(content)
     return text[: at + len(content)] if content and at >= 0 else text
+
+
+def _is_continuing(messages: Sequence[Message]) -> bool:
+    return bool(messages) and messages[-1].get("role") == "assistant"
 
 
 def _raise_exception(message: str) -> NoReturn:

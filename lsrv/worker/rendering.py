@@ -1,14 +1,21 @@
-"""The prompts of chats: the model's template, rendered by a child."""
+"""The prompts of chats: the model's template, rendered by a child unless it is plain and the chat short."""
 
 from __future__ import annotations
 
 import time
 
+import msgspec
+
+from lsrv.chat.plain import PlainTemplate, is_plain
+from lsrv.chat.template import ChatTemplate
 from lsrv.errors import UnsupportedCapabilityError
 from lsrv.protocol.commands import Generate, Tokenize
 from lsrv.worker.errands.errand import OpenTemplate, Render
 from lsrv.worker.errands.errands import Errands
 from lsrv.worker.pending import result_of
+
+_SHORT_BYTES = 16 * 1024
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Rendering:
@@ -19,6 +26,7 @@ class Rendering:
         errands.open(template)
         self._errands = errands
         self._has_template = template is not None
+        self._plain = _plain(template) if template is not None else None
 
     async def prompt(self, command: Generate | Tokenize) -> str:
         """The text of a chat. Raises RequestError with the template's own words if it refuses."""
@@ -29,4 +37,20 @@ class Rendering:
                 param="messages",
             )
         render = Render(command.messages, command.template_kwargs)
+        text = self._at_once(render)
+        if text is not None:
+            return text
         return await result_of(self._errands.add(render, time.monotonic()).text)
+
+    def _at_once(self, render: Render) -> str | None:
+        """What a plain template makes of a short chat; None: that is work for the child."""
+        # A variable called loop is one of the template's own, of which a plain one knows that it is a counter.
+        if self._plain is None or "loop" in render.kwargs or len(_encode(render)) > _SHORT_BYTES:
+            return None
+        return self._plain.render(render.messages, render.kwargs)
+
+
+def _plain(template: OpenTemplate) -> PlainTemplate | None:
+    """`template`, which a child has read before, if it may be rendered here, too."""
+    read = ChatTemplate(template.source, bos=template.bos, eos=template.eos)
+    return PlainTemplate(read) if is_plain(read) else None
