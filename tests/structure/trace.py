@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2 as httpx
+import psutil
 
 from tests.models import STORIES
 
@@ -43,11 +44,11 @@ _CHAT = {
 
 @dataclass(frozen=True)
 class Passage:
-    """Files below lsrv/ of which the server, and the worker, called a function; how often a model id was resolved."""
+    """Files below lsrv/ of which the server, and the worker with its own child, called a function."""
 
     server: frozenset[str]
     worker: frozenset[str]
-    n_resolved: int
+    n_resolved: int  # look-ups of names in the server
 
     @property
     def files(self) -> frozenset[str]:
@@ -65,14 +66,20 @@ def trace_chat(tree: Path, python: Path | str) -> Passage:
             for _ in range(2):
                 _chat(url)
             (tracer / "begin").touch()
-            _wait(lambda: len(list(tracer.glob("*.began"))) == 2, "both processes listen to the tracer")
+            _wait(lambda: _have_all(tracer, "began"), "all processes listen to the tracer")
             _chat(url)
             (tracer / "end").touch()
-            _wait(lambda: len(list(tracer.glob("*.json"))) == 2, "both processes have written their notes")
+            _wait(lambda: _have_all(tracer, "json"), "all processes have written their notes")
         notes = [json.loads(path.read_text()) for path in tracer.glob("*.json")]
-    [worker] = [each for each in notes if "--fd" in each["command"]]
-    [server] = [each for each in notes if "--fd" not in each["command"]]
-    return Passage(frozenset(server["files"]), frozenset(worker["files"]), server["resolved"])
+    [server] = [each for each in notes if _START in each["command"]]
+    worker = frozenset(file for each in notes if each is not server for file in each["files"])
+    return Passage(frozenset(server["files"]), worker, server["resolved"])
+
+
+def _have_all(tracer: Path, suffix: str) -> bool:
+    """Whether every living process with the tracer in it has written its file of that kind."""
+    pids = [int(path.stem) for path in tracer.glob("*.pid")]
+    return all((tracer / f"{pid}.{suffix}").exists() for pid in pids if psutil.pid_exists(pid))
 
 
 @contextlib.contextmanager

@@ -1,8 +1,9 @@
 """Python imports this file at its start when a folder that holds it, named `sitecustomize.py`, is on PYTHONPATH.
 
-It notes every file of lsrv in which a function runs (module bodies apart), in every thread of the process. The notes
-begin anew when a file `begin` appears beside this one, and are written to `PID.json` when `end` does. Needs nothing of
-lsrv, so that it can follow any version of it: `{"command": [...], "files": [...], "resolved": look-ups of names}`.
+It notes every file of lsrv in which a function runs (module bodies apart), in every thread of the process, whose
+`PID.pid` says that it takes part. The notes begin anew when a file `begin` appears beside this one, and are written to
+`PID.json` when `end` does: `{"command": [...], "files": [...], "resolved": look-ups of names}`. Needs nothing of
+lsrv, so that it can follow any version of it.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def _write() -> None:
     unfinished.rename(_HERE / f"{os.getpid()}.json")
 
 
+(_HERE / f"{os.getpid()}.pid").touch()
 threading.setprofile(_note)
 sys.setprofile(_note)
 _writer = threading.Thread(target=_write, daemon=True)
