@@ -38,13 +38,15 @@ def create_state(registry: Registry, settings: Settings, read_settings: ReadSett
 
 def create_gate(state: ServerState) -> Gate:
     """The app over a state the caller keeps, in order to drain."""
-    return Gate(_create_handlers(state), state, RouteTable(ROUTES))
+    table = RouteTable(ROUTES)
+    return Gate(_create_handlers(state, table), state, table)
 
 
-def _create_handlers(state: ServerState) -> Litestar:
+def _create_handlers(state: ServerState, table: RouteTable) -> Litestar:
     """Litestar runs handlers and makes answers of what they return or raise; the gate has found which one it is."""
+    paths = [*table.fixed_paths, "/{path:path}"]  # Litestar finds fixed ones sooner
 
-    @route(["/", "/{path:path}"], http_method=get_args(Method), status_code=200)
+    @route(paths, http_method=get_args(Method), status_code=200)
     async def answer(request: ApiRequest) -> ASGIApp:
         found = resource_of(request.scope).route(request.method)
         answered = await found.handler(request, state)

@@ -94,8 +94,8 @@ def _note_failure(greeting: asyncio.Task[None]) -> None:
 
 
 def _find_weights(loaded: LoadedSettings) -> dict[str, Finding]:
-    """What is on this machine for each entry of it, by model_id."""
-    local = (model for model in loaded.settings.models if model.upstream is None)
+    """What is on this machine for each entry of it that serves, by model_id."""
+    local = (model for model in loaded.settings.models if model.upstream is None and model.enabled)
     return {model.model_id: _find(loaded.settings, model) for model in local}
 
 

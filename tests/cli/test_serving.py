@@ -214,6 +214,13 @@ def test_a_port_in_use_ends_with_2_before_anything_is_loaded(tmp_path: Path) -> 
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_offline_a_disabled_entry_needs_no_weights(tmp_path: Path) -> None:
+    missing = "[[models]]\nmodel_id = 'own/m'\nenabled = false\n"
+    (tmp_path / "models.toml").write_text(f"[global]\noffline = true\n[[models]]\nmodel_id = 'lsrv-demo'\n{missing}")
+    with _server(tmp_path, "from-config") as server:
+        assert re.search(r"own/m .*disabled", server.banner)
+
+
 def test_offline_missing_weights_fail_the_start(tmp_path: Path) -> None:
     (tmp_path / "models.toml").write_text("[global]\noffline = true\n[[models]]\nmodel_id = 'own/m'\n")
     command = [*LSRV, "from-config", "-p", "0"]

@@ -70,12 +70,18 @@ class RouteTable:
                 self._add(path, route)
         self._longest_first = sorted(self._patterns.items(), key=lambda item: len(item[0]), reverse=True)
 
+    @property
+    def fixed_paths(self) -> tuple[str, ...]:
+        """All paths without `{id}`, twins included."""
+        return tuple(self._fixed)
+
     def at(self, path: str) -> Resource:
         """What stands at `path`, as it came over the wire and was unquoted."""
+        if (fixed := self._fixed.get(path)) is not None:
+            return fixed
         plain = _plain(path)
-        fixed = self._fixed.get(plain)
-        if fixed is not None:
-            return fixed if plain == path else replace(fixed, path=path)
+        if (fixed := self._fixed.get(plain)) is not None:
+            return replace(fixed, path=path)
         for pattern, resource in self._longest_first:
             head, _, tail = pattern.partition(ID)
             if len(plain) > len(head) + len(tail) and plain.startswith(head) and plain.endswith(tail):

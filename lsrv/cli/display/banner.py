@@ -17,7 +17,7 @@ from lsrv.printable import printable
 from lsrv.units import size
 
 Finding = Weights | Pending | LsrvError  # an entry's weights, how it will get them, or why it can't be served
-Findings = Mapping[str, Finding]  # by model_id; nothing is looked for where another server answers
+Findings = Mapping[str, Finding]  # by model_id; nothing is looked for where another server answers, or nobody
 
 _ANY_ADDRESS = ("0.0.0.0", "::")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -78,6 +78,8 @@ def _served(settings: Settings, findings: Findings, default_model_id: str | None
 def _row(model: ModelSettings, finding: Finding | None, is_default: bool) -> list[str]:
     others = ", ".join(name for name in (*model.alias, model.model_id) if name != model.listed_id)
     names = ["*" if is_default else " ", model.listed_id, others]
+    if not model.enabled:
+        return [*names, "", "", "disabled"]
     if finding is None:
         return [*names, "", "", f"answered by {model.upstream.base_url}" if model.upstream is not None else ""]
     if isinstance(finding, LsrvError):
@@ -120,7 +122,8 @@ def _example(
     models: Sequence[ModelSettings], findings: Findings, default_model_id: str | None
 ) -> tuple[ModelSettings, Weights | Pending | None] | None:
     """The entry to try: the default if it can be served, else the first that can."""
-    for model in sorted(models, key=lambda model: model.model_id != default_model_id):
+    enabled = [model for model in models if model.enabled]
+    for model in sorted(enabled, key=lambda model: model.model_id != default_model_id):
         finding = findings.get(model.model_id)
         if not isinstance(finding, LsrvError):
             return model, finding

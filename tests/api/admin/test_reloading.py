@@ -170,6 +170,11 @@ def test_a_file_disables_and_enables_an_entry(configured: ConfiguredServer) -> N
     assert configured.ask("a").status_code == 200
 
 
+def test_weights_that_a_disabled_entry_misses_are_no_warning(configured: ConfiguredServer) -> None:
+    configured.write(entry("a"), entry("nowhere", "enabled = false"))
+    assert configured.reload()["warnings"] == []
+
+
 def test_what_an_operator_disabled_stays_so_until_the_file_says_otherwise(configured: ConfiguredServer) -> None:
     configured.http.post("/v1/models/disable", json={"model_id": "a"})
     configured.write(entry("a", "queue = 3"), entry("b"))

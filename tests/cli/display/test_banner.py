@@ -61,6 +61,15 @@ def test_an_entry_that_can_not_be_served_says_why(findings: dict[str, Finding]) 
     assert "b: there is no /weights/b.gguf; check the path" in banner(_loaded(), findings, None, [URL])
 
 
+def test_a_disabled_entry_is_listed_as_such_and_never_the_example(weights: Weights) -> None:
+    models = [{"model_id": "/weights/a.gguf", "alias": "a", "enabled": False}, {"model_id": "b", "alias": "c"}]
+    text = banner(settings_for_models(models, environ={}), {"b": weights}, "/weights/a.gguf", [URL])
+    (row,) = (line.split() for line in text.splitlines() if line.startswith("*  a"))
+    assert row[-1] == "disabled"
+    command = shlex.split(next(line for line in text.splitlines() if "curl" in line))
+    assert json.loads(command[-1])["model"] == "c"
+
+
 def test_a_server_that_can_serve_nothing_shows_no_example(findings: dict[str, Finding]) -> None:
     nothing: dict[str, Finding] = dict.fromkeys(findings, WeightsNotFoundError("gone"))
     assert "curl" not in banner(_loaded(), nothing, None, [URL])
