@@ -143,7 +143,7 @@ class Routing:
         """Go by other settings from the next request on."""
         self._routes = {route.model_id: route for route in settings.routes}
 
-    def candidates(self, model: str | None, sticky_key: str | None = None) -> Attempts:
+    def attempts(self, model: str | None, sticky_key: str | None = None) -> Attempts:
         """Who is asked for `model`. Requests with the same key go to the same model of a split.
 
         Raises ModelNotFoundError.
@@ -151,13 +151,13 @@ class Routing:
         route = self._route_of(model)
         return Attempts(self._names.target(model)) if route is None else self._along(route, sticky_key)
 
-    def text_candidates(self, model: str | None, sticky_key: str | None = None) -> Attempts:
+    def text_attempts(self, model: str | None, sticky_key: str | None = None) -> Attempts:
         """The same for requests that any generating model can answer: without a name they may go to a longer context.
 
         Vectors are no such thing: those of another model mean nothing beside the first one's.
         """
         if not is_default(model) or self._names.route(model) is not None:
-            return self.candidates(model, sticky_key)
+            return self.attempts(model, sticky_key)
         target = self._names.target(model)
         return Attempts(target, self._for_long_prompt(target))
 

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from msgspec.structs import asdict, replace
 
-from lsrv.protocol.commands import AdapterChoice, Generate
-from lsrv.serving.request import RANDOM_SEED, GenerationRequest
+from lsrv.protocol.commands import Generate
+from lsrv.serving.request import RANDOM_SEED
 
 
 class Defaults(Protocol):
@@ -30,24 +30,6 @@ class Defaults(Protocol):
     def seed(self) -> int | None: ...
     @property
     def system(self) -> str | None: ...
-
-
-def commands_of(
-    request: GenerationRequest,
-    defaults: Defaults,
-    adapters: list[AdapterChoice],
-    seed: int | None,
-    priority: int = 0,
-) -> list[Generate]:
-    """What an entry is asked for `request`: with its defaults, and the server's `seed`."""
-    return [
-        replace(
-            fill_defaults(command, defaults, seed=seed, choice=i % request.n_choices),
-            adapters=adapters,
-            priority=priority,
-        )
-        for i, command in enumerate(request.commands)
-    ]
 
 
 def fill_defaults(command: Generate, defaults: Defaults, *, seed: int | None, choice: int) -> Generate:

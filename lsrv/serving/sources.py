@@ -9,21 +9,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal, Protocol
 
-from lsrv.config import ModelSettings
-from lsrv.model_id import ModelId
-from lsrv.protocol.commands import AdapterChoice, Generate
+from lsrv.protocol.commands import Generate
 from lsrv.protocol.events import Finished
-from lsrv.registry import Registry, Turn
+from lsrv.registry import Registry
 from lsrv.response_cache import Flight, ResponseCache, Subject, is_keepable, is_repeatable, key_of, whole_answer
 from lsrv.serving.choice_streams import ChoiceEvent, ChoiceStreams
+from lsrv.serving.entry_request import EntryRequest
 
-MakeCommands = Callable[[ModelSettings], Sequence[Generate]]  # with the defaults of an entry
 CacheUse = Literal["read", "renew", "off"]  # renew: compute anew, and keep that
 
 
@@ -50,41 +49,26 @@ class Found:
     is_hit: bool | None = None
 
 
-class Sources:
-    """Finds the source of each request."""
-
-    def __init__(self, registry: Registry, cache: ResponseCache) -> None:
-        self._registry = registry
-        self._cache = cache
-
-    async def find(
-        self,
-        model_id: ModelId,
-        make_commands: MakeCommands,
-        adapters: Sequence[AdapterChoice],
-        use: CacheUse,
-        turn: Turn,
-    ) -> Found:
-        """The source for commands that use `adapters`; `turn` is theirs."""
-        settings = self._registry.settings_of(model_id)
-        if use == "off" or not settings.response_cache or not is_repeatable(commands := make_commands(settings)):
-            return Found(_leased(self._registry, model_id, make_commands, turn))
-        question = _Question(self._registry, self._cache, model_id, commands, adapters, turn)
-        subject = await question.subject()
-        if subject is None:
-            return Found(_leased(self._registry, model_id, make_commands, turn))
-        key = key_of(subject, commands)
-        if use == "read":
-            if (ends := await self._cache.get(model_id, key)) is not None:
-                return Found(_KeptAnswer(ends), is_hit=True)
-            if (flight := self._cache.flights.get(key, turn.priority)) is not None:
-                self._cache.count("shared", model_id)
-                return Found(flight.reader(), is_hit=True)
-        self._cache.count("miss", model_id)
-        flight = self._cache.flights.start(
-            key, question.compute, lambda events: question.keep(subject, key, events), turn.priority
-        )
-        return Found(flight.reader(), is_hit=False)
+async def find_source(registry: Registry, cache: ResponseCache, asked: EntryRequest, use: CacheUse) -> Found:
+    """The source for one request."""
+    model_id, priority = asked.model_id, asked.turn.priority
+    settings = registry.settings_of(model_id)
+    if use == "off" or not settings.response_cache or not is_repeatable(commands := asked.commands(settings)):
+        return Found(_leased(registry, asked))
+    question = _Question(registry, cache, asked, commands)
+    subject = await question.subject()
+    if subject is None:
+        return Found(_leased(registry, asked))
+    key = key_of(subject, commands)
+    if use == "read":
+        if (ends := await cache.get(model_id, key)) is not None:
+            return Found(_KeptAnswer(ends), is_hit=True)
+        if (flight := cache.flights.get(key, priority)) is not None:
+            cache.count("shared", model_id)
+            return Found(flight.reader(), is_hit=True)
+    cache.count("miss", model_id)
+    keep = partial(question.keep, subject, key)
+    return Found(cache.flights.start(key, question.compute, keep, priority).reader(), is_hit=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,30 +77,29 @@ class _Question:
 
     registry: Registry
     cache: ResponseCache
-    model_id: ModelId
+    asked: EntryRequest
     commands: Sequence[Generate]
-    adapters: Sequence[AdapterChoice]
-    turn: Turn
 
     async def subject(self) -> Subject | None:
         """Who answers now; None if that can't be told."""
-        identity = await self.registry.identities.get(self.model_id)
+        model_id, adapters = self.asked.model_id, self.asked.adapters
+        identity = await self.registry.identities.get(model_id)
         if identity is None:
             return None
-        generations = {adapter.name: adapter.generation for adapter in self.registry.adapters.of(self.model_id)}
-        digests = [identity.adapters.get(generations.get(adapter.name, "")) for adapter in self.adapters]
+        generations = {adapter.name: adapter.generation for adapter in self.registry.adapters.of(model_id)}
+        digests = [identity.adapters.get(generations.get(adapter.name, "")) for adapter in adapters]
         known = tuple(digest for digest in digests if digest is not None)
         has_template = any(command.messages is not None for command in self.commands)
         formats = identity.date_formats if has_template else ()
         if len(known) < len(digests) or formats is None:
             return None
         now = datetime.now()
-        return Subject(self.model_id, identity.weights, known, tuple(now.strftime(each) for each in formats))
+        return Subject(model_id, identity.weights, known, tuple(now.strftime(each) for each in formats))
 
     async def compute(self, flight: Flight) -> None:
         """Hand the events on. The lease is given back before the last ones: who has them is over here, too."""
         n_open = len(self.commands)
-        async with _leased(self.registry, self.model_id, lambda _: self.commands, self.turn) as choices:
+        async with _leased(self.registry, self.asked, self.commands) as choices:
             flight.leased()
             if not self.commands[0].is_streaming:
                 batch: list[ChoiceEvent] = list(enumerate(await choices.ends()))
@@ -130,17 +113,17 @@ class _Question:
         """Keep the answer in `events` if `subject` is who gave it."""
         ends = whole_answer(events)
         if is_keepable(self.commands, ends) and await self.subject() == subject:
-            await self.cache.put(self.model_id, key, ends)
+            await self.cache.put(self.asked.model_id, key, ends)
 
 
 @contextlib.asynccontextmanager
 async def _leased(
-    registry: Registry, model_id: ModelId, make_commands: MakeCommands, turn: Turn
+    registry: Registry, asked: EntryRequest, commands: Sequence[Generate] | None = None
 ) -> AsyncGenerator[ChoiceStreams]:
-    """The events as the model makes them."""
+    """The events as the model makes them; `commands`: those that an answer is kept for."""
     async with (
-        registry.acquire(model_id, turn) as lease,
-        ChoiceStreams(lease, make_commands(lease.settings)) as choices,
+        registry.acquire(asked.model_id, asked.turn) as lease,
+        ChoiceStreams(lease, commands or asked.commands(lease.settings)) as choices,
     ):
         yield choices
 

@@ -95,33 +95,33 @@ def routing(*views: EntryView, **route: Any) -> Routing:
 
 
 def test_fallbacks_are_asked_in_their_order_and_the_first_error_is_told() -> None:
-    candidates = routing(fallback=["b", "a", "c"]).candidates("r")
-    asked = [candidates.target]
+    attempts = routing(fallback=["b", "a", "c"]).attempts("r")
+    asked = [attempts.target]
     for message in ("first", "second"):
-        candidates.go_on(QueueFullError(message))
-        asked.append(candidates.target)
+        attempts.go_on(QueueFullError(message))
+        asked.append(attempts.target)
     assert asked == [Target("a"), Target("b"), Target("c")]
     with pytest.raises(QueueFullError, match="first"):
-        candidates.go_on(CrashedError("third"))
+        attempts.go_on(CrashedError("third"))
 
 
 def test_a_shadow_gets_no_copy_of_what_it_answers() -> None:
-    candidates = routing(fallback=["b"], shadow=["a", "b", "c"]).candidates("r")
-    assert candidates.shadows == [("r", "b"), ("r", "c")]
-    candidates.go_on(QueueFullError("full"))
-    assert candidates.shadows == [("r", "a"), ("r", "c")]
-    assert routing(shadow=["b"]).candidates("a").shadows == []
+    attempts = routing(fallback=["b"], shadow=["a", "b", "c"]).attempts("r")
+    assert attempts.shadows == [("r", "b"), ("r", "c")]
+    attempts.go_on(QueueFullError("full"))
+    assert attempts.shadows == [("r", "a"), ("r", "c")]
+    assert routing(shadow=["b"]).attempts("a").shadows == []
 
 
 def test_a_share_of_requests_is_copied() -> None:
     routes = routing(shadow=["b"], shadow_share=0.25)
-    n_copied = sum(bool(routes.candidates("r", sticky_key="alice").shadows) for _ in range(4000))
+    n_copied = sum(bool(routes.attempts("r", sticky_key="alice").shadows) for _ in range(4000))
     assert n_copied == pytest.approx(1000, abs=150)
 
 
 def test_a_wrong_request_asks_nobody_else() -> None:
     with pytest.raises(RequestError):
-        routing(fallback=["b"]).candidates("r").go_on(RequestError("wrong"))
+        routing(fallback=["b"]).attempts("r").go_on(RequestError("wrong"))
 
 
 def test_an_adapter_that_is_unloaded_is_passed_over_and_is_not_ready() -> None:
@@ -131,11 +131,11 @@ def test_an_adapter_that_is_unloaded_is_passed_over_and_is_not_ready() -> None:
     settings = Settings.model_validate({"models": models, "routes": [route, route | {"model_id": "s", "fallback": []}]})
     names = Names(settings, lambda model_id: offered if model_id == "a" else [])
     routing = Routing(settings, names, lambda: [view("a", 1, 512), view("b", 1, 512)])
-    assert routing.candidates("r").target == Target("a", "x")
+    assert routing.attempts("r").target == Target("a", "x")
     offered.clear()
-    assert routing.candidates("r").target == Target("b")
+    assert routing.attempts("r").target == Target("b")
     with pytest.raises(ModelNotFoundError, match="no adapter 'x'"):
-        routing.candidates("s")
+        routing.attempts("s")
     assert [shown.is_ready for shown in routing.view_all()] == [True, False]
 
 
@@ -144,25 +144,25 @@ TOO_LONG = PromptTooLongError("long", n_prompt_tokens=600, n_ctx=512)
 
 @pytest.mark.parametrize("model", [None, "", "default"])
 def test_an_unnamed_request_too_long_for_the_default_goes_on(model: str | None) -> None:
-    candidates = routing(view("a", 5, 512), view("b", 1, 1024), view("c", 2, 1024)).text_candidates(model)
-    candidates.go_on(TOO_LONG)
-    assert candidates.target == Target("c")
-    candidates.go_on(TOO_LONG)
-    assert candidates.target == Target("b")
+    attempts = routing(view("a", 5, 512), view("b", 1, 1024), view("c", 2, 1024)).text_attempts(model)
+    attempts.go_on(TOO_LONG)
+    assert attempts.target == Target("c")
+    attempts.go_on(TOO_LONG)
+    assert attempts.target == Target("b")
     with pytest.raises(PromptTooLongError):
-        candidates.go_on(TOO_LONG)
+        attempts.go_on(TOO_LONG)
 
 
 def test_a_named_one_gets_the_error() -> None:
     with pytest.raises(PromptTooLongError):
-        routing(view("c", 2, 1024)).text_candidates("a").go_on(TOO_LONG)
+        routing(view("c", 2, 1024)).text_attempts("a").go_on(TOO_LONG)
 
 
 def test_vectors_of_another_model_are_no_answer() -> None:
     with pytest.raises(PromptTooLongError):
-        routing(view("c", 2, 1024)).candidates(None).go_on(TOO_LONG)
+        routing(view("c", 2, 1024)).attempts(None).go_on(TOO_LONG)
 
 
 def test_an_unnamed_request_stays_where_it_failed_otherwise() -> None:
     with pytest.raises(QueueFullError):
-        routing(view("c", 2, 1024)).text_candidates(None).go_on(QueueFullError("full"))
+        routing(view("c", 2, 1024)).text_attempts(None).go_on(QueueFullError("full"))

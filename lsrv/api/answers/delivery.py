@@ -12,18 +12,16 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-import msgspec
 from litestar.types import Receive, Scope, Send
 
 from lsrv.api.answers.cache_control import cache_use
 from lsrv.api.answers.generation import Generation
 from lsrv.api.answers.relay import Relay
-from lsrv.api.dialects.contract import DialectRequest
-from lsrv.api.http.body import decode_body
+from lsrv.api.dialects.contract import Dialect
 from lsrv.api.http.errors import ClientGoneError, status_of
-from lsrv.api.http.receive import until_disconnect
-from lsrv.api.http.request_record import RequestRecord, record_of
-from lsrv.api.http.respond import send_json
+from lsrv.api.http.receive import read_body, until_disconnect
+from lsrv.api.http.request_record import record_of
+from lsrv.api.http.respond import send_error, send_json
 from lsrv.api.http.sse import EventStream
 from lsrv.api.state import ServerState
 from lsrv.errors import LsrvError
@@ -53,121 +51,64 @@ class ModelAnswer(Protocol):
         ...
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """A client call, before it is known who answers it: an entry of this machine may refuse what an upstream takes."""
-
-    raw: bytes
-    model: str | None
-    is_streaming: bool
-    sticky_key: str | None  # requests with the same one go to the same model of a route
-    parse: Callable[[bytes], DialectRequest]
-    openai_path: str | None  # where OpenAI's API takes this very body, below base_url; None: nowhere
-
-
-class _Head(msgspec.Struct):
-    """What has to be known of a body first."""
-
-    model: str | None = None
-    stream: bool | None = None
-    user: object = None
-    session_id: object = None
-
-
-_head_decoder = msgspec.json.Decoder(_Head)
-
-
-def read_asked(raw: bytes, parse: Callable[[bytes], DialectRequest], openai_path: str | None = None) -> Asked:
-    """The call that `raw` is. Raises RequestError."""
-    head = decode_body(_head_decoder, raw)
-    return Asked(
-        raw=raw,
-        model=head.model,
-        is_streaming=bool(head.stream),
-        sticky_key=_sticky_key(head),
-        parse=parse,
-        openai_path=openai_path,
-    )
-
-
-def named_model(raw: bytes) -> tuple[str | None, str | None]:
-    """The model that a body names, and what its requests should stick to. Raises RequestError."""
-    head = decode_body(_head_decoder, raw)
-    return head.model, _sticky_key(head)
-
-
-def _sticky_key(head: _Head) -> str | None:
-    """A session is narrower than a user."""
-    return next((key for key in (head.session_id, head.user) if isinstance(key, str) and key), None)
-
-
 class Delivery:
-    """The response to one call."""
+    """The response to one call in `dialect`, errors included."""
 
-    def __init__(self, state: ServerState, asked: Asked) -> None:
+    def __init__(self, state: ServerState, dialect: Dialect, scope: Scope) -> None:
         self._state = state
-        self._asked = asked
-        self._use: CacheUse = "read"
+        self._dialect = dialect
+        self._record = record_of(scope)
+        self._use: CacheUse = cache_use(scope["headers"])
         self._transcript: Transcript | None = None  # None: nobody gets a copy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        record = record_of(scope)
-        self._use = cache_use(scope["headers"])
-        candidates = self._state.registry.routing.text_candidates(self._asked.model, self._asked.sticky_key)
-        if self._asked.is_streaming:
-            await self._stream_until_disconnect(candidates, record, receive, EventStream(send))
-        else:
-            body = first_body(candidates, lambda _: self._answer(candidates, record).body())
-            await send_json(send, await until_disconnect(receive, body))
-            self._offer_copies(candidates, record)
-
-    def _offer_copies(self, candidates: Attempts, record: RequestRecord) -> None:
-        """The answer is with the client."""
-        if self._transcript is not None:
-            asked = self._asked
-            original = Original(record.request_id, asked.raw, asked.parse, self._transcript.texts)
-            self._state.shadows.offer(candidates.shadows, original)
-
-    def _answer(self, candidates: Attempts, record: RequestRecord) -> ModelAnswer:
-        """The answer of the one to ask now. Raises RequestError for a body that does not fit it."""
-        asked, registry, target = self._asked, self._state.registry, candidates.target
-        has_copies = candidates.shadows and self._use != "off"  # no-store holds for copies, too
-        self._transcript = transcript = Transcript() if has_copies else None
-        self._state.begin(record, target.model_id)
-        record.is_cache_hit = None  # what came of another candidate
-        if asked.openai_path is not None and registry.takes_openai_bodies(target.model_id):
-            return Relay(self._state, target.model_id, asked.openai_path, asked.raw, record, transcript)
-        return Generation(self._state, asked.parse(asked.raw), target, record, self._use, transcript)
-
-    async def _stream_until_disconnect(
-        self, candidates: Attempts, record: RequestRecord, receive: Receive, stream: EventStream
-    ) -> None:
+        stream = EventStream(send)
         try:
-            await until_disconnect(receive, self._stream(candidates, record, stream))
-        except ClientGoneError as error:
-            if not stream.has_started:
-                raise
-            record.status = status_of(error)  # 200 was sent, but it isn't what became of it
-            record.error_code = error.code
-
-    async def _stream(self, candidates: Attempts, record: RequestRecord, stream: EventStream) -> None:
-        try:
-            last = await self._all_but_last(candidates, record, stream)
+            await self._deliver(scope, receive, send, stream)
         except LsrvError as error:
-            if not stream.has_started:
-                raise
-            record.error_code = error.code
-            await stream.end_with_error(error)
+            await self._fail(error, send, stream)
         except Exception:
             if not stream.has_started:
                 raise
+            record = self._record
             _log.exception("request failed", extra={"request_id": record.request_id, "model_id": record.model_id})
-            record.error_code = LsrvError.code
-            await stream.end_with_error(LsrvError("An internal error ended this answer; the server's log says more."))
-        else:
-            await stream.end(last)
-            self._offer_copies(candidates, record)
+            error = LsrvError("An internal error ended this answer; the server's log says more.")
+            await self._fail(error, send, stream)
 
-    async def _all_but_last(self, candidates: Attempts, record: RequestRecord, stream: EventStream) -> bytes:
+    async def _deliver(self, scope: Scope, receive: Receive, send: Send, stream: EventStream) -> None:
+        raw = await read_body(scope, receive, self._state.settings.server.max_body_bytes)
+        head = self._dialect.read_head(raw)
+        attempts = self._state.registry.routing.text_attempts(head.model, head.sticky_key)
+        if head.is_streaming:
+            await until_disconnect(receive, self._stream(raw, attempts, stream))
+        else:
+            body = first_body(attempts, lambda _: self._answer(raw, attempts).body())
+            await send_json(send, await until_disconnect(receive, body))
+        if self._transcript is not None:  # the answer is with the client
+            original = Original(self._record.request_id, raw, self._dialect.parse, self._transcript.texts)
+            self._state.shadows.offer(attempts.shadows, original)
+
+    async def _fail(self, error: LsrvError, send: Send, stream: EventStream) -> None:
+        self._record.error_code = error.code
+        if not stream.has_started:
+            await send_error(send, error, self._dialect.error_body(error))
+        elif isinstance(error, ClientGoneError):
+            self._record.status = status_of(error)  # 200 was sent, but it isn't what became of it
+        else:
+            await stream.end(self._dialect.error_event(error))
+
+    def _answer(self, raw: bytes, attempts: Attempts) -> ModelAnswer:
+        """The answer of the one to ask now. Raises RequestError for a body that does not fit it."""
+        state, record, target, path = self._state, self._record, attempts.target, self._dialect.relay_path
+        has_copies = attempts.shadows and self._use != "off"  # no-store holds for copies, too
+        self._transcript = transcript = Transcript() if has_copies else None
+        state.begin(record, target.model_id)
+        record.is_cache_hit = None  # what came of another one
+        if path is not None and state.registry.takes_openai_bodies(target.model_id):
+            return Relay(state, target.model_id, path, raw, record, transcript)
+        return Generation(state, self._dialect.parse(raw), target, record, self._use, transcript)
+
+    async def _stream(self, raw: bytes, attempts: Attempts, stream: EventStream) -> None:
         has_text = False
         async with stream.comments(lambda: answer.comment()) as comments:
 
@@ -179,25 +120,26 @@ class Delivery:
 
             while True:
                 try:
-                    answer = self._answer(candidates, record)
+                    answer = self._answer(raw, attempts)
                     last = await answer.stream(write)
                 except LsrvError as error:
                     if has_text:
-                        candidates.failed()
+                        attempts.failed()
                         raise
-                    candidates.go_on(error)
+                    attempts.go_on(error)
                 else:
-                    candidates.answered()
-                    return last
+                    attempts.answered()
+                    break
+        await stream.end(last)
 
 
-async def first_body(candidates: Attempts, ask: Callable[[Target], Awaitable[bytes]]) -> bytes:
+async def first_body(attempts: Attempts, ask: Callable[[Target], Awaitable[bytes]]) -> bytes:
     """The answer of the first one who has one. Raises the error of the first one if nobody has."""
     while True:
         try:
-            body = await ask(candidates.target)
+            body = await ask(attempts.target)
         except LsrvError as error:
-            candidates.go_on(error)
+            attempts.go_on(error)
         else:
-            candidates.answered()
+            attempts.answered()
             return body

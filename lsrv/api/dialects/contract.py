@@ -1,13 +1,15 @@
-"""What a dialect is: a function from a body to a `DialectRequest`, and a `Reply` from events to bytes. Pure."""
+"""What a dialect is: how clients of one API ask for text, and how they want to read it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
 from lsrv.api.http.event import sse
+from lsrv.errors import LsrvError
 from lsrv.protocol.events import Delta, Finished
 from lsrv.serving.request import GenerationRequest
 
@@ -39,6 +41,29 @@ class DialectRequest(GenerationRequest, frozen=True, kw_only=True):
     """A request that says how its client wants to read what comes back."""
 
     make_reply: Callable[[Heading], Reply]
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What has to be known of a body before it is known who answers it."""
+
+    model: str | None
+    is_streaming: bool
+    sticky_key: str | None  # requests with the same one go to the same model of a route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One kind of body. A new one is a room beside this file that makes such a value, and a route that delivers by it.
+
+    `read_head` and `parse` raise RequestError. `relay_path` is where another server that speaks this dialect takes
+    the body as it is, below its base_url; None: nowhere.
+    """
+
+    read_head: Callable[[bytes], Head]
+    parse: Callable[[bytes], DialectRequest]
+    error_body: Callable[[LsrvError], bytes]  # as JSON
+    error_event: Callable[[LsrvError], bytes]  # the last event of a stream that has begun
+    relay_path: str | None = None
 
 
 DONE = sse(b"[DONE]")

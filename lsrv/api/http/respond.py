@@ -20,6 +20,7 @@ async def send_json(send: Send, body: bytes) -> None:
     await send_response(send, 200, [JSON], body)
 
 
-async def send_error(send: Send, error: LsrvError) -> None:
+async def send_error(send: Send, error: LsrvError, body: bytes | None = None) -> None:
+    """`body`: what a dialect makes of the error; None: what all routes do."""
     response = error_response(error)
-    await send_response(send, response.status, response.headers, response.body)
+    await send_response(send, response.status, response.headers, response.body if body is None else body)

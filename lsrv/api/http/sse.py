@@ -1,4 +1,4 @@
-"""The sending side of an event stream: headers once, comments while nothing comes, an error as the last event."""
+"""The sending side of an event stream: headers once, comments while nothing comes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from litestar.types import Send
-
-from lsrv.api.http.errors import error_body
-from lsrv.api.http.event import sse
-from lsrv.errors import LsrvError
 
 FIRST_COMMENT_S = 2.0  # until then an error can still have its own status
 COMMENT_INTERVAL_S = 5.0
@@ -38,10 +34,6 @@ class EventStream:
         """Send the last events and close; nothing may follow."""
         await self._start()
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
-
-    async def end_with_error(self, error: LsrvError) -> None:
-        """The SDKs raise on an event that carries `error`; no [DONE] follows, for the answer isn't complete."""
-        await self.end(sse(error_body(error)))
 
     async def _start(self) -> None:
         if not self.has_started:

@@ -9,11 +9,12 @@ from functools import partial
 from litestar import Response
 from litestar.types import ASGIApp
 
-from lsrv.api.answers.delivery import Delivery, first_body, named_model, read_asked
+from lsrv.api.answers.delivery import Delivery, first_body
 from lsrv.api.answers.relay import Relay
 from lsrv.api.dialects import llamacpp
-from lsrv.api.dialects.openai.chat import ChatBody, parse_chat
-from lsrv.api.dialects.openai.completion import CompletionBody, parse_completion
+from lsrv.api.dialects.fields.head import head_of
+from lsrv.api.dialects.openai.chat import CHAT, ChatBody
+from lsrv.api.dialects.openai.completion import COMPLETION, CompletionBody
 from lsrv.api.dialects.openai.embedding import EmbeddingBody, embedding_body, parse_embedding
 from lsrv.api.dialects.rerank import RerankBody, parse_rerank, rerank_body
 from lsrv.api.http.receive import until_disconnect
@@ -32,11 +33,11 @@ _MANY_VECTORS = 32  # from here on the body is built in a thread, so that stream
 
 
 async def chat_completions(request: ApiRequest, server: ServerState) -> ASGIApp:
-    return Delivery(server, read_asked(await body_of(request, server), parse_chat, "chat/completions"))
+    return Delivery(server, CHAT, request.scope)
 
 
 async def completions(request: ApiRequest, server: ServerState) -> ASGIApp:
-    return Delivery(server, read_asked(await body_of(request, server), parse_completion, "completions"))
+    return Delivery(server, COMPLETION, request.scope)
 
 
 async def embeddings(request: ApiRequest, server: ServerState) -> Response[bytes]:
@@ -84,8 +85,9 @@ async def _answered(request: ApiRequest, server: ServerState, path: str, here: A
             return await Relay(server, model_id, path, raw, record_of(request.scope)).body()
         return await here(request, server, model_id, raw)
 
-    candidates = server.registry.routing.candidates(*named_model(raw))
-    return json_response(await until_disconnect(request.receive, first_body(candidates, ask)))
+    head = head_of(raw)
+    attempts = server.registry.routing.attempts(head.model, head.sticky_key)
+    return json_response(await until_disconnect(request.receive, first_body(attempts, ask)))
 
 
 async def _embed(request: ApiRequest, server: ServerState, model_id: ModelId, raw: bytes) -> bytes:

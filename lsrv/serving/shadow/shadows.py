@@ -20,9 +20,8 @@ from lsrv.errors import LsrvError
 from lsrv.model_id import ModelId
 from lsrv.protocol.events import Finished
 from lsrv.registry import Registry, Target, Turn
-from lsrv.serving.adapters import chosen_adapters
 from lsrv.serving.choice_streams import ChoiceStreams
-from lsrv.serving.defaults import commands_of
+from lsrv.serving.entry_request import entry_request
 from lsrv.serving.shadow.copies import Copy, Original, Shadow, WaitingCopies
 from lsrv.serving.shadow.tally import Heard, ShadowView, Tally
 from lsrv.serving.shadow.transcript import Transcript, texts_in
@@ -129,13 +128,13 @@ class Shadows:
 
     async def _ask(self, copy: Copy, target: Target) -> Heard:
         """The answer to `copy`. It streams, so that the first text has a time. Raises the LsrvError that ended it."""
-        request = copy.original.parse(copy.original.raw)
-        adapters = chosen_adapters(request.adapters, target.adapter, self._registry.adapters.of(target.model_id))
-        async with self._registry.acquire(target.model_id, Turn(is_copy=True)) as lease:
+        registry, request = self._registry, copy.original.parse(copy.original.raw)
+        asked = entry_request(registry, request, target, Turn(is_copy=True), self._seed)
+        async with registry.acquire(asked.model_id, asked.turn) as lease:
             commands = [
                 # what the copy itself has left in the prefix cache would make its prompt look quick
                 replace(each, is_streaming=True, is_copy=True, cache_prompt=each.cache_prompt and not copy.was_begun)
-                for each in commands_of(request, lease.settings.defaults, adapters, self._seed)
+                for each in asked.commands(lease.settings)
             ]
             copy.was_begun = True
             began_s = time.perf_counter()

@@ -15,7 +15,13 @@ from lsrv.api.dialects.contract import DialectRequest
 from lsrv.api.dialects.fields.messages import ChatMessage, template_messages
 from lsrv.api.dialects.fields.sampling import MAX_TOP_LOGPROBS, Count, Later, refuse
 from lsrv.api.dialects.openai.chat_reply import ChatReply
-from lsrv.api.dialects.openai.generation import GenerationBody, command_of, generation_request, n_choices_of
+from lsrv.api.dialects.openai.generation import (
+    GenerationBody,
+    command_of,
+    generation_request,
+    n_choices_of,
+    openai_dialect,
+)
 from lsrv.api.http.body import check_plain, decode_body
 from lsrv.errors import RequestError, UnsupportedCapabilityError
 
@@ -49,6 +55,9 @@ def parse_chat(raw: bytes) -> DialectRequest:
     command = command_of(body, max_completion_tokens=body.max_completion_tokens, n_top_logprobs=n_top_logprobs)
     command = replace(command, messages=messages, template_kwargs=kwargs)
     return generation_request(body, [command] * n_choices_of(body), ChatReply)
+
+
+CHAT = openai_dialect(parse_chat, "chat/completions")
 
 
 def _refuse_later_fields(body: ChatBody) -> None:

@@ -18,7 +18,14 @@ from msgspec.structs import replace
 from lsrv.api.dialects.contract import DONE, DialectRequest, Heading
 from lsrv.api.dialects.fields.inputs import TokenId, inputs_of
 from lsrv.api.dialects.fields.sampling import MAX_TOP_LOGPROBS, Later, refuse
-from lsrv.api.dialects.openai.generation import GenerationBody, ReplyForm, command_of, generation_request, n_choices_of
+from lsrv.api.dialects.openai.generation import (
+    GenerationBody,
+    ReplyForm,
+    command_of,
+    generation_request,
+    n_choices_of,
+    openai_dialect,
+)
 from lsrv.api.dialects.openai.heading import heading_fields
 from lsrv.api.dialects.openai.usage import timings_object, usage_object
 from lsrv.api.http.body import decode_body
@@ -56,6 +63,9 @@ def parse_completion(raw: bytes) -> DialectRequest:
         for _ in range(n_choices)
     ]
     return generation_request(body, commands, CompletionReply)
+
+
+COMPLETION = openai_dialect(parse_completion, "completions")
 
 
 def _refuse_later_fields(body: CompletionBody) -> None:

@@ -9,12 +9,16 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from lsrv.api.dialects.contract import DialectRequest, Heading, Reply
+from lsrv.api.dialects.contract import Dialect, DialectRequest, Heading, Reply
 from lsrv.api.dialects.fields.adapters import AdapterItem, AdapterName, LoraItem, stack_of
 from lsrv.api.dialects.fields.grammar import GrammarItem, ResponseFormat, SchemaJson, grammar_of
+from lsrv.api.dialects.fields.head import head_of
 from lsrv.api.dialects.fields.sampling import Count, SamplingFields, sampling_of, stops_of, token_limit
 from lsrv.api.dialects.fields.turn import KeepAliveField, Priority, keep_alive_of
 from lsrv.api.dialects.openai.service_tier import ServiceTier, priority_of
+from lsrv.api.http.errors import error_body
+from lsrv.api.http.event import sse
+from lsrv.errors import LsrvError
 from lsrv.protocol.commands import Generate
 
 MAX_CHOICES = 8
@@ -57,6 +61,18 @@ class ReplyForm(msgspec.Struct, frozen=True, kw_only=True):
     n_choices: int = 1
     has_usage: bool = False
     has_tier: bool = False
+
+
+def openai_dialect(parse: Callable[[bytes], DialectRequest], relay_path: str) -> Dialect:
+    """One kind of body in OpenAI's words; their servers take it at `relay_path`."""
+    return Dialect(
+        read_head=head_of, parse=parse, error_body=error_body, error_event=_error_event, relay_path=relay_path
+    )
+
+
+def _error_event(error: LsrvError) -> bytes:
+    """The SDKs raise on an event that carries `error`; no [DONE] follows, for the answer isn't complete."""
+    return sse(error_body(error))
 
 
 def n_choices_of(body: GenerationBody) -> int:
