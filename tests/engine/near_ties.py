@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lsrv.engine.load.loading import LoadedModel
 from lsrv.protocol.events import TokenLogprob
@@ -32,8 +32,13 @@ def assert_near_tie(
     loaded: LoadedModel, prompt: str, found: str, expected: str, *, near: float = NEAR, **options: object
 ) -> None:
     """Both texts are one up to a token where what each goes on with is likeliest, but for `near`."""
+    assert_parts_at_a_tie(likeliest(loaded, prompt, **options), found, expected, near)
+
+
+def assert_parts_at_a_tie(tokens: Iterable[TokenLogprob], found: str, expected: str, near: float = NEAR) -> None:
+    """As above, by the tokens of one of the two answers with the likeliest in the place of each."""
     written = ""
-    for token in likeliest(loaded, prompt, **options):
+    for token in tokens:
         pieces = [each.text for each in token.top if token.top[0].logprob - each.logprob <= near]
         rests = [text[len(written) :] for text in (found, expected)]
         assert all(rest.startswith(tuple(pieces)) for rest in rests), f"after {written!r}, {pieces}: {rests}"
