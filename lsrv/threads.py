@@ -11,7 +11,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,23 +43,54 @@ def _settable(error: BaseException) -> BaseException:
     return RuntimeError(f"unexpected {error!r}") if isinstance(error, StopIteration) else error
 
 
+class _Lane:
+    """Work of one name. What waits stands in the order it came; who gives up is no longer in it."""
+
+    def __init__(self, width: int) -> None:
+        self._n_free = width
+        self._waiting: dict[asyncio.Future[Any], Callable[[], Any]] = {}
+
+    def submit(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting[future] = work
+        future.add_done_callback(lambda done: self._waiting.pop(done, None))
+        self._advance()
+        return future
+
+    def _advance(self) -> None:
+        while self._n_free and self._waiting:
+            future = next(iter(self._waiting))
+            self._n_free -= 1
+            in_thread(self._waiting.pop(future)).add_done_callback(partial(self._end, future))
+
+    def _end(self, future: asyncio.Future[T], done: asyncio.Future[T]) -> None:
+        self._n_free += 1
+        error = done.exception()
+        if future.done():
+            pass  # its caller has left, and nobody hears of an error
+        elif error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(done.result())
+        self._advance()
+
+
 class Lanes:
-    """At most `width` threads at once for one name. What hangs there holds up what is asked of that name only."""
+    """At most `width` threads at once for one name. What hangs there holds up what is asked of that name only.
+
+    A thread that goes on after its caller has left keeps its place.
+    """
 
     def __init__(self, width: int = 2) -> None:
         self._width = width
-        self._gates: dict[str, asyncio.Semaphore] = {}
+        self._lanes: dict[str, _Lane] = {}
+
+    def submit(self, lane: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """What `work` returns, begun in the order of the calls."""
+        if lane not in self._lanes:
+            self._lanes[lane] = _Lane(self._width)
+        return self._lanes[lane].submit(partial(work, *args, **kwargs))
 
     async def run(self, lane: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work` returns. A thread that goes on after its caller has left keeps its place in the lane."""
-        gate = self._gates.setdefault(lane, asyncio.Semaphore(self._width))
-        await gate.acquire()
-        job = in_thread(work, *args, **kwargs)
-        job.add_done_callback(lambda done: self._leave(gate, done))
-        return await asyncio.shield(job)
-
-    @staticmethod
-    def _leave(gate: asyncio.Semaphore, done: asyncio.Future[T]) -> None:
-        gate.release()
-        if not done.cancelled():
-            done.exception()  # the caller may have left: then nobody hears of it
+        """The same for who waits for it."""
+        return await self.submit(lane, work, *args, **kwargs)

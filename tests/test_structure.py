@@ -83,7 +83,7 @@ ARROWS: dict[str, set[str]] = {
     "engine": {"errors", "contents", "log", "protocol", "quantization", "cores", "priority", "echo"},
     "chat": {"errors", "log", "protocol", "echo"},
     "worker": {"engine", "chat", *LEAVES},
-    "response_cache": {"errors", "protocol"},
+    "response_cache": {"errors", "protocol", "threads"},
     "registry": {"frontdoor", "config", *LEAVES},
     "serving": {"registry", "response_cache", "config", *LEAVES},
     "runner": {"registry", "config", *LEAVES},

@@ -27,7 +27,8 @@ from lsrv.api.http.listen import bind, raise_file_limit
 from lsrv.api.http.signals import StopSignals, hangups
 from lsrv.api.state import ReadSettings, ServerState
 from lsrv.config import Settings
-from lsrv.registry import Registry
+from lsrv.registry import Registry, forget_prompts
+from lsrv.threads import in_thread
 
 _CLOSE_TIMEOUT_S = 3.0  # for the last bytes of ended requests to reach their clients
 
@@ -55,6 +56,9 @@ async def run_server(
     try:
         with stop.installed(), hangups(functools.partial(reload_settings, state), stop):
             await registry.start()
+            state.responses.forget_unused()
+            if not settings.server.cache_disk_bytes:
+                in_thread(forget_prompts)
             serving = asyncio.create_task(server.serve(sockets))
             if on_listening is not None:
                 on_listening([_url(listener) for listener in sockets])

@@ -19,6 +19,7 @@ from lsrv.model_id import ModelId
 from lsrv.registry import Registry, Turn, own_cache
 from lsrv.response_cache import CacheLimits, ResponseCache
 from lsrv.serving.shadow.shadows import Shadows
+from lsrv.threads import Lanes
 
 ReadSettings = Callable[[], LoadedSettings]  # blocks; raises ConfigError
 
@@ -33,6 +34,7 @@ class ServerState:
     is_draining: bool = False
     reload_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     started_at: float = field(default_factory=time.monotonic)
+    looks: Lanes = field(default_factory=Lanes)  # at processes and folders
     access: Access = field(init=False)
     feed: Feed = field(init=False)
     responses: ResponseCache = field(init=False)

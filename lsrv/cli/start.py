@@ -22,9 +22,12 @@ from lsrv.config import LoadedSettings, ModelSettings, Settings
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.outlet import Outlet
 from lsrv.registry import RegistryEvent, assemble, look_with_draft
+from lsrv.threads import Lanes
 
 _log = logging.getLogger(__name__)
 
+_LOOK_S = 20.0  # a drive that hangs must not keep the banner back
+_N_LOOKS = 4
 _LAST_LINES_S = 1.0  # for what is said at the end to be read
 
 
@@ -81,9 +84,20 @@ async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Ou
 
 
 async def _greet(loaded: LoadedSettings, default_model_id: str | None, addresses: list[str], outlet: Outlet) -> None:
-    """Print the banner. Reading the heads of many GGUFs takes a while: in a thread, and after the port is open."""
-    findings = await asyncio.to_thread(_find_weights, loaded)
+    """Say the banner. Reading the heads of many GGUFs takes a while: in a thread, and after the port is open."""
+    looks = Lanes(_N_LOOKS)
+    local = [model for model in loaded.settings.models if model.upstream is None]
+    found = await asyncio.gather(*(_found_soon(loaded.settings, model, looks) for model in local))
+    findings: dict[str, Finding] = {model.model_id: finding for model, finding in zip(local, found, strict=True)}
     outlet.put(partial(say, banner(loaded, findings, default_model_id, addresses)))
+
+
+async def _found_soon(settings: Settings, model: ModelSettings, looks: Lanes) -> Finding:
+    try:
+        async with asyncio.timeout(_LOOK_S):
+            return await looks.run("", _find, settings, model)
+    except TimeoutError:
+        return LsrvError(f"its files were not found within {_LOOK_S:g} s: the disk is slow, or hangs")
 
 
 def _note_failure(greeting: asyncio.Task[None]) -> None:

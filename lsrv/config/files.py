@@ -47,6 +47,8 @@ def read_file(path: Path) -> Adapted:
 
 def _read_text(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ConfigError(f"{path}: is no regular file; a pipe or a device can't be read again")
         if path.is_file() and path.stat().st_size > _BYTES_MAX:
             raise ConfigError(f"{path}: longer than {_BYTES_MAX} bytes; this can't be a config")
         return path.read_text(encoding="utf-8-sig")

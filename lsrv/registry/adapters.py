@@ -66,7 +66,7 @@ class OfferedAdapters:
 
     def make(self, name: str, source: str) -> OfferedAdapter:
         """An adapter that is not offered yet; `source` is absolute."""
-        return OfferedAdapter(name=name, number=next(self._numbers), source=source, revision="main", folder=Path.cwd())
+        return OfferedAdapter(name=name, number=next(self._numbers), source=source, revision="main", folder=Path("/"))
 
     def add(self, adapter: OfferedAdapter) -> None:
         """Offer an adapter, in place of one that has its name."""

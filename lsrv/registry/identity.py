@@ -5,7 +5,6 @@ Of a loaded model that is what was loaded, whatever became of the files since; o
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import hashlib
 import importlib.metadata
@@ -26,6 +25,7 @@ from lsrv.registry.entries.entry import Entry
 from lsrv.registry.loading.basis import LoadBasis, find_basis
 from lsrv.registry.loading.loader import LoadedWorker
 from lsrv.registry.loading.weights import draft_of, look
+from lsrv.threads import Lanes
 
 _LOOK_AGAIN_S = 30.0  # a file that is replaced is seen at once; one that is added, by then
 
@@ -54,6 +54,7 @@ class Identities:
 
     def __init__(self, settings: Settings, entries: Mapping[ModelId, Entry]) -> None:
         self._settings = settings
+        self._looks = Lanes()
         self._entries = entries  # by model_id; upstreams are none
         self._loaded: dict[str, tuple[LoadedWorker, ModelIdentity | None]] = {}
         self._found: dict[str, tuple[ModelSettings, float, Weights]] = {}
@@ -69,10 +70,10 @@ class Identities:
             return None
         model, loaded = entry.settings, entry.loaded
         if loaded is None:
-            return await asyncio.to_thread(self._look, model, tuple(entry.adapters))
+            return await self._looks.run(model_id, self._look, model, tuple(entry.adapters))
         known = self._loaded.get(model.model_id)
         if known is None or known[0] is not loaded:
-            known = loaded, await asyncio.to_thread(_of_loaded, loaded)
+            known = loaded, await self._looks.run(model_id, _of_loaded, loaded)
             self._loaded[model.model_id] = known
         return known[1]
 

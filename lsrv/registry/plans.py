@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
@@ -20,6 +19,7 @@ from lsrv.registry.memory.arbiter import MemoryAmounts
 from lsrv.registry.memory.budget import shown
 from lsrv.registry.memory.planner import Planner
 from lsrv.registry.preview import LoadPreview, described, foreseen, pending
+from lsrv.threads import Lanes
 
 
 class Plans:
@@ -38,6 +38,7 @@ class Plans:
         self._promises = promises
         self._find_entry = find_entry
         self._settings = settings
+        self._looks = Lanes()
 
     def configure(self, settings: Settings) -> None:
         """Go by other settings from the next question on."""
@@ -46,7 +47,9 @@ class Plans:
     async def tune(self, model_id: ModelId, n_ctx_seqs: Sequence[int] = ()) -> Tuning:
         """Which weights of a model fit with which context. Raises what looking for them raises."""
         entry = self._find_entry(model_id)
-        return await tune(self._planner, self._settings, entry.settings, n_ctx_seqs, self._promises.taken())
+        return await tune(
+            self._planner, self._settings, entry.settings, n_ctx_seqs, self._promises.taken(), self._looks
+        )
 
     async def preview(self, model_id: ModelId) -> LoadPreview:
         """What a load of an entry would take and do now. Raises why its weights can't be had or planned."""
@@ -61,7 +64,9 @@ class Plans:
         guesser = await self._look(draft) if draft is not None else None
         if isinstance(guesser, Pending):
             return pending(entry.settings.listed_id, guesser)
-        basis = await asyncio.to_thread(find_basis, entry.settings, tuple(entry.adapters), weights, guesser)
+        basis = await self._looks.run(
+            entry.settings.model_id, find_basis, entry.settings, tuple(entry.adapters), weights, guesser
+        )
         fitted = await self._loader.plan(entry.settings, basis, self._promises.bounds)
         if (promised := self._promises.promised(entry)) is not None:
             begun = LoadPreview(model=entry.settings.listed_id, verdict="loading", summary="it is loading just now")
@@ -81,7 +86,7 @@ class Plans:
         return (await self.preview(model_id)).verdict in ("loaded", "fits")
 
     async def _look(self, model: ModelSettings) -> Weights | Pending:
-        return await asyncio.to_thread(look, self._settings, model)
+        return await self._looks.run(model.model_id, look, self._settings, model)
 
 
 def _of_loaded(entry: Entry, loaded: LoadedWorker, promised: MemoryAmounts) -> LoadPreview:

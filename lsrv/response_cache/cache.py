@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
@@ -21,10 +21,14 @@ from lsrv.response_cache.disk import DiskTier
 from lsrv.response_cache.flight import Flights
 from lsrv.response_cache.memory import Kept, MemoryTier
 from lsrv.response_cache.statistics import Holding, ModelStatistics
+from lsrv.threads import Lanes
 
 CacheOutcome = Literal["memory", "disk", "shared", "miss"]  # shared: by another request's computation
 
 FILE_NAME = "answers.sqlite3"
+_DISK = "disk"
+_READ_S = 2.0  # what a disk may take; if it hangs, the answer is computed
+_MAX_WRITES = 256  # that wait for a slow disk; beyond, answers are kept in memory only
 _CLOSE_S = 5.0  # for answers that are still on their way to the disk
 
 _log = logging.getLogger(__name__)
@@ -44,8 +48,11 @@ class ResponseCache:
     def __init__(self, folder: Path, limits: CacheLimits, clock: Callable[[], float] = time.time) -> None:
         self.flights = Flights()
         self._memory = MemoryTier(limits.ram_bytes, limits.max_age_s)
-        self._disk = DiskTier(folder / FILE_NAME, limits.disk_bytes, limits.max_age_s) if limits.disk_bytes else None
-        self._thread: Executor = ThreadPoolExecutor(1, thread_name_prefix="response-cache")
+        tier = DiskTier(folder / FILE_NAME, limits.disk_bytes, limits.max_age_s)
+        self._disk = tier if limits.disk_bytes else None
+        self._unused_disk = None if limits.disk_bytes else tier
+        self._threads = Lanes(width=1)
+        self._writes: set[asyncio.Future[None]] = set()
         self._clock = clock
         self._used: set[str] = set()  # in memory, which the disk has yet to hear of
         self._n_purges: Counter[str] = Counter()
@@ -68,7 +75,11 @@ class ResponseCache:
 
     async def _from_disk(self, model_id: str, key: str) -> Kept | None:
         n_purges = self._n_purges[model_id]
-        kept = await self._in_thread(lambda disk: disk.get(key, self._clock()), None)
+        try:
+            async with asyncio.timeout(_READ_S):
+                kept = await self._in_thread(lambda disk: disk.get(key, self._clock()), None)
+        except TimeoutError:
+            return None
         if kept is None or self._n_purges[model_id] != n_purges:
             return None
         self._memory.put(key, kept)
@@ -82,6 +93,11 @@ class ResponseCache:
         used, self._used = self._used, set()
         self._send(lambda disk: disk.touch(used, now))
         self._send(lambda disk: disk.put(key, kept, now))
+
+    def forget_unused(self) -> None:
+        """Without a disk tier: begin to delete what an earlier server left there. Off means that nothing is there."""
+        if self._unused_disk is not None:
+            self._begin(self._unused_disk.clear)
 
     async def purge(self, model_id: str) -> None:
         """Delete every answer of a model. Raises LsrvError if the disk refuses."""
@@ -106,7 +122,10 @@ class ResponseCache:
 
     async def statistics(self) -> dict[str, ModelStatistics]:
         """Statistics by model_id, of models that were asked or have answers kept."""
-        contents = await self._in_thread(lambda disk: disk.contents(), {})
+        contents: dict[str, tuple[int, int]] = {}
+        with contextlib.suppress(TimeoutError):  # a disk that hangs tells nothing
+            async with asyncio.timeout(_READ_S):
+                contents = await self._in_thread(lambda disk: disk.contents(), {})
         return {
             model_id: ModelStatistics(
                 memory_hits=self.counts["memory"][model_id],
@@ -129,7 +148,8 @@ class ResponseCache:
                 await self._in_thread(lambda disk: disk.close(), None)
         except TimeoutError:
             _log.warning("the response cache's disk is too slow; the last answers are not kept")
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        for write in self._writes:
+            write.cancel()
 
     # -- the disk's thread -------------------------------------------------------------------------
 
@@ -137,9 +157,14 @@ class ResponseCache:
         """What `work` makes of the disk tier; `otherwise` without one."""
         if self._disk is None:
             return otherwise
-        return await asyncio.get_running_loop().run_in_executor(self._thread, functools.partial(work, self._disk))
+        return await self._threads.run(_DISK, work, self._disk)
 
     def _send(self, work: Callable[[DiskTier], None]) -> None:
         """The same without waiting, in the order of the calls."""
-        if self._disk is not None:
-            self._thread.submit(work, self._disk)
+        if self._disk is not None and len(self._writes) < _MAX_WRITES:
+            self._begin(functools.partial(work, self._disk))
+
+    def _begin(self, work: Callable[[], None]) -> None:
+        write = self._threads.submit(_DISK, work)
+        self._writes.add(write)
+        write.add_done_callback(self._writes.discard)

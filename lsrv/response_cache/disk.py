@@ -33,18 +33,16 @@ PRAGMA secure_delete = ON;
 PRAGMA journal_size_limit = {_JOURNAL_BYTES};
 PRAGMA wal_autocheckpoint = 128;
 """
-_TABLES = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS answers (
-    key TEXT PRIMARY KEY, model_id TEXT NOT NULL, raw BLOB NOT NULL, checksum BLOB NOT NULL,
-    made_at REAL NOT NULL, used_at REAL NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS answers_by_use ON answers (used_at);
-CREATE INDEX IF NOT EXISTS answers_by_model ON answers (model_id);
-PRAGMA application_id = {_APPLICATION_ID};
-PRAGMA user_version = {_VERSION};
-COMMIT;
-"""
+_TABLES = (
+    """CREATE TABLE answers (
+        key TEXT PRIMARY KEY, model_id TEXT NOT NULL, raw BLOB NOT NULL, checksum BLOB NOT NULL,
+        made_at REAL NOT NULL, used_at REAL NOT NULL
+    ) STRICT""",
+    "CREATE INDEX answers_by_use ON answers (used_at)",
+    "CREATE INDEX answers_by_model ON answers (model_id)",
+    f"PRAGMA application_id = {_APPLICATION_ID}",
+    f"PRAGMA user_version = {_VERSION}",
+)
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +68,7 @@ class DiskTier:
         self.n_bytes = 0  # of the file, as of the last write
         self._told = ""  # what is wrong with the file or the disk, until they work again
         self._connection: sqlite3.Connection | None = None
+        self._inode = 0  # of the file behind the connection, or behind the last one
 
     def get(self, key: str, now: float) -> Kept | None:
         """The answer under `key`, which counts as used; one that is too old or damaged is deleted."""
@@ -94,6 +93,12 @@ class DiskTier:
         is_done = self._path.exists() and self._run(lambda db: self._delete_model(db, model_id), False)
         return is_done or not self._path.exists()
 
+    def clear(self) -> None:
+        """Delete every answer of the file, if there is one: others may have it open, so it stays."""
+        if self._path.exists():
+            self._run(self._delete_all, None)
+            self.close()
+
     def contents(self) -> dict[str, tuple[int, int]]:
         """Answers and their bytes by model_id."""
         return self._run(_contents, {}) if self._path.exists() else {}
@@ -112,6 +117,7 @@ class DiskTier:
         try:
             if self._connection is None:
                 self._connection = _open(self._path)
+                self._inode = self._path.stat().st_ino
                 self.n_bytes = _n_bytes(self._connection)
             done = work(self._connection)
         except (ForeignFileError, FullDiskError) as error:
@@ -140,9 +146,17 @@ class DiskTier:
             extra={"path": str(self._path), "reason": str(error)},
         )
         self.close()
+        if self._is_replaced():  # by another server that found the same
+            return
         for suffix in ("", "-wal", "-shm"):
             with contextlib.suppress(OSError):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    def _is_replaced(self) -> bool:
+        try:
+            return self._inode not in (0, self._path.stat().st_ino)
+        except OSError:
+            return True
 
     # -- its rows ----------------------------------------------------------------------------------
 
@@ -171,6 +185,10 @@ class DiskTier:
             _shrink(db)
         self.n_bytes = _n_bytes(db)
 
+    def _delete_all(self, db: sqlite3.Connection) -> None:
+        db.execute("DELETE FROM answers")
+        _shrink(db)
+
     def _delete_model(self, db: sqlite3.Connection, model_id: str) -> bool:
         try:
             db.execute("DELETE FROM answers WHERE model_id = ?", (model_id,))
@@ -188,19 +206,26 @@ def _open(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its journal the mode of the file
     path.chmod(0o600)
-    db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
+    db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)  # one at a time
     try:
-        found = _pragma(db, "application_id"), _pragma(db, "user_version")
-        is_new = _pragma(db, "page_count") == 0
-        if not is_new and found != (_APPLICATION_ID, _VERSION):
-            raise ForeignFileError(f"application {found[0]:#x}, version {found[1]}")
         db.executescript(_SETTINGS)
-        if is_new:
-            db.executescript(_TABLES)
+        with _transaction(db):
+            _ensure_tables(db)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _ensure_tables(db: sqlite3.Connection) -> None:
+    """Within a transaction: another server may be making the same file. Raises ForeignFileError."""
+    found = _pragma(db, "application_id"), _pragma(db, "user_version")
+    n_tables = int(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    if found == (0, 0) and n_tables == 0:
+        for statement in _TABLES:
+            db.execute(statement)
+    elif found != (_APPLICATION_ID, _VERSION):
+        raise ForeignFileError(f"application {found[0]:#x}, version {found[1]}")
 
 
 @contextlib.contextmanager

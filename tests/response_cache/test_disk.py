@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lsrv.response_cache.disk import DiskTier
+from lsrv.response_cache.disk import DiskTier, ForeignFileError
 from lsrv.response_cache.memory import Kept
 
 DAY_S = 86400.0
@@ -44,6 +46,41 @@ def test_two_servers_share_a_file(path: Path) -> None:
     other.put("b", kept(b"2"), 0.0)
     assert one.get("b", 0.0) == kept(b"2")
     assert other.get("a", 0.0) == kept(b"1")
+
+
+def test_servers_that_begin_on_one_empty_cache_at_once_keep_each_others_answers(tmp_path: Path) -> None:
+    for round_ in range(20):
+        tiers = [DiskTier(tmp_path / str(round_) / "answers.sqlite3", MIB, DAY_S) for _ in range(4)]
+        begin = threading.Barrier(len(tiers))
+
+        def keep(number: int, tiers: list[DiskTier] = tiers, begin: threading.Barrier = begin) -> None:
+            begin.wait()
+            tiers[number].put(str(number), kept(b"%d" % number), 0.0)
+
+        with ThreadPoolExecutor(len(tiers)) as threads:
+            list(threads.map(keep, range(len(tiers))))
+        assert [tiers[0].get(str(number), 0.0) for number in range(4)] == [kept(b"%d" % number) for number in range(4)]
+
+
+def test_a_file_that_another_server_has_replaced_meanwhile_is_left_alone(path: Path) -> None:
+    one = DiskTier(path, MIB, DAY_S)
+    one.put("a", kept(), 0.0)
+    path.unlink()
+    other = DiskTier(path, MIB, DAY_S)
+    other.put("b", kept(), 0.0)
+    one._delete(ForeignFileError("seen before"))  # pyright: ignore[reportPrivateUsage]  # a race, step by step
+    assert other.get("b", 0.0) == kept()
+    assert path.exists()
+
+
+def test_clearing_forgets_every_answer_and_leaves_the_file_to_others_that_have_it_open(path: Path) -> None:
+    one, other = DiskTier(path, MIB, DAY_S), DiskTier(path, MIB, DAY_S)
+    one.put("a", kept(b"secret" * 1000), 0.0)
+    other.clear()
+    assert one.get("a", 0.0) is None
+    assert not any(b"secret" in each.read_bytes() for each in path.parent.iterdir())
+    one.put("b", kept(), 0.0)
+    assert one.get("b", 0.0) == kept()
 
 
 def test_only_the_owner_can_read_any_of_its_files(path: Path) -> None:

@@ -15,6 +15,8 @@ from lsrv.registry import look_with_draft
 
 _log = logging.getLogger(__name__)
 
+_READ_S = 20.0  # of a disk that hangs, so that later reloads get their turn
+
 
 class ModelChange(msgspec.Struct, frozen=True):
     """A changed entry: which keys of it, and whether its worker gives way to one with the new settings."""
@@ -43,7 +45,7 @@ async def reload_settings(state: ServerState) -> ReloadReport:
         await state.registry.configure(change)
         state.configure(change.settings)
         state.feed.publish_snapshot()
-    missing = await asyncio.to_thread(_missing, change)
+    missing = await state.looks.run("config", _missing, change)
     report = _report(change, [*loaded.warnings, *missing])
     _log_report(report)
     return report
@@ -53,7 +55,11 @@ async def _read(state: ServerState) -> LoadedSettings:
     try:
         if state.read_settings is None:
             raise ConfigError("this server was started without a config file; restart it to change its settings")
-        return await asyncio.to_thread(state.read_settings)
+        async with asyncio.timeout(_READ_S):
+            return await state.looks.run("config", state.read_settings)
+    except TimeoutError:
+        _log.error("config not reloaded", extra={"reason": f"its file was not read within {_READ_S:g} s"})
+        raise BadConfigError(f"The config file was not read within {_READ_S:g} s; look after its disk.") from None
     except ConfigError as error:
         _log.error("config not reloaded", extra={"reason": error.message})
         raise BadConfigError(error.message, param=error.param) from error

@@ -42,7 +42,7 @@ async def load_adapter(request: ApiRequest, server: ServerState) -> Response[byt
     body = decode_body(_load_decoder, await body_of(request, server))
     if body.lora_name.startswith(":"):
         raise RequestError("lora_name must not begin with a colon, which parts it from its model.", param="lora_name")
-    path = checked_source(body.lora_path, server.settings.server.adapter_folder)
+    path = await server.looks.run("adapters", checked_source, body.lora_path, server.settings.server.adapter_folder)
     model_id = _resolved(request, server, body.model)
     load = server.registry.adapters.load(
         model_id,

@@ -42,7 +42,7 @@ _encode = msgspec.json.Encoder().encode
 async def admin_status(_: ApiRequest, server: ServerState) -> Response[bytes]:
     views = [*server.registry.views(), *server.registry.leaving()]
     pids = [view.pid for view in views if view.pid is not None]
-    memory = await asyncio.to_thread(lambda: {pid: worker_memory(pid) for pid in pids})
+    memory = await server.looks.run("processes", lambda: {pid: worker_memory(pid) for pid in pids})
     return json_response(_encode(_status(server, [model_status(view, memory) for view in views])))
 
 

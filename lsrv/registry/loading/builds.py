@@ -12,9 +12,14 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
 from lsrv.config import ModelSettings
+from lsrv.errors import QueueFullError
 from lsrv.frontdoor import Weights, WeightsSpec
 from lsrv.frontdoor.progress import BuildProgress, Cancel, OnBuildProgress
 from lsrv.registry.loading.weights import spec_of
+from lsrv.threads import in_thread
+
+_MAX_BUILDS = 64  # each has a thread: one that waits for a silent Hub holds up no other
+_CLOSE_S = 5.0  # for threads to notice that nobody wants what they do
 
 Prepare = Callable[[ModelSettings, OnBuildProgress, Cancel], Weights]  # blocks; runs in a thread
 
@@ -25,7 +30,7 @@ class _Build:
 
     cancel: Cancel = field(default_factory=Cancel)
     watchers: list[OnBuildProgress] = field(default_factory=list[OnBuildProgress])
-    task: asyncio.Task[Weights] | None = None
+    task: asyncio.Future[Weights] | None = None
 
     def note(self, progress: BuildProgress) -> None:
         for watcher in self.watchers:
@@ -62,14 +67,16 @@ class Builds:
             waiting.cancel()
 
     async def close(self) -> None:
-        """Give up every build; what was downloaded is kept."""
+        """Give up every build; what was downloaded is kept. A thread that hangs in a read is left to itself."""
         tasks = [build.task for build in self._running.values() if build.task is not None]
         for build in self._running.values():
             build.cancel.set()
         if tasks:
-            await asyncio.wait(tasks)
+            await asyncio.wait(tasks, timeout=_CLOSE_S)
 
     def _start(self, model: ModelSettings) -> _Build:
+        if len(self._running) >= _MAX_BUILDS:
+            raise QueueFullError(f"{_MAX_BUILDS} builds and downloads are under way; try again when some have ended.")
         spec = spec_of(model)
         build = self._running[spec] = _Build()
         loop = asyncio.get_running_loop()
@@ -77,11 +84,11 @@ class Builds:
         def on_progress(progress: BuildProgress) -> None:
             loop.call_soon_threadsafe(build.note, progress)
 
-        build.task = asyncio.create_task(asyncio.to_thread(self._prepare, model, on_progress, build.cancel))
+        build.task = in_thread(self._prepare, model, on_progress, build.cancel)
         build.task.add_done_callback(functools.partial(self._end, spec))
         return build
 
-    def _end(self, spec: WeightsSpec, task: asyncio.Task[Weights]) -> None:
+    def _end(self, spec: WeightsSpec, task: asyncio.Future[Weights]) -> None:
         del self._running[spec]
         if not task.cancelled():
             task.exception()  # nobody may be left to hear of it; whoever asks next looks again

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,7 +15,6 @@ from lsrv.config import ModelSettings
 from lsrv.errors import CrashedError, LsrvError, StartFailedError, UnresponsiveError
 from lsrv.frontdoor import Weights
 from lsrv.frontdoor.progress import BuildProgress
-from lsrv.frontdoor.store.own_cache import own_cache
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, ModelInfo, Progress
 from lsrv.registry.adapters import OfferedAdapter
@@ -24,6 +22,7 @@ from lsrv.registry.loading.basis import LoadBasis, find_basis
 from lsrv.registry.loading.builds import Builds
 from lsrv.registry.loading.failure import Failure, Fingerprint
 from lsrv.registry.loading.params import has_open_layers
+from lsrv.registry.loading.saved_prompts import prompts_folder
 from lsrv.registry.loading.weights import draft_of
 from lsrv.registry.memory.budget import shown
 from lsrv.registry.memory.fitting import FindBounds, Fitted, Openness, fit
@@ -32,9 +31,9 @@ from lsrv.registry.workers import cpu_faults
 from lsrv.registry.workers.death import is_cpu_fault
 from lsrv.registry.workers.process import WorkerProcess
 from lsrv.registry.workers.spares import Spares
+from lsrv.threads import in_thread
 
 _Outcome = TypeVar("_Outcome")
-_PROMPTS = "prompts"  # in our own cache: what workers keep of a model's prompts when it is unloaded
 
 _log = logging.getLogger(__name__)
 
@@ -104,7 +103,7 @@ class Loader:
             weights = await self._builds.get(model, lambda progress: on_progress(_as_load(progress)))
             draft = draft_of(model)
             guesser = await self._builds.get(draft, lambda progress: on_progress(_as_load(progress))) if draft else None
-            basis = await asyncio.to_thread(find_basis, model, adapters, weights, guesser)
+            basis = await in_thread(find_basis, model, adapters, weights, guesser)
             fingerprint = basis.files
             if known_bad is not None and known_bad.weights == fingerprint:
                 raise LoadLostError(known_bad)
@@ -122,7 +121,7 @@ class Loader:
         return await fit(self._planner.plan, self._params(basis), _openness(model, basis), find_bounds)
 
     def _params(self, basis: LoadBasis) -> LoadParams:
-        prompts = str(own_cache() / _PROMPTS)
+        prompts = str(prompts_folder())
         return msgspec.structs.replace(basis.params, cache_folder=prompts, cache_disk_bytes=self._cache_disk_bytes)
 
     async def take_back(self, loaded: LoadedWorker) -> None:
@@ -140,7 +139,7 @@ class Loader:
         label, params = f"the worker of model '{model.listed_id}'", self._params(basis)
         worker = await self._take(label)
         version = worker.llama_cpp_version
-        verdict = asyncio.to_thread(cpu_faults.is_condemned, version, self._cpu_faults_file)
+        verdict = in_thread(cpu_faults.is_condemned, version, self._cpu_faults_file)
         if await _or_stop(worker, verdict):
             params = msgspec.structs.replace(params, use_extra_bufts=False)
         ask = functools.partial(self._planner.plan, worker=worker)
@@ -166,9 +165,7 @@ class Loader:
         careful = msgspec.structs.replace(params, use_extra_bufts=False)
         info = await _or_stop(worker, worker.load(careful, on_progress))
         signal = str(crash.fields["signal"])
-        await _or_stop(
-            worker, asyncio.to_thread(cpu_faults.condemn, worker.llama_cpp_version, signal, self._cpu_faults_file)
-        )
+        await _or_stop(worker, in_thread(cpu_faults.condemn, worker.llama_cpp_version, signal, self._cpu_faults_file))
         _log.warning(
             "this processor faults on llama.cpp's extra buffer types: loads leave them off from now on",
             extra={"verdicts": str(self._cpu_faults_file or cpu_faults.cpu_faults_path())},

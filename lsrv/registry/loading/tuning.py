@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -20,6 +19,7 @@ from lsrv.registry.memory.arbiter import MemoryAmounts
 from lsrv.registry.memory.budget import RAM, Budget, only_bytes
 from lsrv.registry.memory.fitting import Bounds, Openness, fit
 from lsrv.registry.memory.planner import Planner
+from lsrv.threads import Lanes
 
 _CONTEXTS = (2048, 4096, 8192, 16384, 32768, 65536, 131072)
 _NOTHING: Mapping[str, int] = MappingProxyType({})
@@ -82,14 +82,16 @@ async def tune(
     model: ModelSettings,
     n_ctx_seqs: Sequence[int] = (),
     taken: Mapping[str, int] = _NOTHING,
+    looks: Lanes | None = None,
 ) -> Tuning:
     """Plan whatever `model` may mean, with its settings, for each of `n_ctx_seqs` (none: usual ones).
 
     Compared with all that models may use, `taken` (what our own hold now) included. Weights that can't be planned keep
     their row and say why. Raises WeightsNotFoundError or FetchError if nothing is found.
     """
-    offers = await asyncio.to_thread(front_door(settings).offers, spec_of(model))
-    table = _Table(planner, settings, model, taken)
+    looks = looks or Lanes()
+    offers = await looks.run(model.model_id, front_door(settings).offers, spec_of(model))
+    table = _Table(planner, settings, model, taken, looks)
     rows = [await table.row(offer, n_ctx_seqs) for offer in offers]
     return Tuning(
         model_id=model.model_id, available_bytes=only_bytes(table.limit()), weights=rows, best=choose_best(rows)
@@ -99,7 +101,10 @@ async def tune(
 class _Table:
     """What all rows of one `tune` have in common."""
 
-    def __init__(self, planner: Planner, settings: Settings, model: ModelSettings, taken: Mapping[str, int]) -> None:
+    def __init__(
+        self, planner: Planner, settings: Settings, model: ModelSettings, taken: Mapping[str, int], looks: Lanes
+    ) -> None:
+        self._looks = looks
         self._planner, self._model, self._taken = planner, model, taken
         self._budget = Budget(settings.server)
         self._n_entries = len(settings.models)
@@ -111,7 +116,7 @@ class _Table:
     async def row(self, offer: Offer, n_ctx_seqs: Sequence[int]) -> TunedWeights:
         """One row; if it can't be planned, why."""
         try:
-            header, params = await asyncio.to_thread(params_to_plan, self._model, offer)
+            header, params = await self._looks.run(self._model.model_id, params_to_plan, self._model, offer)
             fitted = await fit(
                 self._planner.plan,
                 msgspec.structs.replace(params, n_ctx_seq=0),

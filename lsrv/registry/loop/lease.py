@@ -29,6 +29,7 @@ from lsrv.registry.loading.weights import find_adapter_file
 from lsrv.registry.workers.in_flight import SingleAnswer
 from lsrv.registry.workers.process import WorkerProcess
 from lsrv.registry.workers.stream import RequestStream, SingleReply
+from lsrv.threads import in_thread
 
 _call_ids = itertools.count(1)
 Question = Embed | Rerank | Tokenize | Detokenize | LoadAdapter | UnloadAdapter
@@ -81,7 +82,7 @@ class WorkerLease:
 
         Not tried on another worker if this one dies: the adapter may be what it died of.
         """
-        path = await asyncio.to_thread(find_adapter_file, adapter, self._loaded.weights)
+        path = await in_thread(find_adapter_file, adapter, self._loaded.weights)
         await answer_of(self._loaded.worker, LoadAdapter(0, AdapterFile(adapter.name, str(path))))
 
     async def tokenize(self, command: Tokenize) -> Tokenized:

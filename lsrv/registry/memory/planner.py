@@ -20,6 +20,7 @@ from lsrv.registry.workers import cpu_faults
 from lsrv.registry.workers.process import WorkerProcess
 from lsrv.registry.workers.spares import Spares
 from lsrv.registry.workers.watchdog import Deadlines
+from lsrv.threads import Lanes, in_thread
 
 _N_KEPT = 256
 
@@ -39,7 +40,8 @@ class Planner:
         self._spares = spares
         self._cpu_faults_file = cpu_faults_file
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
-        self._turn = asyncio.Lock()
+        self._turn = asyncio.Lock()  # of spares
+        self._looks = Lanes()
 
     async def plan(
         self, params: LoadParams, n_ctx_seqs: Sequence[int] = (), *, worker: WorkerProcess | None = None
@@ -50,17 +52,22 @@ class Planner:
         Raises what the load would raise, CrashedError, UnresponsiveError or StartFailedError.
         """
         wanted = list(n_ctx_seqs) or [params.n_ctx_seq]
+        key = await self._looks.run(params.model_path, _key, params)
+        if worker is not None:  # it waits for nobody: who asks without one may hang at a disk of his own
+            return await self._plan(key, params, wanted, worker)
         async with self._turn:
-            key = await asyncio.to_thread(_key, params)
-            known = self._known.get(key)
-            missing = [n for n in wanted if known is None or n not in known.contexts]
-            if known is not None and known.planned.devices and not missing:
-                missing = wanted[:1]  # what GPUs have free is as new as the last answer
-            if missing:
-                known = self._learn(key, await self._ask(params, missing, worker), missing)
-            assert known is not None
-            self._known.move_to_end(key)
-            return msgspec.structs.replace(known.planned, contexts=[known.contexts[n] for n in wanted])
+            return await self._plan(key, params, wanted, None)
+
+    async def _plan(self, key: bytes, params: LoadParams, wanted: list[int], worker: WorkerProcess | None) -> Planned:
+        known = self._known.get(key)
+        missing = [n for n in wanted if known is None or n not in known.contexts]
+        if known is not None and known.planned.devices and not missing:
+            missing = wanted[:1]  # what GPUs have free is as new as the last answer
+        if missing:
+            known = self._learn(key, await self._ask(params, missing, worker), missing)
+        assert known is not None
+        self._known.move_to_end(key)
+        return msgspec.structs.replace(known.planned, contexts=[known.contexts[n] for n in wanted])
 
     def _learn(self, key: bytes, planned: Planned, n_ctx_seqs: Sequence[int]) -> _Known:
         known = self._known.setdefault(key, _Known(planned))
@@ -75,7 +82,7 @@ class Planner:
             return await worker.plan(params, n_ctx_seqs)
         async with self._borrowed() as spare:
             version = spare.llama_cpp_version
-            if await asyncio.to_thread(cpu_faults.is_condemned, version, self._cpu_faults_file):
+            if await in_thread(cpu_faults.is_condemned, version, self._cpu_faults_file):
                 params = msgspec.structs.replace(params, use_extra_bufts=False)  # as the load would
             return await spare.plan(params, n_ctx_seqs)
 
