@@ -29,6 +29,7 @@ from lsrv.registry import Target, Turn
 
 AnswerHere = Callable[[ApiRequest, ServerState, ModelId, bytes], Coroutine[object, object, bytes]]  # model_id, body
 
+_TOKENS_LIKE_A_VECTOR = 256  # in the time that their bodies take
 _MANY_VECTORS = 32  # from here on the body is built in a thread, so that streams go on meanwhile
 
 
@@ -59,7 +60,8 @@ async def rerank(request: ApiRequest, server: ServerState) -> Response[bytes]:
 async def tokenize(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body, command = llamacpp.parse_tokenize(await body_of(request, server))
     tokenized = await until_disconnect(request.receive, _tokenize(request, server, body.model, command))
-    return json_response(llamacpp.tokenize_body(body, tokenized))
+    build = partial(llamacpp.tokenize_body, body, tokenized)
+    return json_response(await _built(build, len(tokenized.tokens) // _TOKENS_LIKE_A_VECTOR))
 
 
 async def detokenize(request: ApiRequest, server: ServerState) -> Response[bytes]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import cache
 
 from llguidance import LLMatcher, LLTokenizer
 
 from lsrv.engine.grammar.matcher import matcher_of
-from lsrv.engine.grammar.source import llguidance_source
+from lsrv.engine.grammar.source import llguidance_source, refusal
 from lsrv.protocol.commands import Grammar
 
 _N_STEPS = 24
 _STRIDE = 7  # so that the bytes which are tried differ from step to step
+_MAX_FOLLOW_S = 0.1  # for all steps: usual ones take a fiftieth of that, and every stream waits for each
 _STACK_BYTES = 2 * 1024 * 1024  # a quarter of what the engine's thread has
 
 
@@ -24,6 +26,8 @@ def tried(grammar: Grammar) -> str:
     follower.start()
     threading.stack_size(before)
     follower.join()
+    if follower.took_s > _MAX_FOLLOW_S:
+        raise refusal(grammar, "it takes too long to see what may come next; simplify it")
     return source
 
 
@@ -33,14 +37,18 @@ class _Follower(threading.Thread):
     def __init__(self, matchers: list[LLMatcher]) -> None:
         super().__init__()
         self._matchers = matchers
+        self.took_s = 0.0  # of processor time
 
     def run(self) -> None:
         matcher = self._matchers.pop()
         for step in range(_N_STEPS):
-            allowed = [i for i, byte in enumerate(matcher.compute_bitmask()) if byte]
+            bits = matcher.compute_bitmask()
+            allowed = [i for i, byte in enumerate(bits) if byte]
+            matcher.compute_ff_tokens()
             if matcher.is_error() or matcher.is_stopped() or not allowed:
-                return
-            matcher.consume_token(_token(matcher.compute_bitmask(), allowed[step * _STRIDE % len(allowed)]))
+                break
+            matcher.consume_token(_token(bits, allowed[step * _STRIDE % len(allowed)]))
+        self.took_s = time.thread_time()
 
 
 def _token(bits: bytes, index: int) -> int:
