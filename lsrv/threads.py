@@ -76,7 +76,7 @@ class _Lane:
 
 
 class Lanes:
-    """At most `width` threads at once for one name. What hangs there holds up what is asked of that name only.
+    """Threads, at most `width` at once for one name. What hangs there holds up what is asked of that name only.
 
     A thread that goes on after its caller has left keeps its place.
     """

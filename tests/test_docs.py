@@ -105,6 +105,15 @@ def test_the_phases_in_the_design_are_those_of_the_code() -> None:
     assert all(f" {phase.name} " in diagram for phase in Phase)
 
 
+def test_docstrings_say_what_a_thing_is_without_its_surroundings() -> None:
+    dependent = {"As", "Before", "Behind", "By", "For", "Its", "Of", "Those", "Until", "Without"}
+    for module in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                first, _, _ = (ast.get_docstring(node) or "").partition(" ")
+                assert first not in dependent, f"{module}:{node.lineno} {node.name} begins with {first!r}: of what?"
+
+
 def test_every_command_has_its_line_in_the_docs_and_every_command_in_the_docs_exists() -> None:
     lines = re.findall(r"^\| `lsrv ([a-z-]+)(?: ([a-z]+))?(?=[ `])", _text(ROOT / "docs/cli.md"), re.MULTILINE)
     in_docs = {" ".join(filter(None, (name, part if name in GROUPS else ""))) for name, part in lines}

@@ -123,7 +123,7 @@ class FormatSettings(Table):
 
 
 class QuantizationSettings(Table):
-    """Which quantization."""
+    """Which quantization an entry asks for."""
 
     quant: ReadyQuant | None = Field(
         default=None, description='A width ("4"), a name ("Q5_K_M") or "auto" (what fits); without it full precision.'
@@ -137,7 +137,7 @@ class QuantizationSettings(Table):
 
 
 class DeviceSettings(Table):
-    """Where the model computes."""
+    """Devices and threads that a model computes on."""
 
     cpu: bool = Field(default=False, description="Compute on the CPU only; must agree across entries.")
     gpu_layers: Annotated[Literal["auto", "all"] | int, _number_or("auto", "all")] = Field(

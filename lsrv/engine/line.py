@@ -37,7 +37,7 @@ class WaitingLine:
         return self._line[0]
 
     def add(self, sequence: Sequence) -> None:
-        """Of a request's sequences the first stands in line, the others wait behind it."""
+        """Queue a sequence: of a request's the first stands in line, the others wait behind it."""
         behind = self._behind.get(sequence.call_id)
         if behind is not None:
             behind.append(sequence)

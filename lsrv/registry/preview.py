@@ -49,7 +49,7 @@ class LoadPreview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pending(model: str, weights: Pending) -> LoadPreview:
-    """Of an entry whose weights are not here."""
+    """The preview of an entry whose weights are not here."""
     summary = f"what it means {weights.how}, so its size is not known yet; `lsrv tune` plans what the Hub has of it"
     return LoadPreview(model=model, verdict="pending", summary=summary)
 
@@ -74,7 +74,7 @@ def described(asked: LoadPreview, weights: Weights, plan: ContextPlan, needed: M
 
 
 def foreseen(model: str, forecast: Forecast, listed_id: Callable[[ModelId], str], load_s: float | None) -> LoadPreview:
-    """Of an entry that is not in memory."""
+    """The preview of an entry that is not in memory."""
     leaving = [listed_id(each) for each in forecast.leaving]
     busy = [listed_id(each) for each in forecast.busy]
     return LoadPreview(

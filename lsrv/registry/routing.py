@@ -51,7 +51,7 @@ class MemberView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RouteView(msgspec.Struct, frozen=True, kw_only=True):
-    """A route now."""
+    """A snapshot of a route."""
 
     model_id: str
     members: list[MemberView]
@@ -112,7 +112,7 @@ class Attempts:
         return self._shadows()
 
     def answered(self) -> None:
-        """`target` has answered."""
+        """Count that `target` has answered."""
         self._note_end("answered")
 
     def failed(self) -> None:

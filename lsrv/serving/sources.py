@@ -30,7 +30,7 @@ class EventSource(Protocol):
     """Batches of events until every choice has finished."""
 
     async def next_batch(self) -> list[ChoiceEvent]:
-        """At least one event. Raises the LsrvError that ended the request."""
+        """The next events, at least one. Raises the LsrvError that ended the request."""
         ...
 
     async def ends(self) -> list[Finished]:

@@ -45,7 +45,7 @@ class Beside:
 
 
 def _executor(name: str) -> ThreadPoolExecutor:
-    """With its thread, which gets the stack size that holds when it starts."""
+    """An executor with its thread, which gets the stack size that holds when it starts."""
     before = threading.stack_size(STACK_BYTES)
     try:
         executor = ThreadPoolExecutor(1, name)

@@ -92,7 +92,7 @@ class Worker:
             self._channel.send(Progress(stage, fraction))
 
     def _serve(self, service: Service) -> Stop | Unload:
-        """Until told to end it."""
+        """Serve a loaded model until told to end it; returns which way."""
         beat_at = 0.0
         while True:
             now = time.monotonic()

@@ -22,7 +22,7 @@ WAITING = "waiting"  # nothing is known of what happens elsewhere
 
 
 def wait_words(standing: Standing | None) -> str:
-    """For people, without a line break: "queued 3rd of 5 for MODEL (waiting for memory held by OTHER)"."""
+    """Where a request stands, in words on one line: "queued 3rd of 5 for MODEL (waiting for memory held by OTHER)"."""
     if standing is None:
         return WAITING
     if standing.has_begun:

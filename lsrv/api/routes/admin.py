@@ -99,7 +99,7 @@ async def events(_: ApiRequest, server: ServerState) -> ASGIApp:
 
 
 async def _write_events(server: ServerState, stream: EventStream) -> None:
-    """Until the server drains; a comment whenever nothing has happened for a while."""
+    """Events until the server drains; a comment whenever nothing has happened for a while."""
     with server.feed.reader() as reader, server.metrics.event_readers.track_inprogress():
         while True:
             try:

@@ -36,6 +36,6 @@ class Route:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Its path, and the twin without `/v1` that every versioned one has."""
+        """The path, and the twin without `/v1` that every versioned one has."""
         is_versioned = self.path.startswith(f"{_VERSION}/")
         return (self.path, self.path.removeprefix(_VERSION)) if is_versioned else (self.path,)

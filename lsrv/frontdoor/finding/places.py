@@ -76,7 +76,7 @@ def places(spec: WeightsSpec, cache: Path, store: Store) -> Iterator[Place]:
 
 
 def ready_places(spec: WeightsSpec, cache: Path) -> Iterator[Place]:
-    """Those that somebody else filled: 1 to 3. Raises WeightsNotFoundError for a split file that is not complete."""
+    """Places that somebody else filled: 1 to 3. Raises WeightsNotFoundError for a split file that is not complete."""
     if (named := _named(spec)) is not None:
         yield named
         return

@@ -24,7 +24,7 @@ class EventReader(Protocol):
     """The events of one generation."""
 
     async def next_batch(self) -> list[StreamEvent]:
-        """At least one event; an empty list once the generation has ended. Raises the LsrvError that ended it."""
+        """The next events; an empty list once the generation has ended. Raises the LsrvError that ended it."""
         ...
 
     async def finished(self) -> Finished:
@@ -143,7 +143,7 @@ class EndpointFamily(Protocol):
     """All endpoints of one kind."""
 
     def __iter__(self) -> Iterator[Endpoint]:
-        """Those that serve, and those that are on their way out."""
+        """Endpoints that serve, and those that are on their way out."""
         ...
 
     def get(self, model_id: ModelId) -> Endpoint | None:

@@ -15,14 +15,14 @@ from lsrv.registry.names import Names
 
 
 class Endpoints:
-    """Of all `families`; the first one that has an id serves it, for an entry that leaves may have a successor."""
+    """Endpoints of all `families`; the first that has an id serves it: an entry that leaves may have a successor."""
 
     def __init__(self, names: Names, families: Sequence[EndpointFamily]) -> None:
         self._names = names
         self._families = families
 
     def __iter__(self) -> Iterator[Endpoint]:
-        """Those that serve, and those that are on their way out."""
+        """Endpoints that serve, and those that are on their way out."""
         return (endpoint for family in self._families for endpoint in family)
 
     def of(self, model_id: ModelId) -> Endpoint:

@@ -27,7 +27,7 @@ def disabled(listed_id: str) -> ErrorInfo:
 
 
 def draining() -> ErrorInfo:
-    """The server is stopping."""
+    """The refusal of a server that is stopping."""
     text = "the server is stopping; try again when it is back"
     return DrainingError(text, retry_after_s=_RESTART_S).info()
 

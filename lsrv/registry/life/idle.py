@@ -66,7 +66,7 @@ class IdleWork:
         return await work()
 
     def disturb(self) -> None:
-        """Somebody comes."""
+        """Give up idle work, for somebody comes."""
         self._is_quiet = False
         if self._guest is not None:
             self._guest.cancel()

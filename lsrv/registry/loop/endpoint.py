@@ -123,7 +123,7 @@ class WorkerEndpoints:
         return None if entry is None else self._endpoint(entry)
 
     def leaving(self) -> list[WorkerEndpoint]:
-        """Of entries that were removed from the settings and have not gone yet."""
+        """Endpoints of entries that were removed from the settings and have not gone yet."""
         return [self._endpoint(entry) for entry in self._roster.leaving()]
 
     async def close(self) -> None:

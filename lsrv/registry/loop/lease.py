@@ -37,7 +37,7 @@ Regain = Callable[[], Awaitable[LoadedWorker]]  # another place, on a worker tha
 
 
 class WorkerLease:
-    """Given by `Registry.acquire` for an entry of this machine. Its requests count as one against `max_concurrency`."""
+    """A hold on an entry of this machine, by `WorkerEndpoint.acquire`. Its requests are one for `max_concurrency`."""
 
     def __init__(self, settings: ModelSettings, loaded: LoadedWorker, regain: Regain) -> None:
         self.settings = settings

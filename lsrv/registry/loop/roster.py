@@ -31,7 +31,7 @@ class Roster:
         return [entry for entry in self if not entry.state.is_removed]
 
     def leaving(self) -> list[Entry]:
-        """Those that were removed from the settings and have not gone yet."""
+        """Entries that were removed from the settings and have not gone yet."""
         return [entry for entry in self if entry.state.is_removed]
 
     def adapters_of(self, model_id: ModelId) -> Collection[str]:

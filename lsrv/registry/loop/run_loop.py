@@ -64,7 +64,7 @@ class RunLoop:
         return self._preload()
 
     async def close(self) -> None:
-        """End it, whatever waits."""
+        """End the loop, whatever waits."""
         self._timers.close()
         self._promises.close()
         if self._task is not None:
@@ -139,7 +139,7 @@ class RunLoop:
         return bool(preloads)
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
-        """It ends by `close`. Should a bug end it, everybody who waits learns so."""
+        """Tell everybody who waits, should a bug have ended the loop instead of `close`."""
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.critical("the registry's run loop failed", exc_info=error)

@@ -233,5 +233,5 @@ def minus(one: MemoryAmounts, *others: MemoryAmounts) -> MemoryAmounts:
 
 
 def total(memories: Iterable[MemoryAmounts]) -> MemoryAmounts:
-    """All of them together."""
+    """The sum of amounts, device by device."""
     return reduce(_plus, memories, {})

@@ -110,7 +110,7 @@ async def lone_planner(worker_command: Sequence[str], deadlines: Deadlines | Non
 
 
 def _key(params: LoadParams) -> bytes:
-    """Of the files' identity, and of all settings that sizes depend on. Raises WeightsNotFoundError."""
+    """What a plan depends on: the files' identity, and all settings of sizes. Raises WeightsNotFoundError."""
     files = [_identity(path) for path in (params.model_path, params.draft_path) if path]
     sizing = msgspec.structs.replace(params, n_ctx_seq=0, n_threads=0, n_threads_batch=0, chat_template=None)
     return msgspec.msgpack.encode((files, sizing))

@@ -165,7 +165,7 @@ class UpstreamEndpoint:
             await self._connection.close()
 
     def view(self) -> EntryView:
-        """A snapshot."""
+        """A snapshot of the entry and of its server's health."""
         now_s = asyncio.get_running_loop().time()
         n_waiting = self._places.n_waiting if self._places is not None else 0
         return EntryView(

@@ -34,7 +34,7 @@ class Calls(Protocol):
 
 
 class UpstreamLease:
-    """Given by `Registry.acquire` for an entry that a remote server answers for."""
+    """A hold on an entry that a remote server answers for, from `UpstreamEndpoint.acquire`."""
 
     def __init__(self, settings: ModelSettings, server: Server, calls: Calls) -> None:
         assert settings.upstream is not None

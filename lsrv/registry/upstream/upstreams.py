@@ -23,7 +23,7 @@ class Upstreams:
         self._closing: set[asyncio.Task[None]] = set()
 
     def __iter__(self) -> Iterator[UpstreamEndpoint]:
-        """Those of the settings, and those that serve their last requests."""
+        """Upstreams of the settings, and those that serve their last requests."""
         return iter([*self._endpoints.values(), *self._leaving])
 
     def configure(self, settings: Settings) -> None:

@@ -17,7 +17,7 @@ _N_MAJOR_FAULTS = 9  # which field of /proc/PID/stat they are, counted from behi
 
 
 class DiskReads:
-    """Of one process. On Linux; elsewhere nothing is ever seen."""
+    """What one process has read from disks. On Linux; elsewhere nothing is ever seen."""
 
     def __init__(self) -> None:
         self._n_seen = 0

@@ -52,7 +52,7 @@ class Child:
             theirs.close()
 
     def fileno(self) -> int:
-        """Of the socket that becomes readable with an outcome, or with its death."""
+        """The descriptor of the socket that becomes readable with an outcome, or with the child's death."""
         return self._sock.fileno()
 
     def send(self, errand: Errand) -> None:

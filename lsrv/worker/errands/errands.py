@@ -133,7 +133,7 @@ class Errands:
             self._quick.give_up()  # the next errand tries again, and tells
 
     def _watch_children(self) -> None:
-        """Those that owe something to somebody."""
+        """Watch the children that owe something to somebody."""
         self._watch.watch(
             frozenset(
                 lane.working.child.fileno()

@@ -127,7 +127,7 @@ def _seed(seed: int | None) -> int | None:
 
 
 def _biases(given: dict[str, float | bool] | list[tuple[int | str, float | bool]] | None) -> dict[int | str, float]:
-    """By token id, or by text. An object's keys are strings in either case: those that are numbers are ids."""
+    """Biases by token id, or by text. An object's keys are strings in either case: those that are numbers are ids."""
     if isinstance(given, dict):
         given = [(int(key) if _NUMBER.fullmatch(key) else key, value) for key, value in given.items()]
     if len(given or []) > MAX_LOGIT_BIAS:
