@@ -9,7 +9,7 @@ import time
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
-from lsrv.engine.grammar.source import refusal
+from lsrv.engine.grammar.refusal import refusal
 from lsrv.protocol.commands import Grammar
 
 _MAX_BEGIN_S = 0.25  # of processor time; usual ones take less than a thousandth of that

@@ -6,11 +6,10 @@ from llguidance import LLMatcher
 
 from lsrv.engine.grammar.gbnf import lark_of_gbnf
 from lsrv.engine.grammar.json_schema import check_schema
-from lsrv.errors import GrammarError
+from lsrv.engine.grammar.refusal import refusal
 from lsrv.protocol.commands import Grammar
 
 _MAX_SOURCE_BYTES = 256 * 1024
-_MAX_REASON = 400
 
 
 def llguidance_source(grammar: Grammar) -> str:
@@ -21,14 +20,6 @@ def llguidance_source(grammar: Grammar) -> str:
         return _source(grammar)
     except ValueError as error:
         raise refusal(grammar, str(error)) from error
-
-
-def refusal(grammar: Grammar, reason: str) -> GrammarError:
-    """A constraint that can't be kept as it is given is never weakened."""
-    reason = reason.strip()
-    if len(reason) > _MAX_REASON:
-        reason = reason[:_MAX_REASON] + " …"
-    return GrammarError(f"{grammar.param} can't be used: {reason}", param=grammar.param)
 
 
 def _source(grammar: Grammar) -> str:

@@ -9,7 +9,8 @@ from functools import cache
 from llguidance import LLMatcher, LLTokenizer
 
 from lsrv.engine.grammar.matcher import matcher_of
-from lsrv.engine.grammar.source import llguidance_source, refusal
+from lsrv.engine.grammar.refusal import refusal
+from lsrv.engine.grammar.source import llguidance_source
 from lsrv.protocol.commands import Grammar
 
 _N_STEPS = 24

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lsrv.chat.template import ChatTemplate
-from lsrv.engine.grammar.trial import tried
 from lsrv.errors import LsrvError, RequestError
+from lsrv.protocol.commands import Grammar
 from lsrv.worker.errands.errand import MAX_TEXT_BYTES, Compile, Done, Errand, OpenTemplate, Outcome, Refused, Render
 from lsrv.worker.errands.failures import too_large
 
@@ -29,7 +29,7 @@ class Desk:
                 case Render():
                     return _checked(self._rendered(errand))
                 case Compile():
-                    return Done(tried(errand.grammar))
+                    return Done(_tried(errand.grammar))
         except LsrvError as error:
             return Refused(error.info())
         except MemoryError:
@@ -38,6 +38,12 @@ class Desk:
     def _rendered(self, errand: Render) -> str:
         assert self._template is not None
         return self._template.render(errand.messages, errand.kwargs)
+
+
+def _tried(grammar: Grammar) -> str:
+    from lsrv.engine.grammar.trial import tried  # a third of what the child imports, and most never see a grammar
+
+    return tried(grammar)
 
 
 def _checked(text: str) -> Done:

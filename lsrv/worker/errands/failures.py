@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lsrv.engine.grammar.source import refusal
+from lsrv.engine.grammar.refusal import refusal
 from lsrv.errors import CapacityError, LoadFailedError, LsrvError, RequestError
 from lsrv.worker.errands.errand import LIMIT_S, Compile, Errand, OpenTemplate, Render
 
