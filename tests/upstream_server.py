@@ -225,6 +225,16 @@ class _Handler(BaseHTTPRequestHandler):
         write(b'data: {"error": {"message": "the model died"}}\n\n')
         self._end_stream()
 
+    def _role_only(self, body: dict[str, Any]) -> None:
+        """As many servers do: a role at once, and then nothing but an error."""
+        write = self._begin_stream()
+        write(chunk({"role": "assistant", "content": ""}))
+        write(b'data: {"error": {"message": "out of memory"}}\n\n')
+        self._end_stream()
+
+    def _broke(self, body: dict[str, Any]) -> None:
+        self._json(402, {"error": {"message": "no credit left"}})
+
     def _giant(self, body: dict[str, Any]) -> None:
         write = self._begin_stream()
         write(b"data: ")

@@ -9,7 +9,25 @@ import rich_click as click
 
 DEFAULT_URL = "http://127.0.0.1:1234"
 
+_URL_HELP = (
+    "A running server. Default: where the models.toml of this folder, or LSRV_HOST and LSRV_PORT, let one listen."
+)
+_OWN_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
 ClickCommand = Callable[..., Any]
+
+
+def _configured_url() -> str:
+    """Where a server of this folder's models.toml listens, or of what LSRV_HOST and LSRV_PORT say."""
+    from lsrv.config import load_settings
+    from lsrv.errors import ConfigError
+
+    try:
+        server = load_settings().settings.server
+    except ConfigError:  # a wrong entry of a model is no reason not to ask a server
+        return DEFAULT_URL
+    host = _OWN_ADDRESSES.get(server.host, server.host)
+    return f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
 
 
 def server_options(command: ClickCommand) -> ClickCommand:
@@ -17,9 +35,7 @@ def server_options(command: ClickCommand) -> ClickCommand:
     command = click.option(
         "--api-key", envvar="LSRV_API_KEY", show_envvar=True, help="Key of that server, if it has any."
     )(command)
-    return click.option(
-        "--url", envvar="LSRV_URL", show_envvar=True, default=DEFAULT_URL, show_default=True, help="A running server."
-    )(command)
+    return click.option("--url", envvar="LSRV_URL", show_envvar=True, default=_configured_url, help=_URL_HELP)(command)
 
 
 def json_option(command: ClickCommand) -> ClickCommand:

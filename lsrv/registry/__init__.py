@@ -13,7 +13,7 @@ from lsrv.registry.loading.weights import front_door, look_with_draft, spec_of
 from lsrv.registry.names import Target
 from lsrv.registry.registry import Registry
 from lsrv.registry.routing import Attempts, RouteView, Routing
-from lsrv.registry.upstream.client import reported_texts, reported_usage
+from lsrv.registry.upstream.client import reported_texts, reported_usage, says_something
 from lsrv.registry.workers.cpu_faults import CpuFault, cpu_faults_path, is_condemned, read_cpu_faults
 from lsrv.registry.workers.memory import WorkerMemory, worker_memory
 from lsrv.registry.workers.process import WORKER_COMMAND, WorkerProcess
@@ -52,6 +52,7 @@ __all__ = [
     "read_cpu_faults",
     "reported_texts",
     "reported_usage",
+    "says_something",
     "spec_of",
     "worker_memory",
 ]

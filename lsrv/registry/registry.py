@@ -20,7 +20,7 @@ from lsrv.registry.identity import Identities
 from lsrv.registry.life.idle import IdleWork
 from lsrv.registry.life.life import Life
 from lsrv.registry.loading.builds import Builds
-from lsrv.registry.loading.weights import pulled_model
+from lsrv.registry.loading.weights import pulled_by_client
 from lsrv.registry.loop.endpoint import WorkerEndpoints
 from lsrv.registry.loop.inbox import Inbox
 from lsrv.registry.loop.promises import MemoryPromises
@@ -170,7 +170,7 @@ class Registry:
         try:
             model = self._endpoints.entry(self.names.resolve(name)).settings
         except ModelNotFoundError:
-            model = pulled_model(name)
+            model = pulled_by_client(name)
         return self._builds.follow(model)
 
     async def unload(self, model_id: ModelId, *, force: bool = False) -> EntryView:

@@ -33,8 +33,9 @@ from lsrv.registry.names import Names, Target, is_default
 _log = logging.getLogger(__name__)
 
 # Errors that another model would give as well: not what only one of them can't do, nor that it has gone.
-_EVERYBODYS = (RequestError, UpstreamRefusedError, ConfigError)
+_EVERYBODYS = (RequestError, ConfigError)
 _ONES_OWN = (PromptTooLongError, UnsupportedCapabilityError, UnsupportedParameterError)
+_OF_THE_REQUEST = frozenset({400, 405, 415, 422})  # other statuses of an upstream speak of it: no credit, no such model
 
 
 class MemberView(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +78,8 @@ def choose(split: Sequence[WeightedModel], share: float) -> str:
 
 def may_fall_back(error: LsrvError) -> bool:
     """Whether another model might do better: unless the request itself is wrong."""
+    if isinstance(error, UpstreamRefusedError):
+        return error.fields.get("status") not in _OF_THE_REQUEST
     return not isinstance(error, _EVERYBODYS) or isinstance(error, _ONES_OWN)
 
 

@@ -24,7 +24,7 @@ def upstream() -> Iterator[UpstreamServer]:
 @pytest.fixture(scope="module")
 def front(server: RunningServer, upstream: UpstreamServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """`small` and `large` are here; `story` and `vectors` are the same real server; the others are scripted."""
-    names = ("good", "busy", "fail", "refuse", "stall", "error_event")
+    names = ("good", "busy", "fail", "refuse", "stall", "error_event", "role_only", "broke")
     local = copies_of_stories(tmp_path_factory.mktemp("routes"))[:2]
     local[0] |= {"alias": "small", "context": {"context_length": 64, "slots": 1}}
     local[1] |= {"alias": "large", "context": {"context_length": 512, "slots": 1}}
@@ -35,6 +35,8 @@ def front(server: RunningServer, upstream: UpstreamServer, tmp_path_factory: pyt
         {"model_id": "spare", "split": [{"model": "busy"}], "fallback": ["fail", "story"]},
         {"model_id": "wrong", "split": [{"model": "refuse"}], "fallback": ["story"]},
         {"model_id": "late", "split": [{"model": "error_event"}], "fallback": ["story"]},
+        {"model_id": "mute", "split": [{"model": "role_only"}], "fallback": ["story"]},
+        {"model_id": "poor", "split": [{"model": "broke"}], "fallback": ["story"]},
         {"model_id": "hopeless", "split": [{"model": "busy"}], "fallback": ["fail"]},
         {"model_id": "longer", "split": [{"model": "small"}], "fallback": ["large"]},
         {"model_id": "tools", "split": [{"model": "small"}], "fallback": ["good"]},
@@ -90,6 +92,14 @@ def test_who_fails_before_the_answer_is_replaced(
 def test_the_first_error_is_told_when_all_fail(client: openai.OpenAI) -> None:
     with pytest.raises(openai.RateLimitError, match="slow down"):
         answered_by(client, "hopeless")
+
+
+@pytest.mark.parametrize("route", ["mute", "poor"])
+def test_a_role_is_no_answer_and_what_is_wrong_with_a_server_is_not_wrong_with_the_request(
+    client: openai.OpenAI, route: str
+) -> None:
+    stream = client.chat.completions.create(model=route, messages=MESSAGES, max_tokens=2, stream=True)
+    assert {chunk.model for chunk in stream} == {"story"}
 
 
 def test_a_wrong_request_is_asked_of_nobody_else(front: RunningServer, client: openai.OpenAI) -> None:
@@ -156,7 +166,7 @@ def test_a_route_may_be_the_default(start_server: StartServer, upstream: Upstrea
 
 def test_routes_are_listed_behind_the_models(front: RunningServer) -> None:
     listed = [model["id"] for model in front.http.get("/v1/models").json()["data"]]
-    assert listed[-7:] == ["even", "spare", "wrong", "late", "hopeless", "longer", "tools"]
+    assert listed[-9:] == ["even", "spare", "wrong", "late", "mute", "poor", "hopeless", "longer", "tools"]
     assert front.http.get("/v1/models/even").json()["endpoint_status"] == "ready"
 
 

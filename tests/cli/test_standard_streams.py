@@ -77,6 +77,36 @@ def test_a_server_with_closed_streams_serves_and_ends_as_any_other(tmp_path: Pat
         assert _end(process) == 0
 
 
+def test_a_hangup_during_the_start_reloads_and_does_not_end(tmp_path: Path) -> None:
+    code = "from lsrv.cli.hangups import hold_hangups; import os, signal; hold_hangups(); os.kill(os.getpid(), 1)\n"
+    config = tmp_path / "models.toml"
+    port = _free_port()
+    config.write_text(f"[server]\nport = {port}\nspare_workers = 0\n[[models]]\nmodel_id = 'lsrv-demo'\n")
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            code + "import sys; from lsrv.cli import main; main()",
+            "from-config",
+            "-f",
+            str(config),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"LSRV_CACHE": str(tmp_path / "cache")},
+    )
+    try:
+        wait_until(lambda: process.poll() is not None or _is_well(port))
+        assert _end(process) == 0
+        assert process.stderr is not None
+        assert "config reloaded" in process.stderr.read()
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_a_server_whose_output_nobody_reads_goes_on_and_tells_what_was_lost(tmp_path: Path) -> None:
     with _served(tmp_path) as (process, port):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)

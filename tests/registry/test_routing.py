@@ -53,6 +53,7 @@ def test_a_user_falls_on_the_same_model_for_ever() -> None:
         UpstreamFailedError("broken"),
         PromptTooLongError("long"),
         UnsupportedParameterError("tools"),
+        *(UpstreamRefusedError("its own", status=status) for status in (402, 404, 406, 408, 410, 413, 424, 451)),
         LsrvError("a bug"),
     ],
 )
@@ -60,7 +61,10 @@ def test_another_model_may_do_better(error: LsrvError) -> None:
     assert may_fall_back(error)
 
 
-@pytest.mark.parametrize("error", [RequestError("wrong"), UpstreamRefusedError("wrong", status=400)])
+@pytest.mark.parametrize(
+    "error",
+    [RequestError("wrong"), *(UpstreamRefusedError("wrong", status=status) for status in (400, 405, 415, 422))],
+)
 def test_a_wrong_request_is_wrong_everywhere(error: LsrvError) -> None:
     assert not may_fall_back(error)
 

@@ -13,8 +13,10 @@ from lsrv.api.http.request_record import RequestRecord
 from lsrv.api.state import ServerState
 from lsrv.model_id import ModelId
 from lsrv.protocol.events import Usage
-from lsrv.registry import Lease, reported_texts, reported_usage
+from lsrv.registry import Lease, reported_texts, reported_usage, says_something
 from lsrv.serving.shadow.transcript import Transcript
+
+_MAX_HELD = 64  # chunks that say nothing: beyond, who sends them is not asked to keep them
 
 
 class Relay:
@@ -54,11 +56,19 @@ class Relay:
             self._account.leased()
             incoming = self._incoming(lease)
             async with lease.relay_stream(self._path, self._outgoing(lease)) as batches:
+                held: list[JsonBody] = []  # until there is something of an answer: another one may give it instead
+                has_begun = False
                 async for batch in batches:
-                    self._account.saw_text(time.perf_counter())
                     for chunk in batch:
                         self._note(chunk)
-                    await write(b"".join(incoming.event(chunk) for chunk in batch))
+                    held += batch
+                    has_begun = has_begun or len(held) > _MAX_HELD or any(map(says_something, batch))
+                    if has_begun:
+                        self._account.saw_text(time.perf_counter())
+                        await write(b"".join(map(incoming.event, held)))
+                        held = []
+                if held:
+                    await write(b"".join(map(incoming.event, held)))
         self._count()
         return DONE
 

@@ -66,6 +66,7 @@ def hangups(reload: Callable[[], Coroutine[object, object, object]], stop: StopS
         task.add_done_callback(running.discard)
 
     loop.add_signal_handler(signal.SIGHUP, receive)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that came during the start is taken now
     try:
         yield
     finally:

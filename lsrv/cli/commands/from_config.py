@@ -6,6 +6,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from lsrv.cli.hangups import hold_hangups
 from lsrv.cli.options import listen_options, yes_option
 
 
@@ -35,6 +36,7 @@ def multi_model(file: Path, default_model_id: str | None, yes: bool, **listen: o
 
 
 def _serve_file(file: Path | None, default_model_id: str | None, yes: bool, listen: dict[str, object]) -> None:
+    hold_hangups()
     from lsrv.cli.start import serve_until_stopped
     from lsrv.config import load_settings
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import rich_click as click
 
+from lsrv.cli.hangups import hold_hangups
 from lsrv.cli.options import listen_options
 
 
@@ -31,6 +32,7 @@ def serve(
     **listen: object,
 ) -> None:
     """Serve one model, loaded at once."""
+    hold_hangups()
     from lsrv.cli.start import serve_until_stopped
     from lsrv.config import settings_for_models
 

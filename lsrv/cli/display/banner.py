@@ -19,7 +19,7 @@ from lsrv.units import size
 Finding = Weights | Pending | LsrvError  # an entry's weights, how it will get them, or why it can't be served
 Findings = Mapping[str, Finding]  # by model_id; nothing is looked for where another server answers, or nobody
 
-_ANY_ADDRESS = ("0.0.0.0", "::")
+_ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _N_SHOWN_WARNINGS = 20
 
@@ -45,7 +45,8 @@ def banner(loaded: LoadedSettings, findings: Findings, default_model_id: str | N
 def typeable(url: str) -> str:
     """`url` as one can type it on this machine: an address for "all addresses" becomes this machine's own."""
     parts = urlsplit(url)
-    return f"http://127.0.0.1:{parts.port}" if parts.hostname in _ANY_ADDRESS else url
+    own = _ANY_ADDRESS.get(parts.hostname or "")
+    return url if own is None else f"http://{own}:{parts.port}"
 
 
 def curl(url: str, model: ModelSettings, finding: Weights | Pending | None, *, has_keys: bool) -> str:

@@ -274,6 +274,7 @@ def limits_of(settings: ModelSettings, drain_timeout_s: float) -> EntryLimits:
         queue=settings.queue,
         keep_alive_s=settings.keep_alive_s,
         drain_timeout_s=drain_timeout_s,
+        least_keep_alive_s=settings.keep_alive_s if settings.pinned else 0.0,
     )
 
 

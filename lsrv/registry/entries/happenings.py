@@ -27,6 +27,7 @@ class EntryLimits(msgspec.Struct, frozen=True, kw_only=True):
     queue: int = 64  # requests that may wait beyond those
     keep_alive_s: float = 600.0
     drain_timeout_s: float = 30.0
+    least_keep_alive_s: float = 0.0  # what a request may ask for: no client unloads a pinned model
 
 
 class UnloadReason(NamedTuple):

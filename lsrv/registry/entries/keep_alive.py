@@ -15,9 +15,9 @@ class KeepAlive:
     _asked_s: dict[int, float] = field(default_factory=dict[int, float])  # by tickets that wait for a place
     _present_s: float | None = None
 
-    def arrived(self, ticket: int, keep_alive_s: float | None) -> None:
+    def arrived(self, ticket: int, keep_alive_s: float | None, least_s: float = 0.0) -> None:
         if keep_alive_s is not None:
-            self._asked_s[ticket] = keep_alive_s
+            self._asked_s[ticket] = max(keep_alive_s, least_s)
 
     def granted(self, ticket: int) -> None:
         self._present_s = self._asked_s.pop(ticket, self._present_s)

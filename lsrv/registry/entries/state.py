@@ -186,7 +186,7 @@ class EntryState:
         if self.n_waiting + self.n_running >= self.n_places + self.limits.queue:
             return [Reject(ticket, self._queue_full())]
         self.waiting.add(ticket, now_s, arrived.priority)
-        self.keep_alive.arrived(ticket, arrived.keep_alive_s)
+        self.keep_alive.arrived(ticket, arrived.keep_alive_s, self.limits.least_keep_alive_s)
         self.copies |= {ticket} if arrived.is_copy else set()
         if self.phase in (Phase.UNLOADED, Phase.ERROR):
             return self._start_load()

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from lsrv.config import ModelSettings, Settings, settings_for_models
+from lsrv.echo import echo
+from lsrv.errors import ModelNotFoundError
 from lsrv.frontdoor import FrontDoor, Pending, Weights, WeightsSpec, find_adapter
 from lsrv.frontdoor.finding.offers import Offer
 from lsrv.frontdoor.hub import Hub, find_token
 from lsrv.frontdoor.progress import Cancel, OnBuildProgress
+from lsrv.frontdoor.repository import is_hub_id
 from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.loading.auto_quant import choose_offer
 from lsrv.registry.memory.planner import Planner
+
+_NO_FOLDER = Path(os.devnull)  # nothing is below it
 
 
 def spec_of(model: ModelSettings) -> WeightsSpec:
@@ -49,6 +55,16 @@ def pulled_model(name: str) -> ModelSettings:
     )
     entry: dict[str, object] = {"model_id": model_id, "quantization": {"quant": quant or None}}
     return settings_for_models([entry], environ={}).settings.models[0]
+
+
+def pulled_by_client(name: str) -> ModelSettings:
+    """The same for a name over HTTP: of the Hub only. Files of this machine are nobody's business, not even whether
+    they are there. Raises ModelNotFoundError.
+    """
+    model = pulled_model(name)
+    if not is_hub_id(model.model_id):
+        raise ModelNotFoundError(f"'{echo(name)}' is no model of this server and no Hub id (OWNER/NAME:QUANT)")
+    return model.placed_in(_NO_FOLDER)
 
 
 def front_door(settings: Settings) -> FrontDoor:

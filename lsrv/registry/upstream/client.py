@@ -226,6 +226,30 @@ def reported_texts(chunk: dict[str, object]) -> list[tuple[int, str]]:
     return [(choice.index, text) for choice in read.choices if (text := choice.said.content)]
 
 
+def says_something(chunk: dict[str, object]) -> bool:
+    """Whether a chunk of a stream carries any of the answer: not if it tells no more than a role."""
+    try:
+        read = msgspec.convert(chunk, _Heard, strict=False)
+    except msgspec.ValidationError:
+        return True  # nonsense is passed on as it is
+    return any(choice.finish_reason or choice.text or choice.said() for choice in read.choices)
+
+
+class _HeardChoice(msgspec.Struct):
+    """A choice of a chunk, for whether anything of an answer is in it: any field of its delta may be."""
+
+    delta: dict[str, object] | None = None
+    text: str | None = None
+    finish_reason: str | None = None
+
+    def said(self) -> bool:
+        return any(value for name, value in (self.delta or {}).items() if name != "role")
+
+
+class _Heard(msgspec.Struct):
+    choices: list[_HeardChoice] = []
+
+
 def _usage(usage: _Usage, prefill_s: float, decode_s: float) -> Usage:
     """The wait for a place over there is part of `prefill_s`."""
     prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details

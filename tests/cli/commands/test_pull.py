@@ -67,7 +67,7 @@ def test_a_request_fetches_or_makes_what_its_model_needs(
 
 
 def test_api_pull_tells_its_steps_line_by_line(
-    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, start_server: StartServer
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, start_server: StartServer, tmp_path: Path
 ) -> None:
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
@@ -78,5 +78,10 @@ def test_api_pull_tells_its_steps_line_by_line(
     assert any(line["status"].startswith("fetch") and line["completed"] <= line["total"] for line in lines[:-1])
     failed = httpx.post(f"{server.url}/api/pull", json={"model": "own/nothing"}, timeout=60)
     assert "own/nothing" in json.loads(failed.text.splitlines()[-1])["error"]
+    (tmp_path / "secret.txt").write_text("root:x:0")
+    for name in (str(tmp_path / "secret.txt"), str(tmp_path / "missing"), "~/.bashrc", "./tests", "tests/models"):
+        told = httpx.post(f"{server.url}/api/pull", json={"model": name}, timeout=60)
+        assert "root:" not in told.text
+        assert "no Hub id" in told.text or "does not exist" in told.text, told.text
     silent = httpx.post(f"{server.url}/api/pull", json={"model": "own/nothing", "stream": False}, timeout=60)
     assert silent.status_code >= 400

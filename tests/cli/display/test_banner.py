@@ -122,7 +122,7 @@ def test_sources_and_warnings_of_the_config_are_shown(findings: dict[str, Findin
 
 @pytest.mark.parametrize(
     ("url", "shown"),
-    [(URL, URL), ("http://0.0.0.0:1", "http://127.0.0.1:1"), ("http://[::]:1", "http://127.0.0.1:1")],
+    [(URL, URL), ("http://0.0.0.0:1", "http://127.0.0.1:1"), ("http://[::]:1", "http://[::1]:1")],
 )
 def test_the_address_is_one_to_type(url: str, shown: str) -> None:
     assert typeable(url) == shown
