@@ -86,7 +86,7 @@ async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Ou
 async def _greet(loaded: LoadedSettings, default_model_id: str | None, addresses: list[str], outlet: Outlet) -> None:
     """Say the banner. Reading the heads of many GGUFs takes a while: in a thread, and after the port is open."""
     looks = Lanes(_N_LOOKS)
-    local = [model for model in loaded.settings.models if model.upstream is None]
+    local = [model for model in loaded.settings.models if model.has_weights]
     found = await asyncio.gather(*(_found_soon(loaded.settings, model, looks) for model in local))
     findings: dict[str, Finding] = {model.model_id: finding for model, finding in zip(local, found, strict=True)}
     outlet.put(partial(say, banner(loaded, findings, default_model_id, addresses)))
@@ -109,7 +109,7 @@ def _note_failure(greeting: asyncio.Task[None]) -> None:
 
 def _find_weights(loaded: LoadedSettings) -> dict[str, Finding]:
     """What is on this machine for each entry of it that serves, by model_id."""
-    local = (model for model in loaded.settings.models if model.upstream is None and model.enabled)
+    local = (model for model in loaded.settings.models if model.has_weights and model.enabled)
     return {model.model_id: _find(loaded.settings, model) for model in local}
 
 

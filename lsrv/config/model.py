@@ -15,13 +15,25 @@ from pydantic import (
     model_validator,
 )
 
-from lsrv.config.table import BYTES_SCHEMA, Seconds, Strings, Table, as_strings, as_tuple, checked, parse_bytes, shown
+from lsrv.config.table import (
+    BYTES_SCHEMA,
+    CanonicalName,
+    Name,
+    OtherNames,
+    Seconds,
+    Strings,
+    Table,
+    as_tuple,
+    checked,
+    on_off,
+    parse_bytes,
+    shown,
+    split_files,
+)
 from lsrv.config.upstream import UpstreamSettings
-from lsrv.model_id import ModelId
 from lsrv.priority import MAX_PRIORITY
 from lsrv.quantization import AUTO, AutoQuant, Quant, parse_quant
 
-RESERVED_ID = "default"
 ADAPTER_WEIGHT_MAX = 100.0
 _N_THREADS_MAX = 512  # GGML_MAX_N_THREADS
 _N_SLOTS_MAX = 256  # LLAMA_MAX_SEQ
@@ -40,20 +52,8 @@ _LOCAL_KEYS = frozenset(
 )
 
 
-def _name_problem(name: str) -> str | None:
-    if not name or name != name.strip() or not name.isprintable() or len(name) > 512:
-        return f"{shown(name)} can't be a name; write 1 to 512 visible characters without blanks around them"
-    if name == RESERVED_ID:
-        return f'"{RESERVED_ID}" is reserved for the default model; choose another name'
-    return None
-
-
 def _adapter_name_problem(name: str) -> str | None:
     return f'{shown(name)} begins with ":", which parts it from its entry; leave that out' if name[:1] == ":" else None
-
-
-def _names_problem(names: tuple[str, ...]) -> str | None:
-    return next((problem for problem in map(_name_problem, names) if problem), None)
 
 
 def _quant(value: object) -> Quant:
@@ -79,16 +79,6 @@ def _stop_problem(stop: tuple[str, ...]) -> str | None:
     return None
 
 
-def _split_files(value: object) -> tuple[str, ...]:
-    """mistral.rs joins file names with ";"."""
-    names = value.split(";") if isinstance(value, str) else as_strings(value)
-    return tuple(name.strip() for name in names if name.strip())
-
-
-def _on_off(value: object) -> object:
-    return ("on" if value else "off") if isinstance(value, bool) else value
-
-
 def _number_or(*words: str) -> BeforeValidator:
     def validate(value: object) -> object:
         if value in words or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
@@ -105,7 +95,6 @@ def _auto_or_bytes(value: object) -> object:
 
 _TEXT = WithJsonSchema({"type": "string"})
 
-Name = Annotated[str, AfterValidator(checked(_name_problem))]
 ReadyQuant = Annotated[Quant | AutoQuant, PlainValidator(_quant_or_auto), _TEXT]
 MadeQuant = Annotated[Quant, PlainValidator(_made_quant), _TEXT]
 
@@ -116,7 +105,7 @@ class FormatSettings(Table):
     format: Literal["auto", "gguf", "plain"] = Field(
         default="auto", description="gguf: GGUFs only; plain: safetensors, converted here; auto: whatever there is."
     )
-    quantized_file: Annotated[Strings, BeforeValidator(_split_files)] = Field(
+    quantized_file: Annotated[Strings, BeforeValidator(split_files)] = Field(
         default=(), description='GGUF file names in the repository or folder; several joined with ";".'
     )
     mmproj: str | None = Field(default=None, description="The projector file of a multimodal model.")
@@ -189,7 +178,7 @@ class ContextSettings(Table):
         default="auto",
         description='RAM for prompts that lost their slot ("2GiB"), reserved at the load; 0: they are forgotten.',
     )
-    flash_attention: Annotated[Literal["auto", "on", "off"], BeforeValidator(_on_off)] = Field(
+    flash_attention: Annotated[Literal["auto", "on", "off"], BeforeValidator(on_off)] = Field(
         default="auto",
         description='Flash attention; "auto" leaves it to llama.cpp.',
     )
@@ -302,12 +291,10 @@ class AdapterSettings(Table):
 class ModelSettings(Table):
     """One entry: what a client asks for, and how it is loaded and served."""
 
-    model_id: Annotated[ModelId, AfterValidator(checked(_name_problem))] = Field(
+    model_id: CanonicalName = Field(
         description="Hub id, or path of a GGUF or of a folder with GGUFs; the canonical id."
     )
-    alias: Annotated[Strings, AfterValidator(checked(_names_problem))] = Field(
-        default=(), description="Other names; the first one is listed."
-    )
+    alias: OtherNames = Field(default=(), description="Other names; the first one is listed.")
     kind: Literal["auto", "text", "embedding", "rerank", "multimodal", "speech", "upstream", "handler"] = Field(
         default="auto", description="What the model does; auto reads it from the file."
     )
@@ -376,6 +363,16 @@ class ModelSettings(Table):
     def listed_id(self) -> str:
         """The name in /v1/models: the first alias, else the model_id."""
         return self.alias[0] if self.alias else self.model_id
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it is served from weights on this machine."""
+        return self.upstream is None
+
+    @property
+    def answered_by(self) -> str:
+        """Who serves it instead; "" if nobody else does."""
+        return self.upstream.base_url if self.upstream is not None else ""
 
     @property
     def folder(self) -> Path:

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from lsrv.config.model import Name
-from lsrv.config.table import Strings, Table, as_tuple, checked
+from lsrv.config.table import Name, Strings, Table, as_tuple, checked
 
 
 class WeightedModel(Table):

@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Annotated, TypeVar, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
+from lsrv.model_id import ModelId
 from lsrv.units import parse_size
 
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -104,3 +105,34 @@ _STRINGS_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"ty
 Seconds = Annotated[float, BeforeValidator(parse_duration), WithJsonSchema(_DURATION_SCHEMA)]
 Bytes = Annotated[int, BeforeValidator(parse_bytes), WithJsonSchema(BYTES_SCHEMA)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(as_strings), WithJsonSchema(_STRINGS_SCHEMA)]
+
+
+def split_files(value: object) -> tuple[str, ...]:
+    """mistral.rs joins file names with ";"."""
+    names = value.split(";") if isinstance(value, str) else as_strings(value)
+    return tuple(name.strip() for name in names if name.strip())
+
+
+def on_off(value: object) -> object:
+    """A switch may be written as true or false."""
+    return ("on" if value else "off") if isinstance(value, bool) else value
+
+
+RESERVED_ID = "default"
+
+
+def _name_problem(name: str) -> str | None:
+    if not name or name != name.strip() or not name.isprintable() or len(name) > 512:
+        return f"{shown(name)} can't be a name; write 1 to 512 visible characters without blanks around them"
+    if name == RESERVED_ID:
+        return f'"{RESERVED_ID}" is reserved for the default model; choose another name'
+    return None
+
+
+def _names_problem(names: tuple[str, ...]) -> str | None:
+    return next((problem for problem in map(_name_problem, names) if problem), None)
+
+
+Name = Annotated[str, AfterValidator(checked(_name_problem))]
+CanonicalName = Annotated[ModelId, AfterValidator(checked(_name_problem))]
+OtherNames = Annotated[Strings, AfterValidator(checked(_names_problem))]

@@ -217,17 +217,7 @@ class Unload(msgspec.Struct, frozen=True, tag="unload"):
     """Free the model and wait for the next `Load`; answered by `Unloaded`. For a worker that has no requests."""
 
 
-Command = (
-    Load
-    | Plan
-    | Generate
-    | Embed
-    | Rerank
-    | LoadAdapter
-    | UnloadAdapter
-    | Tokenize
-    | Detokenize
-    | Abort
-    | Stop
-    | Unload
-)
+SpecialRequest = Generate | Embed | Rerank | LoadAdapter | UnloadAdapter  # not every kind of model can answer it
+SingleRequest = Embed | Rerank | LoadAdapter | UnloadAdapter | Tokenize | Detokenize  # answered by one event
+Request = SpecialRequest | SingleRequest  # what is asked of a loaded model, under a request_id
+Command = Load | Plan | Request | Abort | Stop | Unload

@@ -252,6 +252,9 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
     cache: PrefixCacheUse | None = None  # None: an engine that keeps nothing
 
 
+StreamEvent = Accepted | Delta | Finished  # of one generation, in this order; an upstream tells of no Accepted
+ChoiceEvent = tuple[int, StreamEvent]  # of one of several choices of a request, counted from 0
+SingleAnswer = Embedded | Reranked | Tokenized | Detokenized | AdaptersChanged  # to a SingleRequest
 Event = (
     Ready
     | Progress

@@ -8,10 +8,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Self
 
 from lsrv.errors import AbortedError
-from lsrv.protocol.events import Accepted, Delta, Finished
+from lsrv.protocol.events import ChoiceEvent, Finished
 from lsrv.response_cache.answer import whole_answer
 
-ChoiceEvent = tuple[int, Accepted | Delta | Finished]
 Run = Callable[["Flight"], Coroutine[object, object, None]]
 Keep = Callable[[Sequence[ChoiceEvent]], Coroutine[object, object, None]]
 

@@ -8,10 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from lsrv.protocol.commands import Generate
-from lsrv.protocol.events import Accepted, Delta, Finished
+from lsrv.protocol.events import ChoiceEvent, Finished, StreamEvent
 from lsrv.registry import Lease
-
-ChoiceEvent = tuple[int, Accepted | Delta | Finished]
 
 
 class ChoiceStreams:
@@ -20,7 +18,7 @@ class ChoiceStreams:
     def __init__(self, lease: Lease, commands: Sequence[Generate]) -> None:
         self._streams = [lease.generate(command) for command in commands]
         self._has_begun = False
-        self._waiting: dict[asyncio.Task[list[Accepted | Delta | Finished]], int] = {}
+        self._waiting: dict[asyncio.Task[list[StreamEvent]], int] = {}
 
     async def __aenter__(self) -> Self:
         return self

@@ -17,10 +17,10 @@ from functools import partial
 from typing import Literal, Protocol
 
 from lsrv.protocol.commands import Generate
-from lsrv.protocol.events import Finished
+from lsrv.protocol.events import ChoiceEvent, Finished
 from lsrv.registry import Registry
 from lsrv.response_cache import Flight, ResponseCache, Subject, is_keepable, is_repeatable, key_of, whole_answer
-from lsrv.serving.choice_streams import ChoiceEvent, ChoiceStreams
+from lsrv.serving.choice_streams import ChoiceStreams
 from lsrv.serving.entry_request import EntryRequest
 
 CacheUse = Literal["read", "renew", "off"]  # renew: compute anew, and keep that

@@ -6,15 +6,13 @@ import functools
 
 from lsrv.engine.embedding import EmbeddingEngine
 from lsrv.engine.engine import Engine
-from lsrv.protocol.commands import Detokenize, Embed, Generate, LoadAdapter, Rerank, Tokenize, UnloadAdapter
+from lsrv.protocol.commands import Detokenize, Request, Tokenize
 from lsrv.protocol.events import Event, Heartbeat, ModelInfo, PrefixCacheUse
 from lsrv.worker.beside import Beside
 from lsrv.worker.intake import Intake
 from lsrv.worker.length import size_of
 from lsrv.worker.refusal import refusal
 from lsrv.worker.rendering import Rendering
-
-Question = Generate | Embed | Rerank | LoadAdapter | UnloadAdapter | Tokenize | Detokenize
 
 
 class Questions:
@@ -26,7 +24,7 @@ class Questions:
         self._beside = beside
         self._info = info
 
-    async def answer(self, question: Question) -> list[Event]:
+    async def answer(self, question: Request) -> list[Event]:
         """What can be said of it; a request of the wrong kind is told so. Raises LsrvError."""
         match question:
             case Tokenize():

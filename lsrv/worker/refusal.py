@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from lsrv.errors import UnsupportedCapabilityError
-from lsrv.protocol.commands import Embed, Generate, LoadAdapter, Rerank, UnloadAdapter
+from lsrv.protocol.commands import Embed, Generate, LoadAdapter, Rerank, SpecialRequest, UnloadAdapter
 from lsrv.protocol.events import ModelInfo
 
-Misdirected = Generate | Embed | Rerank | LoadAdapter | UnloadAdapter
 
-
-def refusal(command: Misdirected, info: ModelInfo) -> UnsupportedCapabilityError:
+def refusal(command: SpecialRequest, info: ModelInfo) -> UnsupportedCapabilityError:
     """The error for `command`, which the model behind `info` can't answer."""
     return UnsupportedCapabilityError(f"this model {_does(info)}; {_mend(command, info)}", param="model")
 
@@ -22,7 +20,7 @@ def _does(info: ModelInfo) -> str:
     return "makes embeddings, it writes no text and scores nothing"
 
 
-def _mend(command: Misdirected, info: ModelInfo) -> str:
+def _mend(command: SpecialRequest, info: ModelInfo) -> str:
     match command:
         case Generate():
             return 'ask a model whose capabilities in /v1/models have "completion" or "chat"'

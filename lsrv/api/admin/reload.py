@@ -70,7 +70,7 @@ def _missing(change: SettingsChange) -> list[str]:
     found: list[str] = []
     for model in (*change.added, *(each.settings for each in change.changed if each.needs_load)):
         try:
-            if model.upstream is None and model.enabled:
+            if model.has_weights and model.enabled:
                 look_with_draft(change.settings, model)
         except LsrvError as error:
             found.append(f"{model.listed_id} can't be served yet: {error.message}")

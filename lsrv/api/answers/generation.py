@@ -14,9 +14,8 @@ from lsrv.api.answers.wait_comment import wait_words
 from lsrv.api.dialects.contract import DialectRequest, Heading, Reply
 from lsrv.api.http.request_record import RequestRecord
 from lsrv.api.state import ServerState
-from lsrv.protocol.events import Delta, Finished
+from lsrv.protocol.events import ChoiceEvent, Delta, Finished
 from lsrv.registry import Target
-from lsrv.serving.choice_streams import ChoiceEvent
 from lsrv.serving.entry_request import entry_request
 from lsrv.serving.shadow.transcript import Transcript, texts_in
 from lsrv.serving.sources import CacheUse, EventSource, find_source

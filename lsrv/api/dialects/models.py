@@ -88,7 +88,7 @@ def model_object(view: EntryView) -> dict[str, object]:
         "endpoint_status": view.endpoint_status,
         "root": view.model_id,
         "aliases": list(view.aliases),
-        "capabilities": _capabilities(view),
+        "capabilities": list(view.capabilities),
         "tools_available": False,
         "mcp_tools_count": 0,
         "mcp_servers_connected": 0,
@@ -101,22 +101,6 @@ def model_object(view: EntryView) -> dict[str, object]:
     if view.error is not None:
         body["error"] = {"message": view.error.message, "code": view.error.code}
     return body
-
-
-def _capabilities(view: EntryView) -> list[str]:
-    if view.info is not None:
-        named = {
-            "completion": view.info.can_generate,
-            "chat": view.info.can_generate and view.info.has_chat_template,
-            "embedding": view.info.can_embed,
-            "rerank": view.info.can_rerank,
-        }
-        return [name for name, is_there in named.items() if is_there]
-    if view.kind in ("embedding", "rerank"):
-        return [view.kind]
-    if view.kind == "upstream":
-        return ["completion", "chat"]
-    return [] if view.kind == "auto" else ["completion"]
 
 
 def _meta(view: EntryView) -> dict[str, object]:

@@ -82,7 +82,7 @@ def _row(model: ModelSettings, finding: Finding | None, is_default: bool) -> lis
     if not model.enabled:
         return [*names, "", "", "disabled"]
     if finding is None:
-        return [*names, "", "", f"answered by {model.upstream.base_url}" if model.upstream is not None else ""]
+        return [*names, "", "", f"answered by {model.answered_by}" if model.answered_by else ""]
     if isinstance(finding, LsrvError):
         return [*names, "", "", "can't be served yet"]
     if isinstance(finding, Pending):

@@ -10,13 +10,12 @@ from lsrv.config import ModelSettings
 from lsrv.errors import ErrorInfo
 from lsrv.model_id import ModelId
 from lsrv.protocol.commands import Embed, Generate, Tokenize
-from lsrv.protocol.events import Accepted, Delta, Detokenized, Embedded, Finished, Reranked, Tokenized
+from lsrv.protocol.events import Detokenized, Embedded, Finished, Reranked, StreamEvent, Tokenized
 from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.endpoints.standing import Standing, Turn
 from lsrv.registry.entries.entry import Entry
 from lsrv.registry.entries.view import EntryView
 
-StreamEvent = Accepted | Delta | Finished  # not everybody tells of Accepted
 OpenAIBody = dict[str, object]  # a request, an answer or a chunk, with whatever fields it has
 
 

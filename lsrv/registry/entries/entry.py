@@ -26,7 +26,14 @@ from lsrv.registry.entries.happenings import (
     Stopped,
 )
 from lsrv.registry.entries.state import EntryState, Phase
-from lsrv.registry.entries.view import EntryView, WeightsView, WorkerLog, endpoint_status, status
+from lsrv.registry.entries.view import (
+    EntryView,
+    WeightsView,
+    WorkerLog,
+    capabilities_of,
+    endpoint_status,
+    status,
+)
 from lsrv.registry.entries.watchers import RegistryEvent
 from lsrv.registry.loading.failure import Failure
 from lsrv.registry.loading.loader import Admission, LoadedWorker, Loader, LoadLostError
@@ -123,6 +130,7 @@ class Entry:
             listed_id=self.settings.listed_id,
             aliases=self.settings.alias,
             kind=self._kind(),
+            capabilities=capabilities_of(self.settings.kind, loaded.info if loaded is not None else None),
             adapters=tuple(self.adapters),
             status=word,
             endpoint_status=endpoint_status(word),

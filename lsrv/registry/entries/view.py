@@ -33,6 +33,9 @@ _ENDPOINT_STATUS: dict[Status, EndpointStatus] = {
 }
 
 
+Capability = Literal["completion", "chat", "embedding", "rerank"]
+
+
 class WeightsView(msgspec.Struct, frozen=True, kw_only=True):
     """The file behind a loaded model, and why it is this one."""
 
@@ -67,6 +70,7 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     aliases: tuple[str, ...]
     kind: str
     owned_by: str = "local"
+    capabilities: tuple[Capability, ...] = ()  # as far as they are known: a file tells at its load
     adapters: tuple[OfferedAdapter, ...] = ()
     status: Status
     endpoint_status: EndpointStatus
@@ -95,6 +99,21 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     retry_in_s: float | None = None  # in "error": when the next request tries again
     heartbeat: Heartbeat | None = None
     created: int = 0
+
+
+def capabilities_of(kind: str, info: ModelInfo | None) -> tuple[Capability, ...]:
+    """What a loaded model can do, or what `kind` promises of one that is not."""
+    if info is not None:
+        found: dict[Capability, bool] = {
+            "completion": info.can_generate,
+            "chat": info.can_generate and info.has_chat_template,
+            "embedding": info.can_embed,
+            "rerank": info.can_rerank,
+        }
+        return tuple(name for name, is_there in found.items() if is_there)
+    if kind == "embedding" or kind == "rerank":
+        return (kind,)
+    return () if kind == "auto" else ("completion",)
 
 
 def status(state: EntryState) -> Status:

@@ -18,21 +18,19 @@ from lsrv.protocol.commands import (
     Generate,
     LoadAdapter,
     Rerank,
+    SingleRequest,
     Tokenize,
-    UnloadAdapter,
 )
-from lsrv.protocol.events import Detokenized, Embedded, ModelInfo, Reranked, Tokenized
+from lsrv.protocol.events import Detokenized, Embedded, ModelInfo, Reranked, SingleAnswer, Tokenized
 from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.endpoints.endpoint import OpenAIBody
 from lsrv.registry.loading.loader import LoadedWorker
 from lsrv.registry.loading.weights import find_adapter_file
-from lsrv.registry.workers.in_flight import SingleAnswer
 from lsrv.registry.workers.process import WorkerProcess
 from lsrv.registry.workers.stream import RequestStream, SingleReply
 from lsrv.threads import in_thread
 
 _call_ids = itertools.count(1)
-Question = Embed | Rerank | Tokenize | Detokenize | LoadAdapter | UnloadAdapter
 Regain = Callable[[], Awaitable[LoadedWorker]]  # another place, on a worker that lives
 
 
@@ -118,7 +116,7 @@ class WorkerLease:
             param="model",
         )
 
-    async def _ask(self, command: Embed | Rerank | Tokenize | Detokenize) -> SingleAnswer:
+    async def _ask(self, command: SingleRequest) -> SingleAnswer:
         worker = self._loaded.worker
         try:
             return await answer_of(worker, command)
@@ -141,7 +139,7 @@ class WorkerLease:
             self._regaining = None
 
 
-async def answer_of(worker: WorkerProcess, command: Question) -> SingleAnswer:
+async def answer_of(worker: WorkerProcess, command: SingleRequest) -> SingleAnswer:
     """The single answer to `command`. Raises what the worker says against it, or how it died."""
     reply = SingleReply()
     request_id = worker.submit(command, reply)

@@ -93,8 +93,7 @@ class MemoryPromises:
         counted = self._counted(real)
         pinned = [name for name in counted if self._entries[name].settings.pinned]
         available = arbiter.minus(self._limit(real), arbiter.total(counted[name] for name in pinned))
-        rivals = [name for name, each in self._entries.items() if each.settings.kind != "upstream"]
-        share = self._budget.share(available, len(rivals) - len(pinned))
+        share = self._budget.share(available, len(self._entries) - len(pinned))
         free = arbiter.minus(available, arbiter.total(memory for name, memory in counted.items() if name not in pinned))
         return Bounds(available, free, share, self._budget.need)
 

@@ -69,4 +69,4 @@ class Roster:
 
 
 def _local(settings: Settings) -> list[ModelSettings]:
-    return [model for model in settings.models if model.upstream is None]
+    return [model for model in settings.models if model.has_weights]

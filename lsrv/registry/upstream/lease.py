@@ -14,9 +14,9 @@ import msgspec
 from lsrv.config import ModelSettings
 from lsrv.errors import UnsupportedCapabilityError, from_info
 from lsrv.protocol.commands import Embed, Generate, Tokenize
-from lsrv.protocol.events import Detokenized, Embedded, Finished, Reranked, Tokenized
+from lsrv.protocol.events import Detokenized, Embedded, Finished, Reranked, StreamEvent, Tokenized
 from lsrv.registry.adapters import OfferedAdapter
-from lsrv.registry.endpoints.endpoint import OpenAIBody, StreamEvent
+from lsrv.registry.endpoints.endpoint import OpenAIBody
 from lsrv.registry.entries import refusals
 from lsrv.registry.upstream.client import Reading, embedded, path_and_body, reranked
 from lsrv.registry.upstream.failures import Server, nonsense

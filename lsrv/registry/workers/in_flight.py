@@ -8,20 +8,15 @@ from typing import Protocol
 from lsrv.errors import LsrvError, from_info
 from lsrv.protocol.events import (
     Accepted,
-    AdaptersChanged,
-    Delta,
-    Detokenized,
-    Embedded,
     Event,
     Failed,
     Finished,
-    Reranked,
+    SingleAnswer,
     Step,
-    Tokenized,
+    StreamEvent,
 )
 
-SingleAnswer = Embedded | Reranked | Tokenized | Detokenized | AdaptersChanged
-RequestEvent = Accepted | Delta | Finished | SingleAnswer
+RequestEvent = StreamEvent | SingleAnswer
 
 
 class Receiver(Protocol):

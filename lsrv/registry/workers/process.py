@@ -21,18 +21,12 @@ from lsrv.environment import child_environment
 from lsrv.errors import AbortedError, LsrvError, RequestError, StartFailedError, UnresponsiveError, from_info
 from lsrv.protocol.commands import (
     Abort,
-    Detokenize,
-    Embed,
-    Generate,
     Load,
-    LoadAdapter,
     LoadParams,
     Plan,
-    Rerank,
+    Request,
     Stop,
-    Tokenize,
     Unload,
-    UnloadAdapter,
 )
 from lsrv.protocol.events import Event, Heartbeat, Loaded, ModelInfo, Planned, Progress, Ready
 from lsrv.registry.workers.death import death_error, last_words
@@ -52,7 +46,6 @@ _KEPT_BYTES_MAX = 16 * 1024 * 1024  # more than before its first load: a worker 
 _log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
-Request = Generate | Embed | Rerank | Tokenize | Detokenize | LoadAdapter | UnloadAdapter
 
 
 class WorkerProcess:

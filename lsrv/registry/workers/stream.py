@@ -9,11 +9,10 @@ from types import TracebackType
 
 from lsrv.errors import AbortedError, CrashedError, LsrvError
 from lsrv.protocol.commands import Generate
-from lsrv.protocol.events import Accepted, Delta, Finished
-from lsrv.registry.workers.in_flight import RequestEvent, SingleAnswer
+from lsrv.protocol.events import Accepted, Delta, Finished, SingleAnswer, StreamEvent
+from lsrv.registry.workers.in_flight import RequestEvent
 from lsrv.registry.workers.process import WorkerProcess
 
-StreamEvent = Accepted | Delta | Finished
 Renew = Callable[[WorkerProcess], Awaitable[WorkerProcess]]
 
 _MAX_QUEUED_EVENTS = 8192  # a reader this far behind has stalled

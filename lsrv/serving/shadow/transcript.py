@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from lsrv.protocol.events import Accepted
-from lsrv.serving.choice_streams import ChoiceEvent
+from lsrv.protocol.events import Accepted, ChoiceEvent
 
 
 class Transcript:
