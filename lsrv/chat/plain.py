@@ -16,9 +16,9 @@ import signal
 from collections.abc import Generator, Mapping, Sequence
 from types import FrameType
 
-from jinja2 import nodes
+from jinja2 import TemplateSyntaxError, nodes
 
-from lsrv.chat.template import ChatTemplate, Message, continued
+from lsrv.chat.template import ChatTemplate, Message, continued, tree_of
 
 _LIMIT_S = 0.02
 _MAX_SOURCE = 64 * 1024
@@ -42,13 +42,13 @@ _METHODS = frozenset(
 _FUNCTIONS = frozenset({"namespace", "raise_exception", "range"})
 
 
-def is_plain(template: ChatTemplate) -> bool:
-    """Whether no single step of it can be long, for short messages."""
-    if len(template.source) > _MAX_SOURCE:
+def is_plain(source: str) -> bool:
+    """Whether no single step of a template can be long, for short messages; nor can reading it be, then."""
+    if len(source) > _MAX_SOURCE:
         return False
     try:
-        tree = template.tree()
-    except RecursionError:
+        tree = tree_of(source)
+    except (TemplateSyntaxError, RecursionError):
         return False
     return all(map(_is_short, _all_nodes(tree))) and _growth(tree) <= _MAX_GROWTH
 

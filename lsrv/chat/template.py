@@ -33,16 +33,16 @@ class _GenerationTag(Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
+def tree_of(source: str) -> nodes.Template:
+    """What a template says, before anything of it is folded or run. Raises TemplateSyntaxError, RecursionError."""
+    return _environment().parse(source)
+
+
 class ChatTemplate:
     """A compiled template with the tokens it may name."""
 
     def __init__(self, source: str, *, bos: str, eos: str) -> None:
         """Raises LoadFailedError if the template is no valid Jinja."""
-        self.source = source
-        self._environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, loopcontrols]
-        )
-        self._environment.filters["tojson"] = _tojson
         self._names: dict[str, object] = {
             "bos_token": bos,
             "eos_token": eos,
@@ -52,17 +52,13 @@ class ChatTemplate:
             "strftime_now": _strftime_now,
         }
         try:
-            self._template = self._environment.from_string(source)
+            self._template = _environment().from_string(source)
         except MemoryError:
             raise
         except Exception as error:
             raise LoadFailedError(
                 f"the model's chat template is broken: {error}; set chat_template in models.toml"
             ) from error
-
-    def tree(self) -> nodes.Template:
-        """What the source says, before anything is folded. Raises RecursionError."""
-        return self._environment.parse(self.source)
 
     def render(self, messages: Sequence[Message], kwargs: Mapping[str, object]) -> str:
         """The prompt for `messages`, ready for the assistant's answer.
@@ -97,6 +93,14 @@ class ChatTemplate:
                 f"this model's chat template fails on any messages ({reason}); set chat_template in models.toml"
             )
         return RequestError(f"the model's chat template can't render these messages: {reason}", param="messages")
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, loopcontrols]
+    )
+    environment.filters["tojson"] = _tojson
+    return environment
 
 
 def continued(text: str, messages: Sequence[Message]) -> str:

@@ -18,16 +18,15 @@ def main() -> None:
     parser.add_argument("--fd", type=int, required=True, help="inherited descriptor of the frame socket")
     fd: int = parser.parse_args().fd
     prepare_process()
+    # Imported after the process is set up: llama.cpp reads its environment while it loads.
     from lsrv.worker.channel import Channel
     from lsrv.worker.errands.errands import Errands
-
-    channel = Channel(socket.socket(fileno=fd))
-    errands = Errands(channel)  # its child starts beside what follows
-    # Imported after the process is set up: llama.cpp reads its environment while it loads.
     from lsrv.worker.loop import Worker
 
     sys.setswitchinterval(_SWITCH_S)
     gc.freeze()  # modules live as long as the process: no collection has to look through them (5 ms each)
+    channel = Channel(socket.socket(fileno=fd))
+    errands = Errands(channel)
     Worker(channel, errands).run()
     errands.close()
     # No interpreter shutdown: the kernel frees a gigabyte faster than llama.cpp's destructors do.

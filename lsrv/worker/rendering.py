@@ -23,10 +23,13 @@ class Rendering:
 
     def __init__(self, errands: Errands, template: OpenTemplate | None) -> None:
         """`template`: None where the model has none. Raises LoadFailedError if it is no valid Jinja."""
-        errands.open(template)
         self._errands = errands
         self._has_template = template is not None
-        self._plain = _plain(template) if template is not None else None
+        self._plain = _plain(template) if template is not None and is_plain(template.source) else None
+        if template is None or self._plain is not None:
+            errands.lay_out(template)
+        else:
+            errands.open(template)
 
     async def prompt(self, command: Generate | Tokenize) -> str:
         """The text of a chat. Raises RequestError with the template's own words if it refuses."""
@@ -50,7 +53,5 @@ class Rendering:
         return self._plain.render(render.messages, render.kwargs)
 
 
-def _plain(template: OpenTemplate) -> PlainTemplate | None:
-    """`template`, which a child has read before, if it may be rendered here, too."""
-    read = ChatTemplate(template.source, bos=template.bos, eos=template.eos)
-    return PlainTemplate(read) if is_plain(read) else None
+def _plain(template: OpenTemplate) -> PlainTemplate:
+    return PlainTemplate(ChatTemplate(template.source, bos=template.bos, eos=template.eos))

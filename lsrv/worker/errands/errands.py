@@ -31,11 +31,10 @@ class Errands:
     """Belongs to the engine thread, which calls `poll` whenever a watched descriptor can be read."""
 
     def __init__(self, watch: Watch) -> None:
-        """Starts the first child, which gets ready while the worker does."""
+        """Starts no child yet: a model with a plain template needs none until a grammar comes."""
         self._watch = watch
         self._quick = Lane(_QUICK_S)
         self._slow = Lane(_SLOW_S)
-        self._start_ahead()
 
     @property
     def has_work(self) -> bool:
@@ -66,18 +65,23 @@ class Errands:
             self._slow.advance(now)
         self._watch_children()
 
-    def open(self, template: OpenTemplate | None) -> None:
-        """Render with `template` from now on; waits until it is read. Raises LoadFailedError; nothing may be under way.
+    def lay_out(self, template: OpenTemplate | None) -> None:
+        """Render with `template` from now on, which is known to be sound: it is read once a child is needed.
 
-        None: the model has none, or is gone.
+        None: the model has none, or is gone. Nothing may be under way.
         """
         for lane in (self._quick, self._slow):
+            lane.give_up()
             lane.template = template
-        self._slow.give_up()
+
+    def open(self, template: OpenTemplate) -> None:
+        """The same for one that is not known; waits until a child has read it. Raises LoadFailedError."""
         if self._quick.is_busy:
             self._quick.give_up()
-        if template is not None:
-            self._read(template)
+        self._slow.give_up()
+        for lane in (self._quick, self._slow):
+            lane.template = template
+        self._read(template)
 
     def close(self) -> None:
         """End the children."""
