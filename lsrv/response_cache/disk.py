@@ -12,6 +12,7 @@ import hashlib
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +22,7 @@ from lsrv.response_cache.memory import Kept
 _APPLICATION_ID = 0x6C737276  # "lsrv"
 _VERSION = 1
 _BUSY_S = 2.0
+_BUSY_AGAIN_S = 0.005
 _JOURNAL_BYTES = 1024 * 1024
 _DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 
@@ -208,13 +210,27 @@ def _open(path: Path) -> sqlite3.Connection:
     path.chmod(0o600)
     db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)  # one at a time
     try:
-        db.executescript(_SETTINGS)
+        _settle(db)
         with _transaction(db):
             _ensure_tables(db)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _settle(db: sqlite3.Connection) -> None:
+    """The settings of a connection. To begin a write-ahead log waits for nobody who is at it, so it is tried again."""
+    give_up = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            db.executescript(_SETTINGS)
+            return
+        except sqlite3.OperationalError as error:
+            is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > give_up:
+                raise
+            time.sleep(_BUSY_AGAIN_S)
 
 
 def _ensure_tables(db: sqlite3.Connection) -> None:
