@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_NOWHERE = Path("/nonexistent")  # the home of users without one, by Debian's policy: whoever writes there is told
+
 
 def home() -> Path | None:
     """The home folder; None where nobody knows it."""
@@ -11,6 +13,11 @@ def home() -> Path | None:
         return Path.home()
     except RuntimeError:
         return None
+
+
+def below_home(path: Path) -> Path:
+    """A default place, for which other libraries write "~" where they know no home: never a folder of that name."""
+    return _NOWHERE / path.relative_to("~") if path.parts[:1] == ("~",) else path
 
 
 def expanded(text: str) -> Path:

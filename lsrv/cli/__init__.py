@@ -85,3 +85,6 @@ def main() -> None:
     except LsrvError as error:
         say(error.message, err=True)
         sys.exit(EXIT_USAGE if isinstance(error, ConfigError) else EXIT_FAILED)
+    except OSError as error:  # of a file: what it is about says which
+        say(f"{error.filename or 'the disk'}: {error.strerror or error}; check the path and permissions", err=True)
+        sys.exit(EXIT_FAILED)

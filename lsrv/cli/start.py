@@ -21,7 +21,7 @@ from lsrv.cli.display.say import say
 from lsrv.config import LoadedSettings, ModelSettings, Settings
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.outlet import Outlet
-from lsrv.registry import RegistryEvent, assemble, look_with_draft
+from lsrv.registry import RegistryEvent, assemble, finding
 from lsrv.threads import Lanes
 
 _log = logging.getLogger(__name__)
@@ -86,16 +86,16 @@ async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Ou
 async def _greet(loaded: LoadedSettings, default_model_id: str | None, addresses: list[str], outlet: Outlet) -> None:
     """Say the banner. Reading the heads of many GGUFs takes a while: in a thread, and after the port is open."""
     looks = Lanes(_N_LOOKS)
-    local = [model for model in loaded.settings.models if model.has_weights]
+    local = _serving_here(loaded)
     found = await asyncio.gather(*(_found_soon(loaded.settings, model, looks) for model in local))
-    findings: dict[str, Finding] = {model.model_id: finding for model, finding in zip(local, found, strict=True)}
+    findings: dict[str, Finding] = {model.model_id: each for model, each in zip(local, found, strict=True)}
     outlet.put(partial(say, banner(loaded, findings, default_model_id, addresses)))
 
 
 async def _found_soon(settings: Settings, model: ModelSettings, looks: Lanes) -> Finding:
     try:
         async with asyncio.timeout(_LOOK_S):
-            return await looks.run("", _find, settings, model)
+            return await looks.run("", finding, settings, model)
     except TimeoutError:
         return LsrvError(f"its files were not found within {_LOOK_S:g} s: the disk is slow, or hangs")
 
@@ -107,22 +107,13 @@ def _note_failure(greeting: asyncio.Task[None]) -> None:
         _log.error("can't make the banner", exc_info=error)
 
 
-def _find_weights(loaded: LoadedSettings) -> dict[str, Finding]:
-    """What is on this machine for each entry of it that serves, by model_id."""
-    local = (model for model in loaded.settings.models if model.has_weights and model.enabled)
-    return {model.model_id: _find(loaded.settings, model) for model in local}
-
-
-def _find(settings: Settings, model: ModelSettings) -> Finding:
-    try:
-        return look_with_draft(settings, model)
-    except LsrvError as error:
-        return error
+def _serving_here(loaded: LoadedSettings) -> list[ModelSettings]:
+    return [model for model in loaded.settings.models if model.has_weights and model.enabled]
 
 
 def _refuse_missing(loaded: LoadedSettings) -> None:
     """Offline, what is missing stays missing: better told at the start. Raises ConfigError."""
-    findings = _find_weights(loaded)
-    missing = [f"  {name}: {error.message}" for name, error in findings.items() if isinstance(error, LsrvError)]
+    findings = ((model.model_id, finding(loaded.settings, model)) for model in _serving_here(loaded))
+    missing = [f"  {name}: {error.message}" for name, error in findings if isinstance(error, LsrvError)]
     if missing:
         raise ConfigError("offline, and weights are missing:\n" + "\n".join(missing))

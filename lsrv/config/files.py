@@ -26,13 +26,32 @@ def find_config() -> Path:
 
     here = Path(FILE_NAME)
     of_user = platformdirs.user_config_path("lsrv") / FILE_NAME
-    return next((path for path in (here, of_user) if path.is_file()), DEMO_PATH)
+    return next((path for path in (here, of_user) if _is_there(path)), DEMO_PATH)
 
 
 def find_local(path: Path) -> Path | None:
     """The models.local.toml beside `path`, if there is one. None is beside the built-in demo."""
     local = path.with_name(LOCAL_FILE_NAME)
-    return local if path != DEMO_PATH and local != path and local.is_file() else None
+    return local if path != DEMO_PATH and local != path and _is_there(local) else None
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is a file, be it one that can't be read: whoever reads it is told why."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
+def unreadable(path: Path) -> str:
+    """What is wrong with a file that a config names; "" if it can be read."""
+    try:
+        if not path.is_file():
+            return f"{path}: no such file"
+        with path.open("rb"):
+            return ""
+    except OSError as error:
+        return f"{path}: can't be read ({error.strerror})"
 
 
 def read_file(path: Path) -> Adapted:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from lsrv.config.checks import find_contradictions, known_names, route_is_whole
 from lsrv.config.env import comma_list, read_environment
-from lsrv.config.files import find_config, find_local, read_file
+from lsrv.config.files import find_config, find_local, read_file, unreadable
 from lsrv.config.layer import ConfigPlace, KeyPath, Layer, RawTable, as_table, as_tables, merge, names_of
 from lsrv.config.model import ModelSettings
 from lsrv.config.not_yet import find, find_not_yet
@@ -25,6 +25,7 @@ from lsrv.config.settings import LoadedSettings, Settings
 from lsrv.config.table import as_strings
 from lsrv.config.template import absolute, read_template
 from lsrv.errors import ConfigError
+from lsrv.home import expanded
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 _FLAGS = ConfigPlace("command line")
@@ -89,7 +90,7 @@ class _Loading:
         self._problems += find_not_yet(merged) + find_contradictions(merged)
         _place_templates(merged)
         _place_adapter_folder(merged)
-        self._check_templates(merged)
+        self._check_files(merged)
         settings = self._validated(merged)
         if self._problems or settings is None:
             raise config_error(self._problems)
@@ -105,7 +106,7 @@ class _Loading:
         catalogs: list[Layer] = []
         before, self._files = self._files, []
         for name in names:
-            catalog = self.read((layer.place(key).folder or Path()) / Path(name).expanduser())
+            catalog = self.read((layer.place(key).folder or Path()) / expanded(name))
             for other in catalog.raw.keys() - {"models"}:
                 text = f"a catalog holds [[models]] only; move it to {layer.place(key).label}"
                 self._problems.append(problem(catalog, (other,), text))
@@ -152,7 +153,17 @@ class _Loading:
         if isinstance(own, (list, tuple)):
             server["api_keys"] = list(dict.fromkeys([*cast("list[str]", own), *keys]))
 
-    def _check_templates(self, layer: Layer) -> None:
+    def _check_files(self, layer: Layer) -> None:
+        """Every file that the config names: what is missing is told here, not by the first request."""
+        for path, source in _texts(layer, "global.token_source"):
+            kind, _, name = source.partition(":")
+            if kind == "path" and (wrong := unreadable(expanded(name))):
+                self._problems.append(problem(layer, path, f'{wrong}; mend the path, or write "cache"'))
+        for path, name in _texts(layer, "models.quantization.imatrix"):
+            index = cast("int", path[1])
+            folder = layer.place(("models", index, "model_id")).folder or Path.cwd()
+            if wrong := unreadable(folder / expanded(name)):
+                self._problems.append(problem(layer, path, f"{wrong}; write the path of an importance matrix"))
         for path, template in _templates(layer):
             try:
                 read_template(template)
@@ -225,8 +236,11 @@ def _only(layer: Layer, name: str, kept: list[int]) -> Layer:
 
 
 def _templates(layer: Layer) -> list[tuple[KeyPath, str]]:
-    found = [*find(layer, "models.chat_template"), *find(layer, "models.jinja_explicit")]
-    return [(path, template) for path, template in found if isinstance(template, str)]
+    return [*_texts(layer, "models.chat_template"), *_texts(layer, "models.jinja_explicit")]
+
+
+def _texts(layer: Layer, key: str) -> list[tuple[KeyPath, str]]:
+    return [(path, text) for path, text in find(layer, key) if isinstance(text, str)]
 
 
 def _place_templates(layer: Layer) -> None:
@@ -240,7 +254,7 @@ def _place_adapter_folder(layer: Layer) -> None:
     server, key = as_table(layer.raw.get("server")), "adapter_folder"
     folder = server.get(key)
     if isinstance(folder, str):
-        server[key] = str((layer.place(("server", key)).folder or Path.cwd()) / Path(folder).expanduser())
+        server[key] = str((layer.place(("server", key)).folder or Path.cwd()) / expanded(folder))
 
 
 def _resolved(settings: Settings, layer: Layer) -> Settings:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lsrv.config.layer import as_table
 from lsrv.errors import ConfigError
+from lsrv.home import expanded
 
 _BYTES_MAX = 1024 * 1024
 
@@ -38,7 +39,7 @@ def template_path(template: str) -> Path | None:
 def absolute(template: str, folder: Path) -> str:
     """`template` with its path starting at `folder`; a template's source stays as it is."""
     path = template_path(template)
-    return template if path is None else str(folder / path.expanduser())
+    return template if path is None else str(folder / expanded(str(path)))
 
 
 def _from_json(path: Path, text: str) -> str:

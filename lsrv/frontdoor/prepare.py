@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lsrv.errors import ConvertError, FetchError, WeightsNotFoundError
+from lsrv.frontdoor.disk_errors import disk_told
 from lsrv.frontdoor.finding.checked import Weights, open_weights
 from lsrv.frontdoor.finding.choice import (
     Candidate,
@@ -56,20 +57,24 @@ class FrontDoor:
     ) -> Weights:
         """The weights that `spec` means. Blocking: seconds, or as long as downloading and quantizing take.
 
-        Raises WeightsNotFoundError, CorruptWeightsError, FetchError, ConvertError, QuantizeError, BuildCancelledError.
+        Raises WeightsNotFoundError, CorruptWeightsError, FetchError, ConvertError, QuantizeError, BuildCancelledError;
+        BuildError for what the disk refuses.
         """
-        return _Way(self, spec, on_progress, cancel or Cancel()).go()
+        with disk_told(spec.model_id):
+            return _Way(self, spec, on_progress, cancel or Cancel()).go()
 
     def look(self, spec: WeightsSpec) -> Weights | Pending:
         """What `prepare` would begin with. Blocks on the disk for a moment; fetches and makes nothing.
 
         Raises WeightsNotFoundError for what can't be had at all, CorruptWeightsError for what is broken.
         """
-        return _Way(self, spec, ignore_progress, Cancel()).look()
+        with disk_told(spec.model_id):
+            return _Way(self, spec, ignore_progress, Cancel()).look()
 
     def offers(self, spec: WeightsSpec, cancel: Cancel | None = None) -> list[Offer]:
         """Everything that `spec` may mean, for who chooses by size. Blocking. Raises what `prepare` does."""
-        return find_offers(spec, self.hub, self.cache, self.store, cancel)
+        with disk_told(spec.model_id):
+            return find_offers(spec, self.hub, self.cache, self.store, cancel)
 
 
 class _Way:
@@ -125,6 +130,8 @@ class _Way:
         """The best source of the model's own."""
         spec = self._spec
         for place in ready_places(spec, self._door.cache):
+            if place.trouble:
+                continue
             if place.kind == "file":
                 weights = open_weights(place.folder, place.choose(None, ()), place.origin)
                 return GgufSource(weights, place.origin) if can_be_source(weights.quantization) else None

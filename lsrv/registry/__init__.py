@@ -9,7 +9,7 @@ from lsrv.registry.endpoints.standing import Standing, Turn
 from lsrv.registry.entries.view import EntryView, MemoryView, WeightsView, WorkerLog
 from lsrv.registry.entries.watchers import RegistryEvent
 from lsrv.registry.loading.saved_prompts import forget_prompts
-from lsrv.registry.loading.weights import front_door, look_with_draft, spec_of
+from lsrv.registry.loading.weights import finding, front_door, spec_of
 from lsrv.registry.names import Target
 from lsrv.registry.registry import Registry
 from lsrv.registry.routing import Attempts, RouteView, Routing
@@ -44,10 +44,10 @@ __all__ = [
     "WorkerProcess",
     "assemble",
     "cpu_faults_path",
+    "finding",
     "forget_prompts",
     "front_door",
     "is_condemned",
-    "look_with_draft",
     "own_cache",
     "read_cpu_faults",
     "reported_texts",

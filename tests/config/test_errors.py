@@ -68,3 +68,24 @@ def test_a_missing_template_is_told_with_its_line(error_of, tmp_path):
 
 def test_broken_json_has_line_and_column(error_of):
     assert error_of('{"a":\n nope}', name="m.json") == "m.json:2:2: not JSON: Expecting value: `nope}`"
+
+
+def test_an_importance_matrix_that_is_not_there_is_a_problem_of_its_line(error_of, tmp_path):
+    text = '[[models]]\nmodel_id = "a"\n[models.quantization]\nisq = "4"\nimatrix = "gone.dat"\n'
+    assert error_of(text) == (
+        f'models.toml:5: models["a"].quantization.imatrix: {tmp_path}/gone.dat: no such file; '
+        "write the path of an importance matrix"
+    )
+
+
+def test_an_importance_matrix_lies_beside_the_file_that_names_it(load, tmp_path):
+    (tmp_path / "here.dat").write_bytes(b"x")
+    text = '[[models]]\nmodel_id = "a"\n[models.quantization]\nisq = "4"\nimatrix = "here.dat"\n'
+    assert load(text).settings.models[0].quantization.imatrix == "here.dat"
+
+
+def test_a_token_file_that_is_not_there_is_a_problem_of_its_line(error_of, tmp_path):
+    text = f'[[models]]\nmodel_id = "a"\n[global]\ntoken_source = "path:{tmp_path}/gone"\n'
+    assert error_of(text) == (
+        f'models.toml:4: global.token_source: {tmp_path}/gone: no such file; mend the path, or write "cache"'
+    )

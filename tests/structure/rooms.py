@@ -15,7 +15,7 @@ ORDER = {
         "assemble registry life hot_adapters plans preview identity routing loop upstream endpoints entries loading"
         " memory workers names adapters"
     ),
-    "frontdoor": "prepare making finding hub store spec gguf repository progress",
+    "frontdoor": "prepare making finding hub store spec gguf disk_errors repository progress",
     "engine": (
         "load embedding engine filling writing prefix speculation slots line sequence scheduler cost adapters shift"
         " turns grammar logprobs llama sampling detokenize"

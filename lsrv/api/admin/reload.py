@@ -11,7 +11,7 @@ from lsrv.api.http.errors import BadConfigError
 from lsrv.api.state import ServerState
 from lsrv.config import LoadedSettings, SettingsChange, plan_change
 from lsrv.errors import ConfigError, LsrvError
-from lsrv.registry import look_with_draft
+from lsrv.registry import finding
 
 _log = logging.getLogger(__name__)
 
@@ -69,10 +69,9 @@ def _missing(change: SettingsChange) -> list[str]:
     """Why new entries, and changed ones that need a load, can't be served."""
     found: list[str] = []
     for model in (*change.added, *(each.settings for each in change.changed if each.needs_load)):
-        try:
-            if model.has_weights and model.enabled:
-                look_with_draft(change.settings, model)
-        except LsrvError as error:
+        if not (model.has_weights and model.enabled):
+            continue
+        if isinstance(error := finding(change.settings, model), LsrvError):
             found.append(f"{model.listed_id} can't be served yet: {error.message}")
     return found
 

@@ -19,7 +19,7 @@ from lsrv.cores import n_good_cores, read_processor
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.frontdoor.hub.cache_layout import default_cache
 from lsrv.protocol.events import Ready
-from lsrv.registry import cpu_faults_path, is_condemned
+from lsrv.registry import cpu_faults_path, is_condemned, own_cache
 from lsrv.registry.memory.machine import memory_limit_bytes
 from lsrv.units import size
 
@@ -142,8 +142,12 @@ def _check_memory() -> Check:
 
 
 def _check_disks() -> Iterator[Check]:
-    hub_cache = default_cache()
-    yield check_disk("hub cache", hub_cache, facts.free_disk_bytes(hub_cache))
+    for name, folder, variable in (("hub cache", default_cache(), "HF_HOME"), ("own cache", own_cache(), "LSRV_CACHE")):
+        if trouble := facts.write_trouble(folder):
+            found = f"{folder}: can't be written ({trouble})"
+            yield Check(name, "fail", found, f"mend its owner and permissions, or name another folder ({variable})")
+        else:
+            yield check_disk(name, folder, facts.free_disk_bytes(folder), variable)
 
 
 def _check_config() -> Check:
@@ -165,11 +169,11 @@ def _check_port(host: str, port: int) -> Check:
     return Check("port", "warn", f"{host}:{port} is in use", mend)
 
 
-def check_disk(name: str, folder: Path, free_bytes: int) -> Check:
+def check_disk(name: str, folder: Path, free_bytes: int, variable: str = "HF_HOME") -> Check:
     """Whether `folder` has room for weights."""
     found = f"{folder}: {size(free_bytes)} free"
     if free_bytes < FULL_DISK_BYTES:
-        return Check(name, "fail", found, "free some space, or move the cache (HF_HOME)")
+        return Check(name, "fail", found, f"free some space, or move the cache ({variable})")
     if free_bytes < LOW_DISK_BYTES:
-        return Check(name, "warn", found, "larger models need more; free some space, or move the cache (HF_HOME)")
+        return Check(name, "warn", found, f"larger models need more; free some space, or move the cache ({variable})")
     return Check(name, "ok", found)

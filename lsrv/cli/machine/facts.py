@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -36,10 +37,25 @@ def memory_bytes() -> tuple[int, int]:
 
 
 def free_disk_bytes(folder: Path) -> int:
-    """Bytes a user may still write where `folder` is, or would be made."""
+    """Bytes a user may still write where `folder` is, or would be made. Raises OSError."""
+    return shutil.disk_usage(_nearest(folder)).free
+
+
+def write_trouble(folder: Path) -> str:
+    """Why nothing can be written where `folder` is, or would be made; "" if something can: it is tried."""
+    try:
+        with tempfile.TemporaryFile(dir=_nearest(folder)) as file:
+            file.write(b"lsrv")
+            file.flush()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _nearest(folder: Path) -> Path:
     while not folder.exists():
         folder = folder.parent
-    return shutil.disk_usage(folder).free
+    return folder
 
 
 def is_port_free(host: str, port: int) -> bool:

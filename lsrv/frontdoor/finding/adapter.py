@@ -6,9 +6,13 @@ from pathlib import Path
 
 from lsrv import demo
 from lsrv.errors import CorruptWeightsError, WeightsNotFoundError
+from lsrv.frontdoor.disk_errors import disk_told
+from lsrv.frontdoor.finding.choice import is_gguf
+from lsrv.frontdoor.finding.folder import is_there
 from lsrv.frontdoor.gguf.header import read_header
 from lsrv.frontdoor.hub.cache_layout import default_cache, find_snapshot
 from lsrv.frontdoor.repository import is_hub_id
+from lsrv.home import expanded
 
 
 def find_adapter(
@@ -20,13 +24,14 @@ def find_adapter(
     the current one); the Hugging Face cache (None: its usual place), as OWNER/NAME or OWNER/NAME/FILE.
     Raises WeightsNotFoundError (with where it looked and what to do) or CorruptWeightsError.
     """
-    path = demo.ADAPTERS.get(source) or (folder or Path()) / Path(source).expanduser()
-    if path.is_dir():
-        path = _only_adapter(path)
-    elif not path.is_file():
-        path = _in_cache(source, revision, path, hub_cache or default_cache())
-    _check(path, arch)
-    return path
+    with disk_told(source):
+        path = demo.ADAPTERS.get(source) or (folder or Path()) / expanded(source)
+        if path.is_dir():
+            path = _only_adapter(path)
+        elif not path.is_file():
+            path = _in_cache(source, revision, path, hub_cache or default_cache())
+        _check(path, arch)
+        return path
 
 
 def _in_cache(source: str, revision: str, path: Path, cache: Path) -> Path:
@@ -53,7 +58,7 @@ def _in_cache(source: str, revision: str, path: Path, cache: Path) -> Path:
 
 def _only_adapter(folder: Path) -> Path:
     """The one GGUF in `folder` that says it is an adapter."""
-    found = [path for path in sorted(folder.glob("*.gguf")) if path.is_file() and _is_adapter(path)]
+    found = [path for path in sorted(folder.iterdir()) if is_gguf(path.name) and is_there(path) and _is_adapter(path)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -68,7 +73,7 @@ def _only_adapter(folder: Path) -> Path:
 def _is_adapter(path: Path) -> bool:
     try:
         return read_header(path).general_type == "adapter"
-    except CorruptWeightsError:
+    except (CorruptWeightsError, WeightsNotFoundError):
         return False  # it is named as such if it is what was asked for
 
 

@@ -89,7 +89,12 @@ def made_places(spec: WeightsSpec, store: Store) -> Iterator[Place]:
     """What was made here of a repository, newest first, although its source may have left this disk."""
     if spec.is_local:
         return
-    for stored in store.entries():
+    try:
+        made = store.entries()
+    except OSError as error:
+        yield Place("made", store.folder, (), f"made here, {spec.repo_at}", trouble=_why(error))
+        return
+    for stored in made:
         if stored.origin != spec.repo_at:
             continue
         yield Place(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lsrv.frontdoor.repository import is_revision
+from lsrv.home import below_home
 
 
 def repo_folder(cache: Path, repo_id: str) -> Path:
@@ -16,7 +17,7 @@ def default_cache() -> Path:
     """The cache that HF_HUB_CACHE, HF_HOME or XDG_CACHE_HOME name, else ~/.cache/huggingface/hub."""
     from huggingface_hub import constants
 
-    return Path(constants.HF_HUB_CACHE)
+    return below_home(Path(constants.HF_HUB_CACHE))
 
 
 def find_snapshot(cache: Path, repo_id: str, revision: str) -> Path | None:

@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from lsrv.errors import WeightsNotFoundError
 from lsrv.frontdoor.hub.patience import Backoff, PassingError, Patience
 from lsrv.frontdoor.hub.repo import HubFile, HubHit, HubRepo, read_hits, read_repo
-from lsrv.frontdoor.hub.token import find_token
+from lsrv.frontdoor.hub.token import FindToken, default_token
 from lsrv.frontdoor.progress import Cancel
 from lsrv.frontdoor.repository import is_hub_id, is_revision
 
@@ -33,9 +33,9 @@ class Hub:
     """
 
     def __init__(
-        self, token: str | Literal["cache"] | None = "cache", offline: bool = False, patience: Patience | None = None
+        self, token: str | FindToken | None = default_token, offline: bool = False, patience: Patience | None = None
     ) -> None:
-        """`token`: "cache" is the one huggingface_hub would use; None is no token."""
+        """`token`: itself, or who finds it once it is needed; None is no token."""
         self.endpoint = (os.environ.get("HF_ENDPOINT") or _PUBLIC_ENDPOINT).rstrip("/")
         self.offline = offline
         self.patience = patience or Patience()
@@ -128,7 +128,7 @@ class Hub:
 
     @cached_property
     def _token(self) -> str | None:
-        return find_token("cache") if self._asked_token == "cache" else self._asked_token
+        return self._asked_token() if callable(self._asked_token) else self._asked_token
 
     @cached_property
     def _connection(self) -> HubConnection:

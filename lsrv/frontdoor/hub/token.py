@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from lsrv.errors import ConfigError, FetchError
+from lsrv.home import expanded
+
+FindToken = Callable[[], str | None]
 
 
 def find_token(token_source: str) -> str | None:
@@ -24,8 +28,8 @@ def find_token(token_source: str) -> str | None:
             raise ConfigError(f'token_source = "env:{rest}": {rest} is not set; set it, or write "cache"')
         return os.environ[rest].strip() or None
     if kind == "path":
-        return _read(Path(rest).expanduser(), token_source)
-    return _cached()
+        return _read(expanded(rest), token_source)
+    return default_token()
 
 
 def log_in(token: str) -> Path:
@@ -49,7 +53,11 @@ def _read(path: Path, token_source: str) -> str | None:
         raise ConfigError(f'token_source = "{token_source}": {error}; mend the path, or write "cache"') from None
 
 
-def _cached() -> str | None:
+def default_token() -> str | None:
+    """What huggingface_hub itself would use. Raises ConfigError if it is there and can't be read."""
     from huggingface_hub import get_token
 
-    return get_token()
+    try:
+        return get_token()
+    except OSError as error:
+        raise ConfigError(f'the token can\'t be read: {error}; mend the file, or set token_source = "none"') from None

@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from lsrv.frontdoor.progress import Cancel
+from lsrv.home import below_home, expanded
 
 _POLL_S = 0.1
 
@@ -18,7 +19,7 @@ _POLL_S = 0.1
 def own_cache() -> Path:
     """The folder that LSRV_CACHE names, else the user's cache folder of lsrv."""
     named = os.environ.get("LSRV_CACHE")
-    return Path(named).expanduser() if named else platformdirs.user_cache_path("lsrv")
+    return expanded(named) if named else below_home(platformdirs.user_cache_path("lsrv"))
 
 
 @contextlib.contextmanager

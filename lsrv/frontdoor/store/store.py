@@ -21,6 +21,7 @@ from lsrv.frontdoor.gguf.header import GgufHeader, read_header
 from lsrv.frontdoor.progress import BuildProgress, Cancel, OnBuildProgress, ignore_progress
 from lsrv.frontdoor.store.atomic import SUFFIX, partial_folder
 from lsrv.frontdoor.store.own_cache import if_nobody_makes, own_cache, sole_maker
+from lsrv.home import expanded
 
 _NOTE = "made.json"
 _N_KEY_CHARS = 16
@@ -122,7 +123,7 @@ class Store:
 
     def find(self, name: str) -> list[StoredWeights]:
         """Weights that `name` means: a key or its beginning, a path, a file name, or the name without `.gguf`."""
-        path = Path(name).expanduser().absolute()
+        path = expanded(name).absolute()
         return [
             stored
             for stored in self.entries()
@@ -163,14 +164,22 @@ class Store:
             return None
         try:
             note = msgspec.json.decode((place / _NOTE).read_bytes(), type=_Note)
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError as error:
+            if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                _log.warning("weights made here can't be read", extra={"path": str(place), "reason": error.strerror})
             return None
         except msgspec.MsgspecError as error:
             _log.warning("unreadable note; the weights are made anew", extra={"path": str(place), "reason": str(error)})
             return None
         stored = _stored(place, note)
-        is_whole = stored.path.is_file() and stored.path.stat().st_size == stored.size_bytes
-        return stored if is_whole else None
+        return stored if _has_size(stored.path, stored.size_bytes) else None
+
+
+def _has_size(path: Path, size_bytes: int) -> bool:
+    try:
+        return path.is_file() and path.stat().st_size == size_bytes
+    except OSError:
+        return False
 
 
 def only_one(found: list[StoredWeights], name: str) -> StoredWeights:

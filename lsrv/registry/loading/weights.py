@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,17 +12,20 @@ from pathlib import Path
 
 from lsrv.config import ModelSettings, Settings, settings_for_models
 from lsrv.echo import echo
-from lsrv.errors import ModelNotFoundError
+from lsrv.errors import BuildError, LsrvError, ModelNotFoundError
 from lsrv.frontdoor import FrontDoor, Pending, Weights, WeightsSpec, find_adapter
 from lsrv.frontdoor.finding.offers import Offer
 from lsrv.frontdoor.hub import Hub, find_token
 from lsrv.frontdoor.progress import Cancel, OnBuildProgress
 from lsrv.frontdoor.repository import is_hub_id
+from lsrv.home import expanded
 from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.loading.auto_quant import choose_offer
 from lsrv.registry.memory.planner import Planner
 
 _NO_FOLDER = Path(os.devnull)  # nothing is below it
+
+_log = logging.getLogger(__name__)
 
 
 def spec_of(model: ModelSettings) -> WeightsSpec:
@@ -36,7 +40,7 @@ def spec_of(model: ModelSettings) -> WeightsSpec:
         format=model.format.format,
         revision=model.revision,
         folder=folder,
-        imatrix=folder / Path(imatrix).expanduser() if imatrix is not None else None,
+        imatrix=folder / expanded(imatrix) if imatrix is not None else None,
         needs_projector=model.kind == "multimodal",
     )
 
@@ -68,15 +72,26 @@ def pulled_by_client(name: str) -> ModelSettings:
 
 
 def front_door(settings: Settings) -> FrontDoor:
-    """The front door that [global] describes. Raises ConfigError if the token can't be had."""
+    """The front door that [global] describes. Its token is looked for by the first question to the Hub."""
     general = settings.global_
-    hub = Hub(find_token(general.token_source), general.offline)
+    hub = Hub(functools.partial(find_token, general.token_source), general.offline)
     return FrontDoor(hub, has_consent=general.any_owner)
 
 
 def look(settings: Settings, model: ModelSettings) -> Weights | Pending:
     """What a load of `model` would begin with. Blocks on the disk, not on the network. Raises BuildError."""
     return front_door(settings).look(spec_of(model))
+
+
+def finding(settings: Settings, model: ModelSettings) -> Weights | Pending | LsrvError:
+    """What a load would begin with, or why it can't: for who looks at many, of which none may spoil the rest."""
+    try:
+        return look_with_draft(settings, model)
+    except LsrvError as error:
+        return error
+    except Exception as error:  # noqa: BLE001  # a fault of ours with one entry is told as that entry's
+        _log.exception("can't look for weights", extra={"model_id": model.listed_id})
+        return BuildError(f"{model.listed_id}: looking for its weights failed ({error!r}); the log says where")
 
 
 def look_with_draft(settings: Settings, model: ModelSettings) -> Weights | Pending:

@@ -102,3 +102,11 @@ def test_doctor_prints_json_for_programs() -> None:
     assert {"lsrv", "worker", "build", "cpu", "memory", "port", "config"} <= names
     assert result.exit_code == (1 if any(check["verdict"] == "fail" for check in report["checks"]) else 0)
     assert "CUDA" in report["rebuild"]
+
+
+def test_a_cache_folder_is_tried_by_writing(tmp_path: Path) -> None:
+    assert facts.write_trouble(tmp_path / "not" / "there" / "yet") == ""
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    assert facts.write_trouble(tmp_path / "file") == "Not a directory"
+    assert facts.write_trouble(Path("/proc/lsrv")) != ""
