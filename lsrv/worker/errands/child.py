@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 
 import msgspec
 
@@ -78,10 +79,10 @@ class Child:
         return outcomes
 
     def kill(self) -> None:
-        """End it now, whatever it does. Idempotent."""
+        """End it now, whatever it does; nobody waits until the system has its memory back. Idempotent."""
         self._process.kill()
-        self._process.wait()
         self._sock.close()
+        threading.Thread(target=self._process.wait, name="reaper", daemon=True).start()
 
     def _death(self) -> ChildDiedError:
         with contextlib.suppress(subprocess.TimeoutExpired):
