@@ -92,18 +92,18 @@ class DiskTier:
 
         On a full disk the whole file goes: what is to be forgotten counts for more than what others may want to keep.
         """
-        is_done = self._path.exists() and self._run(lambda db: self._delete_model(db, model_id), False)
-        return is_done or not self._path.exists()
+        is_done = self._is_there() and self._run(lambda db: self._delete_model(db, model_id), False)
+        return is_done or not self._is_there()
 
     def clear(self) -> None:
         """Delete every answer of the file, if there is one: others may have it open, so it stays."""
-        if self._path.exists():
+        if self._is_there():
             self._run(self._delete_all, None)
             self.close()
 
     def contents(self) -> dict[str, tuple[int, int]]:
         """Answers and their bytes by model_id."""
-        return self._run(_contents, {}) if self._path.exists() else {}
+        return self._run(_contents, {}) if self._is_there() else {}
 
     def close(self) -> None:
         """Let go of the file; the next call opens it again."""
@@ -153,6 +153,13 @@ class DiskTier:
         for suffix in ("", "-wal", "-shm"):
             with contextlib.suppress(OSError):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    def _is_there(self) -> bool:
+        """True also if that can't be told: whoever opens it then says why."""
+        try:
+            return self._path.exists()
+        except OSError:
+            return True
 
     def _is_replaced(self) -> bool:
         try:
