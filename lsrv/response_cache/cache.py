@@ -95,7 +95,7 @@ class ResponseCache:
         self._send(lambda disk: disk.put(key, kept, now))
 
     def forget_unused(self) -> None:
-        """Without a disk tier: begin to delete what an earlier server left there. Off means that nothing is there."""
+        """Begin to delete what an earlier server left on a disk that is off now. Off means that nothing is there."""
         if self._unused_disk is not None:
             self._begin(self._unused_disk.clear)
 
