@@ -1,8 +1,9 @@
-"""`python -m lsrv.worker.errands FD`: the child's end. Errands in, outcomes out, until the worker hangs up."""
+"""`python -m lsrv.worker.errands FD [grammars]`: the child's end. Errands in, outcomes out, until the worker goes."""
 
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import resource
 import signal
@@ -25,6 +26,8 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def main() -> None:
     prepare_process()
+    if "grammars" in sys.argv:
+        importlib.import_module("lsrv.engine.grammar.trial")
     gc.freeze()  # modules live as long as the process
     _limit_memory()
     threading.stack_size(STACK_BYTES)

@@ -32,14 +32,18 @@ class Child:
     Its first outcome says that it has started, and is owed to no errand.
     """
 
-    def __init__(self) -> None:
-        """Raises OSError if no process can be started."""
+    def __init__(self, *, knows_grammars: bool) -> None:
+        """`knows_grammars`: import their compiler before it starts. Raises OSError if no process can be started."""
         self._sock, theirs = socket.socketpair()
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _SEND_TIMEOUT)
         self._splitter = FrameSplitter()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "lsrv.worker.errands", str(theirs.fileno())],
+                [
+                    *(sys.executable, "-P", "-m", "lsrv.worker.errands"),
+                    str(theirs.fileno()),
+                    *(["grammars"] if knows_grammars else []),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),

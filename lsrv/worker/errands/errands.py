@@ -11,11 +11,11 @@ from typing import Protocol
 
 from lsrv.errors import LsrvError, from_info
 from lsrv.worker.errands.child import ChildDiedError
-from lsrv.worker.errands.errand import Done, Errand, OpenTemplate
+from lsrv.worker.errands.errand import Compile, Done, Errand, OpenTemplate
 from lsrv.worker.errands.failures import death, no_child
 from lsrv.worker.errands.lane import Job, Lane
 
-_QUICK_S = 0.1
+_QUICK_S = 0.25  # the very first grammar has the compiler imported in it
 _SLOW_S = 20.0  # by the clock on the wall: the child itself keeps to LIMIT_S of processor time
 
 
@@ -48,6 +48,8 @@ class Errands:
     def add(self, errand: Errand, now: float, *, is_slow: bool = False) -> Job:
         """A job whose `text` is set by a later `poll`; `is_slow`: known to be too much for the quick lane."""
         job = Job(errand, is_slow=is_slow)
+        if isinstance(errand, Compile):  # from now on children import the compiler before the time of an errand runs
+            self._quick.knows_grammars = self._slow.knows_grammars = True
         lane = self._slow if is_slow else self._quick
         lane.add(job)
         lane.advance(now)

@@ -43,6 +43,7 @@ class Lane:
         self._waiting: deque[Job] = deque()
         self.working: Working | None = None
         self.template: OpenTemplate | None = None  # what a new child is given first
+        self.knows_grammars = False  # whether a new child is one for them, too
 
     @property
     def has_work(self) -> bool:
@@ -63,7 +64,7 @@ class Lane:
     def start_child(self) -> None:
         """Have one, so that the next job need not wait for it. Raises OSError, ChildDiedError."""
         if self.working is None:
-            child = Child()
+            child = Child(knows_grammars=self.knows_grammars)
             self.working = Working(child, n_owed=1)
             if self.template is not None:
                 child.send(self.template)
