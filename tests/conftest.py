@@ -94,7 +94,10 @@ class RunningServer:
 
     @property
     def log(self) -> str:
-        """Everything it has written to stderr."""
+        """Everything it has written to stderr. A thread of the server writes it: wait until that has nothing left."""
+        n_bytes = -1
+        while n_bytes != (n_bytes := os.fstat(self._log.fileno()).st_size):
+            time.sleep(0.05)
         self._log.seek(0)
         return self._log.read().decode()
 

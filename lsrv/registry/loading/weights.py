@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lsrv.config import ModelSettings, Settings, settings_for_models
 from lsrv.echo import echo
-from lsrv.errors import BuildError, LsrvError, ModelNotFoundError
+from lsrv.errors import BuildError, ConfigError, LsrvError, ModelNotFoundError, RequestError
 from lsrv.frontdoor import FrontDoor, Pending, Weights, WeightsSpec, find_adapter
 from lsrv.frontdoor.finding.offers import Offer
 from lsrv.frontdoor.hub import Hub, find_token
@@ -24,6 +24,7 @@ from lsrv.registry.loading.auto_quant import choose_offer
 from lsrv.registry.memory.planner import Planner
 
 _NO_FOLDER = Path(os.devnull)  # nothing is below it
+_MAX_NAME_CHARS = 512
 
 _log = logging.getLogger(__name__)
 
@@ -63,10 +64,13 @@ def pulled_model(name: str) -> ModelSettings:
 
 def pulled_by_client(name: str) -> ModelSettings:
     """The same for a name over HTTP: of the Hub only. Files of this machine are nobody's business, not even whether
-    they are there. Raises ModelNotFoundError.
+    they are there. Raises ModelNotFoundError, RequestError.
     """
-    model = pulled_model(name)
-    if not is_hub_id(model.model_id):
+    try:
+        model = pulled_model(name) if len(name) <= _MAX_NAME_CHARS else None
+    except ConfigError as error:
+        raise RequestError(f"'{echo(name)}': {error.message}", param="model") from error
+    if model is None or not is_hub_id(model.model_id):
         raise ModelNotFoundError(f"'{echo(name)}' is no model of this server and no Hub id (OWNER/NAME:QUANT)")
     return model.placed_in(_NO_FOLDER)
 
