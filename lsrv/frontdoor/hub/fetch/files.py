@@ -12,7 +12,7 @@ from lsrv.frontdoor.hub import Hub, HubFile, HubRepo
 from lsrv.frontdoor.hub.fetch.cache_repo import CacheRepo
 from lsrv.frontdoor.hub.fetch.checksum import Checksum
 from lsrv.frontdoor.hub.fetch.part import Part, n_bytes_held
-from lsrv.frontdoor.hub.fetch.space import disk_error, require_space
+from lsrv.frontdoor.hub.fetch.space import disk_error, require_room
 from lsrv.frontdoor.hub.fetch.transfer import Transfer, TransferLimits
 from lsrv.frontdoor.progress import BuildProgress, Cancel, OnBuildProgress, ignore_progress
 
@@ -40,7 +40,7 @@ def fetch_files(
     place = CacheRepo(cache, repo)
     run = _Run(hub, repo, place, limits or TransferLimits(), cancel or Cancel(), on_progress, files)
     try:
-        run.require_space()
+        run.require_room()
         paths = [run.ensure(file) for file in files]
         place.write_ref()
     except OSError as error:
@@ -70,10 +70,10 @@ class _Run:
     files: list[HubFile]
     n_bytes_before: int = 0  # of files that are done
 
-    def require_space(self) -> None:
+    def require_room(self) -> None:
         missing = {file.etag: file for file in self.files if not self.place.is_fetched(file)}.values()
         needed = sum(file.size_bytes - n_bytes_held(self.place.blob(file), file) for file in missing)
-        require_space(self.place.folder, needed, self.repo.repo_id)
+        require_room(self.place.folder, needed, self.repo.repo_id)
 
     def ensure(self, file: HubFile) -> Path:
         """The file's path, fetched if need be."""

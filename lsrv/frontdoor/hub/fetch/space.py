@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import errno
-import shutil
 from pathlib import Path
 
 from lsrv.errors import FetchError
+from lsrv.frontdoor.store.space import disk_of
 
-_RESERVE_BYTES_MAX = 1024**3
-_RESERVE_SHARE = 0.05  # of a small disk
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
-def require_space(folder: Path, n_bytes_needed: int, what: str) -> None:
+def require_room(folder: Path, n_bytes_needed: int, what: str) -> None:
     """Raises FetchError unless `n_bytes_needed` more fit below `folder` and leave a reserve (1 GiB, or 5 %)."""
     if n_bytes_needed == 0:
         return
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    usage = shutil.disk_usage(there)
-    reserve = min(_RESERVE_BYTES_MAX, int(usage.total * _RESERVE_SHARE))
-    if n_bytes_needed + reserve <= usage.free:
+    disk = disk_of(folder)
+    if n_bytes_needed <= disk.n_usable:
         return
-    lacking = n_bytes_needed + reserve - usage.free
+    lacking = n_bytes_needed - disk.n_usable
     raise FetchError(
-        f"not enough room for {what} in {folder}: {_size(n_bytes_needed)} to fetch, {_size(usage.free)} free, of which "
-        f"{_size(reserve)} stay in reserve; free {_size(lacking)} there, or set HF_HUB_CACHE to another disk",
+        f"not enough room for {what} in {folder}: {_size(n_bytes_needed)} to fetch, {_size(disk.n_free)} free, "
+        f"of which {_size(disk.n_reserve)} stay in reserve; free {_size(lacking)} there, or set HF_HUB_CACHE to another "
+        "disk",
         n_bytes_needed=n_bytes_needed,
-        n_bytes_free=usage.free,
+        n_bytes_free=disk.n_free,
     )
 
 
