@@ -96,7 +96,8 @@ class ServerSettings(Table):
     cache_disk_bytes: Bytes = Field(
         default=4 * 1024**3,
         alias="cache_disk",
-        description='Disk for prompts of unloaded models, such as "4GiB", all models together; 0: they are forgotten.',
+        description='Disk for prompts of unloaded models, such as "4GiB", all models together; 0: they are forgotten, '
+        "and what earlier runs left there is deleted at the start.",
     )
     response_cache_ram_bytes: Bytes = Field(
         default=64 * 1024**2,
@@ -106,7 +107,8 @@ class ServerSettings(Table):
     response_cache_disk_bytes: Bytes = Field(
         default=1024**3,
         alias="response_cache_disk",
-        description="Disk for the same, which survives restarts; 0: in RAM only.",
+        description="Disk for the same, which survives restarts; 0: in RAM only, and what earlier runs left there is "
+        "deleted at the start.",
     )
     response_cache_age_s: Seconds = Field(
         default=30 * 86400.0, alias="response_cache_age", description='Older answers are made anew; "-1": never.'

@@ -21,8 +21,8 @@ def require_room(folder: Path, n_bytes_needed: int, what: str) -> None:
     lacking = n_bytes_needed - disk.n_usable
     raise FetchError(
         f"not enough room for {what} in {folder}: {_size(n_bytes_needed)} to fetch, {_size(disk.n_free)} free, "
-        f"of which {_size(disk.n_reserve)} stay in reserve; free {_size(lacking)} there, or set HF_HUB_CACHE to another "
-        "disk",
+        f"of which {_size(disk.n_reserve)} stay in reserve; free {_size(lacking)} there, or set HF_HUB_CACHE to "
+        "another disk",
         n_bytes_needed=n_bytes_needed,
         n_bytes_free=disk.n_free,
     )
