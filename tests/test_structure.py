@@ -27,7 +27,7 @@ IMPORTS = import_graph(MODULES)
 
 LEAVES = {
     "errors",
-    "contents",
+    "file_digest",
     "log",
     "protocol",
     "demo",
@@ -57,7 +57,7 @@ ARROWS: dict[str, set[str]] = {
     "outlet": set(),
     "threads": set(),
     "units": set(),
-    "contents": set(),
+    "file_digest": set(),
     "cores": set(),
     "priority": set(),
     "environment": set(),
@@ -69,7 +69,7 @@ ARROWS: dict[str, set[str]] = {
     "config": {"errors", "demo", "quantization", "units", "priority", "echo", "home", "model_id"},
     "frontdoor": {
         "errors",
-        "contents",
+        "file_digest",
         "log",
         "demo",
         "quantization",
@@ -80,7 +80,7 @@ ARROWS: dict[str, set[str]] = {
         "home",
         "model_id",
     },
-    "engine": {"errors", "contents", "log", "protocol", "quantization", "cores", "priority", "echo"},
+    "engine": {"errors", "file_digest", "log", "protocol", "quantization", "cores", "priority", "echo"},
     "chat": {"errors", "log", "protocol", "echo"},
     "worker": {"engine", "chat", *LEAVES},
     "response_cache": {"errors", "protocol", "threads"},

@@ -13,7 +13,7 @@ from lsrv.api.http.access import Access
 from lsrv.api.http.request_record import RequestRecord
 from lsrv.api.metrics.cache import CacheCollector
 from lsrv.api.metrics.requests import Metrics
-from lsrv.api.metrics.routes import RouteCollector
+from lsrv.api.metrics.virtual_models import RouteCollector
 from lsrv.config import LoadedSettings, ServerSettings, Settings
 from lsrv.model_id import ModelId
 from lsrv.registry import Registry, Turn, own_cache

@@ -2,18 +2,18 @@
 
 from lsrv.frontdoor.progress import BuildProgress
 from lsrv.frontdoor.store.own_cache import own_cache
-from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.assemble import assemble
 from lsrv.registry.endpoints.endpoint import Lease
-from lsrv.registry.endpoints.standing import Standing, Turn
+from lsrv.registry.endpoints.waiting import Standing, Turn
 from lsrv.registry.entries.view import EntryView, MemoryView, WeightsView, WorkerLog
 from lsrv.registry.entries.watchers import RegistryEvent
 from lsrv.registry.loading.saved_prompts import forget_prompts
 from lsrv.registry.loading.weights import finding, front_door, spec_of
 from lsrv.registry.names import Target
+from lsrv.registry.offered_adapters import OfferedAdapter
 from lsrv.registry.registry import Registry
-from lsrv.registry.routing import Attempts, RouteView, Routing
-from lsrv.registry.upstream.client import reported_texts, reported_usage, says_something
+from lsrv.registry.upstream.openai_words import reported_texts, reported_usage, says_something
+from lsrv.registry.virtual_models import Attempts, RouteView, Routing
 from lsrv.registry.workers.cpu_faults import CpuFault, cpu_faults_path, is_condemned, read_cpu_faults
 from lsrv.registry.workers.memory import WorkerMemory, worker_memory
 from lsrv.registry.workers.process import WORKER_COMMAND, WorkerProcess

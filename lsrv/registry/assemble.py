@@ -10,28 +10,28 @@ from typing import NamedTuple
 
 from lsrv.config import Settings, SettingsChange
 from lsrv.model_id import ModelId
+from lsrv.registry.adapter_loading import HotAdapters
 from lsrv.registry.endpoints.endpoints import Endpoints
 from lsrv.registry.entries.entry import Entry
 from lsrv.registry.entries.watchers import Watcher, Watchers
-from lsrv.registry.hot_adapters import HotAdapters
 from lsrv.registry.identity import Identities
 from lsrv.registry.life.idle import IdleWork
-from lsrv.registry.life.life import Life
-from lsrv.registry.life.rest import RestNews
+from lsrv.registry.life.settled import RestNews
+from lsrv.registry.life.start_and_end import Life
 from lsrv.registry.loading.builds import Builds, Prepare
 from lsrv.registry.loading.loader import Loader
 from lsrv.registry.loading.weights import Preparer
-from lsrv.registry.loop.endpoint import WorkerEndpoints
 from lsrv.registry.loop.inbox import Inbox
-from lsrv.registry.loop.promises import MemoryPromises
+from lsrv.registry.loop.memory_promises import MemoryPromises
 from lsrv.registry.loop.roster import Roster
 from lsrv.registry.loop.run_loop import RunLoop
+from lsrv.registry.loop.worker_endpoint import WorkerEndpoints
 from lsrv.registry.memory.planner import Planner
 from lsrv.registry.names import Names
 from lsrv.registry.plans import Plans
 from lsrv.registry.registry import Registry
-from lsrv.registry.routing import Routing
 from lsrv.registry.upstream.upstreams import Upstreams
+from lsrv.registry.virtual_models import Routing
 from lsrv.registry.workers.process import WORKER_COMMAND, WorkerProcess
 from lsrv.registry.workers.spares import Spares
 from lsrv.registry.workers.watchdog import Deadlines

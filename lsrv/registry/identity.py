@@ -16,15 +16,15 @@ import msgspec
 
 import lsrv
 from lsrv.config import ModelSettings, Settings
-from lsrv.contents import sampled_digest, stamp_of
 from lsrv.errors import LsrvError
+from lsrv.file_digest import sampled_digest, stamp_of
 from lsrv.frontdoor import Weights
 from lsrv.model_id import ModelId
-from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.entries.entry import Entry
-from lsrv.registry.loading.basis import LoadBasis, find_basis
+from lsrv.registry.loading.load_order import LoadBasis, find_basis
 from lsrv.registry.loading.loader import LoadedWorker
 from lsrv.registry.loading.weights import draft_of, look
+from lsrv.registry.offered_adapters import OfferedAdapter
 from lsrv.threads import Lanes
 
 _LOOK_AGAIN_S = 30.0  # a file that is replaced is seen at once; one that is added, by then

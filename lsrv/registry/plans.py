@@ -10,11 +10,11 @@ from lsrv.config import ModelSettings, Settings
 from lsrv.frontdoor import Pending, Weights
 from lsrv.model_id import ModelId
 from lsrv.registry.entries.entry import Entry
-from lsrv.registry.loading.basis import find_basis
+from lsrv.registry.loading.load_order import find_basis
 from lsrv.registry.loading.loader import LoadedWorker, Loader
 from lsrv.registry.loading.tuning import Tuning, tune
 from lsrv.registry.loading.weights import draft_of, look
-from lsrv.registry.loop.promises import MemoryPromises
+from lsrv.registry.loop.memory_promises import MemoryPromises
 from lsrv.registry.memory.arbiter import MemoryAmounts
 from lsrv.registry.memory.budget import shown
 from lsrv.registry.memory.planner import Planner

@@ -9,24 +9,24 @@ from lsrv.config import ModelSettings, SettingsChange
 from lsrv.errors import ModelNotFoundError, from_info
 from lsrv.frontdoor.progress import BuildProgress
 from lsrv.model_id import ModelId
+from lsrv.registry.adapter_loading import HotAdapters
 from lsrv.registry.endpoints.endpoint import Lease
 from lsrv.registry.endpoints.endpoints import Endpoints
-from lsrv.registry.endpoints.standing import Standing, Turn
+from lsrv.registry.endpoints.waiting import Standing, Turn
 from lsrv.registry.entries import refusals
 from lsrv.registry.entries.view import EntryView, MemoryView, WorkerLog
 from lsrv.registry.entries.watchers import Watcher, Watchers
-from lsrv.registry.hot_adapters import HotAdapters
 from lsrv.registry.identity import Identities
 from lsrv.registry.life.idle import IdleWork
-from lsrv.registry.life.life import Life
+from lsrv.registry.life.start_and_end import Life
 from lsrv.registry.loading.builds import Builds
 from lsrv.registry.loading.weights import pulled_by_client
-from lsrv.registry.loop.endpoint import WorkerEndpoints
 from lsrv.registry.loop.inbox import Inbox
-from lsrv.registry.loop.promises import MemoryPromises
+from lsrv.registry.loop.memory_promises import MemoryPromises
+from lsrv.registry.loop.worker_endpoint import WorkerEndpoints
 from lsrv.registry.names import Names
 from lsrv.registry.plans import Plans
-from lsrv.registry.routing import Routing
+from lsrv.registry.virtual_models import Routing
 from lsrv.registry.workers.spares import Spares
 
 

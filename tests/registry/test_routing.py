@@ -24,7 +24,7 @@ from lsrv.errors import (
 )
 from lsrv.registry import EntryView
 from lsrv.registry.names import Names, Target
-from lsrv.registry.routing import Routing, choose, largest_that_fits, may_fall_back, share_of
+from lsrv.registry.virtual_models import Routing, choose, largest_that_fits, may_fall_back, share_of
 
 SPLIT = [WeightedModel(model="a", weight=3.0), WeightedModel(model="b", weight=1.0)]
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from lsrv.api.http.event import sse
+from lsrv.api.http.sse_frame import sse
 from lsrv.errors import LsrvError
 from lsrv.protocol.events import Delta, Finished
 from lsrv.serving.request import GenerationRequest

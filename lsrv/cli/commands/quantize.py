@@ -23,9 +23,9 @@ def quantize(source: str, quant: str, output: Path | None, imatrix: Path | None,
     from lsrv.cli.commands.weights import composition
     from lsrv.cli.display.build_bar import build_bar
     from lsrv.frontdoor import WeightsSpec, read_header, resolve
+    from lsrv.frontdoor.making.make_quantized import keep_quantized
     from lsrv.frontdoor.making.quantize import imatrix_beside
     from lsrv.frontdoor.making.quantize import quantize as write
-    from lsrv.frontdoor.making.quantized import keep_quantized
     from lsrv.units import size
 
     weights = resolve(WeightsSpec(model_id=source))

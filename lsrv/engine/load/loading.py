@@ -12,7 +12,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from lsrv.contents import FileStamp
 from lsrv.engine.adapters import Adapters
 from lsrv.engine.cost import StepCost
 from lsrv.engine.embedding import EmbeddingEngine
@@ -33,6 +32,7 @@ from lsrv.engine.speculation.draft import DraftModel, draft_params
 from lsrv.engine.speculation.record import GuessRecord
 from lsrv.engine.speculation.speculation import Lookup, Speculation
 from lsrv.errors import LoadFailedError
+from lsrv.file_digest import FileStamp
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import LoadStage, ModelInfo
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from lsrv.contents import FileStamp, sampled_digest, stamp_of
+from lsrv.file_digest import FileStamp, sampled_digest, stamp_of
 from lsrv.protocol.commands import LoadParams
 
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")

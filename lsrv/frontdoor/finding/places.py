@@ -15,15 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from lsrv.errors import WeightsNotFoundError
-from lsrv.frontdoor.finding.choice import (
-    Candidate,
-    Choice,
-    NoChoiceError,
-    choose,
-    group_shards,
-    is_gguf,
-    is_shard,
-)
+from lsrv.frontdoor.finding.choice import Candidate, Choice, NoChoiceError, choose, group_shards, is_gguf, is_shard
 from lsrv.frontdoor.finding.folder import candidates_in, is_there
 from lsrv.frontdoor.finding.other_programs import FoundWeights, find_in_programs
 from lsrv.frontdoor.hub.cache_layout import find_snapshot

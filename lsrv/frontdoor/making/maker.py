@@ -11,8 +11,8 @@ import msgspec
 from lsrv.frontdoor.finding.checked import Weights, open_weights
 from lsrv.frontdoor.finding.choice import Candidate, Choice
 from lsrv.frontdoor.making.convert import VERSION, convert, files_needed
+from lsrv.frontdoor.making.make_quantized import keep_quantized, recipe
 from lsrv.frontdoor.making.quantize import imatrix_beside, quantize
-from lsrv.frontdoor.making.quantized import keep_quantized, recipe
 from lsrv.frontdoor.progress import Cancel, OnBuildProgress
 from lsrv.frontdoor.store.source_key import source_key
 from lsrv.frontdoor.store.store import Recipe, Store, StoredWeights, conversion

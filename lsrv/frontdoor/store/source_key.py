@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from lsrv.contents import samples
+from lsrv.file_digest import samples
 
 _BLOB = re.compile(r"(?:sha256-)?([0-9a-f]{64})")  # the Hub cache and Ollama name files by their own hash
 

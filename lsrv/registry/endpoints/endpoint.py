@@ -11,10 +11,10 @@ from lsrv.errors import ErrorInfo
 from lsrv.model_id import ModelId
 from lsrv.protocol.commands import Embed, Generate, Tokenize
 from lsrv.protocol.events import Detokenized, Embedded, Finished, Reranked, StreamEvent, Tokenized
-from lsrv.registry.adapters import OfferedAdapter
-from lsrv.registry.endpoints.standing import Standing, Turn
+from lsrv.registry.endpoints.waiting import Standing, Turn
 from lsrv.registry.entries.entry import Entry
 from lsrv.registry.entries.view import EntryView
+from lsrv.registry.offered_adapters import OfferedAdapter
 
 OpenAIBody = dict[str, object]  # a request, an answer or a chunk, with whatever fields it has
 

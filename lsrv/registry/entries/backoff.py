@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from lsrv.errors import ErrorInfo, NotEnoughMemoryError
-from lsrv.registry.entries import patience, refusals
+from lsrv.registry.entries import refusals, retry_times
 from lsrv.registry.loading.failure import Failure
 
 
@@ -19,7 +19,7 @@ class Mishaps:
     retry_at_s: float = -math.inf
     n_crashes: int = 0
     n_deaths: int = 0
-    _crash_times_s: deque[float] = field(default_factory=lambda: deque[float](maxlen=patience.N_DEATHS_IN_A_ROW))
+    _crash_times_s: deque[float] = field(default_factory=lambda: deque[float](maxlen=retry_times.N_DEATHS_IN_A_ROW))
 
     @property
     def known_bad(self) -> Failure | None:
@@ -37,7 +37,10 @@ class Mishaps:
         """A load was lost; whether the entry must be left alone for a while."""
         self.failure = failure
         self.n_deaths = self.n_deaths + 1 if failure.is_death else 0
-        hold_s = patience.backoff_s(self.n_deaths) if failure.is_death else patience.recheck_s(failure.is_retryable)
+        if failure.is_death:
+            hold_s = retry_times.backoff_s(self.n_deaths)
+        else:
+            hold_s = retry_times.recheck_s(failure.is_retryable)
         if hold_s > 0:
             self.retry_at_s = now_s + hold_s
         return hold_s > 0
@@ -47,9 +50,9 @@ class Mishaps:
         self.failure = failure
         self.n_crashes += 1
         self._crash_times_s.append(now_s)
-        is_loop = patience.is_crash_loop(self._crash_times_s, now_s)
+        is_loop = retry_times.is_crash_loop(self._crash_times_s, now_s)
         if is_loop:
-            self.retry_at_s = now_s + patience.backoff_s(patience.N_DEATHS_IN_A_ROW)
+            self.retry_at_s = now_s + retry_times.backoff_s(retry_times.N_DEATHS_IN_A_ROW)
         return is_loop
 
     def room_made(self) -> None:

@@ -11,7 +11,6 @@ from typing import Literal
 from lsrv.config import ModelSettings
 from lsrv.errors import ErrorInfo, LsrvError, from_info
 from lsrv.protocol.events import Progress
-from lsrv.registry.adapters import OfferedAdapters
 from lsrv.registry.entries.happenings import (
     UNLOAD_CAUSES,
     Died,
@@ -26,17 +25,11 @@ from lsrv.registry.entries.happenings import (
     Stopped,
 )
 from lsrv.registry.entries.state import EntryState, Phase
-from lsrv.registry.entries.view import (
-    EntryView,
-    WeightsView,
-    WorkerLog,
-    capabilities_of,
-    endpoint_status,
-    status,
-)
+from lsrv.registry.entries.view import EntryView, WeightsView, WorkerLog, capabilities_of, endpoint_status, status
 from lsrv.registry.entries.watchers import RegistryEvent
 from lsrv.registry.loading.failure import Failure
 from lsrv.registry.loading.loader import Admission, LoadedWorker, Loader, LoadLostError
+from lsrv.registry.offered_adapters import OfferedAdapters
 
 _log = logging.getLogger(__name__)
 

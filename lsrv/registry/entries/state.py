@@ -19,7 +19,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from lsrv.errors import ErrorInfo
-from lsrv.registry.entries import patience, refusals
+from lsrv.registry.entries import refusals, retry_times
 from lsrv.registry.entries.backoff import Mishaps
 from lsrv.registry.entries.happenings import (
     ABANDONED,
@@ -195,7 +195,7 @@ class EntryState:
     def _left(self, ticket: int, now_s: float) -> list[Effect]:
         granted_s = self.running.pop(ticket, None)
         if granted_s is not None and ticket not in self.copies:
-            self._mean_request_s = patience.smoothed(self._mean_request_s, now_s - granted_s)
+            self._mean_request_s = retry_times.smoothed(self._mean_request_s, now_s - granted_s)
             self.last_used_s = now_s
         self.waiting.discard(ticket)
         self.keep_alive.left(ticket)
@@ -219,7 +219,7 @@ class EntryState:
         return [Grant(ticket) for ticket in tickets]
 
     def _queue_full(self) -> ErrorInfo:
-        retry_after_s = patience.retry_after_s(len(self.waiting), self.n_places, self._mean_request_s)
+        retry_after_s = retry_times.retry_after_s(len(self.waiting), self.n_places, self._mean_request_s)
         return refusals.queue_full(self.listed_id, len(self.running), len(self.waiting), retry_after_s)
 
     def _reject_waiting(self, error: ErrorInfo) -> list[Effect]:

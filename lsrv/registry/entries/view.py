@@ -9,8 +9,8 @@ import msgspec
 from lsrv.errors import ErrorInfo
 from lsrv.model_id import ModelId
 from lsrv.protocol.events import Heartbeat, ModelInfo, Progress
-from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.entries.state import EntryState, Phase
+from lsrv.registry.offered_adapters import OfferedAdapter
 
 Status = Literal["loaded", "unloaded", "reloading", "error", "disabled"]
 EndpointStatus = Literal["ready", "loading", "error", "disabled"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
 from lsrv.registry.endpoints.endpoints import Endpoints
-from lsrv.registry.life.rest import RestNews
+from lsrv.registry.life.settled import RestNews
 from lsrv.registry.loop.inbox import Inbox
 
 _QUIET_S = 0.5

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from lsrv.config import ModelSettings, Settings
 from lsrv.errors import NotEnoughMemoryError
-from lsrv.frontdoor.finding.auto import Fit, choose_auto
 from lsrv.frontdoor.finding.choice import Candidate, NoChoiceError
+from lsrv.frontdoor.finding.memory_fit import Fit, choose_auto
 from lsrv.frontdoor.finding.offers import Offer
-from lsrv.registry.loading.offered import params_to_plan
+from lsrv.registry.loading.offer_plan import params_to_plan
 from lsrv.registry.memory.budget import RAM, Budget, only_bytes
 from lsrv.registry.memory.planner import Planner
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from lsrv.contents import FileStamp
 from lsrv.errors import ErrorInfo
+from lsrv.file_digest import FileStamp
 
 Fingerprint = tuple[FileStamp, ...]  # of every file a load depends on
 

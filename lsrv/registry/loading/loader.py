@@ -17,16 +17,16 @@ from lsrv.frontdoor import Weights
 from lsrv.frontdoor.progress import BuildProgress
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, ModelInfo, Progress
-from lsrv.registry.adapters import OfferedAdapter
-from lsrv.registry.loading.basis import LoadBasis, find_basis
 from lsrv.registry.loading.builds import Builds
 from lsrv.registry.loading.failure import Failure, Fingerprint
+from lsrv.registry.loading.load_order import LoadBasis, find_basis
 from lsrv.registry.loading.params import has_open_layers
 from lsrv.registry.loading.saved_prompts import prompts_folder
 from lsrv.registry.loading.weights import draft_of
 from lsrv.registry.memory.budget import shown
 from lsrv.registry.memory.fitting import FindBounds, Fitted, Openness, fit
 from lsrv.registry.memory.planner import Planner
+from lsrv.registry.offered_adapters import OfferedAdapter
 from lsrv.registry.workers import cpu_faults
 from lsrv.registry.workers.death import is_cpu_fault
 from lsrv.registry.workers.process import WorkerProcess

@@ -9,10 +9,10 @@ import msgspec
 
 from lsrv.config import ModelSettings, Settings
 from lsrv.errors import LsrvError
-from lsrv.frontdoor.finding.auto import Fit
+from lsrv.frontdoor.finding.memory_fit import Fit
 from lsrv.frontdoor.finding.offers import Offer
 from lsrv.protocol.events import ContextPlan, DeviceMemory
-from lsrv.registry.loading.offered import params_to_plan
+from lsrv.registry.loading.offer_plan import params_to_plan
 from lsrv.registry.loading.params import has_open_layers
 from lsrv.registry.loading.weights import front_door, spec_of
 from lsrv.registry.memory.arbiter import MemoryAmounts

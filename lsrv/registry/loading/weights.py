@@ -19,9 +19,9 @@ from lsrv.frontdoor.hub import Hub, find_token
 from lsrv.frontdoor.progress import Cancel, OnBuildProgress
 from lsrv.frontdoor.repository import is_hub_id
 from lsrv.home import expanded
-from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.loading.auto_quant import choose_offer
 from lsrv.registry.memory.planner import Planner
+from lsrv.registry.offered_adapters import OfferedAdapter
 
 _NO_FOLDER = Path(os.devnull)  # nothing is below it
 _MAX_NAME_CHARS = 512

@@ -27,7 +27,7 @@ from lsrv.registry.entries.happenings import (
     Stopped,
 )
 from lsrv.registry.loop.inbox import Happened, Inbox, NewSettings
-from lsrv.registry.loop.promises import MemoryPromises
+from lsrv.registry.loop.memory_promises import MemoryPromises
 from lsrv.registry.loop.roster import Roster
 from lsrv.registry.loop.timers import Timers
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from lsrv.config import ServerSettings
-from lsrv.frontdoor.finding import auto
+from lsrv.frontdoor.finding import memory_fit
 from lsrv.protocol.events import DeviceMemory
 from lsrv.registry.memory.arbiter import MemoryAmounts, fits
 from lsrv.registry.memory.machine import machine_memory
@@ -78,7 +78,7 @@ class Budget:
 
 def shown(memory: MemoryAmounts) -> str:
     """Amounts of memory for people: "3.1 GiB of RAM and 7.9 GiB of CUDA0"."""
-    return auto.shown(only_bytes(memory))
+    return memory_fit.shown(only_bytes(memory))
 
 
 def has_memory_for(needed: MemoryAmounts, room: MemoryAmounts) -> bool:

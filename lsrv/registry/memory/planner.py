@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from lsrv.contents import FileStamp, stamp_of
 from lsrv.errors import WeightsNotFoundError
+from lsrv.file_digest import FileStamp, stamp_of
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, Planned
 from lsrv.registry.workers import cpu_faults

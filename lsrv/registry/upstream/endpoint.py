@@ -21,16 +21,16 @@ from lsrv.errors import (
     UpstreamUnavailableError,
     from_info,
 )
-from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.endpoints.endpoint import OpenAIBody
-from lsrv.registry.endpoints.standing import Standing, Turn
-from lsrv.registry.entries import patience, refusals
+from lsrv.registry.endpoints.waiting import Standing, Turn
+from lsrv.registry.entries import refusals, retry_times
 from lsrv.registry.entries.entry import Entry
 from lsrv.registry.entries.view import EntryView, Status, endpoint_status
+from lsrv.registry.offered_adapters import OfferedAdapter
+from lsrv.registry.upstream.capacity import Places
 from lsrv.registry.upstream.circuit import CallOutcome, Circuit
 from lsrv.registry.upstream.failures import Server
 from lsrv.registry.upstream.lease import UpstreamLease
-from lsrv.registry.upstream.places import Places
 
 if TYPE_CHECKING:
     from lsrv.registry.upstream.connection import UpstreamConnection
@@ -261,7 +261,8 @@ class UpstreamEndpoint:
             yield
         finally:
             places.release()
-            self._mean_request_s = patience.smoothed(self._mean_request_s, asyncio.get_running_loop().time() - began_s)
+            request_s = asyncio.get_running_loop().time() - began_s
+            self._mean_request_s = retry_times.smoothed(self._mean_request_s, request_s)
 
     def _refuse(self) -> None:
         if not self._is_enabled:
@@ -283,7 +284,7 @@ class UpstreamEndpoint:
 
     def _queue_full(self, n_waiting: int) -> ErrorInfo:
         n_places = self._upstream.max_concurrency
-        retry_after_s = patience.retry_after_s(n_waiting, n_places, self._mean_request_s)
+        retry_after_s = retry_times.retry_after_s(n_waiting, n_places, self._mean_request_s)
         return refusals.queue_full(self.settings.listed_id, n_places, n_waiting, retry_after_s)
 
     def _nothing_to_load(self) -> LsrvError:

@@ -15,11 +15,11 @@ from lsrv.config import ModelSettings
 from lsrv.errors import UnsupportedCapabilityError, from_info
 from lsrv.protocol.commands import Embed, Generate, Tokenize
 from lsrv.protocol.events import Detokenized, Embedded, Finished, Reranked, StreamEvent, Tokenized
-from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.endpoints.endpoint import OpenAIBody
 from lsrv.registry.entries import refusals
-from lsrv.registry.upstream.client import Reading, embedded, path_and_body, reranked
+from lsrv.registry.offered_adapters import OfferedAdapter
 from lsrv.registry.upstream.failures import Server, nonsense
+from lsrv.registry.upstream.openai_words import Reading, embedded, path_and_body, reranked
 
 _Read = TypeVar("_Read")
 

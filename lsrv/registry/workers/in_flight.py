@@ -6,15 +6,7 @@ import itertools
 from typing import Protocol
 
 from lsrv.errors import LsrvError, from_info
-from lsrv.protocol.events import (
-    Accepted,
-    Event,
-    Failed,
-    Finished,
-    SingleAnswer,
-    Step,
-    StreamEvent,
-)
+from lsrv.protocol.events import Accepted, Event, Failed, Finished, SingleAnswer, Step, StreamEvent
 
 RequestEvent = StreamEvent | SingleAnswer
 

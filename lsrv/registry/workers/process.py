@@ -19,15 +19,7 @@ import msgspec
 
 from lsrv.environment import child_environment
 from lsrv.errors import AbortedError, LsrvError, RequestError, StartFailedError, UnresponsiveError, from_info
-from lsrv.protocol.commands import (
-    Abort,
-    Load,
-    LoadParams,
-    Plan,
-    Request,
-    Stop,
-    Unload,
-)
+from lsrv.protocol.commands import Abort, Load, LoadParams, Plan, Request, Stop, Unload
 from lsrv.protocol.events import Event, Heartbeat, Loaded, ModelInfo, Planned, Progress, Ready
 from lsrv.registry.workers.death import death_error, last_words
 from lsrv.registry.workers.disk_reads import DiskReads, ReadProgress

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from lsrv.frontdoor.finding.auto import Fit, choose_auto
 from lsrv.frontdoor.finding.choice import Candidate, NoChoiceError, group_shards
+from lsrv.frontdoor.finding.memory_fit import Fit, choose_auto
 
 SIZES = {"m-F32.gguf": 32, "m-BF16.gguf": 16, "m-Q8_0.gguf": 8, "m-Q4_K_M.gguf": 5, "m-Q2_K.gguf": 3}
 CONTEXT_MIB = 2

@@ -12,7 +12,7 @@ from lsrv.config import ModelSettings
 from lsrv.config.model import ContextSettings, DeviceSettings
 from lsrv.errors import CrashedError, LoadFailedError, StartFailedError
 from lsrv.frontdoor import Weights, read_header
-from lsrv.registry.entries import patience
+from lsrv.registry.entries import retry_times
 from lsrv.registry.loading.params import has_open_layers, load_params
 from lsrv.registry.workers import cpu_faults
 from lsrv.registry.workers.death import death_error, is_cpu_fault
@@ -140,10 +140,10 @@ def test_a_disk_that_refuses_a_verdict_is_told_and_survived(tmp_path: Path, capl
 
 
 def test_the_pause_after_deaths_doubles_up_to_five_minutes() -> None:
-    assert [patience.backoff_s(n) for n in (1, 2, 3, 4, 5, 8, 99)] == [0, 0, 10, 20, 40, 300, 300]
+    assert [retry_times.backoff_s(n) for n in (1, 2, 3, 4, 5, 8, 99)] == [0, 0, 10, 20, 40, 300, 300]
 
 
 def test_retry_after_is_whole_seconds_within_reason() -> None:
-    assert patience.retry_after_s(0, 4, 0.0) == 1
-    assert patience.retry_after_s(9, 2, 1.0) == 5
-    assert patience.retry_after_s(1000, 1, 60.0) == 120
+    assert retry_times.retry_after_s(0, 4, 0.0) == 1
+    assert retry_times.retry_after_s(9, 2, 1.0) == 5
+    assert retry_times.retry_after_s(1000, 1, 60.0) == 120

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from lsrv.registry.upstream.places import Places
+from lsrv.registry.upstream.capacity import Places
 
 
 async def queued(places: Places, *priorities: int) -> list[asyncio.Task[None]]:

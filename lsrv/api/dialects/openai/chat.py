@@ -15,7 +15,7 @@ from lsrv.api.dialects.contract import DialectRequest
 from lsrv.api.dialects.fields.messages import ChatMessage, template_messages
 from lsrv.api.dialects.fields.sampling import MAX_TOP_LOGPROBS, Count, Later, refuse
 from lsrv.api.dialects.openai.chat_reply import ChatReply
-from lsrv.api.dialects.openai.generation import (
+from lsrv.api.dialects.openai.shared_fields import (
     GenerationBody,
     command_of,
     generation_request,

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import msgspec
 
 from lsrv.api.dialects.contract import DONE, Heading
-from lsrv.api.dialects.openai.generation import ReplyForm
 from lsrv.api.dialects.openai.heading import heading_fields
+from lsrv.api.dialects.openai.shared_fields import ReplyForm
 from lsrv.api.dialects.openai.usage import timings_object, usage_object
 from lsrv.protocol.events import Delta, Finished, TokenLogprob, Usage
 from lsrv.serving.usage import total_usage

@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from lsrv.api.dialects.contract import DONE, DialectRequest, Heading
 from lsrv.api.dialects.fields.inputs import TokenId, inputs_of
 from lsrv.api.dialects.fields.sampling import MAX_TOP_LOGPROBS, Later, refuse
-from lsrv.api.dialects.openai.generation import (
+from lsrv.api.dialects.openai.heading import heading_fields
+from lsrv.api.dialects.openai.shared_fields import (
     GenerationBody,
     ReplyForm,
     command_of,
@@ -26,7 +27,6 @@ from lsrv.api.dialects.openai.generation import (
     n_choices_of,
     openai_dialect,
 )
-from lsrv.api.dialects.openai.heading import heading_fields
 from lsrv.api.dialects.openai.usage import timings_object, usage_object
 from lsrv.api.http.body import decode_body
 from lsrv.errors import UnsupportedParameterError

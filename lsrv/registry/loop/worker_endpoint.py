@@ -9,17 +9,17 @@ from collections.abc import AsyncGenerator, Iterator
 from lsrv.config import ModelSettings
 from lsrv.errors import ErrorInfo
 from lsrv.model_id import ModelId
-from lsrv.registry.adapters import OfferedAdapter
-from lsrv.registry.endpoints.standing import Standing, Turn
+from lsrv.registry.endpoints.waiting import Standing, Turn
 from lsrv.registry.entries.entry import Entry
 from lsrv.registry.entries.happenings import Arrived, EnableAsked, LoadAsked, UnloadAsked
 from lsrv.registry.entries.state import Phase
 from lsrv.registry.entries.view import EntryView, status
 from lsrv.registry.loading.loader import LoadedWorker
 from lsrv.registry.loop.inbox import Inbox
-from lsrv.registry.loop.lease import WorkerLease
-from lsrv.registry.loop.promises import MemoryPromises
+from lsrv.registry.loop.memory_promises import MemoryPromises
 from lsrv.registry.loop.roster import Roster
+from lsrv.registry.loop.worker_lease import WorkerLease
+from lsrv.registry.offered_adapters import OfferedAdapter
 
 _SETTLED = (Phase.UNLOADED, Phase.LOADED, Phase.ERROR)
 

@@ -17,7 +17,7 @@ from lsrv.api.dialects.fields.sampling import Count, SamplingFields, sampling_of
 from lsrv.api.dialects.fields.turn import KeepAliveField, Priority, keep_alive_of
 from lsrv.api.dialects.openai.service_tier import ServiceTier, priority_of
 from lsrv.api.http.errors import error_body
-from lsrv.api.http.event import sse
+from lsrv.api.http.sse_frame import sse
 from lsrv.errors import LsrvError
 from lsrv.protocol.commands import Generate
 

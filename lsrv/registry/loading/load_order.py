@@ -8,14 +8,14 @@ from pathlib import Path
 import msgspec
 
 from lsrv.config import ModelSettings, read_template, template_path
-from lsrv.contents import stamp_of
 from lsrv.errors import WeightsNotFoundError
+from lsrv.file_digest import stamp_of
 from lsrv.frontdoor import Weights
 from lsrv.protocol.commands import AdapterFile, LoadParams
-from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.loading.failure import Fingerprint
 from lsrv.registry.loading.params import load_params
 from lsrv.registry.loading.weights import find_adapter_file
+from lsrv.registry.offered_adapters import OfferedAdapter
 
 
 class LoadBasis(msgspec.Struct, frozen=True):

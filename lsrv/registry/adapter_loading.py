@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from lsrv.errors import BuildError, LoadFailedError, LsrvError, RequestError
 from lsrv.model_id import ModelId
 from lsrv.protocol.commands import UnloadAdapter
-from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.endpoints.endpoints import Endpoints
-from lsrv.registry.endpoints.standing import Turn
+from lsrv.registry.endpoints.waiting import Turn
 from lsrv.registry.entries.state import Phase
-from lsrv.registry.loop.lease import answer_of
+from lsrv.registry.loop.worker_lease import answer_of
+from lsrv.registry.offered_adapters import OfferedAdapter
 
 
 class HotAdapters:

@@ -22,10 +22,10 @@ from lsrv.protocol.commands import (
     Tokenize,
 )
 from lsrv.protocol.events import Detokenized, Embedded, ModelInfo, Reranked, SingleAnswer, Tokenized
-from lsrv.registry.adapters import OfferedAdapter
 from lsrv.registry.endpoints.endpoint import OpenAIBody
 from lsrv.registry.loading.loader import LoadedWorker
 from lsrv.registry.loading.weights import find_adapter_file
+from lsrv.registry.offered_adapters import OfferedAdapter
 from lsrv.registry.workers.process import WorkerProcess
 from lsrv.registry.workers.stream import RequestStream, SingleReply
 from lsrv.threads import in_thread

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lsrv.contents import sampled_digest, samples, stamp_of
 from lsrv.engine.prefix.fingerprint import fingerprint, stamps_of
+from lsrv.file_digest import sampled_digest, samples, stamp_of
 from lsrv.protocol.commands import LoadParams
 
 N_BYTES = 40 * 1024 * 1024
