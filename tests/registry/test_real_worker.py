@@ -128,7 +128,7 @@ PARENT = """
 import asyncio, sys
 from lsrv.config import ModelSettings, Settings
 from tests.models import STORIES
-from lsrv.registry import WORKER_COMMAND, Deadlines, Registry, WorkerProcess
+from lsrv.registry import assemble
 from tests.registry.conftest import until, worker_pids
 
 async def main():

@@ -1,4 +1,4 @@
-"""Model listing and model verbs: views to bodies. Pure; the handlers are in `model_routes`."""
+"""Model listing and model verbs: views to bodies. Pure; the handlers are in `routes/models`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""HTTP itself: sockets, limits, who may ask, errors, event streams, the route table. Knows no dialect."""
+"""HTTP itself: sockets, limits, who may ask, errors, event streams. Knows no dialect."""
