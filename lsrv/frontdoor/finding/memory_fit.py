@@ -1,4 +1,4 @@
-"""What fits: pure comparisons of bytes by device ("CPU" is RAM). Who knows how many bytes is `registry/memory/planner`."""
+"""What fits: pure comparisons of bytes by device ("CPU" is RAM). Who knows how many is `registry/memory/planner`."""
 
 from __future__ import annotations
 
