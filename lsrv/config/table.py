@@ -14,6 +14,9 @@ from lsrv.units import parse_size
 
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_MAX_CHARS = (
+    64  # of a duration: clients write them, too, and looking for units in digits takes the square of their number
+)
 _LONGEST_S = 100 * 365 * 86400.0
 
 T = TypeVar("T")
@@ -38,7 +41,7 @@ def parse_duration(value: object) -> float:
     if re.fullmatch(r"-?\d{1,18}(\.\d+)?", text):
         return _bounded(float(text), value)
     parts = text.removeprefix("-")
-    if parts and not _PART.sub("", parts):
+    if 0 < len(parts) <= _MAX_CHARS and not _PART.sub("", parts):
         seconds = sum(float(number) * _UNIT_S[unit] for number, unit in _PART.findall(parts))
         return _bounded(-seconds if text != parts else seconds, value)
     raise ValueError(

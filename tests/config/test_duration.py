@@ -37,3 +37,10 @@ def test_written_parts_add_up(days, hours, minutes, seconds, millis):
 def test_any_text_is_a_number_of_seconds_or_a_value_error(text):
     with contextlib.suppress(ValueError):
         assert parse_duration(text) >= 0
+
+
+@pytest.mark.parametrize("written", ["9" * 5_000_000, "1h" * 2_500_000, "-" + "9" * 5_000_000], ids=["9", "1h", "-9"])
+def test_megabytes_are_refused_before_anybody_looks_for_units_in_them(written):
+    with pytest.raises(ValueError, match="is not a duration") as caught:
+        parse_duration(written)
+    assert len(str(caught.value)) < 200

@@ -13,7 +13,11 @@ def test_a_size_is_a_number_or_text_with_a_unit(written: object, n_bytes: int) -
     assert parse_bytes(written) == n_bytes
 
 
-@pytest.mark.parametrize("written", ["much", "-1GiB", -1, 1.5, True, None, [], "75%"])
+@pytest.mark.parametrize(
+    "written",
+    ["much", "-1GiB", -1, 1.5, True, None, [], "75%", "9" * 400, "9" * 5_000_000],
+    ids=lambda written: repr(written)[:12],
+)
 def test_anything_else_is_told_how_to_write_it(written: object) -> None:
     with pytest.raises(ValueError, match=r'write it like "12GiB"'):
         parse_bytes(written)
