@@ -14,6 +14,7 @@ from lsrv.engine.load.loading import LoadedModel, load_model
 from lsrv.errors import PromptTooLongError, RequestError
 from lsrv.frontdoor.making.convert.conversion import write_gguf
 from lsrv.protocol.commands import Embed, LoadParams, Rerank
+from lsrv.worker.beside import Beside
 from lsrv.worker.inputs import Inputs, pair_tokens
 from lsrv.worker.intake import Intake
 from tests.models.bert import CLS, SEP, TinyBert, token_ids
@@ -39,7 +40,9 @@ def load() -> Load:
 
 
 def answers(loaded: LoadedModel, command: Embed | Rerank) -> list[np.ndarray]:
-    inputs = Inputs(loaded, Intake(loaded))
+    beside = Beside(lambda: None)
+    inputs = Inputs(loaded, Intake(loaded, beside))
+    beside.close()
     request = inputs.texts(command) if isinstance(command, Embed) else inputs.pairs(command)
     assert loaded.embedding is not None
     loaded.embedding.submit(request)
