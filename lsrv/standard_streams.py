@@ -7,6 +7,7 @@ import sys
 from io import TextIOWrapper
 
 _MODES = ("r", "w", "w")
+_NUMBERS = range(len(_MODES))
 
 
 def open_standard_streams() -> None:
@@ -15,13 +16,18 @@ def open_standard_streams() -> None:
     The next file or socket would get its number otherwise: log lines would go into a database, and a child's
     redirections would close what it needs.
     """
-    for number in range(len(_MODES)):
+    for number in _NUMBERS:
         if not _is_open(number):
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it gets the lowest free number: this one
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             stream: TextIOWrapper = open(number, _MODES[number], closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
+
+
+def has_terminal() -> bool:
+    """Whether one of them is a terminal; of one that is gone, none is."""
+    return any(os.isatty(number) for number in _NUMBERS)
 
 
 def _is_open(number: int) -> bool:

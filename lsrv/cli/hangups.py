@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
-_STANDARD_STREAMS = (0, 1, 2)
+from lsrv.standard_streams import has_terminal
 
 
 def hold_hangups() -> None:
     """Keep SIGHUP back until the server takes it. On a terminal it means what it always does: the terminal is gone."""
-    if not any(os.isatty(stream) for stream in _STANDARD_STREAMS):
+    if not has_terminal():
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 from collections.abc import Callable, Coroutine, Generator
 
 from lsrv.errors import LsrvError
+from lsrv.standard_streams import has_terminal
 
 _log = logging.getLogger(__name__)
 
 _STOPS = (signal.SIGTERM, signal.SIGINT)
-_STANDARD_STREAMS = (0, 1, 2)
 
 
 class StopSignals:
@@ -54,11 +53,11 @@ class StopSignals:
 def hangups(reload: Callable[[], Coroutine[object, object, object]], stop: StopSignals) -> Generator[None]:
     """Inside, SIGHUP runs `reload`. But if the terminal is gone that we were started in, it is its end, and ours."""
     loop = asyncio.get_running_loop()
-    had_terminal = _has_terminal()
+    had_terminal = has_terminal()
     running: set[asyncio.Task[None]] = set()
 
     def receive() -> None:
-        if had_terminal and not _has_terminal():
+        if had_terminal and not has_terminal():
             stop.receive(signal.SIGHUP)
             return
         task = asyncio.create_task(_run(reload))
@@ -82,7 +81,3 @@ async def _run(reload: Callable[[], Coroutine[object, object, object]]) -> None:
         pass  # `reload` has logged it
     except Exception:  # noqa: BLE001  # a reload that fails must not end a server
         _log.exception("reloading the config failed in an unforeseen way")
-
-
-def _has_terminal() -> bool:
-    return any(os.isatty(stream) for stream in _STANDARD_STREAMS)
