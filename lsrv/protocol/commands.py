@@ -109,6 +109,19 @@ class Grammar(msgspec.Struct, frozen=True):
     param: str
 
 
+class ToolUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The tools that an answer may call.
+
+    `tools` are as OpenAI's chat API writes them, each with a `function` of `name`, `description` and `parameters` (a
+    JSON Schema). `names`: those that may be called; all are shown. "required": the answer is a call, or several.
+    """
+
+    tools: list[dict[str, object]]
+    names: list[str]
+    choice: Literal["auto", "required"] = "auto"
+    is_parallel: bool = True  # several calls in one answer, where the model can
+
+
 class Load(msgspec.Struct, frozen=True, tag="load"):
     params: LoadParams
 
@@ -134,6 +147,8 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
     messages: list[dict[str, object]] | None = None
     prompt: str | list[int] | None = None
     template_kwargs: dict[str, object] = {}
+    tool_use: ToolUse | None = None  # of a chat; its answer may be text or calls
+    reasoning_budget: int | None = None  # tokens of thought, at most; None: as many as the model wants
     sampling: Sampling = Sampling()
     grammar: Grammar | None = None
     adapters: list[AdapterChoice] = []
@@ -191,6 +206,7 @@ class Tokenize(msgspec.Struct, frozen=True, kw_only=True, tag="tokenize"):
     text: str | None = None
     messages: list[dict[str, object]] | None = None
     template_kwargs: dict[str, object] = {}
+    tool_use: ToolUse | None = None
     add_special: bool = False
     parse_special: bool = True
     wants_pieces: bool = True

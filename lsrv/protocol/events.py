@@ -8,7 +8,7 @@ import msgspec
 
 from lsrv.errors import ErrorInfo
 
-FinishReason = Literal["stop", "length", "abort"]
+FinishReason = Literal["stop", "length", "tool_calls", "abort"]
 LoadStage = Literal["look", "fetch", "convert", "plan", "quantize", "weights", "context", "warmup"]
 
 
@@ -154,17 +154,30 @@ class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
     n_prompt_tokens: int
 
 
+class CallDelta(msgspec.Struct, frozen=True, array_like=True):
+    """More of a tool call. The first of each call has its name and id; `arguments` is the next piece of a JSON text."""
+
+    index: int  # among the calls of the answer, from 0
+    arguments: str = ""
+    name: str = ""
+    id: str = ""
+
+
 class Delta(msgspec.Struct, frozen=True, array_like=True):
-    """New text of one request; at least one of `text` and `reasoning` is not empty."""
+    """New text of one request; at least one of `text`, `reasoning` and `calls` is not empty."""
 
     request_id: int
     text: str
     reasoning: str = ""
     logprobs: list[TokenLogprob] | None = None
+    calls: list[CallDelta] = []
 
 
 class Finished(msgspec.Struct, frozen=True, array_like=True):
-    """The end of one request. `text` and `reasoning`: what no `Delta` carried yet (all of it when not streaming)."""
+    """The end of one request. `text`, `reasoning`, `calls`: what no `Delta` carried yet (all of it when not streaming).
+
+    `complaint`: a call was begun that can't be read, and why; what there is of it is in `text`.
+    """
 
     request_id: int
     finish_reason: FinishReason
@@ -173,6 +186,8 @@ class Finished(msgspec.Struct, frozen=True, array_like=True):
     usage: Usage
     stop_string: str | None = None
     logprobs: list[TokenLogprob] | None = None
+    calls: list[CallDelta] = []
+    complaint: str = ""
 
 
 class Step(msgspec.Struct, frozen=True, tag="step"):
