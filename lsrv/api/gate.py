@@ -44,7 +44,7 @@ class Gate:
             await self._pass(scope, receive, exchange)
         except LsrvError as error:
             exchange.record.error_code = error.code
-            await send_error(exchange.send, error)
+            await send_error(exchange.send, error, exchange.resource.errors)
         finally:
             self._account(scope, exchange)
 

@@ -19,10 +19,10 @@ from lsrv.api.answers.generation import Generation
 from lsrv.api.answers.relay import Relay
 from lsrv.api.dialects.contract import Dialect
 from lsrv.api.http.errors import ClientGoneError, status_of
+from lsrv.api.http.event_stream import EventStream
 from lsrv.api.http.receive import read_body, until_disconnect
 from lsrv.api.http.request_record import record_of
 from lsrv.api.http.respond import send_error, send_json
-from lsrv.api.http.sse import EventStream
 from lsrv.api.state import ServerState
 from lsrv.errors import LsrvError
 from lsrv.registry import Attempts, Target
@@ -62,7 +62,7 @@ class Delivery:
         self._transcript: Transcript | None = None  # None: nobody gets a copy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        stream = EventStream(send)
+        stream = EventStream(send, self._dialect.framing)
         try:
             await self._deliver(scope, receive, send, stream)
         except LsrvError as error:
@@ -91,7 +91,7 @@ class Delivery:
     async def _fail(self, error: LsrvError, send: Send, stream: EventStream) -> None:
         self._record.error_code = error.code
         if not stream.has_started:
-            await send_error(send, error, self._dialect.error_body(error))
+            await send_error(send, error, self._dialect.errors)
         elif isinstance(error, ClientGoneError):
             self._record.status = status_of(error)  # 200 was sent, but it isn't what became of it
         else:

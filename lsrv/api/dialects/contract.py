@@ -8,7 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from lsrv.api.http.sse_frame import sse
+from lsrv.api.http.errors import OPENAI_ERRORS, ErrorShape
+from lsrv.api.http.framing import SERVER_SENT_EVENTS, Framing, sse
 from lsrv.errors import LsrvError
 from lsrv.protocol.events import Delta, Finished
 from lsrv.serving.request import GenerationRequest
@@ -17,8 +18,8 @@ from lsrv.serving.request import GenerationRequest
 class Reply(Protocol):
     """Writes one answer in a dialect's words. `index` is the choice an event belongs to.
 
-    A stream is `head()`, any number of `delta()`, one `finish()` per choice, `tail()`; each gives complete SSE
-    events. `body()` is the answer of a request that does not stream.
+    A stream is `head()`, any number of `delta()`, one `finish()` per choice, `tail()`; each gives complete events in
+    the dialect's framing. `body()` is the answer of a request that does not stream.
     """
 
     def head(self) -> bytes: ...
@@ -61,8 +62,9 @@ class Dialect:
 
     read_head: Callable[[bytes], Head]
     parse: Callable[[bytes], DialectRequest]
-    error_body: Callable[[LsrvError], bytes]  # as JSON
     error_event: Callable[[LsrvError], bytes]  # the last event of a stream that has begun
+    errors: ErrorShape = OPENAI_ERRORS  # until a stream has begun; its routes have the same
+    framing: Framing = SERVER_SENT_EVENTS
     relay_path: str | None = None
 
 

@@ -15,7 +15,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState as UvicornState
 
-from lsrv.api.http.errors import HeadersTooLargeError, RequestTimeoutError, error_response
+from lsrv.api.http.errors import OPENAI_ERRORS, HeadersTooLargeError, RequestTimeoutError, error_response
 from lsrv.errors import CapacityError, LsrvError, RequestError
 
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
@@ -272,7 +272,7 @@ def _without_upgrade(data: bytes) -> bytes:
 
 
 def _raw_response(error: LsrvError) -> bytes:
-    response = error_response(error)
+    response = error_response(error, OPENAI_ERRORS)
     phrase = HTTPStatus(response.status).phrase
     headers = [*response.headers, (b"content-length", b"%d" % len(response.body)), (b"connection", b"close")]
     head = b"HTTP/1.1 %d %b\r\n" % (response.status, phrase.encode())

@@ -1,13 +1,16 @@
-"""The only place where an error becomes an HTTP answer: status, headers and the one body shape.
+"""The only place where an error becomes an HTTP answer: status, headers and a body, by default OpenAI's
 
     {"error": {"message", "type", "param", "code", …}}
 
-`…` are the numbers behind the message (n_prompt_tokens, n_ctx, retry_after_s). Other dialects wrap the same values.
+`…` are the numbers behind the message (n_prompt_tokens, n_ctx, retry_after_s). Routes of other APIs have their own
+`ErrorShape` over the same values.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import msgspec
 
@@ -158,7 +161,18 @@ def error_body(error: LsrvError) -> bytes:
     return _encoder.encode({"error": error_object(error)})
 
 
-def error_response(error: LsrvError) -> ErrorResponse:
+@dataclass(frozen=True, slots=True)
+class ErrorShape:
+    """How an API writes errors: the JSON body, and the status where it has numbers of its own."""
+
+    body: Callable[[LsrvError], bytes]
+    status: Callable[[LsrvError], int] = status_of
+
+
+OPENAI_ERRORS = ErrorShape(error_body)
+
+
+def error_response(error: LsrvError, shape: ErrorShape) -> ErrorResponse:
     """Status, headers and body of `error`. A retry is advised only where it can help."""
     headers = [(b"content-type", b"application/json")]
     retry_after_s = error.fields.get("retry_after_s", DEFAULT_RETRY_AFTER_S if error.is_retryable else None)
@@ -170,4 +184,4 @@ def error_response(error: LsrvError) -> ErrorResponse:
         headers.append((b"www-authenticate", b"Bearer"))
     if isinstance(allowed := error.fields.get("allow"), list):
         headers.append((b"allow", ", ".join(allowed).encode()))
-    return ErrorResponse(status_of(error), headers, error_body(error))
+    return ErrorResponse(shape.status(error), headers, shape.body(error))

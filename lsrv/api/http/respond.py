@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar.types import Send
 
-from lsrv.api.http.errors import error_response
+from lsrv.api.http.errors import ErrorShape, error_response
 from lsrv.errors import LsrvError
 
 JSON = (b"content-type", b"application/json")
@@ -20,7 +20,6 @@ async def send_json(send: Send, body: bytes) -> None:
     await send_response(send, 200, [JSON], body)
 
 
-async def send_error(send: Send, error: LsrvError, body: bytes | None = None) -> None:
-    """`body`: what a dialect makes of the error; None: what all routes do."""
-    response = error_response(error)
-    await send_response(send, response.status, response.headers, response.body if body is None else body)
+async def send_error(send: Send, error: LsrvError, shape: ErrorShape) -> None:
+    response = error_response(error, shape)
+    await send_response(send, response.status, response.headers, response.body)

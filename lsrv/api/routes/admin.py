@@ -24,8 +24,9 @@ from lsrv.api.admin.bodies import (
 from lsrv.api.admin.reload import reload_settings
 from lsrv.api.http.access import Needs
 from lsrv.api.http.body import decode_body
+from lsrv.api.http.event_stream import COMMENT_INTERVAL_S, EventStream
+from lsrv.api.http.framing import SERVER_SENT_EVENTS
 from lsrv.api.http.receive import until_disconnect
-from lsrv.api.http.sse import COMMENT_INTERVAL_S, EventStream
 from lsrv.api.routing.handler import ApiRequest, Handler, body_of, json_response
 from lsrv.api.routing.route import EVENTS, JSON, Method, Route
 from lsrv.api.routing.table import resource_of
@@ -93,7 +94,7 @@ async def reload_config(_: ApiRequest, server: ServerState) -> Response[bytes]:
 
 async def events(_: ApiRequest, server: ServerState) -> ASGIApp:
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:
-        await until_disconnect(receive, _write_events(server, EventStream(send)))
+        await until_disconnect(receive, _write_events(server, EventStream(send, SERVER_SENT_EVENTS)))
 
     return stream
 

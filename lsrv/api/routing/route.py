@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lsrv.api.http.access import Needs
+from lsrv.api.http.errors import OPENAI_ERRORS, ErrorShape
 from lsrv.api.routing.handler import Handler
 
 Method = Literal["GET", "POST", "DELETE"]
@@ -17,6 +18,7 @@ _VERSION = "/v1"
 
 JSON = "application/json"
 EVENTS = "text/event-stream"
+LINES = "application/x-ndjson"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Route:
     """What `handler` answers, and what is to be known of that without asking it.
 
     `body`: the type that decodes a request's body; None: the route reads none. `media_types`: those of an answer.
+    `errors`: how whatever goes wrong is told, before the handler has the request, too.
     """
 
     method: Method
@@ -33,6 +36,7 @@ class Route:
     body: object | None = None
     needs: Needs = Needs.KEY
     media_types: tuple[str, ...] = (JSON,)
+    errors: ErrorShape = OPENAI_ERRORS
 
     @property
     def paths(self) -> tuple[str, ...]:

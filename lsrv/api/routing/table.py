@@ -14,7 +14,7 @@ from typing import cast, get_args
 from litestar.types import Scope
 
 from lsrv.api.http.access import Needs
-from lsrv.api.http.errors import MethodNotAllowedError, RouteNotFoundError
+from lsrv.api.http.errors import OPENAI_ERRORS, ErrorShape, MethodNotAllowedError, RouteNotFoundError
 from lsrv.api.routing.route import ID, Method, Route
 from lsrv.echo import echo
 
@@ -40,6 +40,11 @@ class Resource:
         if not self.routes:
             return (*get_args(Method), "HEAD", "OPTIONS")
         return (*self.routes, *(["HEAD"] if "GET" in self.routes else []), "OPTIONS")
+
+    @property
+    def errors(self) -> ErrorShape:
+        """How whatever goes wrong here is told: all routes of a path belong to one API."""
+        return next((route.errors for route in self.routes.values()), OPENAI_ERRORS)
 
     def needs(self, method: str) -> Needs:
         """Who may ask that; also where there is nothing to ask, which is not for everybody to know."""

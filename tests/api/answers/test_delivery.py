@@ -16,6 +16,7 @@ from lsrv.api.answers.delivery import Delivery
 from lsrv.api.app import create_state
 from lsrv.api.dialects.contract import Dialect, DialectRequest, Head, Heading
 from lsrv.api.http.body import decode_body
+from lsrv.api.http.errors import ErrorShape
 from lsrv.api.http.request_record import RequestRecord, attach_record
 from lsrv.config import Settings
 from lsrv.errors import LsrvError
@@ -69,7 +70,7 @@ def _parse(raw: bytes) -> DialectRequest:
 _OURS = Dialect(
     read_head=lambda raw: Head(model=None, is_streaming=decode_body(_decoder, raw).streams, sticky_key=None),
     parse=_parse,
-    error_body=lambda error: b"oops: " + error.code.encode(),
+    errors=ErrorShape(lambda error: b"oops: " + error.code.encode(), lambda _: 418),
     error_event=lambda error: b"!" + error.message.encode(),
 )
 
@@ -126,7 +127,7 @@ def test_a_dialect_says_how_bodies_streams_and_errors_look(tmp_path: Path) -> No
     )
     assert (whole.status, whole.body) == (200, b"450 tokens")
     assert (streamed.status, streamed.body[:2], streamed.body[-2:]) == (200, b"<+", b".>")
-    assert (wrong.status, wrong.body, wrong.record.error_code) == (400, b"oops: invalid_request", "invalid_request")
-    assert (too_long.status, too_long.body) == (400, b"oops: context_length_exceeded")
+    assert (wrong.status, wrong.body, wrong.record.error_code) == (418, b"oops: invalid_request", "invalid_request")
+    assert (too_long.status, too_long.body) == (418, b"oops: context_length_exceeded")
     assert (broken.status, broken.record.error_code) == (200, "internal_error")
     assert broken.body.startswith(b"<+") and broken.body.endswith(b"!it broke")

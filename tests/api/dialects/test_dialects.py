@@ -12,7 +12,7 @@ from lsrv.api.dialects.contract import Heading
 from lsrv.api.dialects.openai.chat import parse_chat
 from lsrv.api.dialects.openai.completion import parse_completion
 from lsrv.api.dialects.openai.usage import timings_object, usage_object
-from lsrv.api.http.errors import error_response, status_of
+from lsrv.api.http.errors import OPENAI_ERRORS, error_response, status_of
 from lsrv.config.model import DefaultSettings
 from lsrv.protocol.commands import Generate, Sampling
 from lsrv.protocol.events import Delta, Finished, Usage
@@ -176,8 +176,8 @@ def test_every_error_has_its_status(error: errors.LsrvError, status: int) -> Non
 
 
 def test_only_what_may_work_later_may_be_retried() -> None:
-    later = dict(error_response(errors.QueueFullError("x", retry_after_s=2.1)).headers)
-    never = dict(error_response(errors.RequestError("x")).headers)
+    later = dict(error_response(errors.QueueFullError("x", retry_after_s=2.1), OPENAI_ERRORS).headers)
+    never = dict(error_response(errors.RequestError("x"), OPENAI_ERRORS).headers)
     assert later[b"retry-after"] == b"3"
     assert b"x-should-retry" not in later
     assert never[b"x-should-retry"] == b"false"
@@ -185,6 +185,6 @@ def test_only_what_may_work_later_may_be_retried() -> None:
 
 def test_numbers_behind_an_error_are_told_and_logs_are_not() -> None:
     error = errors.LoadFailedError("x", log=["secret path"], signal=11)
-    told = json.loads(error_response(error).body)["error"]
+    told = json.loads(error_response(error, OPENAI_ERRORS).body)["error"]
     assert told["signal"] == 11
     assert "log" not in told

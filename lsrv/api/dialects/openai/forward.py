@@ -10,7 +10,7 @@ from lsrv.api.dialects.fields.turn import Priority
 from lsrv.api.dialects.openai.heading import new_id
 from lsrv.api.dialects.openai.service_tier import priority_of
 from lsrv.api.http.body import convert_body, decode_body
-from lsrv.api.http.sse_frame import sse
+from lsrv.api.http.framing import sse
 from lsrv.errors import UnsupportedParameterError
 from lsrv.serving.defaults import Defaults, left_open_by, with_system
 

@@ -17,7 +17,7 @@ from lsrv.api.dialects.fields.sampling import Count, SamplingFields, sampling_of
 from lsrv.api.dialects.fields.turn import KeepAliveField, Priority, keep_alive_of
 from lsrv.api.dialects.openai.service_tier import ServiceTier, priority_of
 from lsrv.api.http.errors import error_body
-from lsrv.api.http.sse_frame import sse
+from lsrv.api.http.framing import sse
 from lsrv.errors import LsrvError
 from lsrv.protocol.commands import Generate
 
@@ -65,9 +65,7 @@ class ReplyForm(msgspec.Struct, frozen=True, kw_only=True):
 
 def openai_dialect(parse: Callable[[bytes], DialectRequest], relay_path: str) -> Dialect:
     """One kind of body in OpenAI's words; their servers take it at `relay_path`."""
-    return Dialect(
-        read_head=head_of, parse=parse, error_body=error_body, error_event=_error_event, relay_path=relay_path
-    )
+    return Dialect(read_head=head_of, parse=parse, error_event=_error_event, relay_path=relay_path)
 
 
 def _error_event(error: LsrvError) -> bytes:
