@@ -43,6 +43,7 @@ class Sequence:
     is_ignoring_eos: bool = False
     can_reuse_cache: bool = True
     adapters: AdapterSet = NO_ADAPTERS
+    visible: frozenset[int] = frozenset()  # control tokens whose names are part of the text: others have none
     constraint: Constraint | None = None
 
     state: SequenceState = SequenceState.WAITING

@@ -80,7 +80,8 @@ class Writer:
 
     def _ended(self, sequence: Sequence) -> Output:
         """The model said that this is all."""
-        text = self._unwritten_text(sequence, len(sequence.generated) - 1)
+        is_visible = sequence.generated[-1] in sequence.visible
+        text = self._unwritten_text(sequence, len(sequence.generated) - (not is_visible))
         sequence.finish_reason = "stop"
         return Output(sequence, text + sequence.text.flush(), _take_logprobs(sequence))
 
@@ -100,7 +101,9 @@ class Writer:
         """The text of generated tokens up to `end` that was not sent yet; stops where a stop string does."""
         text = ""
         while sequence.n_written < end and sequence.text.stop_string is None:
-            text += sequence.text.push(self._vocab.piece(sequence.generated[sequence.n_written]))
+            token = sequence.generated[sequence.n_written]
+            is_visible = bool(sequence.visible) and token in sequence.visible
+            text += sequence.text.push(self._vocab.special_piece(token) if is_visible else self._vocab.piece(token))
             sequence.n_written += 1
         return text
 

@@ -6,9 +6,12 @@ import functools
 import time
 from collections.abc import Collection, Mapping
 
+import msgspec
 import numpy as np
 from msgspec.structs import replace
 
+from lsrv.chat.binding.marks import marks_of
+from lsrv.chat.format.answer_format import AnswerFormat
 from lsrv.chat.reasoning import CLOSE, OPEN, AnswerSplitter, opens_reasoning
 from lsrv.engine.detokenize import TextAssembler
 from lsrv.engine.grammar.constraint import Reasoning
@@ -25,6 +28,7 @@ from lsrv.worker.errands.errand import OpenTemplate
 from lsrv.worker.length import check_size, size_of, too_long
 from lsrv.worker.reply import AnswerWriter
 
+_encode = msgspec.msgpack.Encoder().encode
 _N_TAG_TOKENS = 16  # in which the last tag of a prompt can be seen
 
 
@@ -36,6 +40,7 @@ class Intake:
         self._beside = beside
         self._vocab = loaded.model.vocab
         self._bos = self._token_text(self._vocab.bos)
+        self._visible: dict[tuple[bytes, bool], frozenset[int]] = {}
         self._template = loaded.params.chat_template or loaded.model.chat_template()
 
     @property
@@ -48,8 +53,10 @@ class Intake:
     def _token_text(self, token: int) -> str:
         return self._vocab.detokenize([token]) if token >= 0 else ""
 
-    async def sequence(self, command: Generate, prompt: str | list[int]) -> tuple[Sequence, AnswerWriter]:
-        """The sequence to submit, and where its text goes."""
+    async def sequence(
+        self, command: Generate, prompt: str | list[int], form: AnswerFormat | None
+    ) -> tuple[Sequence, AnswerWriter]:
+        """The sequence to submit, and where its text goes. `form`: of a chat's answer."""
         is_chat = command.messages is not None
         work = functools.partial(self.prompt_tokens, prompt, is_chat=is_chat)
         tokens = await self._beside.run(size_of(prompt), work)
@@ -71,8 +78,16 @@ class Intake:
             is_copy=command.is_copy,
             call_id=command.call_id,
             adapters=self._loaded.adapters.chosen(command.adapters),
+            visible=self._visible_tokens(form, has_tools=command.tool_use is not None) if form else frozenset(),
         )
         return sequence, self._writer(command, prompt)
+
+    def _visible_tokens(self, form: AnswerFormat, *, has_tools: bool) -> frozenset[int]:
+        """Control tokens by which the parts of such answers are told apart."""
+        key = _encode(form), has_tools
+        if key not in self._visible:
+            self._visible[key] = self._vocab.control_tokens(marks_of(form, has_tools=has_tools))
+        return self._visible[key]
 
     def _writer(self, command: Generate, prompt: str | list[int]) -> AnswerWriter:
         is_chat = command.messages is not None

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from lsrv.chat.format.answer_format import PLAIN
 from lsrv.engine.engine import Engine
 from lsrv.engine.grammar.constraint import Constraint
 from lsrv.engine.llama.context import DecodeError
@@ -105,7 +106,7 @@ class GenerationService:
         """Have the engine take it, once all that it needs is there."""
         is_chat = command.messages is not None
         prompt = await self._rendering.prompt(command) if is_chat else (command.prompt or "")
-        sequence, reply = await self._intake.sequence(command, prompt)
+        sequence, reply = await self._intake.sequence(command, prompt, PLAIN if is_chat else None)
         if command.grammar is not None:
             reasoning = self._intake.reasoning(command, sequence.prompt)
             matcher = await self._compiling.matcher(command.grammar)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
 from collections.abc import Sequence as Items
 from functools import cached_property
 
@@ -113,6 +114,11 @@ class Vocab:
             if n >= 0:
                 return buffer.raw[:n]
             size = -n
+
+    def control_tokens(self, texts: Iterable[str]) -> frozenset[int]:
+        """The tokens in `texts` that have a name but no text, and so would not be seen where an answer holds them."""
+        tokens = {t for text in texts for t in self.tokenize(text, add_special=False, parse_special=True).tolist()}
+        return frozenset(token for token in tokens if not self.piece(token) and self.special_piece(token))
 
     def special_pieces(self, tokens: Items[int] | Tokens) -> list[bytes]:
         """The bytes of each token, control tokens by their name. Asks llama.cpp once for those that are alike."""
