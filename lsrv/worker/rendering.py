@@ -6,8 +6,8 @@ import time
 
 import msgspec
 
-from lsrv.chat.plain import PlainTemplate, is_plain
-from lsrv.chat.template import ChatTemplate
+from lsrv.chat.templates.plain import PlainTemplate, is_plain
+from lsrv.chat.templates.template import ChatTemplate
 from lsrv.errors import UnsupportedCapabilityError
 from lsrv.protocol.commands import Generate, Tokenize
 from lsrv.worker.errands.errand import OpenTemplate, Render

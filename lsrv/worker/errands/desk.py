@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lsrv.chat.template import ChatTemplate
+from lsrv.chat.templates.template import ChatTemplate
 from lsrv.errors import LsrvError, RequestError
 from lsrv.protocol.commands import Grammar
 from lsrv.worker.errands.errand import MAX_TEXT_BYTES, Compile, Done, Errand, OpenTemplate, Outcome, Refused, Render

@@ -18,7 +18,7 @@ from types import FrameType
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from lsrv.chat.template import ChatTemplate, Message, continued, tree_of
+from lsrv.chat.templates.template import ChatTemplate, Message, continued, tree_of
 
 _LIMIT_S = 0.02
 _MAX_SOURCE = 64 * 1024

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from lsrv.chat.plain import PlainTemplate, is_plain
-from lsrv.chat.template import ChatTemplate
+from lsrv.chat.templates.plain import PlainTemplate, is_plain
+from lsrv.chat.templates.template import ChatTemplate
 
 HELLO: list[dict[str, object]] = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Hello, "}]
 CHATML = (

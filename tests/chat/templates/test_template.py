@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from lsrv.chat.template import ChatTemplate
+from lsrv.chat.templates.template import ChatTemplate
 from lsrv.errors import LoadFailedError, RequestError
 
 CHATML = (
