@@ -122,6 +122,13 @@ class ToolUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_parallel: bool = True  # several calls in one answer, where the model can
 
 
+class Infill(msgspec.Struct, frozen=True):
+    """What stands behind the text that is to be written; the prompt stands before it."""
+
+    suffix: str
+    is_suffix_first: bool = False  # suffix, prompt, middle: the order in which some models read them
+
+
 class Load(msgspec.Struct, frozen=True, tag="load"):
     params: LoadParams
 
@@ -146,6 +153,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
     request_id: int
     messages: list[dict[str, object]] | None = None
     prompt: str | list[int] | None = None
+    infill: Infill | None = None  # of a prompt: the answer is what stands between both
     template_kwargs: dict[str, object] = {}
     tool_use: ToolUse | None = None  # of a chat; its answer may be text or calls
     reasoning_budget: int | None = None  # tokens of thought, at most; None: as many as the model wants

@@ -21,10 +21,11 @@ from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.sampling import SamplingValues, fill_sampling
 from lsrv.engine.sequence import Sequence
 from lsrv.errors import RequestError
-from lsrv.protocol.commands import Detokenize, Generate, Sampling, Tokenize
+from lsrv.protocol.commands import Detokenize, Generate, Infill, Sampling, Tokenize
 from lsrv.protocol.events import Detokenized, Tokenized
 from lsrv.worker.beside import Beside
 from lsrv.worker.errands.errand import OpenTemplate
+from lsrv.worker.infill import infill_tokens
 from lsrv.worker.length import check_size, size_of, too_long
 from lsrv.worker.reply import AnswerWriter
 
@@ -58,8 +59,9 @@ class Intake:
     ) -> tuple[Sequence, AnswerWriter]:
         """The sequence to submit, and where its text goes. `form`: of a chat's answer."""
         is_chat = command.messages is not None
-        work = functools.partial(self.prompt_tokens, prompt, is_chat=is_chat)
-        tokens = await self._beside.run(size_of(prompt), work)
+        work = functools.partial(self.prompt_tokens, prompt, is_chat=is_chat, infill=command.infill)
+        n_bytes = size_of(prompt) + (size_of(command.infill.suffix) if command.infill else 0)
+        tokens = await self._beside.run(n_bytes, work)
         sampling = await self._in_tokens(command.sampling)
         values = fill_sampling(sampling, self._loaded.sampling_defaults, self._loaded.info.n_ctx_seq)
         n_room = self._loaded.info.n_ctx_seq - len(tokens)
@@ -121,14 +123,20 @@ class Intake:
             )
         return None
 
-    def prompt_tokens(self, prompt: str | list[int], *, is_chat: bool) -> Tokens:
+    def prompt_tokens(self, prompt: str | list[int], *, is_chat: bool, infill: Infill | None = None) -> Tokens:
         """Token ids int32 (n,), at least one, that leave room for an answer. Raises PromptTooLongError."""
         # A template that writes BOS itself must not get a second one.
         has_own_bos = is_chat and bool(self._bos) and isinstance(prompt, str) and prompt.startswith(self._bos)
         param = "messages" if is_chat else "prompt"
         n_ctx = self._loaded.info.n_ctx_seq
         check_size(prompt, self._vocab, n_ctx, param)
-        tokens = self.tokens(prompt, add_special=not has_own_bos, param=param)
+        if infill is not None:
+            check_size(infill.suffix, self._vocab, n_ctx, "suffix")
+            if not isinstance(prompt, str):
+                self.check_tokens(prompt, param)
+            tokens = infill_tokens(self._vocab, prompt, infill)
+        else:
+            tokens = self.tokens(prompt, add_special=not has_own_bos, param=param)
         if not len(tokens):
             if self._vocab.bos < 0:
                 raise RequestError("the prompt is empty, and this model has no token to begin with", param=param)

@@ -11,6 +11,7 @@ from gguf import GGUFReader, GGUFWriter
 from tests.models import STORIES
 
 N_WINDOW = 24
+FIM = {"pre": 4, "suf": 5, "mid": 6}
 
 _N_EMBD, _N_FF, _N_HEAD, _N_HEAD_KV, _N_LAYER = 32, 48, 4, 2, 4
 _D_CONV, _D_INNER, _D_STATE, _DT_RANK = 4, 2 * _N_EMBD, 8, 4
@@ -63,10 +64,15 @@ def write_suppressing(path: Path, suppressed: list[int]) -> None:
     """Any model, which says that some tokens are never to be written."""
     writer, add = _begin(path, "llama", _N_HEAD_KV)
     writer.add_array("tokenizer.ggml.suppress_tokens", suppressed)
-    for layer in range(_N_LAYER):
-        _add_attention(add, f"blk.{layer}")
-        _add_feed_forward(add, f"blk.{layer}")
-    _finish(writer)
+    _finish_plain(writer, add)
+
+
+def write_infilling(path: Path) -> None:
+    """Any model, whose vocabulary has the tokens `FIM` for a text between two others: bytes that no text has."""
+    writer, add = _begin(path, "llama", _N_HEAD_KV)
+    for name, token in FIM.items():
+        writer.add_uint32(f"tokenizer.ggml.fim_{name}_token_id", token)
+    _finish_plain(writer, add)
 
 
 KINDS: dict[str, Callable[[Path], None]] = {
@@ -141,6 +147,14 @@ def _add_state_space(add: Add, prefix: str) -> None:
     add(f"{prefix}.ssm_a", _D_INNER, _D_STATE)
     add(f"{prefix}.ssm_d", _D_INNER)
     add(f"{prefix}.ssm_out.weight", _N_EMBD, _D_INNER)
+
+
+def _finish_plain(writer: GGUFWriter, add: Add) -> None:
+    """Layers that need no word about them."""
+    for layer in range(_N_LAYER):
+        _add_attention(add, f"blk.{layer}")
+        _add_feed_forward(add, f"blk.{layer}")
+    _finish(writer)
 
 
 def _finish(writer: GGUFWriter) -> None:

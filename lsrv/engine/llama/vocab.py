@@ -33,6 +33,9 @@ class Vocab:
         self.adds_bos: bool = lib.llama_vocab_get_add_bos(handle)
         self.adds_eos: bool = lib.llama_vocab_get_add_eos(handle)
         self.adds_sep: bool = lib.llama_vocab_get_add_sep(handle)
+        self.fim_pre: int = lib.llama_vocab_fim_pre(handle)
+        self.fim_suf: int = lib.llama_vocab_fim_suf(handle)
+        self.fim_mid: int = lib.llama_vocab_fim_mid(handle)
 
     @property
     def handle(self) -> int:

@@ -96,11 +96,17 @@ def command_of(
 
 
 def generation_request(
-    body: GenerationBody, commands: list[Generate], reply: Callable[[ReplyForm, Heading], Reply]
+    body: GenerationBody,
+    commands: list[Generate],
+    reply: Callable[[ReplyForm, Heading], Reply],
+    n_choices: int | None = None,
 ) -> DialectRequest:
-    """The request for `commands`, whose answer `reply` writes. Raises RequestError."""
+    """The request for `commands`, whose answer `reply` writes. Raises RequestError.
+
+    `n_choices`: commands of each prompt; None: as many as the body asks answers for.
+    """
     form = ReplyForm(
-        n_choices=n_choices_of(body),
+        n_choices=n_choices_of(body) if n_choices is None else n_choices,
         has_usage=body.stream_options is not None and body.stream_options.include_usage,
         has_tier=body.service_tier is not None,
     )
