@@ -14,7 +14,7 @@ import pytest
 import lsrv
 from lsrv.cli import cli
 from lsrv.quantization import parse_quant
-from lsrv.registry.entries.state import Phase
+from lsrv.registry.entries.phase import Phase
 
 ROOT = Path(__file__).parents[1]
 SOURCE = Path(lsrv.__file__).parent

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
@@ -17,11 +18,12 @@ from lsrv import log
 from lsrv.api import ReadSettings, run_server
 from lsrv.cli.display.banner import Finding, banner
 from lsrv.cli.display.load_bars import LoadBars
+from lsrv.cli.display.preload_room import preload_warnings
 from lsrv.cli.display.say import say
 from lsrv.config import LoadedSettings, ModelSettings, Settings
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.outlet import Outlet
-from lsrv.registry import RegistryEvent, assemble, finding
+from lsrv.registry import Registry, RegistryEvent, assemble, finding
 from lsrv.threads import Lanes
 
 _log = logging.getLogger(__name__)
@@ -70,7 +72,7 @@ async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Ou
 
     def greet(addresses: list[str]) -> None:
         gc.freeze()  # what is here now lives as long as the process: to look through it held all streams up for 40 ms
-        greeting = asyncio.create_task(_greet(loaded, registry.names.default_id, addresses, outlet))
+        greeting = asyncio.create_task(_greet(loaded, registry, addresses, outlet))
         greeting.add_done_callback(_note_failure)
         greetings.append(greeting)
 
@@ -83,13 +85,15 @@ async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Ou
             outlet.put(bars.close)
 
 
-async def _greet(loaded: LoadedSettings, default_model_id: str | None, addresses: list[str], outlet: Outlet) -> None:
+async def _greet(loaded: LoadedSettings, registry: Registry, addresses: list[str], outlet: Outlet) -> None:
     """Say the banner. Reading the heads of many GGUFs takes a while: in a thread, and after the port is open."""
     looks = Lanes(_N_LOOKS)
     local = _serving_here(loaded)
     found = await asyncio.gather(*(_found_soon(loaded.settings, model, looks) for model in local))
     findings: dict[str, Finding] = {model.model_id: each for model, each in zip(local, found, strict=True)}
-    outlet.put(partial(say, banner(loaded, findings, default_model_id, addresses)))
+    crowded = preload_warnings(loaded.settings, findings, registry.memory().budget_bytes)
+    told = replace(loaded, warnings=loaded.warnings + crowded)
+    outlet.put(partial(say, banner(told, findings, registry.names.default_id, addresses)))
 
 
 async def _found_soon(settings: Settings, model: ModelSettings, looks: Lanes) -> Finding:

@@ -10,7 +10,7 @@ from lsrv.model_id import ModelId
 from lsrv.protocol.commands import UnloadAdapter
 from lsrv.registry.endpoints.endpoints import Endpoints
 from lsrv.registry.endpoints.waiting import Turn
-from lsrv.registry.entries.state import Phase
+from lsrv.registry.entries.phase import Phase
 from lsrv.registry.loop.worker_lease import answer_of
 from lsrv.registry.offered_adapters import OfferedAdapter
 

@@ -1,7 +1,8 @@
 """Health, readiness and metrics. None of them loads or wakes a model.
 
 `/health` and `/healthz`: the server answers. `/readyz`: it takes requests, that is, it is not draining, and every entry
-with `preload = true` has finished loading, well or badly. Other models load on first use, and don't matter here.
+with `preload = true` has finished loading, well or badly, or gave up because there was no room. Other models load on
+first use, and don't matter here.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from lsrv.api.http.access import Needs
 from lsrv.api.routing.handler import ApiRequest, json_response
 from lsrv.api.routing.route import Route
 from lsrv.api.state import ServerState
-from lsrv.registry import EntryView
 
 _EXPOSITION = CONTENT_TYPE_LATEST.partition("; charset=")[0]  # Litestar adds the charset
 
@@ -26,22 +26,17 @@ async def health(_: ApiRequest, _server: ServerState) -> Response[bytes]:
 
 
 async def ready(_: ApiRequest, server: ServerState) -> Response[bytes]:
-    preloaded = {model.model_id for model in server.settings.models if model.preload}
     views = server.registry.views()
     states = {view.listed_id: view.status for view in views}
-    waiting = [view.listed_id for view in views if view.model_id in preloaded and _is_pending(view)]
+    waiting = [view.listed_id for view in views if view.is_preload_due]
+    gave_up = {view.listed_id: view.preload_gave_up for view in views if view.preload_gave_up}
     status = "draining" if server.is_draining else "loading" if waiting else "ready"
-    body = {"status": status, "waiting_for": waiting, "models": states}
+    body = {"status": status, "waiting_for": waiting, "gave_up": gave_up, "models": states}
     return json_response(_encode(body), 200 if status == "ready" else 503)
 
 
 async def metrics(_: ApiRequest, server: ServerState) -> Response[bytes]:
     return Response(server.metrics.exposition(), media_type=_EXPOSITION)
-
-
-def _is_pending(view: EntryView) -> bool:
-    """Whether a preload has not come to its end; one that was unloaded since has."""
-    return view.n_loads == 0 and view.status in ("reloading", "unloaded")
 
 
 ROUTES = (

@@ -11,20 +11,11 @@ from typing import Literal
 from lsrv.config import ModelSettings
 from lsrv.errors import ErrorInfo, LsrvError, from_info
 from lsrv.protocol.events import Progress
-from lsrv.registry.entries.happenings import (
-    UNLOAD_CAUSES,
-    Died,
-    Effect,
-    EndRequests,
-    EntryLimits,
-    Happening,
-    LoadDone,
-    LoadLost,
-    StartLoad,
-    StopAttempt,
-    Stopped,
-)
-from lsrv.registry.entries.state import EntryState, Phase
+from lsrv.registry.entries.effects import Effect, EndRequests, StartLoad, StopAttempt
+from lsrv.registry.entries.happenings import Died, EntryLimits, Happening, LoadDone, LoadLost, Stopped
+from lsrv.registry.entries.phase import Phase
+from lsrv.registry.entries.state import EntryState
+from lsrv.registry.entries.unload_reason import UNLOAD_CAUSES
 from lsrv.registry.entries.view import EntryView, WeightsView, WorkerLog, capabilities_of, endpoint_status, status
 from lsrv.registry.entries.watchers import RegistryEvent
 from lsrv.registry.loading.failure import Failure
@@ -144,6 +135,8 @@ class Entry:
             last_load_s=self.last_load_s,
             unload_reason=state.stop_reason,
             n_unloads={cause: state.n_unloads[cause] for cause in UNLOAD_CAUSES},
+            is_preload_due=self.settings.preload and state.is_enabled and not state.preload.has_ended,
+            preload_gave_up=state.preload.gave_up,
             is_pinned=self.settings.pinned,
             is_removed=state.is_removed,
             is_held=state.is_held,

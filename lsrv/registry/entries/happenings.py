@@ -1,4 +1,4 @@
-"""What happens to an entry (`Happening`) and what must then be done (`Effect`). Frozen values; nothing here decides.
+"""What happens to an entry. Frozen values; nothing here decides.
 
 `ticket` names one caller's wait for a place or for an answer; `attempt` names one load and the worker it leads to, so
 that news about a worker that was given up can be told from news about the present one.
@@ -7,7 +7,6 @@ that news about a worker that was given up can be told from news about the prese
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -15,9 +14,6 @@ from lsrv.errors import AbortedError, ErrorInfo
 from lsrv.registry.loading.failure import Failure
 
 _UNLOADED = AbortedError("the model was unloaded by its operator").info()
-
-UnloadCause = Literal["asked", "idle", "evicted", "abandoned", "changed", "removed"]
-UNLOAD_CAUSES: tuple[UnloadCause, ...] = ("asked", "idle", "evicted", "abandoned", "changed", "removed")
 
 
 class EntryLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,22 +24,6 @@ class EntryLimits(msgspec.Struct, frozen=True, kw_only=True):
     keep_alive_s: float = 600.0
     drain_timeout_s: float = 30.0
     least_keep_alive_s: float = 0.0  # what a request may ask for: no client unloads a pinned model
-
-
-class UnloadReason(NamedTuple):
-    """Why a model leaves: for metrics, and for people."""
-
-    cause: UnloadCause
-    text: str
-
-
-ASKED = UnloadReason("asked", "its operator asked for it")
-ABANDONED = UnloadReason("abandoned", "nobody waited for it any more")
-CHANGED = UnloadReason("changed", "its settings changed")
-REMOVED = UnloadReason("removed", "it was removed from the settings")
-
-
-# -- happenings ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +49,18 @@ class Left:
 @dataclass(frozen=True, slots=True)
 class LoadAsked:
     ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreloadAsked:
+    """The settings ask for a load: nobody waits for it, and nobody makes room for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoom:
+    """There is no memory for a preload beside what others hold. `reason` is for people."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +144,13 @@ class Ticked:
     """A deadline of the entry has passed."""
 
 
+Order = LoadAsked | PreloadAsked | UnloadAsked | EnableAsked | Configured | Removed
 Happening = (
     Arrived
     | Left
     | LoadAsked
+    | PreloadAsked
+    | NoRoom
     | UnloadAsked
     | Evicted
     | RoomMade
@@ -169,56 +164,3 @@ Happening = (
     | Stopped
     | Ticked
 )
-
-# -- effects ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """Let the request in."""
-
-    ticket: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    ticket: int
-    error: ErrorInfo
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What an operator asked for has come to its end, well or badly; the entry's state tells which."""
-
-    ticket: int
-
-
-@dataclass(frozen=True, slots=True)
-class StartLoad:
-    """Find the weights and load them. Finding `known_bad` again is a failure at once, without a worker."""
-
-    attempt: int
-    known_bad: Failure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EndRequests:
-    """End every request that runs in the worker with `error`."""
-
-    attempt: int
-    error: ErrorInfo
-
-
-@dataclass(frozen=True, slots=True)
-class StopAttempt:
-    """Stop the load or the worker of `attempt`, for a `reason` that a person can read; `Stopped` follows.
-
-    `is_for_room`: another load waits for the memory and for a worker, which may be this one.
-    """
-
-    attempt: int
-    reason: str
-    is_for_room: bool = False
-
-
-Effect = Grant | Reject | Report | StartLoad | EndRequests | StopAttempt

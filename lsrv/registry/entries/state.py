@@ -1,19 +1,11 @@
 """One entry's state machine: `handle(happening, now_s)` changes the state and returns the effects to perform.
 
-Pure: no clock, no I/O, no logging. The registry's run loop is the only caller.
-
-    UNLOADED ──StartLoad──> LOADING ──LoadDone──> LOADED ──UnloadAsked, idle──> DRAINING ──last request──> STOPPING
-        ^                      │ LoadLost           │ Died                                                     │
-        │                      v                    v                                                          │
-        │                    ERROR  <──too often── (UNLOADED)                                                  │
-        └──────────────────────────────────────────────────────────────────────────────────────Stopped────────┘
-
-A load that nobody awaits goes LOADING -> STOPPING. Whoever waits when STOPPING ends has the model loaded again.
+Pure: no clock, no I/O, no logging. The registry's run loop is the only caller. DESIGN.md of the registry draws the
+phases. Whoever waits when STOPPING ends has the model loaded again.
 """
 
 from __future__ import annotations
 
-import enum
 import math
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,50 +13,35 @@ from dataclasses import dataclass, field
 from lsrv.errors import ErrorInfo
 from lsrv.registry.entries import refusals, retry_times
 from lsrv.registry.entries.backoff import Mishaps
+from lsrv.registry.entries.effects import Effect, EndRequests, Grant, Reject, Report, StartLoad, StopAttempt
 from lsrv.registry.entries.happenings import (
-    ABANDONED,
-    ASKED,
-    CHANGED,
-    REMOVED,
     Arrived,
     Configured,
     Died,
-    Effect,
     EnableAsked,
-    EndRequests,
     EntryLimits,
     Evicted,
-    Grant,
     Happening,
     Held,
     Left,
     LoadAsked,
     LoadDone,
     LoadLost,
-    Reject,
+    NoRoom,
+    Order,
+    PreloadAsked,
     Removed,
-    Report,
     RoomMade,
-    StartLoad,
-    StopAttempt,
     Stopped,
     Ticked,
     UnloadAsked,
-    UnloadCause,
-    UnloadReason,
 )
 from lsrv.registry.entries.keep_alive import KeepAlive
+from lsrv.registry.entries.phase import Phase
+from lsrv.registry.entries.preload import Preload
 from lsrv.registry.entries.queue import Waiting
+from lsrv.registry.entries.unload_reason import ABANDONED, ASKED, CHANGED, REMOVED, UnloadCause, UnloadReason
 from lsrv.registry.loading.failure import Failure
-
-
-class Phase(enum.Enum):
-    UNLOADED = "unloaded"
-    LOADING = "loading"
-    LOADED = "loaded"
-    DRAINING = "draining"
-    STOPPING = "stopping"
-    ERROR = "error"
 
 
 @dataclass(slots=True)
@@ -88,6 +65,7 @@ class EntryState:
     waiting: Waiting = field(default_factory=Waiting)
     running: dict[int, float] = field(default_factory=dict[int, float])
     keep_alive: KeepAlive = field(default_factory=KeepAlive)
+    preload: Preload = field(default_factory=Preload)
     copies: set[int] = field(default_factory=set[int])  # those of both that are copies
     is_borrowed: bool = False  # loaded for copies, and used by nobody else since
     loaders: list[int] = field(default_factory=list[int])  # tickets of operators who wait for the end of a load
@@ -124,6 +102,11 @@ class EntryState:
         return not self.is_wanted and bool(self.waiting) and self.n_waiting == 0
 
     @property
+    def is_preload(self) -> bool:
+        """Whether a load goes on, and for nobody yet: the settings ask for it."""
+        return self.phase is Phase.LOADING and self.preload.is_wanted and self.n_waiting == 0
+
+    @property
     def is_gone(self) -> bool:
         """Whether a removed entry has served its last request and holds nothing any more."""
         return self.is_removed and self.is_idle and self.phase in (Phase.UNLOADED, Phase.ERROR)
@@ -136,8 +119,7 @@ class EntryState:
     @property
     def waits_priority(self) -> int:
         """The highest of those who wait for this model; an operator and `preload` have 0."""
-        priorities = self.waiting.priorities + [0] * self.is_wanted
-        return max(priorities, default=0)
+        return max(self.waiting.priorities + [0] * self.is_wanted, default=0)
 
     def deadline_s(self) -> float:
         """When `Ticked` is due, or math.inf."""
@@ -157,8 +139,10 @@ class EntryState:
                 return self._arrived(happening, now_s)
             case Left(ticket):
                 return self._left(ticket, now_s)
-            case LoadAsked() | UnloadAsked() | EnableAsked() | Configured() | Removed():
+            case LoadAsked() | PreloadAsked() | UnloadAsked() | EnableAsked() | Configured() | Removed():
                 return self._obey(happening, now_s)
+            case NoRoom(reason):
+                return self._give_preload_up(reason)
             case Evicted(reason):
                 is_free = self.phase is Phase.LOADED and self.n_running == 0
                 return self._drain(UnloadReason("evicted", reason), now_s) if is_free else []
@@ -227,10 +211,12 @@ class EntryState:
 
     # -- operators ---------------------------------------------------------------------------------
 
-    def _obey(self, order: LoadAsked | UnloadAsked | EnableAsked | Configured | Removed, now_s: float) -> list[Effect]:
+    def _obey(self, order: Order, now_s: float) -> list[Effect]:
         match order:
             case LoadAsked(ticket):
                 return self._load_asked(ticket, now_s)
+            case PreloadAsked():
+                return self._preload_asked(now_s)
             case UnloadAsked():
                 return self._unload_asked(order, now_s)
             case EnableAsked(ticket, is_enabled):
@@ -243,15 +229,34 @@ class EntryState:
     def _load_asked(self, ticket: int, now_s: float) -> list[Effect]:
         if not self.is_enabled or self.is_removed or self.phase is Phase.LOADED:
             return [Report(ticket)]
-        self.is_wanted, self._wanted_s = True, now_s
         self.loaders.append(ticket)
+        self.preload.is_wanted = False
+        return self._want(now_s)
+
+    def _preload_asked(self, now_s: float) -> list[Effect]:
+        if not self.is_enabled or self.is_removed or self.is_wanted or self.phase is Phase.LOADED:
+            return []
+        self.preload.begin()
+        return self._want(now_s)
+
+    def _want(self, now_s: float) -> list[Effect]:
+        """Have it loaded, whether or not somebody waits for it."""
+        self.is_wanted, self._wanted_s = True, now_s
         if self.phase in (Phase.UNLOADED, Phase.ERROR):
             self.mishaps.forgive()
             return self._start_load()
         return []
 
+    def _give_preload_up(self, reason: str) -> list[Effect]:
+        if not self.is_preload:
+            return []
+        self.is_wanted = False
+        self.preload.end(gave_up=reason)
+        return self._stop(UnloadReason("no_room", reason))
+
     def _unload_asked(self, asked: UnloadAsked, now_s: float) -> list[Effect]:
         self.is_wanted = False
+        self.preload.end()
         effects = self._answer(self.loaders)
         self.unloaders.append(asked.ticket)
         if asked.is_forced:
@@ -296,6 +301,7 @@ class EntryState:
 
     def _removed(self, now_s: float) -> list[Effect]:
         self.is_removed, self.is_wanted = True, False
+        self.preload.end()
         self._drain_until_s = now_s + self.limits.drain_timeout_s
         effects = self._answer(self.loaders)
         if self.is_idle and self.phase in (Phase.LOADING, Phase.LOADED):
@@ -315,11 +321,13 @@ class EntryState:
             case Phase.LOADING, LoadDone():
                 return self._load_done(news.n_slots, now_s)
             case Phase.LOADING, LoadLost():
-                return self._load_lost(news.failure, now_s)
+                is_over = self.mishaps.lost(news.failure, now_s)
+                return self._give_up(now_s) if is_over else self._start_load()
             case ((Phase.LOADED | Phase.DRAINING), Died()):
                 return self._died(news.failure, now_s)
             case Phase.STOPPING, Stopped():
-                return self._stopped()
+                self.phase = Phase.UNLOADED
+                return self._answer(self.unloaders) + self._load_if_awaited()
             case _:
                 return []
 
@@ -334,17 +342,16 @@ class EntryState:
         self.loaded_s = self.last_used_s = now_s
         self.is_borrowed = self.is_for_copies
         self.is_wanted = self._is_used = False
+        self.preload.end()
         self.keep_alive.loaded()
         self.mishaps.forgive()
         return self._answer(self.loaders) + self._grant(now_s)
-
-    def _load_lost(self, failure: Failure, now_s: float) -> list[Effect]:
-        return self._give_up(now_s) if self.mishaps.lost(failure, now_s) else self._start_load()
 
     def _give_up(self, now_s: float) -> list[Effect]:
         """ERROR until the next request may try again."""
         self.phase = Phase.ERROR
         self.is_wanted = False
+        self.preload.end()
         effects = self._reject_waiting(self.mishaps.refusal(now_s))
         return effects + self._answer(self.loaders) + self._answer(self.unloaders)
 
@@ -364,10 +371,6 @@ class EntryState:
         self.stop_reason = reason.text
         self.n_unloads[reason.cause] += 1
         return [StopAttempt(self.attempt, reason.text, is_for_room=reason.cause == "evicted")]
-
-    def _stopped(self) -> list[Effect]:
-        self.phase = Phase.UNLOADED
-        return self._answer(self.unloaders) + self._load_if_awaited()
 
     def _load_if_awaited(self) -> list[Effect]:
         return self._start_load() if self.waiting or self.is_wanted else []

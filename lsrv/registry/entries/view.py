@@ -9,7 +9,8 @@ import msgspec
 from lsrv.errors import ErrorInfo
 from lsrv.model_id import ModelId
 from lsrv.protocol.events import Heartbeat, ModelInfo, Progress
-from lsrv.registry.entries.state import EntryState, Phase
+from lsrv.registry.entries.phase import Phase
+from lsrv.registry.entries.state import EntryState
 from lsrv.registry.offered_adapters import OfferedAdapter
 
 Status = Literal["loaded", "unloaded", "reloading", "error", "disabled"]
@@ -91,6 +92,8 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     last_load_s: float | None = None
     unload_reason: str = ""  # of the last unload, for people
     n_unloads: dict[str, int] = {}  # by cause
+    is_preload_due: bool = False  # the settings ask for a load at the start, and that has not come to its end
+    preload_gave_up: str = ""  # why it ended without a load though nothing is broken
     is_pinned: bool = False
     is_removed: bool = False  # from the settings: it serves who came before, and goes
     is_held: bool = False  # takes no new requests: others wait for its memory

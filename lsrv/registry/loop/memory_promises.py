@@ -14,8 +14,8 @@ from lsrv.errors import NotEnoughMemoryError
 from lsrv.model_id import ModelId
 from lsrv.protocol.events import ContextPlan, DeviceMemory
 from lsrv.registry.entries.entry import Entry
-from lsrv.registry.entries.happenings import Evicted, Happening, Held
-from lsrv.registry.entries.state import Phase
+from lsrv.registry.entries.happenings import Evicted, Happening, Held, NoRoom
+from lsrv.registry.entries.phase import Phase
 from lsrv.registry.entries.view import MemoryView
 from lsrv.registry.loading.loader import Admission
 from lsrv.registry.memory import arbiter
@@ -211,6 +211,7 @@ class MemoryPromises:
                 since_s=wait.entry.state.waits_since_s,
                 priority=wait.entry.settings.priority + wait.entry.state.waits_priority,
                 is_for_copies=wait.entry.state.is_for_copies,
+                is_preload=wait.entry.state.is_preload,
             )
             for name, wait in self._waits.items()
         ]
@@ -243,20 +244,30 @@ class MemoryPromises:
             wait = self._waits.pop(name)
             self._promised[name] = wait.memory
             wait.admission.set_result(None)
+        for name in verdict.given_up:
+            self._give_up(self._waits.pop(name), tell)
         for eviction in verdict.evicted:
             reason = self._reason_to_leave(self._entries[eviction.successor])
             _send_off(self._entries[eviction.model_id], reason, tell)
         changed = [entry for name, entry in self._entries.items() if entry.state.is_held != (name in verdict.held)]
         for entry in changed:
             tell(entry, Held(entry.settings.model_id in verdict.held))
-        return bool(verdict.refused or verdict.admitted or verdict.evicted or changed)
+        return bool(verdict.refused or verdict.admitted or verdict.given_up or verdict.evicted or changed)
+
+    def _give_up(self, wait: _Wait, tell: Tell) -> None:
+        reason = f"its preload found no {self._scarce(wait.memory)} beside other models: a request makes room"
+        _log.warning("no room for a preload", extra={"model_id": wait.entry.settings.listed_id, "reason": reason})
+        tell(wait.entry, NoRoom(reason))  # which ends the load that waits
 
     def _reason_to_leave(self, successor: Entry) -> str:
         needed = self._waits[successor.settings.model_id].memory
+        return f"'{successor.settings.listed_id}' needed its {self._scarce(needed)}"
+
+    def _scarce(self, needed: MemoryAmounts) -> str:
+        """Whether it is memory or a place that `needed` does not find, for people."""
         real = self._real_bytes()
         free = arbiter.minus(self._limit(real), arbiter.total(self._counted(real).values()))
-        what = "place (max_loaded_models)" if has_memory_for(needed, free) else f"memory ({shown(needed)})"
-        return f"'{successor.settings.listed_id}' needed its {what}"
+        return "place (max_loaded_models)" if has_memory_for(needed, free) else f"memory ({shown(needed)})"
 
     def _refused(self, refusal: Refusal) -> NotEnoughMemoryError:
         model_id, needed = self._entries[refusal.model_id].settings.listed_id, only_bytes(refusal.needed)

@@ -12,20 +12,9 @@ from collections.abc import Callable
 
 from lsrv.config import SettingsChange
 from lsrv.errors import LsrvError, from_info
+from lsrv.registry.entries.effects import Effect, Grant, Reject, Report
 from lsrv.registry.entries.entry import Entry
-from lsrv.registry.entries.happenings import (
-    Died,
-    Effect,
-    EnableAsked,
-    Grant,
-    Happening,
-    LoadAsked,
-    LoadLost,
-    Reject,
-    Report,
-    RoomMade,
-    Stopped,
-)
+from lsrv.registry.entries.happenings import Died, EnableAsked, Happening, LoadLost, PreloadAsked, RoomMade, Stopped
 from lsrv.registry.loop.inbox import Happened, Inbox, NewSettings
 from lsrv.registry.loop.memory_promises import MemoryPromises
 from lsrv.registry.loop.roster import Roster
@@ -135,7 +124,7 @@ class RunLoop:
         served = [entry for entry in self._roster.served() if entry.state.is_enabled]
         preloads = [entry for entry in served if entry.settings.preload and not entry.n_loads]
         for entry in preloads:
-            self._inbox.post(entry, LoadAsked(self._inbox.ticket()))
+            self._inbox.post(entry, PreloadAsked())
         return bool(preloads)
 
     def _on_end(self, task: asyncio.Task[None]) -> None:

@@ -12,7 +12,7 @@ from lsrv.model_id import ModelId
 from lsrv.registry.endpoints.waiting import Standing, Turn
 from lsrv.registry.entries.entry import Entry
 from lsrv.registry.entries.happenings import Arrived, EnableAsked, LoadAsked, UnloadAsked
-from lsrv.registry.entries.state import Phase
+from lsrv.registry.entries.phase import Phase
 from lsrv.registry.entries.view import EntryView, status
 from lsrv.registry.loading.loader import LoadedWorker
 from lsrv.registry.loop.inbox import Inbox

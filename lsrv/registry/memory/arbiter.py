@@ -33,6 +33,7 @@ class Want:
     """A load that waits for room. `since_s`: when the one who waits longest for it came.
 
     `priority`: the model's, and the highest of those who wait. `is_for_copies`: nobody leaves or waits for it.
+    `is_preload`: nobody waits for it yet, so that it takes what is free, or gives up.
     """
 
     model_id: ModelId
@@ -40,6 +41,7 @@ class Want:
     since_s: float
     priority: int = 0
     is_for_copies: bool = False
+    is_preload: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +96,15 @@ class Refusal:
 
 @dataclass
 class MemoryDecision:
-    """What to do now. `held`: residents that take no new requests. `wake_s`: when to decide again, whatever happens."""
+    """What to do now. `held`: residents that take no new requests. `wake_s`: when to decide again, whatever happens.
+
+    `given_up`: preloads that would have to wait until others leave.
+    """
 
     admitted: list[ModelId] = field(default_factory=list[ModelId])
     evicted: list[Eviction] = field(default_factory=list[Eviction])
     refused: list[Refusal] = field(default_factory=list[Refusal])
+    given_up: list[ModelId] = field(default_factory=list[ModelId])
     held: set[ModelId] = field(default_factory=set[ModelId])
     wake_s: float = math.inf
 
@@ -148,10 +154,17 @@ class _Decision:
             return
         elif fits(want.memory, self._soon()):
             self._reserve(want)
-        elif (idle := self._choose(want, [each for each in self._stayers() if each.may_leave_now])) is not None:
+        elif (idle := self._choose(want, self._idle_for(want))) is not None:
             self._evict(idle, want)
+        elif want.is_preload:
+            self._verdict.given_up.append(want.model_id)
         else:
             self._press(want)
+
+    def _idle_for(self, want: Want) -> list[Resident]:
+        """Who may leave for `want` now. For a preload that is what was loaded for copies only."""
+        idle = [each for each in self._stayers() if each.may_leave_now]
+        return [each for each in idle if each.is_borrowed] if want.is_preload else idle
 
     def _evict(self, victims: list[Resident], want: Want) -> None:
         for victim in victims:

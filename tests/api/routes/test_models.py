@@ -139,6 +139,27 @@ def test_a_preloaded_model_that_was_unloaded_leaves_the_server_ready(start_serve
     assert own.http.get("/readyz").status_code == 200
 
 
+def test_a_preload_that_an_operator_gave_up_leaves_the_server_ready(start_server: StartServer) -> None:
+    own = start_server(models=[{"model_id": MODEL_ID, "preload": True}, {"model_id": "/no/such.gguf", "preload": True}])
+    verb(own, "unload", MODEL_ID)  # while it loads, or behind it
+    wait_until(lambda: own.http.get("/readyz").status_code == 200)
+
+
+def test_preloads_without_room_leave_the_server_ready_and_say_so_everywhere(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    models = [entry | {"preload": True} for entry in copies_of_stories(tmp_path)[:2]]
+    own = start_server(models=models, server={"max_loaded_models": 1})
+    wait_until(lambda: own.http.get("/readyz").status_code == 200)
+    body = own.http.get("/readyz").json()
+    assert sorted(body["models"].values()) == ["loaded", "unloaded"]
+    (given_up,) = [name for name, status in body["models"].items() if status == "unloaded"]
+    (reason,) = body["gave_up"].values()
+    assert list(body["gave_up"]) == [given_up] and "its preload found no place (max_loaded_models)" in reason
+    listed = {model["id"]: model for model in own.http.get("/v1/models").json()["data"]}
+    assert listed[given_up]["meta"]["unload_reason"] == reason
+
+
 @pytest.mark.parametrize("path", ["/", "/health", "/v1/models"])
 def test_head_is_answered_without_a_body(server: RunningServer, path: str) -> None:
     answer = server.http.head(path)

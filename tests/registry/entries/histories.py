@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lsrv.errors import ErrorInfo, LoadFailedError
-from lsrv.registry.entries.happenings import Configured, Effect, EntryLimits, LoadAsked, LoadDone, Reject
+from lsrv.registry.entries.effects import Effect, Reject
+from lsrv.registry.entries.happenings import Configured, EntryLimits, LoadAsked, LoadDone
 from lsrv.registry.entries.state import EntryState
 from lsrv.registry.loading.failure import Failure
 

@@ -9,32 +9,29 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from lsrv.registry.entries.effects import Effect, EndRequests, Grant, Reject, Report, StartLoad, StopAttempt
 from lsrv.registry.entries.happenings import (
     Arrived,
     Configured,
     Died,
-    Effect,
     EnableAsked,
-    EndRequests,
     EntryLimits,
     Evicted,
-    Grant,
     Happening,
     Held,
     Left,
     LoadAsked,
     LoadDone,
     LoadLost,
-    Reject,
+    NoRoom,
+    PreloadAsked,
     Removed,
-    Report,
-    StartLoad,
-    StopAttempt,
     Stopped,
     Ticked,
     UnloadAsked,
 )
-from lsrv.registry.entries.state import EntryState, Phase
+from lsrv.registry.entries.phase import Phase
+from lsrv.registry.entries.state import EntryState
 from lsrv.registry.loading.failure import Failure
 from tests.registry.entries.histories import BROKEN, DEATH, NO_ROOM
 
@@ -103,6 +100,17 @@ class AnyHistory(RuleBasedStateMachine):
         ticket = next(self.tickets)
         self.operators.add(ticket)
         self.tell(what(ticket))
+
+    @rule()
+    def the_settings_ask_for_a_load(self) -> None:
+        self.tell(PreloadAsked())
+
+    @rule()
+    def there_is_no_room_for_a_preload(self) -> None:
+        is_preload = self.state.is_preload
+        self.tell(NoRoom("for others"))
+        assert (self.state.preload.gave_up != "") >= is_preload
+        assert not is_preload or self.stopping is not None
 
     @rule()
     def an_operator_forces(self) -> None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+from lsrv.registry.entries.effects import EndRequests, Grant, Reject, StartLoad, StopAttempt
 from lsrv.registry.entries.happenings import (
     Arrived,
-    EndRequests,
-    Grant,
     Held,
     Left,
     LoadDone,
     LoadLost,
-    Reject,
     Removed,
-    StartLoad,
-    StopAttempt,
     Stopped,
     Ticked,
 )
-from lsrv.registry.entries.state import Phase
+from lsrv.registry.entries.phase import Phase
 from tests.registry.entries.histories import BROKEN, configured, entry, loaded, rejected
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lsrv.errors import QueueFullError
-from lsrv.registry.entries.happenings import Arrived, Evicted, Left, LoadAsked, LoadDone, StopAttempt
+from lsrv.registry.entries.effects import StopAttempt
+from lsrv.registry.entries.happenings import Arrived, Evicted, Left, LoadAsked, LoadDone
 from tests.registry.entries.histories import entry, loaded, rejected
 
 

@@ -20,12 +20,15 @@ from lsrv.registry.entries.happenings import (
     LoadAsked,
     LoadDone,
     LoadLost,
+    NoRoom,
+    PreloadAsked,
     Removed,
     Stopped,
     Ticked,
     UnloadAsked,
 )
-from lsrv.registry.entries.state import EntryState, Phase
+from lsrv.registry.entries.phase import Phase
+from lsrv.registry.entries.state import EntryState
 
 DESIGN = Path(lsrv.__file__).parent / "registry/DESIGN.md"
 DEATH = Failure(error=ErrorInfo("worker_crashed", "it died"), is_death=True)
@@ -46,6 +49,8 @@ def happenings(state: EntryState) -> list[tuple[Happening, float]]:
         Arrived(1),
         Left(1),
         LoadAsked(2),
+        PreloadAsked(),
+        NoRoom("for others"),
         UnloadAsked(3),
         Evicted("others need the memory"),
         Configured(EntryLimits(), needs_load=True),
@@ -67,6 +72,7 @@ def kind(state: EntryState) -> tuple[object, ...]:
         bool(state.running),
         bool(state.waiting),
         state.is_wanted,
+        state.is_preload,
         state.is_removed,
         n_deaths,
         n_crashes,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from lsrv.config import ModelSettings
+from lsrv.registry.entries.effects import StopAttempt
 from lsrv.registry.entries.entry import limits_of
-from lsrv.registry.entries.happenings import Arrived, Left, LoadDone, StopAttempt, Stopped, Ticked
+from lsrv.registry.entries.happenings import Arrived, Left, LoadDone, Stopped, Ticked
 from tests.registry.entries.histories import entry, loaded
 
 

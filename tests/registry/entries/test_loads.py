@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from lsrv.registry.entries.effects import Grant, Reject, Report, StartLoad, StopAttempt
 from lsrv.registry.entries.happenings import (
     Arrived,
     Died,
-    Grant,
+    EnableAsked,
     Left,
     LoadAsked,
     LoadDone,
     LoadLost,
-    Reject,
-    Report,
-    StartLoad,
-    StopAttempt,
+    NoRoom,
+    PreloadAsked,
+    Removed,
     Stopped,
     UnloadAsked,
 )
-from lsrv.registry.entries.state import Phase
+from lsrv.registry.entries.phase import Phase
 from tests.registry.entries.histories import BROKEN, DEATH, entry, loaded, rejected
 
 
@@ -36,6 +36,29 @@ def test_a_load_an_operator_asked_for_goes_on_without_waiters() -> None:
     state.handle(Arrived(2), 0.0)
     assert state.handle(Left(2), 0.0) == []
     assert state.handle(LoadDone(1, 2), 0.0) == [Report(1)]
+
+
+def test_a_preload_gives_up_for_want_of_room_unless_somebody_else_wants_it() -> None:
+    state = entry()
+    state.handle(PreloadAsked(), 0.0)
+    assert state.handle(NoRoom("full"), 0.0) == [StopAttempt(1, "full")]
+    assert state.handle(Stopped(1), 0.0) == []
+    assert (state.phase, state.preload.gave_up, state.preload.has_ended) == (Phase.UNLOADED, "full", True)
+    for wanted in (Arrived(1), LoadAsked(1)):
+        state = entry()
+        state.handle(PreloadAsked(), 0.0)
+        state.handle(wanted, 0.0)
+        assert not state.is_preload
+        assert state.handle(NoRoom("full"), 0.0) == []
+
+
+def test_a_preload_ends_with_whatever_ends_its_load() -> None:
+    for end in (LoadDone(1, 1), LoadLost(1, BROKEN), UnloadAsked(1), EnableAsked(1, False), Removed()):
+        state = entry()
+        state.handle(PreloadAsked(), 0.0)
+        assert not state.preload.has_ended
+        state.handle(end, 0.0)
+        assert state.preload.has_ended, end
 
 
 def test_a_request_that_comes_while_a_load_is_cancelled_loads_again() -> None:

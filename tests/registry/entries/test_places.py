@@ -3,19 +3,8 @@
 from __future__ import annotations
 
 from lsrv.errors import QueueFullError
-from lsrv.registry.entries.happenings import (
-    Arrived,
-    Evicted,
-    Grant,
-    Held,
-    Left,
-    LoadAsked,
-    LoadDone,
-    Reject,
-    StartLoad,
-    StopAttempt,
-    Stopped,
-)
+from lsrv.registry.entries.effects import Grant, Reject, StartLoad, StopAttempt
+from lsrv.registry.entries.happenings import Arrived, Evicted, Held, Left, LoadAsked, LoadDone, Stopped
 from tests.registry.entries.histories import entry, loaded, rejected
 
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from lsrv.errors import AbortedError, ModelDisabledError
+from lsrv.registry.entries.effects import EndRequests, Grant, Report, StartLoad, StopAttempt
 from lsrv.registry.entries.happenings import (
     Arrived,
     EnableAsked,
-    EndRequests,
     Evicted,
-    Grant,
     Left,
     LoadDone,
-    Report,
-    StartLoad,
-    StopAttempt,
     Stopped,
     Ticked,
     UnloadAsked,

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from lsrv.errors import LsrvError, NotEnoughMemoryError
+from lsrv.model_id import ModelId
 from lsrv.protocol.commands import Generate
 from lsrv.registry import Registry, Turn
 from tests.registry.conftest import SHORT_STOP, ScriptedModels, until, worker_pids
@@ -250,3 +251,27 @@ async def test_memory_that_another_program_takes_meanwhile_is_not_promised(
         with pytest.raises(NotEnoughMemoryError, match="end other programs"):
             await ask(registry, "d+300mib")
         assert loaded(registry) == ["c+60mib"], "and nobody leaves in vain"
+
+
+@pytest.mark.parametrize("server", [ONE, HUNDRED], ids=["places", "bytes"])
+async def test_preloads_that_find_no_room_give_up_and_evict_nobody(
+    scripted: ScriptedModels, server: dict[str, object]
+) -> None:
+    models = ("a+60mib", "b+60mib", "c+60mib")
+    async with scripted.registry(*models, server=server, preload=True) as registry:
+        await until(lambda: not any(view.is_preload_due for view in registry.views()))
+        (first,) = loaded(registry)
+        others = [view for view in registry.views() if view.model_id != first]
+        assert [(view.status, view.n_loads) for view in others] == [("unloaded", 0)] * 2
+        assert all("its preload found no" in view.preload_gave_up == view.unload_reason for view in others)
+        assert [view.n_unloads["no_room"] for view in others] == [1, 1]
+        assert registry.view(ModelId(first)).n_unloads["evicted"] == 0
+        other = others[0].model_id
+        assert await ask(registry, other) == "xxx", "a request makes room"
+        assert loaded(registry) == [other] and registry.view(other).preload_gave_up == ""
+
+
+async def test_a_preload_that_a_request_waits_for_makes_room_like_any_other_load(scripted: ScriptedModels) -> None:
+    async with scripted.registry("a", "b", server=ONE, preload=True) as registry:
+        answers = await asyncio.gather(ask(registry, "a"), ask(registry, "b"))
+        assert answers == ["xxx", "xxx"]

@@ -9,22 +9,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from lsrv.registry.entries.effects import Effect, Grant, Reject, StartLoad, StopAttempt
 from lsrv.registry.entries.happenings import (
     Arrived,
-    Effect,
     EntryLimits,
     Evicted,
-    Grant,
     Happening,
     Held,
     Left,
     LoadDone,
-    Reject,
-    StartLoad,
-    StopAttempt,
     Stopped,
 )
-from lsrv.registry.entries.state import EntryState, Phase
+from lsrv.registry.entries.phase import Phase
+from lsrv.registry.entries.state import EntryState
 from lsrv.registry.memory import arbiter
 from lsrv.registry.memory.arbiter import MemoryAmounts, MemoryDecision, Resident, Stay, Want
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lsrv.model_id import ModelId
 from lsrv.registry.memory.arbiter import Eviction, Refusal, Resident, Stay, Want, decide, surplus
 from tests.registry.memory.simulation import Machine, Model, Request, alternating, first_come_first_served, popular
 
@@ -64,6 +65,18 @@ def test_for_copies_nobody_leaves_or_is_held_or_waits() -> None:
     wants = [copies, want("new", 8)]
     assert decide(wants, leaving, EIGHT, PATIENCE_S, NOW_S).admitted == []
     assert decide(wants, [], EIGHT, PATIENCE_S, NOW_S).admitted == ["copied"], "unless it fits"
+
+
+def test_a_preload_gives_up_instead_of_making_others_leave_or_wait() -> None:
+    preload = want("preload", since_s=0.0, is_preload=True)
+    for there in (resident("idle", 8), resident("busy", 8, n_running=1), resident("loading", 8, stay=Stay.LOADING)):
+        verdict = decide([preload], [there], EIGHT, PATIENCE_S, NOW_S)
+        assert (verdict.given_up, verdict.evicted, verdict.held) == (["preload"], [], set())
+    assert decide([preload], [resident("small", 4)], EIGHT, PATIENCE_S, NOW_S).admitted == ["preload"]
+    leaving = decide([preload], [resident("gone", 8, stay=Stay.LEAVING)], EIGHT, PATIENCE_S, NOW_S)
+    assert (leaving.given_up, leaving.admitted) == ([], []), "what leaves anyway is waited for"
+    borrowed = decide([preload], [resident("borrowed", 8, is_borrowed=True)], EIGHT, PATIENCE_S, NOW_S)
+    assert borrowed.evicted == [Eviction(ModelId("borrowed"), ModelId("preload"))], "copies keep nobody out"
 
 
 def test_what_was_loaded_for_copies_leaves_before_anybody_else() -> None:
