@@ -144,7 +144,7 @@ class Ticked:
     """A deadline of the entry has passed."""
 
 
-Order = LoadAsked | PreloadAsked | UnloadAsked | EnableAsked | Configured | Removed
+Demand = LoadAsked | PreloadAsked | UnloadAsked | EnableAsked | Configured | Removed
 Happening = (
     Arrived
     | Left

@@ -17,6 +17,7 @@ from lsrv.registry.entries.effects import Effect, EndRequests, Grant, Reject, Re
 from lsrv.registry.entries.happenings import (
     Arrived,
     Configured,
+    Demand,
     Died,
     EnableAsked,
     EntryLimits,
@@ -28,7 +29,6 @@ from lsrv.registry.entries.happenings import (
     LoadDone,
     LoadLost,
     NoRoom,
-    Order,
     PreloadAsked,
     Removed,
     RoomMade,
@@ -211,14 +211,14 @@ class EntryState:
 
     # -- operators ---------------------------------------------------------------------------------
 
-    def _obey(self, order: Order, now_s: float) -> list[Effect]:
-        match order:
+    def _obey(self, demand: Demand, now_s: float) -> list[Effect]:
+        match demand:
             case LoadAsked(ticket):
                 return self._load_asked(ticket, now_s)
             case PreloadAsked():
                 return self._preload_asked(now_s)
             case UnloadAsked():
-                return self._unload_asked(order, now_s)
+                return self._unload_asked(demand, now_s)
             case EnableAsked(ticket, is_enabled):
                 return self._enable_asked(ticket, is_enabled, now_s)
             case Configured(limits, needs_load):
