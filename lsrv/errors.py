@@ -83,6 +83,8 @@ class ConfigError(LsrvError):
 
 
 class ModelNotFoundError(LsrvError):
+    """fields: known, the names there are; model, the name that means nothing."""
+
     code = "model_not_found"
 
 

@@ -14,6 +14,7 @@ from lsrv.api.http.request_record import RequestRecord
 from lsrv.api.metrics.cache import CacheCollector
 from lsrv.api.metrics.requests import Metrics
 from lsrv.api.metrics.virtual_models import RouteCollector
+from lsrv.api.notes import Notes
 from lsrv.config import LoadedSettings, ServerSettings, Settings
 from lsrv.model_id import ModelId
 from lsrv.registry import Registry, Turn, own_cache
@@ -35,6 +36,7 @@ class ServerState:
     reload_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     started_at: float = field(default_factory=time.monotonic)
     looks: Lanes = field(default_factory=Lanes)  # at processes and folders
+    notes: Notes = field(default_factory=Notes)
     access: Access = field(init=False)
     feed: Feed = field(init=False)
     responses: ResponseCache = field(init=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from lsrv.config import Settings, SettingsChange
@@ -79,6 +79,16 @@ class Names:
         """The canonical id of the same. Raises ModelNotFoundError."""
         return self.target(model).model_id
 
+    def first_known(self, spellings: Sequence[str | None]) -> str | None:
+        """The first that means an entry or a route; the first of all if none does."""
+        return next((each for each in spellings if self._is_known(each)), spellings[0])
+
+    def _is_known(self, model: str | None) -> bool:
+        try:
+            return self.route(model) is not None or bool(self.target(model))
+        except ModelNotFoundError:
+            return False
+
     def route(self, model: str | None) -> str | None:
         """The route that `model` means, the default included; None if it means none."""
         name = self._default_route if is_default(model) else model
@@ -139,7 +149,10 @@ class Names:
     def _not_found(self, model: str) -> ModelNotFoundError:
         known = self._known()
         return ModelNotFoundError(
-            f"model '{echo(model)}' not found; known models: {', '.join(known) or 'none'}", param="model", known=known
+            f"model '{echo(model)}' not found; known models: {', '.join(known) or 'none'}",
+            param="model",
+            known=known,
+            model=echo(model),
         )
 
     def _no_adapter(self, target: Target) -> ModelNotFoundError:

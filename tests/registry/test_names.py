@@ -73,3 +73,19 @@ def test_a_name_longer_than_any_is_not_searched_for_adapters_and_told_as_a_line(
         names.resolve(name)
     assert len(caught.value.message) < 300
     assert searched == ["m"]  # for the list of what there is
+
+
+@pytest.mark.parametrize(
+    ("spellings", "known"),
+    [
+        (("m:x", "m"), "m"),
+        (("m:4b", "m"), "m:4b"),
+        (("m:p", "m"), "m:p"),
+        ((None, "m"), None),
+        (("x:y", "x"), "x:y"),
+    ],
+)
+def test_of_several_spellings_the_first_that_is_known_counts(
+    names: Names, spellings: tuple[str | None, ...], known: str | None
+) -> None:
+    assert names.first_known(spellings) == known

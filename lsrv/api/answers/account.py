@@ -17,12 +17,12 @@ class Account:
         self.n_texts = 0  # writes that brought text
         self._metrics = metrics
         self._record = record
-        self._lease_wait_s = 0.0
+        self.lease_wait_s = 0.0
         self._last_text_at = 0.0
 
     def leased(self) -> None:
         """A place was given: waiting for the model is over."""
-        self._lease_wait_s = time.perf_counter() - self._record.arrived_at
+        self.lease_wait_s = time.perf_counter() - self._record.arrived_at
 
     def saw_text(self, now: float) -> None:
         """Text is about to be written, at `now` (time.perf_counter())."""
@@ -39,6 +39,6 @@ class Account:
         self._record.n_completion_tokens = usage.n_completion_tokens
         if self.is_cached:
             return
-        self._metrics.count_usage(usage, self._lease_wait_s)
+        self._metrics.count_usage(usage, self.lease_wait_s)
         if self.n_texts <= 1:  # it came in one piece: its single tokens were not seen
             self._metrics.observe_itl(usage)

@@ -52,11 +52,12 @@ class ModelAnswer(Protocol):
 
 
 class Delivery:
-    """The response to one call in `dialect`, errors included."""
+    """The response to one call in `dialect`, errors included. `raw`: its body, where it was read already."""
 
-    def __init__(self, state: ServerState, dialect: Dialect, scope: Scope) -> None:
+    def __init__(self, state: ServerState, dialect: Dialect, scope: Scope, raw: bytes | None = None) -> None:
         self._state = state
         self._dialect = dialect
+        self._raw = raw
         self._record = record_of(scope)
         self._use: CacheUse = cache_use(scope["headers"])
         self._transcript: Transcript | None = None  # None: nobody gets a copy
@@ -76,9 +77,11 @@ class Delivery:
             await self._fail(error, send, stream)
 
     async def _deliver(self, scope: Scope, receive: Receive, send: Send, stream: EventStream) -> None:
-        raw = await read_body(scope, receive, self._state.settings.server.max_body_bytes)
-        head = self._dialect.read_head(raw)
-        attempts = self._state.registry.routing.text_attempts(head.model, head.sticky_key)
+        raw = self._raw
+        if raw is None:
+            raw = await read_body(scope, receive, self._state.settings.server.max_body_bytes)
+        head, registry = self._dialect.read_head(raw), self._state.registry
+        attempts = registry.routing.text_attempts(registry.names.first_known(head.spellings), head.sticky_key)
         if head.is_streaming:
             await until_disconnect(receive, self._stream(raw, attempts, stream))
         else:

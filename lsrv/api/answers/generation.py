@@ -106,5 +106,24 @@ class Generation:
         return ends
 
     def _reply(self) -> Reply:
-        priority = self._asked.turn.priority
-        return self._request.make_reply(Heading(self._echoed_id, int(time.time()), self._account.is_cached, priority))
+        heading = Heading(
+            self._echoed_id,
+            int(time.time()),
+            self._account.is_cached,
+            self._asked.turn.priority,
+            self._account.lease_wait_s,
+            self._notes(),
+        )
+        return self._request.make_reply(heading)
+
+    def _notes(self) -> tuple[str, ...]:
+        """What was asked for and is not given. The log has each once."""
+        request = self._request
+        if not request.notes and request.n_ctx_wanted is None:
+            return ()
+        view, notes = self._state.registry.view(self._asked.model_id), request.notes
+        if request.n_ctx_wanted is not None and view.info is not None and request.n_ctx_wanted > view.info.n_ctx_seq:
+            notes += (f"a context of {request.n_ctx_wanted} tokens: this model runs with {view.info.n_ctx_seq}",)
+        for note in notes:
+            self._state.notes.tell(note, self._record.request_id, view.listed_id)
+        return notes

@@ -36,12 +36,19 @@ class Heading(msgspec.Struct, frozen=True):
     created: int
     is_cached: bool = False
     priority: int = 0  # that the request had
+    lease_wait_s: float = 0.0  # until its model was loaded and had a place for it
+    notes: tuple[str, ...] = ()  # what was asked for and has no effect
 
 
 class DialectRequest(GenerationRequest, frozen=True, kw_only=True):
-    """A request that says how its client wants to read what comes back."""
+    """A request that says how its client wants to read what comes back.
+
+    `notes`: what it asks for and does not get, in words; the log has each once, and the reply is told of them.
+    """
 
     make_reply: Callable[[Heading], Reply]
+    notes: tuple[str, ...] = ()
+    n_ctx_wanted: int | None = None  # a context is as long as the settings say; if that is shorter, it is noted
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -50,6 +57,12 @@ class Head(msgspec.Struct, frozen=True):
     model: str | None
     is_streaming: bool
     sticky_key: str | None  # requests with the same one go to the same model of a route
+    other_spellings: tuple[str, ...] = ()  # of `model`, in this API: the first one that is known counts
+
+    @property
+    def spellings(self) -> tuple[str | None, ...]:
+        """All of them, the one that was sent first."""
+        return (self.model, *self.other_spellings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
