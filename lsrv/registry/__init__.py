@@ -12,7 +12,7 @@ from lsrv.registry.loading.weights import finding, front_door, spec_of
 from lsrv.registry.names import Target
 from lsrv.registry.offered_adapters import OfferedAdapter
 from lsrv.registry.registry import Registry
-from lsrv.registry.upstream.openai_words import reported_texts, reported_usage, says_something
+from lsrv.registry.upstream.openai_words import reported_calls, reported_texts, reported_usage, says_something
 from lsrv.registry.virtual_models import Attempts, RouteView, Routing
 from lsrv.registry.workers.cpu_faults import CpuFault, cpu_faults_path, is_condemned, read_cpu_faults
 from lsrv.registry.workers.memory import WorkerMemory, worker_memory
@@ -50,6 +50,7 @@ __all__ = [
     "is_condemned",
     "own_cache",
     "read_cpu_faults",
+    "reported_calls",
     "reported_texts",
     "reported_usage",
     "says_something",

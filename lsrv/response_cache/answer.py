@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from lsrv.protocol.calls import joined_calls
 from lsrv.protocol.commands import Generate
 from lsrv.protocol.events import Accepted, Delta, Finished, TokenLogprob
 
@@ -35,6 +36,7 @@ def _whole(deltas: list[Delta], end: Finished) -> Finished:
         end,
         text="".join(part.text for part in parts),
         reasoning="".join(part.reasoning for part in parts),
+        calls=joined_calls(call for part in parts for call in part.calls),
         logprobs=logprobs if any(part.logprobs is not None for part in parts) else None,
     )
 

@@ -39,7 +39,7 @@ def front(server: RunningServer, upstream: UpstreamServer, tmp_path_factory: pyt
         {"model_id": "poor", "split": [{"model": "broke"}], "fallback": ["story"]},
         {"model_id": "hopeless", "split": [{"model": "busy"}], "fallback": ["fail"]},
         {"model_id": "longer", "split": [{"model": "small"}], "fallback": ["large"]},
-        {"model_id": "tools", "split": [{"model": "small"}], "fallback": ["good"]},
+        {"model_id": "images", "split": [{"model": "small"}], "fallback": ["good"]},
     ]
     head = {"port": 0, "spare_workers": 0}
     running = RunningServer({"server": head, "models": [*local, *far, story], "routes": routes}, {})
@@ -123,8 +123,9 @@ def test_a_prompt_too_long_for_one_goes_to_another(client: openai.OpenAI) -> Non
 
 
 def test_what_our_engine_can_not_do_goes_to_who_can(client: openai.OpenAI) -> None:
-    tools: Any = [{"type": "function", "function": {"name": "weather"}}]
-    assert answered_by(client, "tools", tools=tools) == "good"
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    messages: Any = [{"role": "user", "content": [image]}]
+    assert client.chat.completions.create(model="images", messages=messages).model == "good"
 
 
 def test_a_model_without_a_chat_template_is_passed_over_for_a_chat(
@@ -166,7 +167,7 @@ def test_a_route_may_be_the_default(start_server: StartServer, upstream: Upstrea
 
 def test_routes_are_listed_behind_the_models(front: RunningServer) -> None:
     listed = [model["id"] for model in front.http.get("/v1/models").json()["data"]]
-    assert listed[-9:] == ["even", "spare", "wrong", "late", "mute", "poor", "hopeless", "longer", "tools"]
+    assert listed[-9:] == ["even", "spare", "wrong", "late", "mute", "poor", "hopeless", "longer", "images"]
     assert front.http.get("/v1/models/even").json()["endpoint_status"] == "ready"
 
 

@@ -17,7 +17,7 @@ from lsrv.api.state import ServerState
 from lsrv.protocol.events import ChoiceEvent, Delta, Finished
 from lsrv.registry import Target
 from lsrv.serving.entry_request import entry_request
-from lsrv.serving.shadow.transcript import Transcript, texts_in
+from lsrv.serving.shadow.transcript import Transcript, calls_in, texts_in
 from lsrv.serving.sources import CacheUse, EventSource, find_source
 from lsrv.serving.usage import total_usage
 
@@ -84,7 +84,7 @@ class Generation:
 
     def _hear(self, batch: list[ChoiceEvent]) -> None:
         if self._transcript is not None:
-            self._transcript.add(texts_in(batch))
+            self._transcript.add(texts_in(batch), calls_in(batch))
 
     def _written(self, reply: Reply, batch: list[ChoiceEvent]) -> bytes:
         """`batch` in the client's words."""

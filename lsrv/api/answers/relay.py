@@ -13,7 +13,7 @@ from lsrv.api.http.request_record import RequestRecord
 from lsrv.api.state import ServerState
 from lsrv.model_id import ModelId
 from lsrv.protocol.events import Usage
-from lsrv.registry import Lease, reported_texts, reported_usage, says_something
+from lsrv.registry import Lease, reported_calls, reported_texts, reported_usage, says_something
 from lsrv.serving.shadow.transcript import Transcript
 
 _MAX_HELD = 64  # chunks that say nothing: beyond, who sends them is not asked to keep them
@@ -87,7 +87,7 @@ class Relay:
     def _note(self, chunk: JsonBody) -> None:
         self._usage = reported_usage(chunk) or self._usage
         if self._transcript is not None:
-            self._transcript.add(reported_texts(chunk))
+            self._transcript.add(reported_texts(chunk), reported_calls(chunk))
 
     def _count(self) -> None:
         if self._usage is not None:  # OpenAI's streams tell it to those who ask for it (stream_options)

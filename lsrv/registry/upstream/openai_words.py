@@ -5,7 +5,6 @@ For requests that did not come in OpenAI's words; those that did travel as they 
 
 from __future__ import annotations
 
-import math
 import struct
 from typing import Any
 
@@ -13,44 +12,36 @@ import msgspec
 
 from lsrv.errors import UnsupportedParameterError
 from lsrv.protocol.commands import Generate
-from lsrv.protocol.events import Delta, Embedded, Finished, FinishReason, Reranked, TokenLogprob, Usage
+from lsrv.protocol.events import CallDelta, Delta, Embedded, Finished, FinishReason, Reranked, Usage
+from lsrv.registry.upstream.logprob_words import Logprobs, token_logprobs
+from lsrv.registry.upstream.tool_words import CalledFunction, CallPiece, CallReading, deltas_in, tool_fields
 
-_MIN_LOGPROB = -9999.0
 _CARRIED = frozenset(
     {"request_id", "messages", "prompt", "template_kwargs", "sampling", "max_tokens", "stop", "n_top_logprobs"}
-    | {"grammar", "ignore_eos", "cache_prompt", "is_echoing", "is_streaming"}
+    | {"tool_use", "grammar", "ignore_eos", "cache_prompt", "is_echoing", "is_streaming"}
     | {"is_copy"}  # says how to compute
     | {"priority"}  # has had its effect in our own queue; over there it may mean the opposite, or money
 )
-
-
-class _Token(msgspec.Struct):
-    token: str
-    logprob: float = _MIN_LOGPROB
-    bytes: list[int] | None = None
-    top_logprobs: list[_Token] = []
-
-
-class _Logprobs(msgspec.Struct):
-    """Chat has `content`, the legacy route three parallel lists."""
-
-    content: list[_Token] | None = None
-    tokens: list[str] = []
-    token_logprobs: list[float | None] = []
-    top_logprobs: list[dict[str, float] | None] | None = None
 
 
 class _Text(msgspec.Struct):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None  # OpenRouter's and Ollama's name
+    tool_calls: list[CallPiece] | None = None
+    function_call: CalledFunction | None = None
+
+    @property
+    def calls(self) -> list[CallPiece]:
+        """What is called, be it in the old word."""
+        return self.tool_calls or ([CallPiece(self.function_call, index=0)] if self.function_call else [])
 
 
 class _Choice(msgspec.Struct):
     delta: _Text | None = None
     message: _Text | None = None
     text: str | None = None
-    logprobs: _Logprobs | None = None
+    logprobs: Logprobs | None = None
     finish_reason: str | None = None
     index: int = 0
 
@@ -104,6 +95,7 @@ def path_and_body(command: Generate, model: str) -> tuple[str, dict[str, object]
     _refuse_rest(command)
     is_chat = command.messages is not None
     body: dict[str, object] = {"model": model, **_what(command), **_sampling(command), **_logprobs(command, is_chat)}
+    body |= tool_fields(command.tool_use)
     optional: dict[str, object | None] = {
         "response_format": _response_format(command),
         "max_tokens": command.max_tokens,
@@ -170,42 +162,49 @@ class Reading:
         self._last_s = began_s
         self._usage = _Usage()
         self._finish_reason = ""
+        self._calls = CallReading()
 
     def delta(self, chunk: dict[str, object], now_s: float) -> Delta | None:
-        """The new text in a chunk."""
-        text, reasoning, logprobs = self._read(chunk)
-        if not text and not reasoning:
+        """What is new in a chunk."""
+        said = self._read(chunk)
+        if not said.text and not said.reasoning and not said.calls:
             return None
         self._first_s = now_s if self._first_s is None else self._first_s
         self._last_s = now_s
-        return Delta(0, text, reasoning, logprobs)
+        return said
 
     def whole(self, answer: dict[str, object], now_s: float) -> Finished:
         """An answer that came in one piece."""
-        text, reasoning, logprobs = self._read(answer)
+        said = self._read(answer)
         self._last_s = now_s
-        return self._end(text, reasoning, logprobs)
+        return self._end(said)
 
     def end(self) -> Finished:
         """The end of a stream whose texts were handed out."""
-        return self._end("", "", None)
+        return self._end(Delta(0, ""))
 
-    def _read(self, chunk: dict[str, object]) -> tuple[str, str, list[TokenLogprob] | None]:
+    def _read(self, chunk: dict[str, object]) -> Delta:
         read = msgspec.convert(chunk, _Chunk, strict=False)
         self._usage = read.usage or self._usage
         if not read.choices:
-            return "", "", None
+            return Delta(0, "")
         choice = read.choices[0]
         self._finish_reason = choice.finish_reason or self._finish_reason
         said = choice.said
         reasoning = said.reasoning_content or said.reasoning or ""
-        return said.content or "", reasoning, None if choice.logprobs is None else _token_logprobs(choice.logprobs)
+        logprobs = None if choice.logprobs is None else token_logprobs(choice.logprobs)
+        return Delta(0, said.content or "", reasoning, logprobs, self._calls.read(said.calls))
 
-    def _end(self, text: str, reasoning: str, logprobs: list[TokenLogprob] | None) -> Finished:
+    def _end(self, rest: Delta) -> Finished:
         first_s = self._began_s if self._first_s is None else self._first_s
         usage = _usage(self._usage, first_s - self._began_s, self._last_s - first_s)
-        reason: FinishReason = "length" if self._finish_reason == "length" else "stop"
-        return Finished(0, reason, text, reasoning, usage, logprobs=logprobs)
+        return Finished(0, self._reason(), rest.text, rest.reasoning, usage, logprobs=rest.logprobs, calls=rest.calls)
+
+    def _reason(self) -> FinishReason:
+        """Not all servers say `tool_calls` behind calls."""
+        if self._finish_reason == "length":
+            return "length"
+        return "tool_calls" if self._calls.has_calls else "stop"
 
 
 def reported_usage(chunk: dict[str, object]) -> Usage | None:
@@ -219,11 +218,19 @@ def reported_usage(chunk: dict[str, object]) -> Usage | None:
 
 def reported_texts(chunk: dict[str, object]) -> list[tuple[int, str]]:
     """The new text of each choice that has one in a chunk or an answer. Empty where nothing of it can be read."""
+    return [(choice.index, text) for choice in _choices(chunk) if (text := choice.said.content)]
+
+
+def reported_calls(chunk: dict[str, object]) -> list[tuple[int, list[CallDelta]]]:
+    """The same of calls of tools."""
+    return [(choice.index, deltas_in(calls)) for choice in _choices(chunk) if (calls := choice.said.calls)]
+
+
+def _choices(chunk: dict[str, object]) -> list[_Choice]:
     try:
-        read = msgspec.convert(chunk, _Chunk, strict=False)
+        return msgspec.convert(chunk, _Chunk, strict=False).choices
     except msgspec.ValidationError:
         return []
-    return [(choice.index, text) for choice in read.choices if (text := choice.said.content)]
 
 
 def says_something(chunk: dict[str, object]) -> bool:
@@ -284,26 +291,3 @@ def reranked(answer: dict[str, object], n_documents: int) -> Reranked:
     ordered = [scores[index] for index in range(n_documents)]
     n_prompt_tokens = read.usage.prompt_tokens if read.usage else 0
     return Reranked(request_id=0, scores=ordered, is_probability=True, n_prompt_tokens=n_prompt_tokens)
-
-
-def _token_logprobs(logprobs: _Logprobs) -> list[TokenLogprob]:
-    if logprobs.content is not None:
-        return [_token(token) for token in logprobs.content]
-    tops = logprobs.top_logprobs or [None] * len(logprobs.tokens)
-    return [
-        _logprob(text, value if value is not None else 0.0, [_logprob(*top) for top in (tokens or {}).items()])
-        for text, value, tokens in zip(logprobs.tokens, logprobs.token_logprobs, tops, strict=False)
-    ]
-
-
-def _token(token: _Token) -> TokenLogprob:
-    raw = bytes(token.bytes) if token.bytes is not None else token.token.encode(errors="replace")
-    return TokenLogprob(token.token, _finite(token.logprob), raw, [_token(top) for top in token.top_logprobs])
-
-
-def _logprob(text: str, value: float, top: list[TokenLogprob] | None = None) -> TokenLogprob:
-    return TokenLogprob(text, _finite(value), text.encode(errors="replace"), top or [])
-
-
-def _finite(logprob: float) -> float:
-    return logprob if math.isfinite(logprob) and logprob > _MIN_LOGPROB else _MIN_LOGPROB

@@ -24,7 +24,7 @@ from lsrv.serving.choice_streams import ChoiceStreams
 from lsrv.serving.entry_request import entry_request
 from lsrv.serving.shadow.copies import Copy, Original, Shadow, WaitingCopies
 from lsrv.serving.shadow.tally import Heard, ShadowView, Tally
-from lsrv.serving.shadow.transcript import Transcript, texts_in
+from lsrv.serving.shadow.transcript import Transcript, calls_in, texts_in
 from lsrv.serving.usage import total_usage
 
 _log = logging.getLogger(__name__)
@@ -150,7 +150,7 @@ async def _heard(events: ChoiceStreams, n_open: int, n_choices: int, began_s: fl
         texts = texts_in(batch)
         if texts and first_s is None:
             first_s = time.perf_counter()
-        transcript.add(texts)
+        transcript.add(texts, calls_in(batch))
         ends |= {choice: event for choice, event in batch if isinstance(event, Finished)}
     ended_s = time.perf_counter()
     return Heard(

@@ -92,6 +92,24 @@ def test_tool_messages_of_the_history_reach_the_template() -> None:
     assert chat(messages=messages).messages == [messages[0] | {"content": ""}, messages[1]]
 
 
+def test_functions_of_the_history_reach_the_template_as_tools() -> None:
+    call = {"name": "f", "arguments": "{}"}
+    messages = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": None, "function_call": call},
+        {"role": "function", "name": "f", "content": "5"},
+    ]
+    assert chat(messages=messages).messages == [
+        messages[0],
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"id": "call_1", "type": "function", "function": call}],
+        },
+        {"role": "tool", "name": "f", "content": "5", "tool_call_id": "call_1"},
+    ]
+
+
 def test_llama_cpp_names_are_understood() -> None:
     command = parse_completion(b'{"prompt":"a","n_predict":5,"repetition_penalty":1.1,"n_probs":3}').commands[0]
     assert (command.max_tokens, command.sampling.repeat_penalty, command.n_top_logprobs) == (5, 1.1, 3)

@@ -84,10 +84,11 @@ def test_a_copy_that_fails_says_why(start_server: StartServer, tmp_path: Path, u
     far = {"model_id": "far", "kind": "upstream", "upstream": {"base_url": upstream.base_url("good")}}
     route = {"model_id": "r", "split": [{"model": "far"}], "shadow": "main"}
     front = start_server(server={"spare_workers": 1}, models=[far, *entries(tmp_path, "main")], routes=[route])
-    tools: Any = [{"type": "function", "function": {"name": "weather"}}]
-    ask(front.openai(), tools=tools)
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    messages: Any = [{"role": "user", "content": [image]}]
+    front.openai().chat.completions.create(model="r", messages=messages)
     wait_until(lambda: shadows(front)["main"]["n_failed"] == 1)
-    assert "tools" in shadows(front)["main"]["last_error"]
+    assert "image_url" in shadows(front)["main"]["last_error"]
 
 
 @pytest.mark.parametrize("is_streaming", [False, True])

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from lsrv.api.dialects.fields.old_calls import with_tool_calls
 from lsrv.api.http.body import check_plain
 from lsrv.errors import RequestError, UnsupportedCapabilityError
 
@@ -25,6 +26,7 @@ class ChatMessage(msgspec.Struct, kw_only=True):
     reasoning_content: str | None = None
     tool_calls: list[dict[str, object]] | None = None
     tool_call_id: str | None = None
+    function_call: dict[str, object] | None = None
 
 
 def template_messages(messages: str | list[ChatMessage]) -> list[dict[str, object]]:
@@ -33,7 +35,7 @@ def template_messages(messages: str | list[ChatMessage]) -> list[dict[str, objec
         return [{"role": "user", "content": messages}]
     if not messages:
         raise RequestError("messages is empty; send at least one.", param="messages")
-    return [_template_message(message, f"messages[{i}]") for i, message in enumerate(messages)]
+    return with_tool_calls([_template_message(message, f"messages[{i}]") for i, message in enumerate(messages)])
 
 
 def _template_message(message: ChatMessage, param: str) -> dict[str, object]:
@@ -46,6 +48,9 @@ def _template_message(message: ChatMessage, param: str) -> dict[str, object]:
     if message.tool_calls:
         check_plain(message.tool_calls, f"{param}.tool_calls")
         result["tool_calls"] = message.tool_calls
+    if message.function_call is not None:
+        check_plain(message.function_call, f"{param}.function_call")
+        result["function_call"] = message.function_call
     if message.tool_call_id is not None:
         result["tool_call_id"] = message.tool_call_id
     return result

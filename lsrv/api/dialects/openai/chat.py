@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/chat/create, with llama.cpp's and
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -13,7 +14,8 @@ from msgspec.structs import replace
 
 from lsrv.api.dialects.contract import DialectRequest
 from lsrv.api.dialects.fields.messages import ChatMessage, template_messages
-from lsrv.api.dialects.fields.sampling import MAX_TOP_LOGPROBS, Count, Later, refuse
+from lsrv.api.dialects.fields.sampling import MAX_TOP_LOGPROBS, Count
+from lsrv.api.dialects.fields.tools import ToolList
 from lsrv.api.dialects.openai.chat_reply import ChatReply
 from lsrv.api.dialects.openai.shared_fields import (
     GenerationBody,
@@ -22,8 +24,16 @@ from lsrv.api.dialects.openai.shared_fields import (
     n_choices_of,
     openai_dialect,
 )
+from lsrv.api.dialects.openai.tool_choice import (
+    FunctionCallField,
+    FunctionList,
+    ToolChoiceField,
+    function_use_of,
+    tool_use_of,
+)
 from lsrv.api.http.body import check_plain, decode_body
 from lsrv.errors import RequestError, UnsupportedCapabilityError
+from lsrv.protocol.commands import ToolUse
 
 
 class ChatBody(GenerationBody, kw_only=True):
@@ -34,13 +44,15 @@ class ChatBody(GenerationBody, kw_only=True):
     chat_template_kwargs: dict[str, object] | None = None
     enable_thinking: bool | None = None
     reasoning_effort: str | None = None
+    reasoning_budget: Count | None = None
+    thinking_budget_tokens: Count | None = None  # llama.cpp's name for it
+    verbosity: str | None = None
     modalities: list[str] | None = None
-
-    # Known, and not in this version.
-    tools: Later = None
-    tool_choice: Later = None
-    functions: Later = None
-    function_call: Later = None
+    tools: ToolList | None = None
+    tool_choice: ToolChoiceField | None = None
+    parallel_tool_calls: bool | None = None
+    functions: FunctionList | None = None
+    function_call: FunctionCallField | None = None
 
 
 _decoder = msgspec.json.Decoder(ChatBody)
@@ -49,22 +61,24 @@ _decoder = msgspec.json.Decoder(ChatBody)
 def parse_chat(raw: bytes) -> DialectRequest:
     """The request that `raw` asks for. Raises RequestError with `param`."""
     body = decode_body(_decoder, raw)
-    _refuse_later_fields(body)
-    messages, kwargs = template_messages(body.messages), _template_kwargs(body)
+    _refuse_other_modalities(body)
     n_top_logprobs = _n_top_logprobs(body)
     command = command_of(body, max_completion_tokens=body.max_completion_tokens, n_top_logprobs=n_top_logprobs)
-    command = replace(command, messages=messages, template_kwargs=kwargs)
-    return generation_request(body, [command] * n_choices_of(body), ChatReply)
+    command = replace(
+        command,
+        messages=template_messages(body.messages),
+        template_kwargs=_template_kwargs(body),
+        tool_use=_tool_use(body),
+        reasoning_budget=_reasoning_budget(body),
+    )
+    reply = partial(ChatReply, has_old_calls=bool(body.functions))
+    return generation_request(body, [command] * n_choices_of(body), reply)
 
 
 CHAT = openai_dialect(parse_chat, "chat/completions")
 
 
-def _refuse_later_fields(body: ChatBody) -> None:
-    refuse("tools", body.tools)
-    refuse("functions", body.functions)
-    for param, choice in (("tool_choice", body.tool_choice), ("function_call", body.function_call)):
-        refuse(param, None if choice == "none" else choice)
+def _refuse_other_modalities(body: ChatBody) -> None:
     if any(modality != "text" for modality in body.modalities or []):
         raise UnsupportedCapabilityError("modalities: this version answers with text only.", param="modalities")
 
@@ -77,9 +91,22 @@ def _n_top_logprobs(body: ChatBody) -> int | None:
     return None
 
 
+def _tool_use(body: ChatBody) -> ToolUse | None:
+    if not body.functions:
+        return tool_use_of(body.tools or [], body.tool_choice, is_parallel=body.parallel_tool_calls)
+    if body.tools:
+        raise RequestError("tools and functions both say what may be called; keep tools.", param="functions")
+    return function_use_of(body.functions, body.function_call)
+
+
+def _reasoning_budget(body: ChatBody) -> int | None:
+    budget = body.reasoning_budget if body.reasoning_budget is not None else body.thinking_budget_tokens
+    return None if budget == -1 else budget
+
+
 def _template_kwargs(body: ChatBody) -> dict[str, object]:
-    """The template's variables; `chat_template_kwargs` wins over the two shorthands."""
-    kwargs: dict[str, object] = {}
+    """The template's variables; `chat_template_kwargs` wins over the shorthands."""
+    kwargs: dict[str, object] = {} if body.verbosity is None else {"verbosity": body.verbosity}
     if body.reasoning_effort in ("none", "off"):
         kwargs["enable_thinking"] = False
     elif body.reasoning_effort is not None:

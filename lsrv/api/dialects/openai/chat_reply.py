@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from lsrv.api.dialects.contract import DONE, Heading
+from lsrv.api.dialects.openai.calls import CallWriter, OldCallWriter, ToolCallWriter
 from lsrv.api.dialects.openai.heading import heading_fields
 from lsrv.api.dialects.openai.shared_fields import ReplyForm
 from lsrv.api.dialects.openai.usage import timings_object, usage_object
@@ -20,10 +21,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ChatReply:
-    """One chat answer. `id`, `created` and `model` are the same in every chunk."""
+    """One chat answer. `id`, `created` and `model` are the same in every chunk.
 
-    def __init__(self, form: ReplyForm, heading: Heading) -> None:
+    `has_old_calls`: the client offered `functions`, and reads `function_call`.
+    """
+
+    def __init__(self, form: ReplyForm, heading: Heading, *, has_old_calls: bool = False) -> None:
         self._form = form
+        self._calls: CallWriter = OldCallWriter() if has_old_calls else ToolCallWriter()
         self._common = heading_fields(heading, "chatcmpl", has_tier=form.has_tier)
         self._cached: dict[str, object] = {"cached": True} if heading.is_cached else {}
         common = _encode({"object": "chat.completion.chunk", **self._common})
@@ -36,14 +41,13 @@ class ChatReply:
         return b"".join(self._chunk(i, delta) for i in range(self._form.n_choices))
 
     def delta(self, index: int, delta: Delta) -> bytes:
-        return self._chunk(index, _delta_object(delta), logprobs=_logprobs_json(delta.logprobs))
+        return self._said(index, delta)
 
     def finish(self, index: int, finished: Finished) -> bytes:
         """What was still unsaid, then the finish reason. Without a usage chunk the last chunk carries the timings."""
-        rest = b""
-        if finished.text or finished.reasoning or finished.logprobs:
-            rest = self._chunk(index, _delta_object(finished), logprobs=_logprobs_json(finished.logprobs))
-        last = self._chunk(index, b'{"content":""}', finish_reason=_encode(finished.finish_reason))
+        rest = self._said(index, finished)
+        reason = _encode(self._calls.finish_reason(finished.finish_reason)) + _complaint_json(finished.complaint)
+        last = self._chunk(index, b'{"content":""}', finish_reason=reason)
         if self._form.has_usage or self._form.n_choices > 1:
             return rest + last
         return rest + last[: -len(self._tail)] + b"]," + self._account({"timings": timings_object(finished.usage)})
@@ -60,11 +64,36 @@ class ChatReply:
             {
                 "object": "chat.completion",
                 **self._common,
-                "choices": [_choice(i, end) for i, end in enumerate(finished)],
+                "choices": [self._choice(i, end) for i, end in enumerate(finished)],
             }
             | _counts(usage)
             | self._cached
         )
+
+    # What an answer says, by channel, is written in the two methods that follow, and nowhere else.
+
+    def _said(self, index: int, said: Delta | Finished) -> bytes:
+        """A chunk for text, reasoning and log-probabilities, and one for each piece of a call."""
+        calls = [self._chunk(index, delta) for delta in self._calls.deltas(said.calls)] if said.calls else []
+        if not (said.text or said.reasoning or said.logprobs):
+            return b"".join(calls)
+        reasoning = b',"reasoning_content":%b' % _encode(said.reasoning) if said.reasoning else b""
+        delta = b'{"content":%b%b}' % (_encode(said.text), reasoning)
+        return b"".join([self._chunk(index, delta, logprobs=_logprobs_json(said.logprobs)), *calls])
+
+    def _choice(self, index: int, end: Finished) -> dict[str, object]:
+        message: dict[str, object] = {"role": "assistant", "content": end.text, "refusal": None}
+        if end.reasoning:
+            message["reasoning_content"] = end.reasoning
+        if end.calls:
+            message |= {"content": end.text or None, **self._calls.whole(end.calls)}
+        choice: dict[str, object] = {
+            "index": index,
+            "message": message,
+            "logprobs": logprobs_object(end.logprobs),
+            "finish_reason": self._calls.finish_reason(end.finish_reason),
+        }
+        return choice | {"complaint": end.complaint} if end.complaint else choice
 
     def _account(self, counts: dict[str, object]) -> bytes:
         """The end of a stream's last chunk: what the answer took, and whether anything was computed for it."""
@@ -85,29 +114,6 @@ def _counts(usage: Usage) -> dict[str, object]:
     return {"usage": usage_object(usage), "timings": timings_object(usage)}
 
 
-# What an answer says, by channel, is written in the two functions that follow, and nowhere else.
-
-
-def _delta_object(said: Delta | Finished) -> bytes:
-    if said.reasoning:
-        return b'{"content":%b,"reasoning_content":%b}' % (_encode(said.text), _encode(said.reasoning))
-    return b'{"content":%b}' % _encode(said.text)
-
-
-def _message(end: Finished) -> dict[str, object]:
-    message: dict[str, object] = {"role": "assistant", "content": end.text, "refusal": None}
-    return message | {"reasoning_content": end.reasoning} if end.reasoning else message
-
-
-def _choice(index: int, end: Finished) -> dict[str, object]:
-    return {
-        "index": index,
-        "message": _message(end),
-        "logprobs": logprobs_object(end.logprobs),
-        "finish_reason": end.finish_reason,
-    }
-
-
 def logprobs_object(logprobs: list[TokenLogprob] | None) -> dict[str, object] | None:
     """OpenAI's chat logprobs; natural logarithms."""
     if logprobs is None:
@@ -118,6 +124,11 @@ def logprobs_object(logprobs: list[TokenLogprob] | None) -> dict[str, object] | 
 
 def _token(token: TokenLogprob) -> dict[str, object]:
     return {"token": token.text, "logprob": token.logprob, "bytes": list(token.raw)}
+
+
+def _complaint_json(complaint: str) -> bytes:
+    """A field behind the finish reason, where a call could not be read."""
+    return b',"complaint":%b' % _encode(complaint) if complaint else b""
 
 
 def _logprobs_json(logprobs: list[TokenLogprob] | None) -> bytes:

@@ -196,21 +196,6 @@ def test_the_unversioned_route_answers_too(server: RunningServer) -> None:
     assert answer.json()["object"] == "chat.completion"
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("tools", [{"type": "function", "function": {"name": "f"}}]),
-        ("tool_choice", "auto"),
-        ("functions", [{"name": "f"}]),
-    ],
-)
-def test_what_a_later_version_brings_is_refused_by_name(server: RunningServer, field: str, value: object) -> None:
-    answer = post(server, **{field: value})
-    assert answer.status_code == 400
-    assert answer.json()["error"]["param"] == field
-    assert answer.json()["error"]["code"] == "unsupported_parameter"
-
-
 @pytest.mark.parametrize("value", [[], None])
 def test_empty_tools_are_no_tools(server: RunningServer, value: object) -> None:
     assert post(server, tools=value, tool_choice="none").status_code == 200
