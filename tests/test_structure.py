@@ -81,7 +81,7 @@ ARROWS: dict[str, set[str]] = {
         "model_id",
     },
     "engine": {"errors", "file_digest", "log", "protocol", "quantization", "cores", "priority", "echo"},
-    "chat": {"errors", "log", "protocol", "echo"},
+    "chat": {"errors", "log", "protocol", "echo", "printable"},
     "worker": {"engine", "chat", *LEAVES},
     "response_cache": {"errors", "protocol", "threads"},
     "registry": {"frontdoor", "config", *LEAVES},

@@ -6,6 +6,7 @@ import time
 
 import msgspec
 
+from lsrv.chat.templates.chat import Chat
 from lsrv.chat.templates.plain import PlainTemplate, is_plain
 from lsrv.chat.templates.template import ChatTemplate
 from lsrv.errors import UnsupportedCapabilityError
@@ -39,18 +40,19 @@ class Rendering:
                 "this model has no chat template; use /v1/completions, or set chat_template in its models.toml entry",
                 param="messages",
             )
-        render = Render(command.messages, command.template_kwargs)
-        text = self._at_once(render)
+        tools = command.tool_use.tools if command.tool_use is not None else []
+        chat = Chat(command.messages, command.template_kwargs, tools or None)
+        text = self._at_once(chat)
         if text is not None:
             return text
-        return await result_of(self._errands.add(render, time.monotonic()).text)
+        return await result_of(self._errands.add(Render(chat), time.monotonic()).text)
 
-    def _at_once(self, render: Render) -> str | None:
+    def _at_once(self, chat: Chat) -> str | None:
         """What a plain template makes of a short chat; None: that is work for the child."""
         # A variable called loop is one of the template's own, of which a plain one knows that it is a counter.
-        if self._plain is None or "loop" in render.kwargs or len(_encode(render)) > _SHORT_BYTES:
+        if self._plain is None or "loop" in chat.kwargs or len(_encode(chat)) > _SHORT_BYTES:
             return None
-        return self._plain.render(render.messages, render.kwargs)
+        return self._plain.render(chat)
 
 
 def _plain(template: OpenTemplate) -> PlainTemplate:

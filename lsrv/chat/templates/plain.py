@@ -13,19 +13,22 @@ from __future__ import annotations
 import contextlib
 import math
 import signal
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from types import FrameType
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from lsrv.chat.templates.template import ChatTemplate, Message, continued, tree_of
+from lsrv.chat.templates.chat import Chat
+from lsrv.chat.templates.continuing import opened
+from lsrv.chat.templates.environment import tree_of
+from lsrv.chat.templates.template import ChatTemplate
 
 _LIMIT_S = 0.02
 _MAX_SOURCE = 64 * 1024
 _MAX_TEXT = 1024 * 1024
 _MAX_GROWTH = 64
 
-_STATEMENTS = (nodes.Template, nodes.Output, nodes.If, nodes.Continue, nodes.Break, nodes.Keyword)
+_STATEMENTS = (nodes.Template, nodes.Output, nodes.If, nodes.Scope, nodes.Continue, nodes.Break, nodes.Keyword)
 _VALUES = (nodes.TemplateData, nodes.Const, nodes.Name, nodes.NSRef, nodes.Getattr, nodes.Getitem, nodes.Slice)
 _CHOICES = (nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.CondExpr, nodes.Test, nodes.Neg)
 _SUMS = (nodes.Add, nodes.Sub, nodes.Concat)
@@ -61,24 +64,23 @@ class PlainTemplate:
         self._template = template
         signal.signal(signal.SIGALRM, _on_alarm)
 
-    def render(self, messages: Sequence[Message], kwargs: Mapping[str, object]) -> str | None:
-        """The prompt for short messages; None if that is more work than it seemed, or fails in any way."""
+    def render(self, chat: Chat) -> str | None:
+        """The prompt of a short chat; None if that is more work than it seemed, or fails in any way."""
         try:
-            with _alarm(_LIMIT_S):
-                text = self._text(messages, kwargs)
+            return opened(self._text, chat)
         except Exception:  # noqa: BLE001 - a stranger's code may raise anything; who renders it again tells what
             return None
-        return text
 
-    def _text(self, messages: Sequence[Message], kwargs: Mapping[str, object]) -> str | None:
+    def _text(self, chat: Chat, asks: bool) -> str:
         pieces: list[str] = []
         n_left = _MAX_TEXT
-        for piece in self._template.pieces(messages, kwargs):
-            n_left -= len(piece)
-            if n_left < 0:
-                return None
-            pieces.append(piece)
-        text = continued("".join(pieces), messages)
+        with _alarm(_LIMIT_S):
+            for piece in self._template.pieces(chat, asks=asks):
+                n_left -= len(piece)
+                if n_left < 0:
+                    raise ValueError("too long for this place")
+                pieces.append(piece)
+        text = "".join(pieces)
         text.encode()  # what is no Unicode goes nowhere
         return text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lsrv.chat.templates.prompt import render
 from lsrv.chat.templates.template import ChatTemplate
 from lsrv.errors import LsrvError, RequestError
 from lsrv.protocol.commands import Grammar
@@ -37,7 +38,7 @@ class Desk:
 
     def _rendered(self, errand: Render) -> str:
         assert self._template is not None
-        return self._template.render(errand.messages, errand.kwargs)
+        return render(self._template, errand.chat)
 
 
 def _tried(grammar: Grammar) -> str:

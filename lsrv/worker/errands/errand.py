@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from lsrv.chat.templates.chat import Chat
 from lsrv.errors import ErrorInfo
 from lsrv.protocol.commands import Grammar
 
@@ -22,8 +23,7 @@ class OpenTemplate(msgspec.Struct, frozen=True, tag="open_template"):
 class Render(msgspec.Struct, frozen=True, tag="render"):
     """The prompt of a chat; answered by its text."""
 
-    messages: list[dict[str, object]]
-    kwargs: dict[str, object]
+    chat: Chat
 
 
 class Compile(msgspec.Struct, frozen=True, tag="compile"):

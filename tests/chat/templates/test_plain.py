@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+from lsrv.chat.templates.chat import Chat, Message
 from lsrv.chat.templates.plain import PlainTemplate, is_plain
+from lsrv.chat.templates.prompt import render
 from lsrv.chat.templates.template import ChatTemplate
 
-HELLO: list[dict[str, object]] = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Hello, "}]
+HELLO: list[Message] = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Hello, "}]
 CHATML = (
     "{% if messages[0].role != 'system' %}{{ '<|im_start|>system\\nYou help.<|im_end|>\\n' }}{% endif %}"
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + (m.content | trim) + '<|im_end|>\\n' }}{% endfor %}"
@@ -38,7 +40,7 @@ def read(source: str) -> ChatTemplate:
 def test_usual_templates_are_plain_and_render_as_elsewhere(source: str) -> None:
     template = read(source)
     assert is_plain(source)
-    assert PlainTemplate(template).render(HELLO, {}) == template.render(HELLO, {})
+    assert PlainTemplate(template).render(Chat(HELLO, {})) == render(template, Chat(HELLO, {}))
 
 
 @pytest.mark.parametrize(
@@ -94,4 +96,4 @@ def test_what_can_be_long_in_one_step_is_not_plain(source: str) -> None:
 def test_what_turns_out_to_be_more_is_left_to_others(source: str) -> None:
     template = read(source)
     assert is_plain(source)
-    assert PlainTemplate(template).render([{"role": "user", "content": "x" * 9999}], {}) is None
+    assert PlainTemplate(template).render(Chat([{"role": "user", "content": "x" * 9999}], {})) is None

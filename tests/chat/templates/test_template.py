@@ -4,6 +4,8 @@ import contextlib
 
 import pytest
 
+from lsrv.chat.templates.chat import Chat, Message
+from lsrv.chat.templates.prompt import render as prompt_of
 from lsrv.chat.templates.template import ChatTemplate
 from lsrv.errors import LoadFailedError, RequestError
 
@@ -12,20 +14,16 @@ CHATML = (
     "{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
-HELLO = [{"role": "user", "content": "hi"}]
+HELLO: list[Message] = [{"role": "user", "content": "hi"}]
+TOOL: dict[str, object] = {"type": "function", "function": {"name": "look", "description": "Look", "parameters": {}}}
 
 
-def render(source: str, messages: list[dict[str, object]] = HELLO, **kwargs: object) -> str:
-    return ChatTemplate(source, bos="<s>", eos="</s>").render(messages, kwargs)
+def render(source: str, messages: list[Message] = HELLO, **kwargs: object) -> str:
+    return prompt_of(ChatTemplate(source, bos="<s>", eos="</s>"), Chat([*messages], kwargs))
 
 
 def test_messages_become_a_prompt_for_the_assistant() -> None:
     assert render(CHATML) == "<s><|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
-
-
-def test_a_last_message_of_the_assistant_is_continued() -> None:
-    messages = [*HELLO, {"role": "assistant", "content": "Hello, I "}]
-    assert render(CHATML, messages) == "<s><|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nHello, I"
 
 
 def test_kwargs_reach_the_template() -> None:
@@ -34,6 +32,23 @@ def test_kwargs_reach_the_template() -> None:
 
 def test_tojson_writes_no_html_escapes() -> None:
     assert render("{{ {'a': '<é>'} | tojson }}") == '{"a": "<é>"}'
+
+
+def test_tojson_takes_what_a_filter_made() -> None:
+    assert render("{{ messages | map(attribute='role') | tojson }}") == '["user"]'
+
+
+def test_tools_reach_the_template_and_are_none_without_any() -> None:
+    source = "{{ 'none' if tools is none else tools[0].function.name }}"
+    template = ChatTemplate(source, bos="", eos="")
+    assert prompt_of(template, Chat(HELLO, {})) == "none"
+    assert prompt_of(template, Chat(HELLO, {}, [TOOL])) == "look"
+
+
+def test_a_template_may_change_a_list_that_it_made() -> None:
+    assert (
+        render("{% set a = [] %}{% for m in messages %}{% set _ = a.append(m.role) %}{% endfor %}{{ a }}") == "['user']"
+    )
 
 
 def test_generation_marks_are_only_their_body() -> None:

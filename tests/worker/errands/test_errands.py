@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from lsrv.chat.templates.chat import Chat
 from lsrv.errors import GrammarError, LoadFailedError, LsrvError, RequestError
 from lsrv.protocol.commands import Grammar, GrammarKind
 from lsrv.worker.errands.errand import Compile, Errand, OpenTemplate, Render
@@ -51,7 +52,7 @@ class ErrandsUnderTest:
 
     def render(self, source: str, messages: list[dict[str, object]] = HELLO) -> str:
         self.errands.open(OpenTemplate(source, "<s>", "</s>"))
-        return self.text(Render(messages, {}))
+        return self.text(Render(Chat(messages, {})))
 
     def compile(self, kind: GrammarKind, source: str) -> str:
         return self.text(Compile(Grammar(kind, source, "grammar")))
@@ -105,6 +106,11 @@ def test_text_that_is_no_unicode_is_refused(desk: ErrandsUnderTest) -> None:
         desk.render("{{ '\\ud800' }}")
 
 
+def test_what_a_template_says_is_told_even_where_it_is_no_unicode(desk: ErrandsUnderTest) -> None:
+    with pytest.raises(RequestError, match=r"these messages: no \\udc00 here"):
+        desk.render("{{ raise_exception('no \\udc00 here') }}")
+
+
 def test_an_answer_that_no_frame_could_carry_is_refused(desk: ErrandsUnderTest) -> None:
     with pytest.raises(RequestError, match="wrote 70000000 bytes"):
         desk.render("{{ 'x' * 70000000 }}")
@@ -129,8 +135,8 @@ def test_a_killed_child_is_replaced_with_the_template_it_had(desk: ErrandsUnderT
     lane.working.child._process.kill()
     lane.working.child._process.wait()
     with pytest.raises(LsrvError):
-        desk.text(Render(HELLO, {}))
-    assert desk.text(Render(HELLO, {})) == "hi"
+        desk.text(Render(Chat(HELLO, {})))
+    assert desk.text(Render(Chat(HELLO, {}))) == "hi"
 
 
 def _defs(n: int, link: Callable[[str], object]) -> str:
@@ -169,7 +175,7 @@ def test_a_deep_grammar_is_compiled_or_refused_and_the_next_one_is_compiled(
 def test_a_cheap_errand_does_not_wait_for_the_slow_ones_before_it(desk: ErrandsUnderTest) -> None:
     desk.render(TEMPLATE)
     desk.errands.open(OpenTemplate(ENDLESS, "", ""))
-    slow = [desk.add(Render(HELLO, {})) for _ in range(2)]
+    slow = [desk.add(Render(Chat(HELLO, {}))) for _ in range(2)]
     cheap = desk.add(CHEAP)
     desk.wait(cheap, *slow)
     assert cheap.text.result()
@@ -178,7 +184,7 @@ def test_a_cheap_errand_does_not_wait_for_the_slow_ones_before_it(desk: ErrandsU
 
 def test_what_is_cancelled_makes_nobody_wait(desk: ErrandsUnderTest) -> None:
     desk.errands.open(OpenTemplate(ENDLESS, "", ""))
-    slow = [desk.add(Render(HELLO, {})) for _ in range(100)]
+    slow = [desk.add(Render(Chat(HELLO, {}))) for _ in range(100)]
     for job in slow:
         job.text.cancel()
     assert desk.text(CHEAP)
