@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from lsrv.config import ModelSettings, ServerSettings, Settings
 from lsrv.errors import NothingToLoadError, UnsupportedParameterError, UpstreamError
-from lsrv.protocol.commands import AdapterChoice, Embed, Generate, Grammar, Sampling
-from lsrv.protocol.events import Delta, Finished
+from lsrv.protocol.commands import AdapterChoice, Embed, Generate, Grammar, Sampling, ToolUse
+from lsrv.protocol.events import CallDelta, Delta, Finished
 from lsrv.registry import Lease, assemble
 from tests.conftest import EMBEDDING, TINY, RunningServer
 from tests.upstream_server import UpstreamServer
@@ -127,6 +127,19 @@ async def test_priority_has_its_effect_here_and_does_not_travel() -> None:
             await lease.generate(replace(CHAT, priority=3, is_streaming=False)).finished()
         (sent,) = upstream.requests_to("good")
     assert sent.body["max_tokens"] == 16 and "priority" not in sent.body
+
+
+@pytest.mark.parametrize("is_streaming", [True, False])
+async def test_tools_travel_and_calls_come_back(is_streaming: bool) -> None:
+    use = ToolUse(tools=[{"type": "function", "function": {"name": "weather"}}], names=["weather"])
+    command = replace(CHAT, tool_use=use, is_streaming=is_streaming)
+    with UpstreamServer() as upstream:
+        async with leased(upstream.base_url("good"), "m") as lease:
+            events = await events_of(lease, command) if is_streaming else [await lease.generate(command).finished()]
+        (sent,) = upstream.requests_to("good")
+    assert sent.body["tools"] == use.tools and sent.body["tool_choice"] == "auto"
+    assert events[0].calls == [CallDelta(0, '{"city": "Rome"}', "weather", "call_1")]  # pyright: ignore
+    assert events[-1].finish_reason == "tool_calls"  # pyright: ignore
 
 
 async def test_an_answer_of_another_shape_is_an_error() -> None:

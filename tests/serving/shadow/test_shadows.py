@@ -104,6 +104,26 @@ def test_the_answer_of_an_upstream_is_compared(
     wait_until(lambda: shadows(front)["main"]["n_equal"] == 1)
 
 
+@pytest.mark.parametrize("is_streaming", [False, True])
+def test_calls_of_tools_are_compared(
+    start_server: StartServer, tmp_path: Path, upstream: UpstreamServer, is_streaming: bool
+) -> None:
+    there = {"base_url": upstream.base_url("good")}
+    far, twin = ({"model_id": name, "kind": "upstream", "upstream": there} for name in ("far", "twin"))
+    route = {
+        "model_id": "r",
+        "split": [{"model": "far"}],
+        "shadow": ["twin", "main"],
+        "shadow_upstreams": True,
+    }
+    front = start_server(server={"spare_workers": 1}, models=[far, twin, *entries(tmp_path, "main")], routes=[route])
+    front.http.post(
+        "/v1/chat/completions", json={"model": "r", "messages": MESSAGES, "max_tokens": 4, "stream": is_streaming}
+    )
+    wait_until(lambda: shadows(front)["twin"]["n_equal"] == 1 and shadows(front)["main"]["n_different"] == 1)
+    assert shadows(front)["main"]["differences"][0]["answer"] == '\nweather({"city": "Rome"})'
+
+
 def test_a_request_that_comes_ends_a_copy(start_server: StartServer, tmp_path: Path, upstream: UpstreamServer) -> None:
     far = {"model_id": "far", "kind": "upstream", "upstream": {"base_url": upstream.base_url("gated")}}
     route = {"model_id": "r", "split": [{"model": "main"}], "shadow": "far", "shadow_upstreams": True}
