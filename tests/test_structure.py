@@ -47,13 +47,14 @@ LEAVES = {
 }
 ARROWS: dict[str, set[str]] = {
     "": set(),
-    "__main__": {"cli"},
+    "__main__": {"cli", "hangups"},
     "errors": set(),
     "log": {"errors", "echo", "printable", "outlet"},
     "demo": set(),
     "quantization": {"echo"},
     "survival": {"standard_streams"},
     "standard_streams": set(),
+    "hangups": {"standard_streams"},
     "outlet": set(),
     "threads": set(),
     "units": set(),
@@ -89,7 +90,7 @@ ARROWS: dict[str, set[str]] = {
     "runner": {"registry", "config", *LEAVES},
     "api": {"serving", "registry", "response_cache", "config", "web", *LEAVES},
     "web": set(),
-    "cli": {"api", "runner", "registry", "frontdoor", "config", *LEAVES},
+    "cli": {"hangups", "api", "runner", "registry", "frontdoor", "config", *LEAVES},
 }
 
 # A foreign package, and the only places (paths below lsrv/, without .py) that may import it.

@@ -78,7 +78,7 @@ def test_a_server_with_closed_streams_serves_and_ends_as_any_other(tmp_path: Pat
 
 
 def test_a_hangup_during_the_start_reloads_and_does_not_end(tmp_path: Path) -> None:
-    code = "from lsrv.cli.hangups import hold_hangups; import os, signal; hold_hangups(); os.kill(os.getpid(), 1)\n"
+    code = "from lsrv.hangups import hold_hangups; import os, signal; hold_hangups(); os.kill(os.getpid(), 1)\n"
     config = tmp_path / "models.toml"
     port = _free_port()
     config.write_text(f"[server]\nport = {port}\nspare_workers = 0\n[[models]]\nmodel_id = 'lsrv-demo'\n")
@@ -105,6 +105,21 @@ def test_a_hangup_during_the_start_reloads_and_does_not_end(tmp_path: Path) -> N
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.parametrize("command", ["from-config", "serve"])
+def test_a_hangup_while_the_commands_are_imported_ends_no_server(command: str) -> None:
+    code = (
+        "import os, sys\n"
+        "class Hangup:\n"  # comes with the first foreign import: nothing of the command line is there yet
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'rich_click': os.kill(os.getpid(), 1)\n"
+        "sys.meta_path.insert(0, Hangup())\n"
+        "from lsrv.__main__ import main; main()\n"
+    )
+    asked = [sys.executable, "-c", code, command, "--help"]
+    ended = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE_S)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_a_server_whose_output_nobody_reads_goes_on_and_tells_what_was_lost(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ ORDER = {
         "load embedding engine filling writing prefix speculation slots line sequence scheduler cost adapters shift"
         " turns grammar logprobs llama sampling detokenize"
     ),
-    "cli": "commands start machine display client options hangups",
+    "cli": "commands start machine display client options",
 }
 
 

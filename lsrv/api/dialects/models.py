@@ -15,7 +15,6 @@ from lsrv.registry import EntryView, RouteView
 VerbStatus = Literal["loaded", "unloaded", "reloading", "disabled", "not_found", "no_loader_config", "internal_error"]
 
 DEFAULT_ID = "default"
-MAX_ID_CHARS = 4096  # of an id that is told again, as it was asked for: a path may be one
 
 
 class VerbBody(msgspec.Struct, kw_only=True):
@@ -150,7 +149,7 @@ def verb_failure(model_id: str, error: LsrvError) -> VerbAnswer:
         status = "no_loader_config"
     log = error.fields.get("log")
     return VerbAnswer(
-        model_id=echo(model_id, MAX_ID_CHARS),
+        model_id=echo(model_id) if status == "not_found" else model_id,  # what is here may have a long path for a name
         status=status,
         error=error_message(error),
         log=log if isinstance(log, list) else [],

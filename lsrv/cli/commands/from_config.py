@@ -6,8 +6,8 @@ from pathlib import Path
 
 import rich_click as click
 
-from lsrv.cli.hangups import hold_hangups
 from lsrv.cli.options import listen_options, yes_option
+from lsrv.hangups import hold_hangups
 
 
 @click.command()

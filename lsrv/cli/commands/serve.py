@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import rich_click as click
 
-from lsrv.cli.hangups import hold_hangups
 from lsrv.cli.options import listen_options
+from lsrv.hangups import hold_hangups
 
 
 @click.command()
