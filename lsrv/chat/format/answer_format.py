@@ -40,8 +40,9 @@ class JsonArguments(msgspec.Struct, frozen=True, tag="json"):
 class TaggedArguments(msgspec.Struct, frozen=True, tag="tagged", kw_only=True):
     """Each argument between tags: before_key KEY after_key VALUE after_value, `between` two of them.
 
-    Strings stand as they are, all else as JSON, or as Python writes it (`is_python`). Where the tags tell the type of
-    the value, `after_key` depends on it; else it has one text under "string" alone. Examples:
+    Strings stand as they are, all else as JSON, or as Python writes it (`is_python`; `has_python_constants`: only True,
+    False and None that are no part of a list or an object). Where the tags tell the type of the value, `after_key`
+    depends on it; else it has one text under "string" alone. Examples:
     `<parameter=` KEY `>\n` VALUE `\n</parameter>\n`; `<arg_key>` KEY `</arg_key>\n<arg_value>` VALUE `</arg_value>`.
     """
 
@@ -50,6 +51,7 @@ class TaggedArguments(msgspec.Struct, frozen=True, tag="tagged", kw_only=True):
     after_value: str
     between: str = ""
     is_python: bool = False
+    has_python_constants: bool = False
 
 
 class NestedTagArguments(msgspec.Struct, frozen=True, tag="nested_tags", kw_only=True):
