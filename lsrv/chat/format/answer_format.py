@@ -41,8 +41,9 @@ class TaggedArguments(msgspec.Struct, frozen=True, tag="tagged", kw_only=True):
     """Each argument between tags: before_key KEY after_key VALUE after_value, `between` two of them.
 
     Strings stand as they are, all else as JSON, or as Python writes it (`is_python`; `has_python_constants`: only True,
-    False and None that are no part of a list or an object). Where the tags tell the type of the value, `after_key`
-    depends on it; else it has one text under "string" alone. Examples:
+    False and None that are no part of a list or an object). Strings that hold "<", "&" or a line break stand between
+    `guards`, if there are any. Where the tags tell the type of the value, `after_key` depends on it; else it has one
+    text under "string" alone. Examples:
     `<parameter=` KEY `>\n` VALUE `\n</parameter>\n`; `<arg_key>` KEY `</arg_key>\n<arg_value>` VALUE `</arg_value>`.
     """
 
@@ -52,6 +53,7 @@ class TaggedArguments(msgspec.Struct, frozen=True, tag="tagged", kw_only=True):
     between: str = ""
     is_python: bool = False
     has_python_constants: bool = False
+    guards: Marks | None = None  # `<![CDATA[`, `]]>`
 
 
 class NestedTagArguments(msgspec.Struct, frozen=True, tag="nested_tags", kw_only=True):
@@ -114,15 +116,20 @@ class AnswerFormat(msgspec.Struct, frozen=True, kw_only=True):
     """What an answer of this model may hold. All None: text, and nothing else.
 
     `channels` says where parts begin and end in place of `thoughts` and `text`, and of all in `calls` but how a call's
-    text is written. `notes` tell people what was found, or why something was not.
+    text is written. A prompt may end in the middle of a mark (`>>>` of `>>>all`). `notes` tell people what was found,
+    or why something was not.
     """
 
     thoughts: Marks | None = None
     text: Marks | None = None
     calls: CallFormat | None = None
     channels: Channels | None = None
+    end: str = ""  # what may stand at the end of all, and is no part of anything: "<|close|>message<|sep|>"
+    shows_thoughts: bool = True  # False: the template says nothing of thoughts; `thoughts` are what many models write
+    shows_tools: bool = True  # False: the template never names the tools: a system message has to
+    shows_calls: bool = True  # False: the template drops calls of earlier turns: their text has to stand in the content
     notes: list[str] = []
 
 
-PLAIN = AnswerFormat(thoughts=Marks("<think>", "</think>"))
+PLAIN = AnswerFormat(thoughts=Marks("<think>", "</think>"), shows_thoughts=False)
 """For a model of whose template nothing is known: many write thoughts like this, whatever their template says."""

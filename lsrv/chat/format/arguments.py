@@ -13,6 +13,7 @@ from lsrv.chat.format.answer_format import (
     BareArguments,
     JsonArguments,
     JsonType,
+    Marks,
     NestedTagArguments,
     PythonArguments,
     TaggedArguments,
@@ -25,6 +26,7 @@ from lsrv.chat.format.write import json_text, json_type, write_arguments
 _KEYS = ("key_one", "key_two")
 _VALUES = ("ValueOne", "ValueTwo")
 _TYPED: tuple[JsonValue, ...] = ("ValueOne", 2.5, 7319, True, None, {"inner": [7319, True]}, [7319, True])
+_TAG_LIKE = "ValueOne <br> ValueTwo"
 ALL_TYPES: dict[str, JsonValue] = {"key_one": "ValueOne", "key_two": {"inner": [7319, True, "x"]}}
 
 
@@ -126,7 +128,8 @@ def _typed(probe: Probe, form: TaggedArguments) -> TaggedArguments | None:
         for is_python, text in enumerate((value if isinstance(value, str) else json_text(value), str(value))):
             if text + form.after_value in behind_key:
                 marks[json_type(value)] = behind_key.partition(text + form.after_value)[0]
-                python |= {json_type(value)} if is_python else set()
+                if is_python:
+                    python.add(json_type(value))
                 break
     if "string" not in marks:
         return None
@@ -134,5 +137,17 @@ def _typed(probe: Probe, form: TaggedArguments) -> TaggedArguments | None:
     is_python = "object" in python
     has_python_constants = "boolean" in python and not is_python
     return msgspec.structs.replace(
-        form, after_key=shared, is_python=is_python, has_python_constants=has_python_constants
+        form,
+        after_key=shared,
+        is_python=is_python,
+        has_python_constants=has_python_constants,
+        guards=_guards(probe, marks["string"], form.after_value),
     )
+
+
+def _guards(probe: Probe, after_key: str, after_value: str) -> Marks | None:
+    """What a text is put between that could be taken for a tag."""
+    written = _behind_name(probe, {_KEYS[0]: _TAG_LIKE}).partition(_KEYS[0] + after_key)[2]
+    opens, found, behind = written.partition(_TAG_LIKE)
+    closes = behind.partition(after_value)[0]
+    return Marks(opens, closes) if found and opens and closes else None

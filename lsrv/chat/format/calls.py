@@ -6,11 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lsrv.chat.format.answer_format import Arguments, CallFormat, Hole, HoleKind
+import msgspec
+
+from lsrv.chat.format.answer_format import Arguments, CallFormat, Hole, HoleKind, Marks
 from lsrv.chat.format.arguments import ALL_TYPES, place_of
 from lsrv.chat.format.call import ToolCall
 from lsrv.chat.format.marks import ARGUMENTS, ID, INDEX, NAME, NUMBER, common_end, common_start, last_mark
-from lsrv.chat.format.probe import IDS, NAMES, TEXT, Probe
+from lsrv.chat.format.probe import IDS, NAMES, RESULT, TEXT, Probe
 
 _KINDS: dict[str, HoleKind] = {NAME: "name", ID: "id", ARGUMENTS: "arguments", INDEX: "index", NUMBER: "number"}
 _PIECES = re.compile(f"([{''.join(_KINDS)}])")
@@ -26,26 +28,35 @@ class _Turn(NamedTuple):
     behind: str
 
 
-def find_calls(probe: Probe, arguments: Arguments) -> CallFormat | None:
+def find_calls(probe: Probe, arguments: Arguments, thoughts: Marks | None, text: Marks | None) -> CallFormat | None:
     """None: calls are dropped, or don't look alike."""
     one = _turn(probe.turn(calls=CALLS[:1]), CALLS[:1], arguments)
     if one is None:
         return None
-    lead, tail = _lead(probe, one.before), _tail(probe)
+    with_text = (probe.turn(TEXT, CALLS[:1]) or "").partition(TEXT)
+    end = _text_end(probe, text)
+    shared = with_text[2][: _first_hole(with_text[2])]
+    if end and end in shared:  # the text is a turn of its own
+        shared = ""
+    lead = _without_neighbours(_lead(probe, one.before, shared), thoughts, text)
     both = _turn(probe.turn(calls=CALLS), CALLS, arguments)
     if both is None:
-        parts = _parts((lead + one.cores[0] + _without_tail(one.behind, tail)).rstrip())
-        return CallFormat(parts=parts, arguments=arguments, allows_several=False)
-    core = common_start(both.cores[0], both.cores[1])
-    if len(core) < len(both.cores[0]):
-        return None
-    return _several(lead, core, both.between, _without_tail(both.behind, tail), arguments)
+        parts = _parts((lead + one.cores[0] + _without_end(probe, one.behind, end)).rstrip())
+        form = CallFormat(parts=parts, arguments=arguments, allows_several=False)
+    else:
+        core = common_start(both.cores[0], both.cores[1])
+        if len(core) < len(both.cores[0]):
+            return None
+        form = _several(lead, core, both.between, _without_end(probe, both.behind, end), arguments)
+    return msgspec.structs.replace(form, is_before_text=_is_before_text(probe, end))
 
 
-def has_text_behind(probe: Probe) -> bool:
-    """Whether text of the same answer stands behind its calls."""
-    turn = probe.turn(TEXT, CALLS[:1]) or ""
-    return -1 < turn.find(NAMES[0]) < turn.find(TEXT)
+def _is_before_text(probe: Probe, end: str) -> bool:
+    """Whether text of the same turn stands behind calls, and is no answer to their results."""
+    turn = probe.turn(TEXT, CALLS[:1], is_past=True) or probe.turn(TEXT, CALLS[:1]) or ""
+    before, has_text, _ = turn.partition(TEXT)
+    _, has_call, between = before.partition(NAMES[0])
+    return bool(has_text and has_call) and RESULT not in between and not (end and end in between)
 
 
 def _several(lead: str, core: str, between: str, behind: str, arguments: Arguments) -> CallFormat:
@@ -90,10 +101,8 @@ def _holed(text: str, call: ToolCall) -> str:
     return text.replace(call.name, NAME).replace(call.id, ID)
 
 
-def _lead(probe: Probe, before: str) -> str:
-    """What of `before` belongs to the calls: it is there with text in front, too; else what no text has in front."""
-    with_text = (probe.turn(TEXT, CALLS[:1]) or "").partition(TEXT)[2]
-    shared = with_text[: _first_hole(with_text)]
+def _lead(probe: Probe, before: str, shared: str) -> str:
+    """What of `before` belongs to the calls: what is `shared` behind a text, too; else what no text has in front."""
     if shared:
         return common_end(before, shared).lstrip()
     head = (probe.turn(TEXT) or "").partition(TEXT)[0]
@@ -101,19 +110,38 @@ def _lead(probe: Probe, before: str) -> str:
 
 
 def _first_hole(text: str) -> int:
-    return max(0, min(text.find(NAMES[0]), text.find(IDS[0]) if IDS[0] in text else len(text)))
+    places = [text.find(hole) for hole in (NAMES[0], IDS[0]) if hole in text]
+    return min(places, default=0)
 
 
-def _tail(probe: Probe) -> str:
-    """The end of a turn."""
-    return (probe.turn(TEXT) or "").partition(TEXT)[2]
+def _without_neighbours(lead: str, thoughts: Marks | None, text: Marks | None) -> str:
+    """Without what stands around a thought or a text that has no words."""
+    for marks in (thoughts, text):
+        if marks is not None:
+            lead = lead.removeprefix(marks.opens).lstrip().removeprefix(marks.closes).lstrip()
+    return lead
 
 
-def _without_tail(behind: str, tail: str) -> str:
-    """What calls end with; a turn of calls may have an end of its own, which is one mark then."""
-    if behind.endswith(tail):
-        return behind.removesuffix(tail)
-    return behind.rstrip().removesuffix(last_mark(behind))
+def _text_end(probe: Probe, text: Marks | None) -> str:
+    """What a turn of text ends with."""
+    end = (probe.turn(TEXT) or "").partition(TEXT)[2]
+    return end if text is None else end.removeprefix(text.closes)
+
+
+def _without_end(probe: Probe, behind: str, end: str) -> str:
+    """What calls end with, and not the turn.
+
+    1. Mostly a turn of calls ends like one of text; what stands behind the first such end is another turn.
+    2. A text that nobody answers may have no end yet: then it is what a question follows.
+    3. A turn of calls may have an end of its own, which is one mark.
+    """
+    if end.strip() and end in behind:
+        return behind.partition(end)[0]
+    mark = last_mark(behind)
+    if end.strip():
+        return behind.rstrip().removesuffix(mark)
+    past = (probe.turn(TEXT, is_past=True) or "").partition(TEXT)[2]
+    return behind.rstrip().removesuffix(mark) if mark and past.lstrip().startswith(mark) else behind
 
 
 def _parts(text: str) -> list[str | Hole]:

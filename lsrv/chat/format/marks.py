@@ -8,7 +8,7 @@ from itertools import takewhile
 # Holes of a call, while its text is compared with another's: characters that no template writes.
 NAME, ID, ARGUMENTS, INDEX, NUMBER = "\ue000", "\ue001", "\ue002", "\ue003", "\ue004"
 
-_MARK = re.compile(r"\]<\]\w+\[>\[</?[^<>]*>?|<[^<>\s][^<>\n]*>|\[/?[A-Z][A-Z_ ]*\]")
+_MARK = re.compile(r"<\|(?:open|close)\|>[^<]*<\|sep\|>|\]<\]\w+\[>\[</?[^<>]*>?|<[^<>\s][^<>\n]*>|\[/?[A-Z][A-Z_ ]*\]")
 _COUNTS = {("0", "1"): INDEX, ("1", "2"): NUMBER}  # what may differ between the first call and the second
 
 
@@ -28,6 +28,12 @@ def last_mark(text: str) -> str:
     """The mark that `text` ends with, white space aside; empty if there is none."""
     stripped = text.rstrip()
     return next((found.group() for found in _MARK.finditer(stripped) if found.end() == len(stripped)), "")
+
+
+def first_mark(text: str) -> str:
+    """The first mark anywhere in `text`; empty if there is none."""
+    found = _MARK.search(text)
+    return found.group() if found else ""
 
 
 def _agreed(first: str, second: str) -> str:

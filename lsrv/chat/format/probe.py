@@ -19,7 +19,6 @@ _THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking")
 _THINKING: Mapping[str, object] = {"enable_thinking": True, "thinking": True}
 
 Shape = Literal["object", "text"]
-SHAPES: tuple[Shape, ...] = ("object", "text")
 
 
 class Renderer(Protocol):
@@ -32,12 +31,24 @@ class Renderer(Protocol):
         ...
 
 
-class Probe:
-    """Renders turns of an assistant. `shape`: how the template takes a call's arguments."""
+def probes(render: Renderer) -> list[Probe]:
+    """Ways to tell a template of calls, the usual one first."""
+    shapes: tuple[Shape, ...] = ("object", "text")
+    return [Probe(render, shape, empty) for empty in ("", None) for shape in shapes]
 
-    def __init__(self, render: Renderer, shape: Shape) -> None:
+
+class Probe:
+    """Renders turns of an assistant. `shape`: how the template takes a call's arguments; `empty`: no text at all."""
+
+    def __init__(self, render: Renderer, shape: Shape, empty: str | None) -> None:
         self._render = render
         self._shape: Shape = shape
+        self._empty = empty
+
+    @property
+    def shows_tools(self) -> bool:
+        """Whether the template names the tools that it is given."""
+        return NAMES[0] in (self._text([_user(QUESTION)], {"add_generation_prompt": True}) or "")
 
     def prompt(self, **kwargs: object) -> str | None:
         """Where an answer begins."""
@@ -58,7 +69,7 @@ class Probe:
         return self._after_question(messages, {"add_generation_prompt": False, **thinking})
 
     def _assistant(self, text: str, calls: Sequence[ToolCall], thought: str) -> dict[str, object]:
-        message: dict[str, object] = {"role": "assistant", "content": text}
+        message: dict[str, object] = {"role": "assistant", "content": text or self._empty}
         if thought:
             message |= dict.fromkeys(_THOUGHT_KEYS, thought)
         if calls:
@@ -70,10 +81,13 @@ class Probe:
         return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
     def _after_question(self, messages: list[dict[str, object]], kwargs: dict[str, object]) -> str | None:
-        text = self._render(messages, _tools(), kwargs)
+        text = self._text(messages, kwargs)
         if text is None or QUESTION not in text:
             return None
         return text[text.rindex(QUESTION) + len(QUESTION) :]
+
+    def _text(self, messages: list[dict[str, object]], kwargs: dict[str, object]) -> str | None:
+        return self._render(messages, _tools(), kwargs)
 
 
 def _user(text: str) -> dict[str, object]:

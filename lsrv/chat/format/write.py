@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 from lsrv.chat.format.answer_format import (
@@ -19,6 +20,8 @@ from lsrv.chat.format.answer_format import (
     TaggedArguments,
 )
 from lsrv.chat.format.call import JsonValue, ToolCall
+
+_NEEDS_GUARDS = re.compile(r"[<&\n]")
 
 
 def write_calls(form: AnswerFormat, calls: Sequence[ToolCall]) -> str:
@@ -103,7 +106,8 @@ def _tagged(form: TaggedArguments, key: str, value: JsonValue) -> str:
 
 def _tagged_value(form: TaggedArguments, value: JsonValue) -> str:
     if isinstance(value, str):
-        return value
+        guards = form.guards if _NEEDS_GUARDS.search(value) else None
+        return f"{guards.opens}{value}{guards.closes}" if guards is not None else value
     is_constant = form.has_python_constants and not isinstance(value, dict | list)
     return str(value) if form.is_python or is_constant else json_text(value)
 
