@@ -60,7 +60,7 @@ def _is_before_text(probe: Probe, end: str) -> bool:
 
 
 def _several(lead: str, core: str, between: str, behind: str, arguments: Arguments) -> CallFormat:
-    """Before `core` stands what both calls have there, and behind it likewise. White space belongs between calls."""
+    """A call is what both have in common, before and behind `core`; white space at its ends belongs between calls."""
     before = common_end(lead, between)
     rest = between[: len(between) - len(before)]
     after = common_start(rest, behind)
@@ -115,7 +115,7 @@ def _first_hole(text: str) -> int:
 
 
 def _without_neighbours(lead: str, thoughts: Marks | None, text: Marks | None) -> str:
-    """Without what stands around a thought or a text that has no words."""
+    """`lead`, but for what stands around a thought or a text that has no words."""
     for marks in (thoughts, text):
         if marks is not None:
             lead = lead.removeprefix(marks.opens).lstrip().removeprefix(marks.closes).lstrip()

@@ -79,7 +79,7 @@ _MENTIONED_THOUGHTS = (("<think>", "</think>"), ("[THINK]", "[/THINK]"), ("<|inn
 
 
 def known_channels(source: str) -> Channels | None:
-    """Of templates that write answers as messages to channels."""
+    """Channels of templates that write answers as messages to them."""
     if "<|channel|>" in source and "<|start|>" in source:
         return _HARMONY
     if "<atem:function_calls>" in source and "<|eom|>" in source:
@@ -88,7 +88,7 @@ def known_channels(source: str) -> Channels | None:
 
 
 def known_calls(source: str) -> CallFormat | None:
-    """Of templates that drop calls, or surround them with much else."""
+    """Calls of templates that drop them, or surround them with much else."""
     if (channels := known_channels(source)) is not None:
         return _HARMONY_CALLS if channels == _HARMONY else _GLIMMER_CALLS
     if "List of tools: " in source:
@@ -101,14 +101,14 @@ def known_calls(source: str) -> CallFormat | None:
 
 
 def known_text(source: str) -> Marks | None:
-    """Around text: of models that are told so in words, or whose prompt ends within the mark."""
+    """Marks around text: of models that are told so in words, or whose prompt ends within the mark."""
     if ">>>all" in source:
         return Marks(">>>all", "")
     return Marks("<response>", "</response>") if "<response></response>" in source else None
 
 
 def mentioned_thoughts(source: str) -> Marks | None:
-    """Of templates that mention the marks, without writing a thought between them."""
+    """Marks of templates that mention them, without writing a thought between them."""
     return next((Marks(*pair) for pair in _MENTIONED_THOUGHTS if pair[0] in source or pair[1] in source), None)
 
 

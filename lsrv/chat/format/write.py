@@ -49,7 +49,7 @@ def write_arguments(arguments: Arguments, values: dict[str, JsonValue]) -> str:
 
 
 def json_text(value: JsonValue) -> str:
-    """As templates write it: no escapes but those that JSON asks for."""
+    """JSON as templates write it: no escapes but those that JSON asks for."""
     return json.dumps(value, ensure_ascii=False)
 
 
