@@ -32,6 +32,11 @@ class Rendering:
         else:
             errands.open(template)
 
+    @property
+    def plain(self) -> PlainTemplate | None:
+        """The template, if it is one that may be rendered here."""
+        return self._plain
+
     async def prompt(self, command: Generate | Tokenize) -> str:
         """The text of a chat. Raises RequestError with the template's own words if it refuses."""
         assert command.messages is not None

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from lsrv.chat.format.call import ToolCall
+from lsrv.chat.templates.chat import Chat, Message
 
 QUESTION = "QuestionOne"
 TEXT = "ContentOne"
@@ -24,10 +25,8 @@ Shape = Literal["object", "text"]
 class Renderer(Protocol):
     """A template, as it is: neither messages nor their order are adapted to it."""
 
-    def __call__(
-        self, messages: list[dict[str, object]], tools: list[dict[str, object]] | None, kwargs: dict[str, object]
-    ) -> str | None:
-        """What it writes; None if it refuses. It may change what it is given."""
+    def __call__(self, chat: Chat, *, asks: bool) -> str | None:
+        """What it writes; None if it refuses. asks: let an answer begin at the end."""
         ...
 
 
@@ -48,11 +47,11 @@ class Probe:
     @property
     def shows_tools(self) -> bool:
         """Whether the template names the tools that it is given."""
-        return NAMES[0] in (self._text([_user(QUESTION)], {"add_generation_prompt": True}) or "")
+        return NAMES[0] in (self._text([_user(QUESTION)], {}, asks=True) or "")
 
     def prompt(self, **kwargs: object) -> str | None:
         """Where an answer begins."""
-        return self._after_question([_user(QUESTION)], {"add_generation_prompt": True} | kwargs)
+        return self._after_question([_user(QUESTION)], kwargs, asks=True)
 
     def turn(
         self, text: str = "", calls: Sequence[ToolCall] = (), thought: str = "", *, is_past: bool = False
@@ -65,11 +64,10 @@ class Probe:
         if is_past:
             messages += [_result(call) for call in calls]
             messages += [_user(_REPLY)] if not calls else []
-        thinking = _THINKING if thought else {}
-        return self._after_question(messages, {"add_generation_prompt": False, **thinking})
+        return self._after_question(messages, _THINKING if thought else {}, asks=False)
 
-    def _assistant(self, text: str, calls: Sequence[ToolCall], thought: str) -> dict[str, object]:
-        message: dict[str, object] = {"role": "assistant", "content": text or self._empty}
+    def _assistant(self, text: str, calls: Sequence[ToolCall], thought: str) -> Message:
+        message: Message = {"role": "assistant", "content": text or self._empty}
         if thought:
             message |= dict.fromkeys(_THOUGHT_KEYS, thought)
         if calls:
@@ -80,21 +78,21 @@ class Probe:
         arguments = call.arguments if self._shape == "object" else json.dumps(call.arguments, ensure_ascii=False)
         return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
-    def _after_question(self, messages: list[dict[str, object]], kwargs: dict[str, object]) -> str | None:
-        text = self._text(messages, kwargs)
+    def _after_question(self, messages: list[Message], kwargs: Mapping[str, object], *, asks: bool) -> str | None:
+        text = self._text(messages, kwargs, asks=asks)
         if text is None or QUESTION not in text:
             return None
         return text[text.rindex(QUESTION) + len(QUESTION) :]
 
-    def _text(self, messages: list[dict[str, object]], kwargs: dict[str, object]) -> str | None:
-        return self._render(messages, _tools(), kwargs)
+    def _text(self, messages: list[Message], kwargs: Mapping[str, object], *, asks: bool) -> str | None:
+        return self._render(Chat(messages, dict(kwargs), _tools()), asks=asks)
 
 
-def _user(text: str) -> dict[str, object]:
+def _user(text: str) -> Message:
     return {"role": "user", "content": text}
 
 
-def _result(call: ToolCall) -> dict[str, object]:
+def _result(call: ToolCall) -> Message:
     return {"role": "tool", "tool_call_id": call.id, "name": call.name, "content": RESULT}
 
 

@@ -24,7 +24,7 @@ class _Shown(NamedTuple):
 
 
 def find_marks(source: str, probe: Probe) -> tuple[Marks | None, Marks | None]:
-    """Those around thoughts, and those around text."""
+    """The marks around thoughts, and the ones around text."""
     thoughts, text = _compared(source, probe)
     return thoughts, known_text(source) or text
 

@@ -71,6 +71,13 @@ class PlainTemplate:
         except Exception:  # noqa: BLE001 - a stranger's code may raise anything; who renders it again tells what
             return None
 
+    def attempt(self, chat: Chat, *, asks: bool) -> str | None:
+        """What the template itself writes; None if that is more work than it seemed, or fails in any way."""
+        try:
+            return self._text(chat, asks)
+        except Exception:  # noqa: BLE001 - as above
+            return None
+
     def _text(self, chat: Chat, asks: bool) -> str:
         pieces: list[str] = []
         n_left = _MAX_TEXT

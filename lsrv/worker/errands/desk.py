@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from lsrv.chat.format.find import find_format
 from lsrv.chat.templates.prompt import render
 from lsrv.chat.templates.template import ChatTemplate
 from lsrv.errors import LsrvError, RequestError
 from lsrv.protocol.commands import Grammar
-from lsrv.worker.errands.errand import MAX_TEXT_BYTES, Compile, Done, Errand, OpenTemplate, Outcome, Refused, Render
+from lsrv.worker.errands.errand import (
+    MAX_TEXT_BYTES,
+    Compile,
+    Done,
+    Errand,
+    Examine,
+    OpenTemplate,
+    Outcome,
+    Refused,
+    Render,
+)
 from lsrv.worker.errands.failures import too_large
 
 STACK_BYTES = 256 * 1024 * 1024  # the compiler goes as deep as a grammar: 256 KiB of it take 200 MiB
@@ -19,6 +32,7 @@ class Desk:
 
     def __init__(self) -> None:
         self._template: ChatTemplate | None = None
+        self._source = ""
 
     def do(self, errand: Errand) -> Outcome:
         """Whatever comes of an errand, as a value."""
@@ -26,9 +40,12 @@ class Desk:
             match errand:
                 case OpenTemplate():
                     self._template = ChatTemplate(errand.source, bos=errand.bos, eos=errand.eos)
+                    self._source = errand.source
                     return Done()
                 case Render():
                     return _checked(self._rendered(errand))
+                case Examine():
+                    return _checked(self._examined())
                 case Compile():
                     return Done(_tried(errand.grammar))
         except LsrvError as error:
@@ -39,6 +56,10 @@ class Desk:
     def _rendered(self, errand: Render) -> str:
         assert self._template is not None
         return render(self._template, errand.chat)
+
+    def _examined(self) -> str:
+        assert self._template is not None
+        return msgspec.json.encode(find_format(self._source, self._template.attempt)).decode()
 
 
 def _tried(grammar: Grammar) -> str:

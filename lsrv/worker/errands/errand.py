@@ -26,6 +26,10 @@ class Render(msgspec.Struct, frozen=True, tag="render"):
     chat: Chat
 
 
+class Examine(msgspec.Struct, frozen=True, tag="examine"):
+    """Find how the template's model writes answers; answered by an AnswerFormat as JSON."""
+
+
 class Compile(msgspec.Struct, frozen=True, tag="compile"):
     """Compile a grammar, to see whether that can be survived; answered by what llguidance makes a matcher of."""
 
@@ -40,7 +44,7 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     error: ErrorInfo
 
 
-Errand = OpenTemplate | Render | Compile
+Errand = OpenTemplate | Render | Examine | Compile
 Outcome = Done | Refused
 
 errand_decoder: msgspec.msgpack.Decoder[Errand] = msgspec.msgpack.Decoder(Errand)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lsrv.engine.grammar.refusal import refusal
 from lsrv.errors import CapacityError, LoadFailedError, LsrvError, RequestError
-from lsrv.worker.errands.errand import LIMIT_S, Compile, Errand, OpenTemplate, Render
+from lsrv.worker.errands.errand import LIMIT_S, Compile, Errand, Examine, OpenTemplate, Render
 
 _OUT_OF_TIME = frozenset({"SIGPROF", "SIGXCPU"})
 
@@ -16,6 +16,8 @@ def too_slow(errand: Errand) -> LsrvError:
             return _broken(f"to read it takes longer than {LIMIT_S:g} s")
         case Render():
             return RequestError(f"the chat template ran longer than {LIMIT_S:g} s on these messages", param="messages")
+        case Examine():
+            return RequestError(f"to examine the chat template takes longer than {LIMIT_S:g} s", param="messages")
         case Compile(grammar):
             return refusal(grammar, f"to compile it takes longer than {LIMIT_S:g} s; simplify it")
 
@@ -27,6 +29,8 @@ def too_large(errand: Errand) -> LsrvError:
             return _broken("to read it takes too much memory")
         case Render():
             return RequestError("the chat template needs too much memory for these messages", param="messages")
+        case Examine():
+            return RequestError("to examine the chat template takes too much memory", param="messages")
         case Compile(grammar):
             return refusal(grammar, "it is too large or nested too deeply to be compiled; simplify it")
 

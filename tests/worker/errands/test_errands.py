@@ -7,14 +7,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 
+from lsrv.chat.format.answer_format import AnswerFormat
 from lsrv.chat.templates.chat import Chat
 from lsrv.errors import GrammarError, LoadFailedError, LsrvError, RequestError
 from lsrv.protocol.commands import Grammar, GrammarKind
-from lsrv.worker.errands.errand import Compile, Errand, OpenTemplate, Render
+from lsrv.worker.errands.errand import Compile, Errand, Examine, OpenTemplate, Render
 from lsrv.worker.errands.errands import Errands
 from lsrv.worker.errands.lane import Job
+from tests.chat.templates.published import published
 
 _DEADLINE_S = 60.0
 HELLO: list[dict[str, object]] = [{"role": "user", "content": "hi"}]
@@ -67,6 +70,18 @@ def desk() -> Iterator[ErrandsUnderTest]:
 
 def test_a_child_renders_what_the_template_says(desk: ErrandsUnderTest) -> None:
     assert desk.render("{{ bos_token }}" + TEMPLATE) == "<s>hi"
+
+
+def test_a_child_finds_how_a_model_writes_its_calls(desk: ErrandsUnderTest) -> None:
+    desk.errands.open(OpenTemplate(published("Qwen3-Coder"), "<s>", "</s>"))
+    found = msgspec.json.decode(desk.text(Examine()), type=AnswerFormat)
+    assert found.calls is not None and found.calls.parts[0] == "<tool_call>\n<function="
+
+
+def test_a_template_that_is_too_much_to_examine_says_so(desk: ErrandsUnderTest) -> None:
+    desk.errands.open(OpenTemplate(ENDLESS, "<s>", "</s>"))
+    with pytest.raises(RequestError, match="to examine the chat template takes longer than"):
+        desk.text(Examine())
 
 
 @pytest.mark.parametrize(

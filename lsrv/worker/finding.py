@@ -1,0 +1,53 @@
+"""How the loaded model writes answers: found in its template once, by a child unless the template is plain."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+from msgspec.structs import replace
+
+from lsrv.chat.format.answer_format import PLAIN, AnswerFormat
+from lsrv.chat.format.find import find_format
+from lsrv.chat.templates.plain import PlainTemplate
+from lsrv.errors import RequestError
+from lsrv.worker.errands.errand import Examine, OpenTemplate
+from lsrv.worker.errands.errands import Errands
+from lsrv.worker.errands.lane import Job
+from lsrv.worker.pending import result_of
+
+_decode = msgspec.json.Decoder(AnswerFormat).decode
+
+
+class Finding:
+    """Belongs to the engine thread."""
+
+    def __init__(self, errands: Errands, template: OpenTemplate | None, plain: PlainTemplate | None) -> None:
+        """Begin to look, in the template that `errands` has; None: the model has none, and writes like many."""
+        self._errands = errands
+        self._form: AnswerFormat | None = None
+        self._job: Job | None = None
+        if template is None:
+            self._form = PLAIN
+        elif plain is not None:
+            self._form = find_format(template.source, plain.attempt)
+        else:
+            self._job = errands.add(Examine(), time.monotonic())
+
+    async def form(self) -> AnswerFormat:
+        """What was found. Raises CapacityError if there was no child to look."""
+        while self._form is None:
+            self._form = await self._examined()
+        return self._form
+
+    async def _examined(self) -> AnswerFormat:
+        if self._job is None:
+            self._job = self._errands.add(Examine(), time.monotonic())
+        job = self._job
+        try:
+            return _decode(await result_of(job.text, is_shared=True))
+        except RequestError as error:  # the template is too much for the child, and will be next time
+            return replace(PLAIN, notes=[f"nothing is known of how this model writes: {error}"])
+        finally:
+            if job is self._job:  # the next one asks again
+                self._job = None
