@@ -18,7 +18,7 @@ from lsrv.protocol.events import Accepted, AdaptersChanged, Delta, Event, Failed
 from lsrv.worker.beside import Beside
 from lsrv.worker.compiling import Compiling
 from lsrv.worker.errands.errands import Errands
-from lsrv.worker.finding import Finding
+from lsrv.worker.examination import Examination
 from lsrv.worker.intake import Intake
 from lsrv.worker.pending import PendingAnswers
 from lsrv.worker.questions import Questions, heartbeat_of
@@ -64,7 +64,7 @@ class GenerationService:
         self._beside = Beside(wake)
         self._intake = Intake(loaded, self._beside)
         self._rendering = Rendering(errands, self._intake.template)
-        self._finding = Finding(errands, self._intake.template, self._rendering.plain)
+        self._examination = Examination(errands, self._intake.template, self._rendering.plain)
         self._questions = Questions(self._intake, self._rendering, self._beside, loaded.info)
         self._compiling = Compiling(self._vocab, errands, self._beside)
         self._replies: dict[int, AnswerWriter] = {}
@@ -107,7 +107,7 @@ class GenerationService:
         """Have the engine take it, once all that it needs is there."""
         is_chat = command.messages is not None
         prompt = await self._rendering.prompt(command) if is_chat else (command.prompt or "")
-        form = await self._finding.form() if is_chat else None
+        form = await self._examination.form() if is_chat else None
         sequence, reply = await self._intake.sequence(command, prompt, form)
         if command.grammar is not None:
             reasoning = self._intake.reasoning(command, sequence.prompt)

@@ -19,7 +19,7 @@ from lsrv.worker.pending import result_of
 _decode = msgspec.json.Decoder(AnswerFormat).decode
 
 
-class Finding:
+class Examination:
     """Belongs to the engine thread."""
 
     def __init__(self, errands: Errands, template: OpenTemplate | None, plain: PlainTemplate | None) -> None:
