@@ -71,7 +71,8 @@ class Inputs:
         if len(tokens) > self._n_ctx:
             query = " with the query" if param.startswith("documents") else ""
             raise PromptTooLongError(
-                f"{param} has {len(tokens)} tokens{query}, this model's context holds {self._n_ctx}; "
+                f"This model's maximum context length is {self._n_ctx} tokens. "
+                f"{param} has {len(tokens)} tokens{query}; "
                 "split it, or raise context_length up to what the model was trained for",
                 param=param,
                 n_prompt_tokens=len(tokens),

@@ -27,8 +27,7 @@ def check_size(prompt: str | list[int], vocab: Vocab, n_ctx: int, param: str) ->
     n_tokens = -(-n_bytes // vocab.n_piece_bytes_max)
     if n_tokens > n_ctx:
         raise PromptTooLongError(
-            f"{param} has {n_bytes} bytes, so {n_tokens} tokens or more, and this model's context holds {n_ctx}; "
-            "shorten it, or raise context_length",
+            _words(n_ctx, f"{param} has {n_bytes} bytes, so {n_tokens} tokens or more"),
             param=param,
             n_prompt_tokens=n_tokens,
             n_ctx=n_ctx,
@@ -38,9 +37,13 @@ def check_size(prompt: str | list[int], vocab: Vocab, n_ctx: int, param: str) ->
 def too_long(n_tokens: int, n_ctx: int, param: str) -> PromptTooLongError:
     """The error for a prompt of `n_tokens`."""
     return PromptTooLongError(
-        f"{param} has {n_tokens} tokens, this model's context holds {n_ctx} with the answer; "
-        "shorten it, or raise context_length",
+        _words(n_ctx, f"{param} has {n_tokens} tokens, and the answer needs one at least"),
         param=param,
         n_prompt_tokens=n_tokens,
         n_ctx=n_ctx,
     )
+
+
+def _words(n_ctx: int, reason: str) -> str:
+    """Many clients know an overflow by OpenAI's first words only, and then shorten a conversation by themselves."""
+    return f"This model's maximum context length is {n_ctx} tokens. {reason}; shorten it, or raise context_length"

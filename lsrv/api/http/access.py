@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hmac
 import ipaddress
+import socket
 from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -19,6 +20,9 @@ from lsrv.errors import RequestError
 Headers = dict[bytes, bytes]
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+# Names that no public DNS can hold, so that no page of the web can have them point here: RFC 6761, RFC 6762, ICANN's
+# reservation of 2024. Containers call this machine host.docker.internal and host.containers.internal.
+_PRIVATE_SUFFIXES = (".localhost", ".local", ".internal")
 
 
 class Needs(enum.Enum):
@@ -69,7 +73,8 @@ class Access:
     """The rules of one server."""
 
     def __init__(self, settings: AccessSettings) -> None:
-        self._hosts = _LOCAL_NAMES | {settings.host.lower()} | {host.lower() for host in settings.allowed_hosts}
+        own = {settings.host.lower(), socket.gethostname().lower()}
+        self._hosts = _LOCAL_NAMES | own | {host.lower() for host in settings.allowed_hosts}
         self._origins = frozenset(settings.cors_origins)
         self._api_keys = [key.encode() for key in settings.api_keys]
         self._admin_keys = [key.encode() for key in settings.admin_keys]
@@ -89,7 +94,7 @@ class Access:
         name = host_name(host)
         if name is None:
             raise RequestError("The Host header is not a host name.")
-        if name not in self._hosts and not _is_address(name):
+        if name not in self._hosts and not name.endswith(_PRIVATE_SUFFIXES) and not _is_address(name):
             raise ForbiddenError(
                 f"This server does not answer to the host name {echo(name)!r}. If that is its name, add it to "
                 "allowed_hosts under [server] in models.toml."

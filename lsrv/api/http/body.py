@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from lsrv.api.http.allowances import MAX_MENDED, mended
 from lsrv.echo import LINE_CHARS, echo
 from lsrv.errors import RequestError
 
@@ -23,13 +24,25 @@ def decode_body(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
     try:
         if not raw.isascii():
             raw.decode()  # msgspec leaves fields it does not know unchecked
-        return decoder.decode(raw)
+        return _decoded(decoder, raw)
     except UnicodeDecodeError as error:
         raise RequestError(f"The body is not UTF-8: byte {error.start} is invalid.") from error
     except RecursionError as error:
         raise RequestError("The body is nested too deeply.") from error
     except msgspec.DecodeError as error:
         raise _explained(error, raw) from error
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
+    for _ in range(MAX_MENDED):
+        try:
+            return decoder.decode(raw)
+        except msgspec.ValidationError as error:
+            better = mended(raw, error)
+            if better is None:
+                raise
+            raw = better
+    return decoder.decode(raw)
 
 
 def convert_body(fields: dict[str, object], kind: type[T]) -> T:

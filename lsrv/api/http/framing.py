@@ -25,7 +25,7 @@ def named_sse(name: bytes, payload: bytes) -> bytes:
 
 
 def _comment(words: str) -> bytes:
-    return f": {words}\n\n".encode()
+    return f": {words}\n".encode()  # an empty line behind it would end an event, which some readers then decode
 
 
 SERVER_SENT_EVENTS = Framing(b"text/event-stream; charset=utf-8", _comment)

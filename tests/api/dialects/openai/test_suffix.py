@@ -78,7 +78,7 @@ def test_an_empty_suffix_asks_for_nothing(coder: RunningServer) -> None:
 def test_a_suffix_beyond_the_context_is_told_as_such(coder: RunningServer) -> None:
     answer = coder.http.post("/v1/completions", json={"model": "coder", "prompt": "a", "suffix": "word " * 300})
     assert answer.status_code == 400
-    assert "context holds 256" in answer.json()["error"]["message"]
+    assert "maximum context length is 256 tokens" in answer.json()["error"]["message"]
 
 
 def test_a_model_without_such_tokens_says_so(client: openai.OpenAI) -> None:
