@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from lsrv.engine.adapters import Adapters, AdapterTurns
 from lsrv.engine.cost import StepCost
-from lsrv.engine.filling import Filled, Filling
+from lsrv.engine.filling import Filled, Filling, SequenceRows
 from lsrv.engine.line import WaitingLine
 from lsrv.engine.llama.context import Context, FloatRows, NoCellsError
 from lsrv.engine.llama.vocab import Vocab
@@ -120,7 +120,7 @@ class Engine:
         filled = self._decode(filled)
         decoded = time.perf_counter()
         self._count(filled, decoded - computed)
-        outputs = self._sample(filled.sampled, decoded)
+        outputs = self._take(filled.rows, decoded)
         self.counts.overhead_s += time.perf_counter() - decoded + computed - started
         return failed + outputs
 
@@ -223,7 +223,8 @@ class Engine:
 
     def _count(self, filled: Filled, compute_s: float) -> None:
         n_tokens = self._filling.batch.n_tokens
-        self._cost.observe(n_tokens - filled.n_prefill, filled.n_prefill, filled.n_past, compute_s)
+        if not filled.is_scoring:  # which takes longer for as many tokens
+            self._cost.observe(n_tokens - filled.n_prefill, filled.n_prefill, filled.n_past, compute_s)
         self.counts.n_steps += 1
         self.counts.compute_s += compute_s
         self.counts.n_prefill_tokens += filled.n_prefill
@@ -234,16 +235,24 @@ class Engine:
                 self.counts.n_prompts += 1
                 self.counts.n_cache_hits += sequence.n_cached > 0
 
-    def _sample(self, sampled: list[Sequence], now: float) -> list[Output]:
-        if not sampled:
+    def _take(self, rows: list[SequenceRows], now: float) -> list[Output]:
+        """What the outputs of a step say: scores of prompts, new tokens."""
+        if not rows:
             return []
-        rows = self._context.logits(sum(1 + len(sequence.guesses) for sequence in sampled))
+        logits = self._context.logits(sum(each.n_scoring + each.n_choosing for each in rows))
         outputs: list[Output] = []
-        for sequence in sampled:
-            n_rows = 1 + len(sequence.guesses)
-            outputs.append(self._write(sequence, rows[:n_rows], now))
-            rows = rows[n_rows:]
+        for each in rows:
+            n_rows = each.n_scoring + each.n_choosing
+            outputs.append(self._take_rows(each, logits[:n_rows], now))
+            logits = logits[n_rows:]
         return outputs
+
+    def _take_rows(self, rows: SequenceRows, logits: FloatRows, now: float) -> Output:
+        sequence = rows.sequence
+        scored = self._writer.score(sequence, logits[: rows.n_scoring])
+        output = self._write(sequence, logits[rows.n_scoring :], now) if rows.n_choosing else Output(sequence, "")
+        output.prompt_logprobs = scored
+        return output
 
     def _write(self, sequence: Sequence, rows: FloatRows, now: float) -> Output:
         """Append what the rows of logits, (1 + guesses, n_vocab), choose, as far as guesses were right."""

@@ -13,6 +13,7 @@ from lsrv.engine.cost import StepCost
 from lsrv.engine.llama.batch import Batch
 from lsrv.engine.prefix.cache import PrefixCache
 from lsrv.engine.scheduler import PrefillChunk, StreamLoad, Unread, copy_budget, plan_beside_streams, plan_prefill
+from lsrv.engine.scoring import share_rows
 from lsrv.engine.sequence import Sequence, SequenceState
 from lsrv.engine.speculation.speculation import Speculation
 from lsrv.protocol.commands import LoadParams
@@ -20,16 +21,34 @@ from lsrv.protocol.commands import LoadParams
 _by_seq_id = operator.attrgetter("seq_id")
 
 
+@dataclass(frozen=True, slots=True)
+class SequenceRows:
+    """Outputs of one sequence, in this order: those that score its prompt, and those that tokens are chosen from."""
+
+    sequence: Sequence
+    n_scoring: int
+    n_choosing: int
+
+
 @dataclass(slots=True)
 class Filled:
     """A batch, in terms of sequences."""
 
-    sampled: list[Sequence] = field(default_factory=list[Sequence])  # get tokens from it, in the order of its rows
+    rows: list[SequenceRows] = field(default_factory=list[SequenceRows])  # in the order of its outputs
     n_prefill: int = 0
     _sum_past: int = 0
     _before: list[tuple[Sequence, int, SequenceState]] = field(
         default_factory=list[tuple[Sequence, int, SequenceState]]
     )
+
+    @property
+    def sampled(self) -> list[Sequence]:
+        """The sequences that get tokens from it."""
+        return [each.sequence for each in self.rows if each.n_choosing]
+
+    @property
+    def is_scoring(self) -> bool:
+        return any(each.n_scoring for each in self.rows)
 
     @property
     def n_past(self) -> int:
@@ -59,6 +78,7 @@ class Filling:
         self._n_batch = params.n_batch
         self._n_step = min(params.n_batch, params.n_ubatch)  # while others wait for the next one
         self._n_prefill = params.n_prefill or self._n_step
+        self._n_scored = params.n_outputs - params.n_slots  # tokens of prompts that a step has outputs for
         self._slowdown = params.prefill_slowdown
         self._cache = cache
         self._cost = cost
@@ -101,9 +121,11 @@ class Filling:
         awaiting = {each: (each, *self._cache.followers(each)) for each in prefilling}
         prefilling.sort(key=lambda sequence: min(each.due_s for each in awaiting[sequence]))
         began_s = self._streams_began_s(turn, n_streams)
+        n_scored = self._shares_of_scored(prefilling)
+        prefilling = [each for each in prefilling if n_scored.get(each) != 0]
         unread = [
             Unread(
-                self._cache.n_readable(each) - each.n_past,
+                min(self._cache.n_readable(each) - each.n_past, n_scored.get(each, self._n_batch)),
                 n_whole=each.n_tokens - each.n_cached,
                 n_past=each.n_past,
                 priority=max(other.priority for other in awaiting[each]),
@@ -118,6 +140,11 @@ class Filling:
             n_tokens = copy_budget(self._n_prefill, unread[0].n_past, self._cost) if is_for_copies else self._n_prefill
             chunks = plan_prefill(unread, n_tokens)
         return {prefilling[chunk.index].seq_id: chunk.n_tokens for chunk in chunks}
+
+    def _shares_of_scored(self, prefilling: Items[Sequence]) -> dict[Sequence, int]:
+        """How many tokens those may read whose prompts are scored: each of them takes an output."""
+        scored = [each for each in prefilling if each.is_being_scored]
+        return dict(zip(scored, share_rows(len(scored), self._n_scored), strict=True)) if scored else {}
 
     def _streams_began_s(self, turn: Items[Sequence], n_streams: int) -> float:
         """When the first of all running streams got its first token; long ago if some are of another turn."""
@@ -145,13 +172,15 @@ class Filling:
             tokens = np.concatenate([sequence.unread(), np.array(sequence.guesses, np.int32)])
             self.batch.add_chunk(tokens, sequence.n_past, sequence.seq_id, n_outputs=1 + n_guesses)
         filled.advance(sequence, n_tokens, SequenceState.DECODE)
-        filled.sampled.append(sequence)
+        filled.rows.append(SequenceRows(sequence, 0, 1 + n_guesses))
 
     def _add_chunk(self, filled: Filled, sequence: Sequence, n_tokens: int) -> None:
         """Add prompt tokens; if they are the last ones, their logits choose the first new token."""
         is_last = n_tokens == sequence.n_unread
         chunk = sequence.unread()[:n_tokens]
-        self.batch.add_chunk(chunk, sequence.n_past, sequence.seq_id, n_outputs=int(is_last))
+        n_scoring = sequence.scores.n_outputs(sequence.n_past + n_tokens) if sequence.scores is not None else 0
+        rows = SequenceRows(sequence, n_scoring, int(is_last))
+        self.batch.add_chunk(chunk, sequence.n_past, sequence.seq_id, n_outputs=n_scoring + is_last)
         filled.advance(sequence, n_tokens, SequenceState.DECODE if is_last else SequenceState.PREFILL)
-        if is_last:
-            filled.sampled.append(sequence)
+        if rows.n_scoring or rows.n_choosing:
+            filled.rows.append(rows)

@@ -49,7 +49,7 @@ class Unread:
 
     @property
     def n_cached(self) -> int:
-        return self.n_past + self.n_tokens - self.n_whole
+        return max(0, self.n_past + self.n_tokens - self.n_whole)  # what may be read now may be less than what is left
 
 
 @dataclass(frozen=True, slots=True)

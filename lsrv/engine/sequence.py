@@ -12,9 +12,10 @@ from lsrv.engine.detokenize import TextAssembler
 from lsrv.engine.grammar.constraint import Constraint
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
+from lsrv.engine.scoring import PromptScores
 from lsrv.errors import LsrvError
 from lsrv.priority import due_s
-from lsrv.protocol.events import FinishReason, TokenLogprob
+from lsrv.protocol.events import FinishReason, PromptLogprob, TokenLogprob
 
 _NONE: Tokens = np.empty(0, np.int32)
 
@@ -40,6 +41,7 @@ class Sequence:
     call_id: int = 0  # of the request that it is a part of; 0: it is one by itself
     is_copy: bool = False  # whoever comes must not have to wait for its steps
     n_top_logprobs: int | None = None
+    scores: PromptScores | None = None  # None: nobody asks how likely its prompt is
     is_ignoring_eos: bool = False
     can_reuse_cache: bool = True
     adapters: AdapterSet = NO_ADAPTERS
@@ -69,6 +71,11 @@ class Sequence:
     def due_s(self) -> float:
         """Whose turn it is: the lowest goes first."""
         return due_s(max(self.submitted_at, self.queued_at), self.priority)
+
+    @property
+    def is_being_scored(self) -> bool:
+        """Whether somebody waits to hear how likely tokens of its prompt are."""
+        return self.scores is not None and not self.scores.is_complete
 
     @property
     def n_tokens(self) -> int:
@@ -114,8 +121,9 @@ class Output:
     sequence: Sequence
     text: str
     logprobs: list[TokenLogprob] | None = None
+    prompt_logprobs: list[PromptLogprob] = field(default_factory=list[PromptLogprob])
 
     def followed_by(self, later: Output) -> Output:
         """Both together, of the same sequence."""
         logprobs = self.logprobs if later.logprobs is None else [*(self.logprobs or []), *later.logprobs]
-        return Output(self.sequence, self.text + later.text, logprobs)
+        return Output(self.sequence, self.text + later.text, logprobs, self.prompt_logprobs + later.prompt_logprobs)

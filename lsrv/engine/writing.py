@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from lsrv.engine.llama.candidates import FloatRow, TokenCandidates
+from lsrv.engine.llama.context import FloatRows
 from lsrv.engine.llama.vocab import Vocab
-from lsrv.engine.logprobs import token_logprob
+from lsrv.engine.logprobs import prompt_logprob, token_logprob
 from lsrv.engine.sequence import Output, Sequence
 from lsrv.errors import GrammarError
-from lsrv.protocol.events import FinishReason, TokenLogprob
+from lsrv.protocol.events import FinishReason, PromptLogprob, TokenLogprob
 
 _NEG_INF = float("-inf")
 
@@ -34,8 +35,12 @@ class Writer:
     def write(self, sequence: Sequence, logits: FloatRow, n_max_forced: int) -> Output:
         """Append the token that `logits`, float32 (n_vocab,), choose, and those that a constraint forces after it.
 
-        Changes `logits`. Sets the sequence's `finish_reason` where it ends, and `error` if it can't go on.
+        Changes `logits`. Sets the sequence's `finish_reason` where it ends, and `error` if it can't go on. One that is
+        only to be read ends without a token.
         """
+        if not sequence.n_max_tokens:
+            sequence.finish_reason = "length"
+            return Output(sequence, "", _take_logprobs(sequence))
         try:
             token, logprob = self._choose(sequence, logits)
         except GrammarError as error:
@@ -50,6 +55,22 @@ class Writer:
         except GrammarError as error:
             return _fail(sequence, error)
         return self._text(sequence, logprob)
+
+    def score(self, sequence: Sequence, logits: FloatRows) -> list[PromptLogprob]:
+        """The scores of the next tokens of a prompt, of which each row of `logits`, (n, n_vocab), tells one."""
+        scores = sequence.scores
+        if scores is None or not sequence.is_being_scored:
+            return []
+        prompt = sequence.prompt
+        first = int(prompt[0])
+        told = [] if scores.n_told else [PromptLogprob(first, self._vocab.special_piece(first))]
+        n_behind = max(1, scores.n_told)
+        told += [
+            prompt_logprob(row, int(token), scores.n_top, self._vocab)
+            for token, row in zip(prompt[n_behind : n_behind + len(logits)], logits, strict=True)
+        ]
+        scores.n_told += len(told)
+        return told
 
     def _choose(self, sequence: Sequence, logits: FloatRow) -> tuple[int, TokenLogprob | None]:
         """The next token, and its logprob where it is wanted: as the model saw it, before any constraint."""
@@ -69,8 +90,8 @@ class Writer:
         return token, token_logprob(raw, token, sequence.n_top_logprobs, self._vocab)
 
     def _append_forced(self, sequence: Sequence, n_max: int, *, is_leaving_one: bool = False) -> None:
-        if sequence.constraint is None or sequence.n_top_logprobs is not None:
-            return  # a token without logits has no logprob that could be told
+        if sequence.constraint is None or sequence.n_top_logprobs is not None or sequence.is_being_scored:
+            return  # a token without logits has no logprob that could be told; a scored prompt is read by itself
         n_max = min(n_max, sequence.n_max_tokens - len(sequence.generated) - is_leaving_one)
         tokens = sequence.constraint.take_forced(n_max, is_leaving_one=is_leaving_one)
         sequence.generated += tokens

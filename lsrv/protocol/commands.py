@@ -160,9 +160,10 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
     sampling: Sampling = Sampling()
     grammar: Grammar | None = None
     adapters: list[AdapterChoice] = []
-    max_tokens: int | None = None  # None: until the context is full
+    max_tokens: int | None = None  # None: until the context is full; 0: only the prompt is read
     stop: list[str] = []
     n_top_logprobs: int | None = None  # None: no logprobs; 0: those of the chosen tokens only
+    n_prompt_logprobs: int | None = None  # the same of the prompt's tokens, all of which are computed for it
     ignore_eos: bool = False
     cache_prompt: bool = True  # reuse cells of an earlier prompt with the same beginning
     is_echoing: bool = False  # put the prompt in front of the text

@@ -135,6 +135,20 @@ class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
     top: list[TokenLogprob] = []
 
 
+class PromptLogprob(msgspec.Struct, frozen=True, array_like=True):
+    """A token of a prompt: log p behind those before it, and how many tokens were at least as likely, itself included.
+
+    `logprob`: natural, clamped to >= -9999; None for the first token of all, which is behind nothing. `top`: the
+    likeliest tokens in its place, in falling order.
+    """
+
+    token: int
+    raw: bytes
+    logprob: float | None = None
+    rank: int = 0
+    top: list[PromptLogprob] = []
+
+
 class Usage(msgspec.Struct, frozen=True, array_like=True):
     n_prompt_tokens: int
     n_cached_tokens: int
@@ -164,13 +178,14 @@ class CallDelta(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Delta(msgspec.Struct, frozen=True, array_like=True):
-    """New text of one request; at least one of `text`, `reasoning` and `calls` is not empty."""
+    """New text of one request; at least one of `text`, `reasoning`, `calls` and `prompt_logprobs` is not empty."""
 
     request_id: int
     text: str
     reasoning: str = ""
     logprobs: list[TokenLogprob] | None = None
     calls: list[CallDelta] = []
+    prompt_logprobs: list[PromptLogprob] = []  # those of the prompt's next tokens
 
 
 class Finished(msgspec.Struct, frozen=True, array_like=True):
@@ -188,6 +203,7 @@ class Finished(msgspec.Struct, frozen=True, array_like=True):
     logprobs: list[TokenLogprob] | None = None
     calls: list[CallDelta] = []
     complaint: str = ""
+    prompt_logprobs: list[PromptLogprob] = []
 
 
 class Step(msgspec.Struct, frozen=True, tag="step"):

@@ -37,6 +37,7 @@ def _whole(deltas: list[Delta], end: Finished) -> Finished:
         text="".join(part.text for part in parts),
         reasoning="".join(part.reasoning for part in parts),
         calls=joined_calls(call for part in parts for call in part.calls),
+        prompt_logprobs=[token for part in parts for token in part.prompt_logprobs],
         logprobs=logprobs if any(part.logprobs is not None for part in parts) else None,
     )
 

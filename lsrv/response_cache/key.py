@@ -13,15 +13,14 @@ import msgspec
 from msgspec.structs import replace
 
 from lsrv.protocol.commands import Generate
-from lsrv.protocol.events import CallDelta, Finished, TokenLogprob, Usage
+from lsrv.protocol.events import CallDelta, Finished, PromptLogprob, TokenLogprob, Usage
 
 # Everything else in a Generate counts, fields of later versions included.
 _WITHOUT_EFFECT = ("request_id", "is_streaming", "cache_prompt", "priority", "is_copy", "call_id")
 
 # Kept answers are positional: with other fields they would mean something else.
-_LAYOUT = [
-    [field.name for field in msgspec.structs.fields(each)] for each in (Finished, Usage, TokenLogprob, CallDelta)
-]
+_KEPT = (Finished, Usage, TokenLogprob, PromptLogprob, CallDelta)
+_LAYOUT = [[field.name for field in msgspec.structs.fields(each)] for each in _KEPT]
 
 
 class Subject(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
 from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.sampling import SamplingValues, fill_sampling
+from lsrv.engine.scoring import PromptScores
 from lsrv.engine.sequence import Sequence
 from lsrv.errors import RequestError
 from lsrv.protocol.commands import Detokenize, Generate, Infill, Sampling, Tokenize
@@ -26,7 +27,7 @@ from lsrv.protocol.events import Detokenized, Tokenized
 from lsrv.worker.beside import Beside
 from lsrv.worker.errands.errand import OpenTemplate
 from lsrv.worker.infill import infill_tokens
-from lsrv.worker.length import check_size, size_of, too_long
+from lsrv.worker.length import check_scores, check_size, size_of, too_long
 from lsrv.worker.reply import AnswerWriter
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -65,7 +66,7 @@ class Intake:
         sampling = await self._in_tokens(command.sampling)
         values = fill_sampling(sampling, self._loaded.sampling_defaults, self._loaded.info.n_ctx_seq)
         n_room = self._loaded.info.n_ctx_seq - len(tokens)
-        n_max = command.max_tokens or n_room
+        n_max = n_room if command.max_tokens is None else command.max_tokens
         sequence = Sequence(
             request_id=command.request_id,
             prompt=tokens,
@@ -75,7 +76,8 @@ class Intake:
             submitted_at=time.perf_counter(),
             n_top_logprobs=command.n_top_logprobs,
             is_ignoring_eos=command.ignore_eos,
-            can_reuse_cache=command.cache_prompt,
+            scores=_scores(command, tokens),
+            can_reuse_cache=command.cache_prompt and command.n_prompt_logprobs is None,
             priority=command.priority,
             is_copy=command.is_copy,
             call_id=command.call_id,
@@ -201,3 +203,12 @@ class Intake:
         """The text of any tokens. Raises RequestError on one that this vocabulary doesn't have."""
         self.check_tokens(command.tokens, "tokens")
         return Detokenized(command.request_id, self._vocab.detokenize(command.tokens))
+
+
+def _scores(command: Generate, prompt: Tokens) -> PromptScores | None:
+    """What is to be told of the prompt's tokens. Raises RequestError above the limit."""
+    n_top = command.n_prompt_logprobs
+    if n_top is None:
+        return None
+    check_scores(len(prompt), n_top, "logprobs" if command.is_echoing else "prompt_logprobs")
+    return PromptScores(len(prompt), n_top)

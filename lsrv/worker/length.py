@@ -1,10 +1,11 @@
-"""How long what a client sent may be, told before it is tokenized."""
+"""How long what a client sent may be, told before any work on it."""
 
 from __future__ import annotations
 
 from lsrv.engine.llama.vocab import Vocab
-from lsrv.errors import PromptTooLongError
+from lsrv.errors import PromptTooLongError, RequestError
 
+_N_SCORES_MAX = 128 * 1024  # of one prompt, alternatives included: they are written and sent at once
 _N_TOKEN_BYTES = 4  # of an id, about as it was sent
 _SMALL_BYTES = 64 * 1024  # is tokenized in a moment: the exact number of tokens says more
 
@@ -31,6 +32,17 @@ def check_size(prompt: str | list[int], vocab: Vocab, n_ctx: int, param: str) ->
             param=param,
             n_prompt_tokens=n_tokens,
             n_ctx=n_ctx,
+        )
+
+
+def check_scores(n_tokens: int, n_top: int, param: str) -> None:
+    """Raises RequestError if an answer has no room for the logprobs of a prompt, each with `n_top` alternatives."""
+    n_scores = n_tokens * (1 + n_top)
+    if n_scores > _N_SCORES_MAX:
+        raise RequestError(
+            f"the prompt has {n_tokens} tokens, so {n_scores} logprobs with {n_top} alternatives each, and there is "
+            f"room for {_N_SCORES_MAX}; ask for fewer alternatives, or send the prompt in parts",
+            param=param,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lsrv.chat.reasoning import AnswerSplitter
 from lsrv.engine.sequence import Output, Sequence
-from lsrv.protocol.events import Delta, Finished, TokenLogprob, Usage
+from lsrv.protocol.events import Delta, Finished, PromptLogprob, TokenLogprob, Usage
 
 
 class AnswerWriter:
@@ -17,6 +17,7 @@ class AnswerWriter:
         "_logprobs",
         "_n_reasoning_tokens",
         "_n_written",
+        "_prompt_logprobs",
         "_reasoning",
         "_splitter",
     )
@@ -28,17 +29,20 @@ class AnswerWriter:
         self._content = [echo] if echo else []
         self._reasoning: list[str] = []
         self._logprobs: list[TokenLogprob] | None = None
+        self._prompt_logprobs: list[PromptLogprob] = []
         self._n_reasoning_tokens = 0
         self._n_written = 0  # tokens of the answer until now
 
     def push(self, output: Output, *, is_due: bool) -> Delta | None:
         """Take one step's text; a Delta of all that is unsent if `is_due`. The very first text never waits."""
         self._add(output)
-        if not self._is_streaming or (self._has_begun and not is_due) or not (self._content or self._reasoning):
+        has_news = self._content or self._reasoning or self._prompt_logprobs
+        if not self._is_streaming or (self._has_begun and not is_due) or not has_news:
             return None
         self._has_begun = True
+        prompt_logprobs = self._take_prompt_logprobs()
         content, reasoning, logprobs = self._take()
-        return Delta(output.sequence.request_id, content, reasoning, logprobs)
+        return Delta(output.sequence.request_id, content, reasoning, logprobs, prompt_logprobs=prompt_logprobs)
 
     def finish(self, sequence: Sequence, output: Output | None) -> Finished:
         """The final event; `output` is the last step's, None after an abort."""
@@ -56,9 +60,11 @@ class AnswerWriter:
             usage=_usage(sequence, self._n_reasoning_tokens),
             stop_string=sequence.text.stop_string,
             logprobs=logprobs,
+            prompt_logprobs=self._take_prompt_logprobs(),
         )
 
     def _add(self, output: Output) -> None:
+        self._prompt_logprobs += output.prompt_logprobs
         if output.logprobs is not None:
             self._logprobs = (self._logprobs or []) + output.logprobs
         if self._splitter is None:
@@ -78,6 +84,10 @@ class AnswerWriter:
             self._content.append(content)
         if reasoning:
             self._reasoning.append(reasoning)
+
+    def _take_prompt_logprobs(self) -> list[PromptLogprob]:
+        taken, self._prompt_logprobs = self._prompt_logprobs, []
+        return taken
 
     def _take(self) -> tuple[str, str, list[TokenLogprob] | None]:
         taken = "".join(self._content), "".join(self._reasoning), self._logprobs

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from lsrv.protocol.commands import Generate
-from lsrv.protocol.events import Accepted, Delta, Finished, FinishReason, TokenLogprob
+from lsrv.protocol.events import Accepted, Delta, Finished, FinishReason, PromptLogprob, TokenLogprob
 from lsrv.response_cache import is_keepable, whole_answer
 from lsrv.response_cache.answer import decode, encode
 from tests.response_cache import end
@@ -31,7 +31,17 @@ def test_a_streamed_answer_is_put_together_choice_by_choice() -> None:
 
 
 def test_putting_together_knows_every_field_that_a_delta_carries() -> None:
-    assert [field.name for field in msgspec.structs.fields(Delta)] == ["request_id", "text", "reasoning", "logprobs"]
+    known = ["request_id", "text", "reasoning", "logprobs", "calls", "prompt_logprobs"]
+    assert [field.name for field in msgspec.structs.fields(Delta)] == known
+
+
+def test_a_prompt_that_was_scored_in_portions_is_put_together() -> None:
+    scores = [PromptLogprob(token, b"a", -0.5, 1, [PromptLogprob(9, b"b", -0.1, 1)]) for token in range(4)]
+    deltas = [Delta(1, "", prompt_logprobs=scores[:1]), Delta(1, "a", prompt_logprobs=scores[1:3])]
+    last = msgspec.structs.replace(end("b"), prompt_logprobs=scores[3:])
+    (whole,) = whole_answer((0, event) for event in (*deltas, last))
+    assert whole.prompt_logprobs == scores
+    assert decode(encode([whole])) == [whole]
 
 
 def test_an_answer_survives_being_kept() -> None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from lsrv.protocol.commands import AdapterChoice, Generate, Grammar, Sampling
+from lsrv.protocol.commands import AdapterChoice, Generate, Grammar, Infill, Sampling, ToolUse
 from lsrv.response_cache import Subject, is_repeatable, key_of
 
 SUBJECT = Subject("m", "digest", ("adapter",), ("21 Nov 2026",))
@@ -19,6 +19,9 @@ COMMAND = Generate(
 OTHER_FIELDS: dict[str, object] = {
     "messages": [{"role": "user", "content": "b"}],
     "prompt": "a",
+    "infill": Infill("b"),
+    "tool_use": ToolUse(tools=[], names=[]),
+    "reasoning_budget": 5,
     "template_kwargs": {"enable_thinking": False},
     "sampling": Sampling(temperature=0.7, seed=2),
     "grammar": Grammar("regex", "a+", "grammar"),
@@ -26,6 +29,7 @@ OTHER_FIELDS: dict[str, object] = {
     "max_tokens": 9,
     "stop": ["\n"],
     "n_top_logprobs": 0,
+    "n_prompt_logprobs": 0,
     "ignore_eos": True,
     "is_echoing": True,
 }

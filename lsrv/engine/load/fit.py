@@ -17,6 +17,8 @@ AUTO_SLOTS = 4
 _STORE_BYTES_MAX = 1024**3
 _STORE_SHARE = 16
 _N_GUESSES_STEP = 64
+_N_SCORED_STEP_MIN, _N_SCORED_STEP_MAX = 16, 64
+_SCORED_STEP_BYTES = 16 * 1024 * 1024
 _ONE_THREAD_BYTES = 16 * 1024 * 1024
 
 
@@ -52,7 +54,7 @@ def _fit_generation(params: LoadParams, model: Model) -> LoadParams:
         n_ubatch=n_ubatch,
         n_prefill=n_batch if _is_pipeline(params) else min(n_batch, n_ubatch),
         n_cells=params.n_cells or n_slots * n_ctx_seq,
-        n_outputs=n_slots + n_guesses_step(params, n_slots),
+        n_outputs=n_slots + max(n_guesses_step(params, n_slots), _n_scored_step(model.vocab.n_tokens)),
     )
 
 
@@ -64,6 +66,14 @@ def _is_pipeline(params: LoadParams) -> bool:
 def n_guesses_step(params: LoadParams, n_slots: int) -> int:
     """The most guessed tokens of one step, of all slots together: each needs room for its logits."""
     return 0 if params.speculation == "off" else min(_N_GUESSES_STEP, n_slots * params.n_guess_max)
+
+
+def _n_scored_step(n_vocab: int) -> int:
+    """Tokens of prompts that one step scores, at least: each needs room for its logits, too.
+
+    So few that a ubatch needs no larger buffers for them than for everything else.
+    """
+    return min(_N_SCORED_STEP_MAX, max(_N_SCORED_STEP_MIN, _SCORED_STEP_BYTES // (4 * n_vocab)))
 
 
 def store_bytes(params: LoadParams, kv_bytes: int) -> int:

@@ -320,4 +320,6 @@ def _can_lead(holder: Holder, follower: Slot | None) -> bool:
     """Whether a holder reads its prompt just now. Who came later never leads: two would wait for each other."""
     if not isinstance(holder, Slot) or holder.sequence is None:
         return False
-    return holder.sequence.state is SequenceState.PREFILL and (follower is None or holder.turn < follower.turn)
+    sequence = holder.sequence
+    is_reading = sequence.state is SequenceState.PREFILL and not sequence.is_being_scored  # which takes its time
+    return is_reading and (follower is None or holder.turn < follower.turn)

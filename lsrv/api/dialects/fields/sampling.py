@@ -27,6 +27,7 @@ RepeatPenalty = Annotated[float, Meta(ge=MIN_REPEAT_PENALTY, le=MAX_REPEAT_PENAL
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=-1, le=2**31 - 1)]  # -1: llama.cpp's "all" or "no limit"
 Later = Annotated[object, Meta(extra_json_schema={"description": "Not in this version: refused."})]
+TopLogprobs = Annotated[int, Meta(ge=0, le=MAX_TOP_LOGPROBS)]
 Bias = Annotated[float, Meta(ge=-100, le=100)]
 
 
@@ -110,14 +111,14 @@ def stops_of(stop: str | list[str] | None) -> list[str]:
     return stops
 
 
-def token_limit(*limits: int | None) -> int | None:
+def token_limit(*limits: int | None, least: int = 1) -> int | None:
     """The first limit that was given; -1 is llama.cpp's "until the context is full" (None).
 
-    Raises RequestError for 0: an answer of no tokens is always a mistake here.
+    Raises RequestError for 0 where `least` is 1: an answer of no tokens is a mistake there.
     """
     limit = next((limit for limit in limits if limit is not None), None)
-    if limit == 0:
-        raise RequestError("max_tokens must be at least 1.", param="max_tokens")
+    if limit is not None and -1 < limit < least:
+        raise RequestError(f"max_tokens must be at least {least}.", param="max_tokens")
     return None if limit == -1 else limit
 
 

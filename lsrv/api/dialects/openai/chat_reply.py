@@ -12,6 +12,7 @@ import msgspec
 from lsrv.api.dialects.contract import DONE, Heading
 from lsrv.api.dialects.openai.calls import CallWriter, OldCallWriter, ToolCallWriter
 from lsrv.api.dialects.openai.heading import heading_fields
+from lsrv.api.dialects.openai.prompt_logprobs import scored_prompt
 from lsrv.api.dialects.openai.shared_fields import ReplyForm
 from lsrv.api.dialects.openai.usage import timings_object, usage_object
 from lsrv.protocol.events import Delta, Finished, TokenLogprob, Usage
@@ -66,6 +67,7 @@ class ChatReply:
                 **self._common,
                 "choices": [self._choice(i, end) for i, end in enumerate(finished)],
             }
+            | self._scored_prompt(finished[0])
             | _counts(usage)
             | self._cached
         )
@@ -94,6 +96,11 @@ class ChatReply:
             "finish_reason": self._calls.finish_reason(end.finish_reason),
         }
         return choice | {"complaint": end.complaint} if end.complaint else choice
+
+    def _scored_prompt(self, end: Finished) -> dict[str, object]:
+        """All choices have the same prompt."""
+        n_top = self._form.n_prompt_logprobs
+        return {} if n_top is None else {"prompt_logprobs": scored_prompt(end.prompt_logprobs, n_top)}
 
     def _account(self, counts: dict[str, object]) -> bytes:
         """The end of a stream's last chunk: what the answer took, and whether anything was computed for it."""

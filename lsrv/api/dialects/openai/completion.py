@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from lsrv.api.dialects.contract import DialectRequest
 from lsrv.api.dialects.fields.inputs import TokenId, inputs_of
-from lsrv.api.dialects.fields.sampling import MAX_TOP_LOGPROBS
+from lsrv.api.dialects.fields.sampling import TopLogprobs
 from lsrv.api.dialects.openai.completion_reply import CompletionForm, CompletionReply
 from lsrv.api.dialects.openai.shared_fields import (
     GenerationBody,
@@ -25,13 +25,11 @@ from lsrv.api.dialects.openai.shared_fields import (
     openai_dialect,
 )
 from lsrv.api.http.body import decode_body
-from lsrv.errors import RequestError, UnsupportedParameterError
+from lsrv.errors import RequestError
 from lsrv.protocol.commands import Infill
 
 MAX_PROMPTS = 128
 MAX_BEST_OF = 20
-
-TopLogprobs = Annotated[int, Meta(ge=0, le=MAX_TOP_LOGPROBS)]
 
 
 class CompletionBody(GenerationBody, kw_only=True):
@@ -50,20 +48,17 @@ _decoder = msgspec.json.Decoder(CompletionBody)
 def parse_completion(raw: bytes) -> DialectRequest:
     """The request that `raw` asks for. Raises RequestError with `param`."""
     body = decode_body(_decoder, raw)
-    n_top_logprobs = body.logprobs if body.logprobs is not None else body.n_probs
-    form = CompletionForm(n_returned=n_choices_of(body), has_logprobs=n_top_logprobs is not None)
     n_choices = _n_computed(body)
+    prompts = inputs_of(body.prompt, "prompt", MAX_PROMPTS // n_choices)
+    form = _form(body, prompts)
+    n_top_logprobs = form.n_top_logprobs
     if n_choices > form.n_returned and n_top_logprobs is None:
         n_top_logprobs = 0  # what is best is told by them
-    if body.echo and form.has_logprobs:
-        raise UnsupportedParameterError("echo together with logprobs is not in this version yet.", param="echo")
-    command = command_of(body, n_top_logprobs=n_top_logprobs)
-    command = replace(command, is_echoing=bool(body.echo), infill=_infill(body))
-    commands = [
-        replace(command, prompt=prompt)
-        for prompt in inputs_of(body.prompt, "prompt", MAX_PROMPTS // n_choices)
-        for _ in range(n_choices)
-    ]
+    command = command_of(body, n_top_logprobs=n_top_logprobs, n_tokens_least=0)
+    command = replace(
+        command, is_echoing=bool(body.echo), infill=_infill(body), n_prompt_logprobs=_n_prompt_logprobs(body, form)
+    )
+    commands = [replace(command, prompt=prompt) for prompt in prompts for _ in range(n_choices)]
     return generation_request(body, commands, partial(CompletionReply, form), n_choices)
 
 
@@ -83,6 +78,28 @@ def _n_computed(body: CompletionBody) -> int:
             param="best_of",
         )
     return n_choices
+
+
+def _form(body: CompletionBody, prompts: list[str | list[int]]) -> CompletionForm:
+    n_top_logprobs = body.logprobs if body.logprobs is not None else body.n_probs
+    has_scored_echo = bool(body.echo) and n_top_logprobs is not None
+    if has_scored_echo and body.suffix:
+        raise RequestError(
+            "echo and logprobs tell of the prompt's tokens, and with suffix those aren't its text; leave out one of "
+            "the three.",
+            param="suffix",
+        )
+    return CompletionForm(
+        n_returned=n_choices_of(body),
+        n_top_logprobs=n_top_logprobs,
+        echoed=tuple(prompt if isinstance(prompt, str) else None for prompt in prompts) if has_scored_echo else None,
+    )
+
+
+def _n_prompt_logprobs(body: CompletionBody, form: CompletionForm) -> int | None:
+    """The alternatives of each token of the prompt that any part of the answer tells."""
+    wanted = [n for n in (body.prompt_logprobs, form.n_top_logprobs if form.echoed else None) if n is not None]
+    return max(wanted, default=None)
 
 
 def _infill(body: CompletionBody) -> Infill | None:

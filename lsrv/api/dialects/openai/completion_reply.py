@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-from collections import defaultdict
 from collections.abc import Sequence
 
 import msgspec
@@ -11,19 +9,38 @@ import msgspec
 from lsrv.api.dialects.contract import DONE, Heading
 from lsrv.api.dialects.openai.best_of import best_choices
 from lsrv.api.dialects.openai.heading import heading_fields
+from lsrv.api.dialects.openai.legacy_logprobs import TextTokens
+from lsrv.api.dialects.openai.prompt_logprobs import scored_prompt
 from lsrv.api.dialects.openai.shared_fields import ReplyForm
 from lsrv.api.dialects.openai.usage import timings_object, usage_object
-from lsrv.protocol.events import Delta, Finished, TokenLogprob
+from lsrv.protocol.events import Delta, Finished
 from lsrv.serving.usage import total_usage
 
 _encode = msgspec.json.Encoder().encode
 
 
 class CompletionForm(msgspec.Struct, frozen=True, kw_only=True):
-    """What a body of this route alone says of its answer. `n_returned`: of each prompt's choices, the best ones."""
+    """What a body of this route alone says of its answer.
+
+    `n_returned`: of each prompt's choices, the best ones. `n_top_logprobs`: beside each token's own; None: no logprobs.
+    `echoed`: the prompts in front of answers, whose tokens' logprobs come first (None for one of token ids, whose text
+    is just that of its tokens); None: they tell of no prompt.
+    """
 
     n_returned: int = 1
-    has_logprobs: bool = False
+    n_top_logprobs: int | None = None
+    echoed: tuple[str | None, ...] | None = None
+
+    def tokens(self, index_of_prompt: int) -> TextTokens:
+        """The tokens of an answer to that prompt, before any has come."""
+        return TextTokens(self.n_top_logprobs or 0, self.echoed[index_of_prompt] if self.echoed else None)
+
+    def told(self, said: Delta | Finished, tokens: TextTokens) -> dict[str, object] | None:
+        """The logprobs of what was said; None if they were not asked for, or there are none."""
+        prompt = said.prompt_logprobs if self.echoed else []
+        if self.n_top_logprobs is None or (said.logprobs is None and not prompt):
+            return None
+        return tokens.told(prompt, said.logprobs or [])
 
 
 class CompletionReply:
@@ -34,7 +51,7 @@ class CompletionReply:
         self._form = form
         self._common = {"object": "text_completion", **heading_fields(heading, "cmpl", has_tier=form.has_tier)}
         self._cached: dict[str, object] = {"cached": True} if heading.is_cached else {}
-        self._texts: defaultdict[int, TextLength] = defaultdict(TextLength)
+        self._tokens: dict[int, TextTokens] = {}
         self._head = b"data: " + _encode(self._common)[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if form.has_usage else b"]}\n\n"
 
@@ -42,10 +59,10 @@ class CompletionReply:
         return b""
 
     def delta(self, index: int, delta: Delta) -> bytes:
-        return self._chunk(index, delta.text, delta.logprobs, b"null")
+        return self._chunk(index, delta, b"null")
 
     def finish(self, index: int, finished: Finished) -> bytes:
-        return self._chunk(index, finished.text, finished.logprobs, _encode(finished.finish_reason))
+        return self._chunk(index, finished, _encode(finished.finish_reason))
 
     def tail(self, finished: Sequence[Finished]) -> bytes:
         usage = total_usage(finished, self._form.n_choices)
@@ -56,53 +73,33 @@ class CompletionReply:
 
     def body(self, finished: Sequence[Finished]) -> bytes:
         usage = total_usage(finished, self._form.n_choices)
-        choices = [
-            {
-                "index": i,
-                "text": end.text,
-                "logprobs": _logprobs_object(end.logprobs, TextLength()) if self._completion.has_logprobs else None,
-                "finish_reason": end.finish_reason,
-            }
-            for i, end in enumerate(best_choices(finished, self._form.n_choices, self._completion.n_returned))
-        ]
+        best = best_choices(finished, self._form.n_choices, self._completion.n_returned)
+        choices = [self._choice(index, end) for index, end in enumerate(best)]
         counts = {"usage": usage_object(usage), "timings": timings_object(usage)}
         return _encode(self._common | {"choices": choices} | counts | self._cached)
 
-    def _chunk(self, index: int, text: str, logprobs: list[TokenLogprob] | None, finish_reason: bytes) -> bytes:
+    def _choice(self, index: int, end: Finished) -> dict[str, object]:
+        choice: dict[str, object] = {
+            "index": index,
+            "text": end.text,
+            "logprobs": self._completion.told(end, self._completion.tokens(index // self._completion.n_returned)),
+            "finish_reason": end.finish_reason,
+        }
+        n_top = self._form.n_prompt_logprobs
+        return choice if n_top is None else choice | {"prompt_logprobs": scored_prompt(end.prompt_logprobs, n_top)}
+
+    def _chunk(self, index: int, said: Delta | Finished, finish_reason: bytes) -> bytes:
         return b'%b{"index":%d,"text":%b,"logprobs":%b,"finish_reason":%b}%b' % (
             self._head,
             index,
-            _encode(text),
-            b"null" if logprobs is None else self._logprobs(index, logprobs),
+            _encode(said.text),
+            b"null" if self._completion.n_top_logprobs is None else self._logprobs(index, said),
             finish_reason,
             self._tail,
         )
 
-    def _logprobs(self, index: int, logprobs: list[TokenLogprob]) -> bytes:
-        return _encode(_logprobs_object(logprobs, self._texts[index]))
-
-
-class TextLength:
-    """Counts the characters of an answer as its tokens come, of which several may make one."""
-
-    def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._n = 0
-
-    def advance(self, token: TokenLogprob) -> int:
-        """Where `token` begins; the next one begins behind it."""
-        offset = self._n
-        self._n += len(self._decoder.decode(token.raw))
-        return offset
-
-
-def _logprobs_object(logprobs: list[TokenLogprob] | None, text: TextLength) -> dict[str, object] | None:
-    """The legacy shape: parallel lists; `text_offset` counts characters from the start of the answer."""
-    if logprobs is None:
-        return None
-    return {
-        "tokens": [token.text for token in logprobs],
-        "token_logprobs": [token.logprob for token in logprobs],
-        "top_logprobs": [{top.text: top.logprob for top in token.top} for token in logprobs],
-        "text_offset": [text.advance(token) for token in logprobs],
-    }
+    def _logprobs(self, index: int, said: Delta | Finished) -> bytes:
+        tokens = self._tokens.get(index)
+        if tokens is None:
+            tokens = self._tokens[index] = self._completion.tokens(index // self._form.n_choices)
+        return _encode(self._completion.told(said, tokens))

@@ -13,12 +13,12 @@ from lsrv.api.dialects.contract import Dialect, DialectRequest, Heading, Reply
 from lsrv.api.dialects.fields.adapters import AdapterItem, AdapterName, LoraItem, stack_of
 from lsrv.api.dialects.fields.grammar import GrammarItem, ResponseFormat, SchemaJson, grammar_of
 from lsrv.api.dialects.fields.head import head_of
-from lsrv.api.dialects.fields.sampling import Count, SamplingFields, sampling_of, stops_of, token_limit
+from lsrv.api.dialects.fields.sampling import Count, SamplingFields, TopLogprobs, sampling_of, stops_of, token_limit
 from lsrv.api.dialects.fields.turn import KeepAliveField, Priority, keep_alive_of
 from lsrv.api.dialects.openai.service_tier import ServiceTier, priority_of
 from lsrv.api.http.errors import error_body
 from lsrv.api.http.framing import sse
-from lsrv.errors import LsrvError
+from lsrv.errors import LsrvError, RequestError
 from lsrv.protocol.commands import Generate
 
 MAX_CHOICES = 8
@@ -39,6 +39,7 @@ class GenerationBody(SamplingFields, kw_only=True):
     n_predict: Count | None = None
     stop: str | list[str] | None = None
     ignore_eos: bool | None = None
+    prompt_logprobs: TopLogprobs | None = None
     cache_prompt: bool | None = None
     response_cache: bool | None = None
     keep_alive: KeepAliveField = None
@@ -56,9 +57,13 @@ class GenerationBody(SamplingFields, kw_only=True):
 
 
 class ReplyForm(msgspec.Struct, frozen=True, kw_only=True):
-    """What a body says of its answer. `has_usage`: streams end with it; `has_tier`: it names its tier."""
+    """What a body says of its answer. `has_usage`: streams end with it; `has_tier`: it names its tier.
+
+    `n_prompt_logprobs`: the alternatives to be told of each token of the prompt; None: nothing is.
+    """
 
     n_choices: int = 1
+    n_prompt_logprobs: int | None = None
     has_usage: bool = False
     has_tier: bool = False
 
@@ -79,16 +84,23 @@ def n_choices_of(body: GenerationBody) -> int:
 
 
 def command_of(
-    body: GenerationBody, *, max_completion_tokens: int | None = None, n_top_logprobs: int | None = None
+    body: GenerationBody,
+    *,
+    max_completion_tokens: int | None = None,
+    n_top_logprobs: int | None = None,
+    n_tokens_least: int = 1,
 ) -> Generate:
-    """What `body` asks for, without its prompt. Raises RequestError."""
+    """What `body` asks for, without its prompt. Raises RequestError, also for fewer tokens than `n_tokens_least`."""
+    if body.prompt_logprobs is not None and body.stream:
+        raise RequestError("prompt_logprobs come with whole answers; leave out it or stream.", param="prompt_logprobs")
     return Generate(
         request_id=0,
         sampling=sampling_of(body),
         grammar=grammar_of(body.response_format, body.json_schema, body.grammar),
-        max_tokens=token_limit(max_completion_tokens, body.max_tokens, body.n_predict),
+        max_tokens=token_limit(max_completion_tokens, body.max_tokens, body.n_predict, least=n_tokens_least),
         stop=stops_of(body.stop),
         n_top_logprobs=n_top_logprobs,
+        n_prompt_logprobs=body.prompt_logprobs,
         ignore_eos=bool(body.ignore_eos),
         cache_prompt=body.cache_prompt is not False,
         is_streaming=bool(body.stream),
@@ -107,6 +119,7 @@ def generation_request(
     """
     form = ReplyForm(
         n_choices=n_choices_of(body) if n_choices is None else n_choices,
+        n_prompt_logprobs=body.prompt_logprobs,
         has_usage=body.stream_options is not None and body.stream_options.include_usage,
         has_tier=body.service_tier is not None,
     )

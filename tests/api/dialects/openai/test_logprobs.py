@@ -112,12 +112,6 @@ def test_text_offsets_count_characters_of_the_text(server: RunningServer, is_str
     assert offsets[-3:] == [3, 3, 3]
 
 
-def test_echo_and_logprobs_are_refused_under_both_names(server: RunningServer) -> None:
-    for field in ("logprobs", "n_probs"):
-        body = {"model": TINY, "prompt": PROMPT, "echo": True, field: 1}
-        assert server.http.post("/v1/completions", json=body).json()["error"]["param"] == "echo"
-
-
 @pytest.mark.parametrize("n", [2, 8])
 def test_choices_count_their_prompt_once_and_end_each_for_itself(server: RunningServer, n: int) -> None:
     """8 are more than there are slots."""
