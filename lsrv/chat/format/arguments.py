@@ -27,7 +27,7 @@ _KEYS = ("key_one", "key_two")
 _VALUES = ("ValueOne", "ValueTwo")
 _TYPED: tuple[JsonValue, ...] = ("ValueOne", 2.5, 7319, True, None, {"inner": [7319, True]}, [7319, True])
 _TAG_LIKE = "ValueOne <br> ValueTwo"
-ALL_TYPES: dict[str, JsonValue] = {"key_one": "ValueOne", "key_two": {"inner": [7319, True, "x"]}}
+_SEVERAL_TYPES: dict[str, JsonValue] = {"key_one": "ValueOne", "key_two": {"inner": [7319, True, "x"]}}
 
 
 _JSON = JsonArguments()
@@ -36,7 +36,7 @@ _decoder = json.JSONDecoder()
 
 def find_arguments(probe: Probe) -> Arguments | None:
     """None: the template shows none, or writes them in a way that is not known."""
-    found = _JSON if _shows(probe, _JSON, ALL_TYPES) else _found(probe)
+    found = _JSON if _shows(probe, _JSON, _SEVERAL_TYPES) else _found(probe)
     return found if found is not None and _shows(probe, found, {"key_one": "ValueOne"}) else None
 
 

@@ -9,14 +9,17 @@ from typing import NamedTuple
 import msgspec
 
 from lsrv.chat.format.answer_format import Arguments, CallFormat, Hole, HoleKind, Marks
-from lsrv.chat.format.arguments import ALL_TYPES, place_of
+from lsrv.chat.format.arguments import place_of
 from lsrv.chat.format.call import ToolCall
 from lsrv.chat.format.marks import ARGUMENTS, ID, INDEX, NAME, NUMBER, common_end, common_start, last_mark
 from lsrv.chat.format.probe import IDS, NAMES, RESULT, TEXT, Probe
 
 _KINDS: dict[str, HoleKind] = {NAME: "name", ID: "id", ARGUMENTS: "arguments", INDEX: "index", NUMBER: "number"}
 _PIECES = re.compile(f"([{''.join(_KINDS)}])")
-CALLS = (ToolCall(NAMES[0], ALL_TYPES, IDS[0]), ToolCall(NAMES[1], {"key_one": "ValueTwo"}, IDS[1]))
+CALLS = (
+    ToolCall(NAMES[0], {"key_one": "ValueOne", "key_two": "ValueThree"}, IDS[0]),
+    ToolCall(NAMES[1], {"key_one": "ValueTwo"}, IDS[1]),
+)
 
 
 class _Turn(NamedTuple):
