@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from typing import Any
 
 from openai import AsyncOpenAI
 from questions import Question, questions
@@ -16,12 +17,23 @@ from questions import Question, questions
 _N_CLIENTS = 8
 
 
+def offered(question: Question) -> list[dict[str, object]]:
+    """The tools, each name once as requests must have it: of two by one name that which is needed."""
+    keys = {key for call in question.turn.calls for key in call["arguments"]}  # pyright: ignore
+    by_name: dict[str, dict[str, object]] = {}
+    for tool in question.conversation.tools:
+        function: dict[str, Any] = tool["function"]  # pyright: ignore
+        if function["name"] not in by_name or keys <= function["parameters"]["properties"].keys():
+            by_name[function["name"]] = tool
+    return list(by_name.values())
+
+
 async def calls_of(client: AsyncOpenAI, model: str, question: Question) -> list[dict[str, object]]:
     """The calls of the answer, as questions have them."""
     answer = await client.chat.completions.create(
         model=model,
         messages=[{"role": "user", "content": question.turn.user}],
-        tools=list(question.conversation.tools),  # pyright: ignore  # they are as OpenAI writes them
+        tools=offered(question),  # pyright: ignore  # they are as OpenAI writes them
         temperature=0,
         max_tokens=200,
     )
