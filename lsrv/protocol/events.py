@@ -58,6 +58,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     n_threads_batch: int
     pooling: str
     has_chat_template: bool
+    has_tools: bool = False  # that template shows a chat's tools
     can_generate: bool
     can_embed: bool
     can_rerank: bool

@@ -88,7 +88,7 @@ def model_object(view: EntryView) -> dict[str, object]:
         "root": view.model_id,
         "aliases": list(view.aliases),
         "capabilities": list(view.capabilities),
-        "tools_available": False,
+        "tools_available": "tools" in view.capabilities,
         "mcp_tools_count": 0,
         "mcp_servers_connected": 0,
         "meta": _meta(view),

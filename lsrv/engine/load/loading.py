@@ -225,6 +225,13 @@ def _warm_up(context: Context, model: Model, params: LoadParams) -> None:
     context.memory.empty()
 
 
+def _shows_tools(model: Model, params: LoadParams) -> bool:
+    """Whether a template that chats may be rendered by has a word for them."""
+    given = params.chat_template
+    templates = (model.chat_template(), model.chat_template("tool_use")) if given is None else (given,)
+    return any(template is not None and "tools" in template for template in templates)
+
+
 def _describe(model: Model, context: Context, params: LoadParams, log: Sequence[str], load_s: float) -> ModelInfo:
     return ModelInfo(
         arch=model.arch,
@@ -242,6 +249,7 @@ def _describe(model: Model, context: Context, params: LoadParams, log: Sequence[
         n_threads_batch=params.n_threads_batch,
         pooling=context.pooling,
         has_chat_template=params.chat_template is not None or model.chat_template() is not None,
+        has_tools=_shows_tools(model, params),
         can_generate=not params.is_embedding,
         can_embed=params.is_embedding and context.pooling != "rank",
         can_rerank=params.is_embedding and context.pooling == "rank",

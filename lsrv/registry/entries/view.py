@@ -34,7 +34,7 @@ _ENDPOINT_STATUS: dict[Status, EndpointStatus] = {
 }
 
 
-Capability = Literal["completion", "chat", "embedding", "rerank"]
+Capability = Literal["completion", "chat", "tools", "embedding", "rerank"]
 
 
 class WeightsView(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +110,7 @@ def capabilities_of(kind: str, info: ModelInfo | None) -> tuple[Capability, ...]
         found: dict[Capability, bool] = {
             "completion": info.can_generate,
             "chat": info.can_generate and info.has_chat_template,
+            "tools": info.can_generate and info.has_tools,
             "embedding": info.can_embed,
             "rerank": info.can_rerank,
         }

@@ -173,7 +173,7 @@ class UpstreamEndpoint:
             listed_id=self.settings.listed_id,
             aliases=self.settings.alias,
             kind="upstream",
-            capabilities=("completion", "chat"),
+            capabilities=("completion", "chat", "tools"),
             owned_by=self._upstream.owned_by,
             status=self.status,
             endpoint_status=endpoint_status(self.status),
