@@ -53,7 +53,7 @@ def _environment() -> _Environment:
     environment = _Environment(trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, loopcontrols])
     environment.filters["tojson"] = _tojson
     names = cast("dict[str, object]", environment.globals)
-    names |= {"raise_exception": _raise_exception, "strftime_now": _strftime_now}
+    names |= {"raise_exception": _raise_exception, "strftime_now": strftime_now}
     return environment
 
 
@@ -61,7 +61,8 @@ def _raise_exception(message: str) -> NoReturn:
     raise TemplateError(message)
 
 
-def _strftime_now(form: str) -> str:
+def strftime_now(form: str) -> str:
+    """The time on the clock of this machine."""
     return datetime.now().strftime(form)
 
 

@@ -19,8 +19,8 @@ from types import FrameType
 from jinja2 import TemplateSyntaxError, nodes
 
 from lsrv.chat.templates.chat import Chat
-from lsrv.chat.templates.continuing import opened
 from lsrv.chat.templates.environment import tree_of
+from lsrv.chat.templates.prompt import Prompter
 from lsrv.chat.templates.template import ChatTemplate
 
 _LIMIT_S = 0.02
@@ -62,12 +62,13 @@ class PlainTemplate:
     def __init__(self, template: ChatTemplate) -> None:
         """Takes SIGALRM for itself. Raises ValueError off the main thread."""
         self._template = template
+        self._prompter = Prompter(self._text)
         signal.signal(signal.SIGALRM, _on_alarm)
 
     def render(self, chat: Chat) -> str | None:
         """The prompt of a short chat; None if that is more work than it seemed, or fails in any way."""
         try:
-            return opened(self._text, chat)
+            return self._prompter.prompt(chat)
         except Exception:  # noqa: BLE001 - a stranger's code may raise anything; who renders it again tells what
             return None
 
@@ -85,7 +86,7 @@ class PlainTemplate:
             for piece in self._template.pieces(chat, asks=asks):
                 n_left -= len(piece)
                 if n_left < 0:
-                    raise ValueError("too long for this place")
+                    raise TimeoutError
                 pieces.append(piece)
         text = "".join(pieces)
         text.encode()  # what is no Unicode goes nowhere

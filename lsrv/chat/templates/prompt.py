@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from jinja2 import TemplateError
 
-from lsrv.chat.templates.chat import Chat
+from lsrv.chat.templates.chat import Chat, WriteChat
 from lsrv.chat.templates.continuing import opened
+from lsrv.chat.templates.fitting import fitted
+from lsrv.chat.templates.needs import TemplateNeeds
+from lsrv.chat.templates.probing import find_needs
 from lsrv.chat.templates.template import ChatTemplate
 from lsrv.errors import LsrvError, RequestError
 from lsrv.printable import printable
@@ -14,17 +19,44 @@ _PLAIN = Chat([{"role": "user", "content": "Hello"}], {})
 _MAX_SAID = 500  # characters of a template's own words
 
 
-def render(template: ChatTemplate, chat: Chat) -> str:
-    """The prompt for `chat`, ready for the assistant's answer.
+class Prompter:
+    """Prompts by one template, with chats as it needs them."""
 
-    Raises RequestError with the template's own words if it refuses.
-    """
-    try:
-        return opened(lambda given, asks: template.text(given, asks=asks), chat)
-    except (MemoryError, LsrvError):
-        raise
-    except Exception as error:
-        raise _failure(template, error) from error
+    def __init__(self, write: WriteChat) -> None:
+        self._write = write
+
+    @cached_property
+    def needs(self) -> TemplateNeeds:
+        """What the template needs, found by rendering it some twenty times. Raises MemoryError and TimeoutError."""
+        return find_needs(self._write)
+
+    def prompt(self, chat: Chat) -> str:
+        """The prompt for `chat`, ready for the assistant's answer. Raises whatever the template does; RequestError."""
+        return opened(self._fitted, chat)
+
+    def _fitted(self, chat: Chat, asks: bool) -> str:
+        return self._write(fitted(chat, self.needs), asks)
+
+
+class CheckedPrompter:
+    """The same, where whatever goes wrong is an error for the client."""
+
+    def __init__(self, template: ChatTemplate) -> None:
+        self._template = template
+        self._prompter = Prompter(lambda chat, asks: template.text(chat, asks=asks))
+
+    @property
+    def needs(self) -> TemplateNeeds:
+        return self._prompter.needs
+
+    def prompt(self, chat: Chat) -> str:
+        """Raises RequestError with the template's own words if it refuses; MemoryError, TimeoutError."""
+        try:
+            return self._prompter.prompt(chat)
+        except (MemoryError, TimeoutError, LsrvError):
+            raise
+        except Exception as error:
+            raise _failure(self._template, error) from error
 
 
 def _failure(template: ChatTemplate, error: Exception) -> RequestError:

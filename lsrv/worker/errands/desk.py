@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from lsrv.chat.format.find import find_format
-from lsrv.chat.templates.prompt import render
+from lsrv.chat.templates.prompt import CheckedPrompter
 from lsrv.chat.templates.template import ChatTemplate
 from lsrv.errors import LsrvError, RequestError
 from lsrv.protocol.commands import Grammar
@@ -32,6 +32,7 @@ class Desk:
 
     def __init__(self) -> None:
         self._template: ChatTemplate | None = None
+        self._prompter: CheckedPrompter | None = None
         self._source = ""
 
     def do(self, errand: Errand) -> Outcome:
@@ -40,6 +41,7 @@ class Desk:
             match errand:
                 case OpenTemplate():
                     self._template = ChatTemplate(errand.source, bos=errand.bos, eos=errand.eos)
+                    self._prompter = CheckedPrompter(self._template)
                     self._source = errand.source
                     return Done()
                 case Render():
@@ -54,8 +56,8 @@ class Desk:
             return Refused(too_large(errand).info())
 
     def _rendered(self, errand: Render) -> str:
-        assert self._template is not None
-        return render(self._template, errand.chat)
+        assert self._prompter is not None
+        return self._prompter.prompt(errand.chat)
 
     def _examined(self) -> str:
         assert self._template is not None

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lsrv.chat.templates.chat import Chat, Message
-from lsrv.chat.templates.prompt import render
+from lsrv.chat.templates.prompt import CheckedPrompter
 from lsrv.chat.templates.template import ChatTemplate
 from lsrv.errors import RequestError
 
@@ -16,7 +16,7 @@ ASKED = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
 
 
 def prompt(source: str, *messages: Message, **kwargs: object) -> str:
-    return render(ChatTemplate(source, bos="", eos=""), Chat([HELLO, *messages], kwargs))
+    return CheckedPrompter(ChatTemplate(source, bos="", eos="")).prompt(Chat([HELLO, *messages], kwargs))
 
 
 def says(content: object) -> Message:
@@ -43,8 +43,12 @@ def test_what_a_template_leaves_out_stands_behind_the_beginning_of_an_answer() -
 
 
 def test_the_last_of_several_parts_is_continued() -> None:
-    source = CHATML.replace("m.content", "(m.content if m.content is string else m.content[1].text)")
-    assert prompt(source, says([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])) == ASKED + "b"
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    assert prompt(CHATML, says(parts)) == ASKED + "a\nb"
+    source = CHATML.replace(
+        "m.content", "(m.content if m.content is string else m.content | map(attribute='text') | join)"
+    )
+    assert prompt(source, says(parts)) == ASKED + "ab"
 
 
 def test_who_asks_for_an_answer_behind_a_last_message_gets_one() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from lsrv.chat.templates.chat import Chat, Message
 from lsrv.chat.templates.plain import PlainTemplate, is_plain
-from lsrv.chat.templates.prompt import render
+from lsrv.chat.templates.prompt import CheckedPrompter
 from lsrv.chat.templates.template import ChatTemplate
 
 HELLO: list[Message] = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "Hello, "}]
@@ -40,7 +40,7 @@ def read(source: str) -> ChatTemplate:
 def test_usual_templates_are_plain_and_render_as_elsewhere(source: str) -> None:
     template = read(source)
     assert is_plain(source)
-    assert PlainTemplate(template).render(Chat(HELLO, {})) == render(template, Chat(HELLO, {}))
+    assert PlainTemplate(template).render(Chat(HELLO, {})) == CheckedPrompter(template).prompt(Chat(HELLO, {}))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from lsrv.chat.templates.chat import Chat, Message
-from lsrv.chat.templates.prompt import render as prompt_of
+from lsrv.chat.templates.prompt import CheckedPrompter
 from lsrv.chat.templates.template import ChatTemplate
 from lsrv.errors import LoadFailedError, RequestError
 
@@ -19,7 +19,7 @@ TOOL: dict[str, object] = {"type": "function", "function": {"name": "look", "des
 
 
 def render(source: str, messages: list[Message] = HELLO, **kwargs: object) -> str:
-    return prompt_of(ChatTemplate(source, bos="<s>", eos="</s>"), Chat([*messages], kwargs))
+    return CheckedPrompter(ChatTemplate(source, bos="<s>", eos="</s>")).prompt(Chat([*messages], kwargs))
 
 
 def test_messages_become_a_prompt_for_the_assistant() -> None:
@@ -41,8 +41,8 @@ def test_tojson_takes_what_a_filter_made() -> None:
 def test_tools_reach_the_template_and_are_none_without_any() -> None:
     source = "{{ 'none' if tools is none else tools[0].function.name }}"
     template = ChatTemplate(source, bos="", eos="")
-    assert prompt_of(template, Chat(HELLO, {})) == "none"
-    assert prompt_of(template, Chat(HELLO, {}, [TOOL])) == "look"
+    assert CheckedPrompter(template).prompt(Chat(HELLO, {})) == "none"
+    assert CheckedPrompter(template).prompt(Chat(HELLO, {}, [TOOL])) == "look"
 
 
 def test_a_template_may_change_a_list_that_it_made() -> None:

@@ -1,0 +1,138 @@
+"""What published templates need, and what chats become by it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lsrv.chat.templates.chat import Chat, Message
+from lsrv.chat.templates.needs import TemplateNeeds, sentences
+from lsrv.chat.templates.prompt import CheckedPrompter
+from lsrv.chat.templates.template import ChatTemplate
+from lsrv.errors import RequestError
+
+PUBLISHED = sorted((Path(__file__).parent / "published").glob("*.jinja"))
+TOOL: dict[str, object] = {"type": "function", "function": {"name": "look_up"}}
+USER, RULE, LAW, MORE = "Why is the sky blue?", "Be brief.", "Be kind.", "And the sea?"
+ID = "call_0123456789abcdef01234567"
+
+each_template = pytest.mark.parametrize("path", PUBLISHED, ids=[path.stem for path in PUBLISHED])
+
+
+def prompter(name: str) -> CheckedPrompter:
+    return of(PUBLISHED[0].with_name(f"{name}.jinja"))
+
+
+def of(path: Path) -> CheckedPrompter:
+    return CheckedPrompter(ChatTemplate(path.read_text(), bos="<BOS>", eos="<EOS>"))
+
+
+def user(text: str = USER) -> Message:
+    return {"role": "user", "content": text}
+
+
+def system(text: str = RULE) -> Message:
+    return {"role": "system", "content": text}
+
+
+def assistant(text: str = "Because of Rayleigh.") -> Message:
+    return {"role": "assistant", "content": text}
+
+
+def called(arguments: object, content: object = None) -> list[Message]:
+    call = {"id": ID, "type": "function", "function": {"name": "look_up", "arguments": arguments}}
+    return [
+        user(),
+        {"role": "assistant", "content": content, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": ID, "content": "Rayleigh scattering"},
+    ]
+
+
+@each_template
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [system(), user()],
+        [system(), system(LAW), user()],
+        [system(), user(), assistant(), system(LAW), user(MORE)],
+        [user(), system(LAW)],
+        [user(), user(MORE)],
+        [{"role": "user", "content": [{"type": "text", "text": USER}, {"type": "text", "text": MORE}]}],
+    ],
+    ids=["system", "two systems", "later system", "system last", "two users", "parts"],
+)
+def test_nothing_that_is_said_is_lost_or_refused(path: Path, messages: list[Message]) -> None:
+    text = of(path).prompt(Chat(messages, {}))
+    said = [m["content"] if isinstance(m["content"], str) else m["content"][0]["text"] for m in messages]  # type: ignore[index]
+    assert all(content in text for content in said if content != "Because of Rayleigh.")
+
+
+@each_template
+@pytest.mark.parametrize("content", [None, "", "I look it up."], ids=["null", "empty", "text"])
+@pytest.mark.parametrize("write", [json.dumps, dict], ids=["text", "object"])
+def test_calls_of_earlier_turns_are_told_however_a_client_writes_them(
+    path: Path, write: Callable[[Any], object], content: object
+) -> None:
+    text = of(path).prompt(Chat(called(write({"topic": "sky, blue"}), content), {}, [TOOL]))
+    assert "Rayleigh scattering" in text
+    assert '\\"sky, blue' not in text
+
+
+SHORT_ID_TEMPLATES = ["mistralai-Mistral-Nemo-Instruct-2407", "Mistral-Small-3.2-24B-Instruct-2506"]
+
+
+@pytest.mark.parametrize("name", SHORT_ID_TEMPLATES)
+def test_ids_become_nine_letters_and_digits_the_same_for_call_and_result(name: str) -> None:
+    text = prompter(name).prompt(Chat(called("{}"), {}, [TOOL]))
+    assert ID not in text
+    found = re.search(r'(?:"id": "|\[CALL_ID\])([A-Za-z0-9]{9})\b', text)
+    assert found is not None
+    assert text.count(found[1]) == 2
+
+
+def test_a_system_message_is_merged_into_the_next_users_where_none_is_taken() -> None:
+    text = prompter("google-gemma-2-2b-it").prompt(Chat([system(), user(), assistant(), system(LAW), user(MORE)], {}))
+    assert f"<start_of_turn>user\n{RULE}\n\n{USER}<end_of_turn>" in text
+    assert f"<start_of_turn>user\n{LAW}\n\n{MORE}<end_of_turn>" in text
+
+
+def test_system_messages_in_front_are_joined_only_where_one_alone_is_taken() -> None:
+    chat = Chat([system(), system(LAW), user()], {})
+    assert f"{RULE}\n\n{LAW}" in prompter("Qwen3.5-4B").prompt(chat)
+    assert f"{RULE}\n\n{LAW}" not in prompter("Qwen-Qwen3-0.6B").prompt(chat)
+
+
+def test_broken_arguments_are_refused_by_name_where_only_objects_are_taken() -> None:
+    with pytest.raises(RequestError, match="is no JSON object") as raised:
+        prompter("Qwen3-Coder").prompt(Chat(called('{"a": '), {}, [TOOL]))
+    assert raised.value.param == "messages[1].tool_calls[0].function.arguments"
+
+
+def test_results_get_the_name_of_their_tool_where_a_template_prints_it() -> None:
+    source = (
+        "{% for m in messages %}{{ m.content }}{% if m.role == 'tool' %}{{ '[' + m.name + ']' }}{% endif %}"
+        "{% for c in m.tool_calls %}{{ c.function.name }}{{ c.function.arguments }}{% endfor %}{% endfor %}"
+    )
+    text = CheckedPrompter(ChatTemplate(source, bos="", eos="")).prompt(Chat(called("{}"), {}, [TOOL]))
+    assert text.endswith("Rayleigh scattering[look_up]")
+
+
+def test_content_in_parts_is_what_a_template_gets_that_reads_nothing_else() -> None:
+    source = "{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endfor %}"
+    template = ChatTemplate(source, bos="", eos="")
+    assert CheckedPrompter(template).prompt(Chat([user("hi")], {})) == "hi"
+
+
+def test_people_are_told_what_is_done_for_a_template() -> None:
+    assert sentences(TemplateNeeds()) == []
+    assert any("takes no system messages" in said for said in sentences(prompter("google-gemma-2-2b-it").needs))
+
+
+def test_a_template_that_writes_without_measure_is_not_probed() -> None:
+    template = ChatTemplate("{{ 'x' * 1000000 }}{{ messages[0].content }}", bos="", eos="")
+    assert CheckedPrompter(template).needs == TemplateNeeds()
