@@ -279,11 +279,9 @@ class Engine:
             n_right += 1
             output = output.followed_by(self._writer.write(sequence, row, self._n_forced))
         self._speculation.verified(sequence, n_right)
-        sequence.n_guessed += len(guesses)
-        sequence.n_right += n_right
         self.counts.n_guessed_tokens += len(guesses)
         self.counts.n_right_tokens += n_right
-        sequence.guesses = []
+        sequence.verified(n_right)
         if n_right < len(guesses):
             sequence.n_past -= len(guesses) - n_right
             self._context.memory.keep_prefix(sequence.seq_id, sequence.n_past)

@@ -105,7 +105,7 @@ class Filling:
         return filled
 
     def _guess(self, turn: Items[Sequence]) -> None:
-        if self._speculation is None:
+        if self._speculation is None or not self._speculation.may_guess(turn):
             return
         streams = sorted((each for each in turn if each.state is SequenceState.DECODE), key=_by_seq_id)
         n_step = sum(each.n_unread for each in streams)

@@ -43,6 +43,7 @@ class Sequence:
     n_top_logprobs: int | None = None
     scores: PromptScores | None = None  # None: nobody asks how likely its prompt is
     is_ignoring_eos: bool = False
+    prediction: list[int] = field(default_factory=list[int])  # tokens that its answer will mostly be
     can_reuse_cache: bool = True
     adapters: AdapterSet = NO_ADAPTERS
     visible: frozenset[int] = frozenset()  # control tokens whose names are part of the text: others have none
@@ -59,6 +60,9 @@ class Sequence:
     guesses: list[int] = field(default_factory=list[int])  # tokens that this step verifies
     n_guessed: int = 0  # over all steps
     n_right: int = 0  # of those
+    is_guess_predicted: bool = False  # those of this step are out of the prediction
+    n_accepted: int = 0  # guesses out of the prediction that were right
+    n_rejected: int = 0  # and those that were not
     n_written: int = 0  # generated tokens whose text was sent
     unsent_logprobs: list[tuple[int, TokenLogprob]] = field(default_factory=list[tuple[int, TokenLogprob]])
     finish_reason: FinishReason | None = None
@@ -96,6 +100,16 @@ class Sequence:
     def n_reusable(self) -> int:
         """Leading tokens whose cells others may use, too: none after a shift."""
         return 0 if self.n_dropped else self.n_past
+
+    def verified(self, n_right: int) -> None:
+        """`n_right` of its guesses were what it wrote: they are settled."""
+        n_guessed = len(self.guesses)
+        self.n_guessed += n_guessed
+        self.n_right += n_right
+        if self.is_guess_predicted:
+            self.n_accepted += n_right
+            self.n_rejected += n_guessed - n_right
+        self.guesses = []
 
     def unread(self) -> Tokens:
         """Tokens that have no cells yet: int32 (n_unread,)."""

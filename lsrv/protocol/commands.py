@@ -157,6 +157,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
     template_kwargs: dict[str, object] = {}
     tool_use: ToolUse | None = None  # of a chat; its answer may be text or calls
     reasoning_budget: int | None = None  # tokens of thought, at most; None: as many as the model wants
+    prediction: str | None = None  # what the answer will mostly be: guesses, verified like all others
     sampling: Sampling = Sampling()
     grammar: Grammar | None = None
     adapters: list[AdapterChoice] = []

@@ -160,6 +160,8 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
     decode_s: float  # first token sampled -> last token sampled
     n_guessed_tokens: int = 0  # by speculation
     n_right_tokens: int = 0  # of those
+    n_accepted_tokens: int = 0  # of the request's prediction: guessed, and right
+    n_rejected_tokens: int = 0  # and guessed, and wrong
 
 
 class Accepted(msgspec.Struct, frozen=True, tag="accepted"):

@@ -16,7 +16,7 @@ from lsrv.protocol.commands import Generate
 from lsrv.protocol.events import CallDelta, Finished, PromptLogprob, TokenLogprob, Usage
 
 # Everything else in a Generate counts, fields of later versions included.
-_WITHOUT_EFFECT = ("request_id", "is_streaming", "cache_prompt", "priority", "is_copy", "call_id")
+_WITHOUT_EFFECT = ("request_id", "is_streaming", "cache_prompt", "priority", "is_copy", "call_id", "prediction")
 
 # Kept answers are positional: with other fields they would mean something else.
 _KEPT = (Finished, Usage, TokenLogprob, PromptLogprob, CallDelta)

@@ -22,4 +22,6 @@ def total_usage(finished: Sequence[Finished], n_choices: int) -> Usage:
         decode_s=max(usage.decode_s for usage in usages),
         n_guessed_tokens=sum(usage.n_guessed_tokens for usage in usages),
         n_right_tokens=sum(usage.n_right_tokens for usage in usages),
+        n_accepted_tokens=sum(usage.n_accepted_tokens for usage in usages),
+        n_rejected_tokens=sum(usage.n_rejected_tokens for usage in usages),
     )

@@ -77,6 +77,7 @@ class Intake:
             n_top_logprobs=command.n_top_logprobs,
             is_ignoring_eos=command.ignore_eos,
             scores=_scores(command, tokens),
+            prediction=await self._predicted(command.prediction, n_room),
             can_reuse_cache=command.cache_prompt and command.n_prompt_logprobs is None,
             priority=command.priority,
             is_copy=command.is_copy,
@@ -85,6 +86,15 @@ class Intake:
             visible=self._visible_tokens(form, has_tools=command.tool_use is not None) if form else frozenset(),
         )
         return sequence, self._writer(command, prompt)
+
+    async def _predicted(self, text: str | None, n_room: int) -> list[int]:
+        """The tokens of what an answer will mostly be; none where nothing is predicted, no more than have room."""
+        if not text:
+            return []
+        text = text[: n_room * self._vocab.n_piece_bytes_max]
+        work = functools.partial(self._vocab.tokenize, text, add_special=False, parse_special=False)
+        tokens = await self._beside.run(size_of(text), work)
+        return tokens[:n_room].tolist()
 
     def _visible_tokens(self, form: AnswerFormat, *, has_tools: bool) -> frozenset[int]:
         """Control tokens by which the parts of such answers are told apart."""

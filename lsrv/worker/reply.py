@@ -106,6 +106,8 @@ def _usage(sequence: Sequence, n_reasoning_tokens: int) -> Usage:
         decode_s=max(0.0, sequence.last_token_at - sequence.first_token_at),
         n_guessed_tokens=sequence.n_guessed,
         n_right_tokens=sequence.n_right,
+        n_accepted_tokens=sequence.n_accepted,
+        n_rejected_tokens=sequence.n_rejected,
     )
 
 

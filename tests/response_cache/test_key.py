@@ -46,7 +46,8 @@ OTHER_SAMPLING: dict[str, object] = {
 def test_the_tables_name_every_field_that_there_is() -> None:
     fields = {field.name for field in msgspec.structs.fields(Generate)}
     assert (
-        fields - {"request_id", "is_streaming", "cache_prompt", "priority", "is_copy", "call_id"} == OTHER_FIELDS.keys()
+        fields - {"request_id", "is_streaming", "cache_prompt", "priority", "is_copy", "call_id", "prediction"}
+        == OTHER_FIELDS.keys()
     )
     assert {field.name for field in msgspec.structs.fields(Sampling)} == OTHER_SAMPLING.keys()
 

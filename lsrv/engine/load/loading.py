@@ -29,8 +29,9 @@ from lsrv.engine.prefix.folder import SequenceFolder
 from lsrv.engine.prefix.store import SequenceStore
 from lsrv.engine.sampling import model_defaults
 from lsrv.engine.speculation.draft import DraftModel, draft_params
+from lsrv.engine.speculation.guessers import Guesser, Lookup, Nowhere, Predicted
 from lsrv.engine.speculation.record import GuessRecord
-from lsrv.engine.speculation.speculation import Lookup, Speculation
+from lsrv.engine.speculation.speculation import Speculation
 from lsrv.errors import LoadFailedError
 from lsrv.file_digest import FileStamp
 from lsrv.protocol.commands import LoadParams
@@ -145,7 +146,9 @@ def _check_memory(context: Context, model: Model, params: LoadParams) -> None:
 def _speculation(
     context: Context, model: Model, params: LoadParams, memory: ExitStack, experience: GuessRecord | None
 ) -> Speculation | None:
-    if params.speculation == "off":
+    """The guesses that the entry asks for, and those that requests bring; None where none can be verified."""
+    is_off = params.speculation == "off"
+    if is_off and (params.is_embedding or not context.memory.keeps_all_prefixes):
         return None
     if params.is_embedding:
         raise LoadFailedError(f'{params.model_path} writes no text to guess; set speculative.mode = "off" for it')
@@ -154,10 +157,19 @@ def _speculation(
             f"{params.model_path} ({model.arch}) can't take tokens back, so guesses can't be verified; "
             'set speculative.mode = "off" for it'
         )
-    guesser = Lookup() if params.speculation == "lookup" else _draft(model, params, memory)
-    return Speculation(
-        guesser, params.n_guess_max, n_guesses_step(params, params.n_slots), params.n_ctx_seq, experience
-    )
+    n_step = params.n_outputs - params.n_slots if is_off else n_guesses_step(params, params.n_slots)
+    guesser = Predicted(_guesser(model, params, memory))
+    return Speculation(guesser, params.n_guess_max, n_step, params.n_ctx_seq, experience, is_for_all=not is_off)
+
+
+def _guesser(model: Model, params: LoadParams, memory: ExitStack) -> Guesser:
+    match params.speculation:
+        case "off":
+            return Nowhere()
+        case "lookup":
+            return Lookup()
+        case "draft":
+            return _draft(model, params, memory)
 
 
 def _draft(model: Model, params: LoadParams, memory: ExitStack) -> DraftModel:

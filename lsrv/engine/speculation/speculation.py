@@ -5,67 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from lsrv.engine.cost import StepCost
 from lsrv.engine.sequence import Sequence
+from lsrv.engine.speculation.guessers import Guesser
 from lsrv.engine.speculation.length import Caution, GuessWish, Price, plan_guesses
-from lsrv.engine.speculation.lookup import PromptLookup
 from lsrv.engine.speculation.record import GuessRecord
 
 _NEWEST = 0.2  # share of the newest measurement in a mean
-
-
-class Guesser(Protocol):
-    """A source of guesses."""
-
-    is_free: bool  # making a guess takes next to no time; it may be made to be watched only
-    first_chance: float  # of a guess to be right, before any was seen
-
-    def has_guess(self, sequence: Sequence) -> bool:
-        """Whether there may be a guess. Cheap: asked for every stream in every step."""
-        ...
-
-    def guess(self, wanted: Mapping[Sequence, int]) -> dict[Sequence, list[int]]:
-        """Guessed tokens, at most so many for each sequence; a sequence without a guess may be left out."""
-        ...
-
-    def forget(self, sequence: Sequence) -> None:
-        """Forget a sequence that has ended."""
-        ...
-
-    def clear(self) -> None:
-        """All sequences have ended, and their cells are gone."""
-        ...
-
-
-class Lookup:
-    """Guesses from each sequence's own tokens."""
-
-    is_free = True
-    first_chance = 0.3  # the same three tokens mean little; the next guess is watched, and tells more
-
-    def __init__(self) -> None:
-        self._lookups: dict[Sequence, PromptLookup] = {}
-
-    def has_guess(self, sequence: Sequence) -> bool:
-        return self._lookup(sequence).has_guess
-
-    def guess(self, wanted: Mapping[Sequence, int]) -> dict[Sequence, list[int]]:
-        return {sequence: self._lookup(sequence).guess(n) for sequence, n in wanted.items()}
-
-    def forget(self, sequence: Sequence) -> None:
-        self._lookups.pop(sequence, None)
-
-    def clear(self) -> None:
-        self._lookups.clear()
-
-    def _lookup(self, sequence: Sequence) -> PromptLookup:
-        lookup = self._lookups.get(sequence)
-        if lookup is None:
-            lookup = self._lookups[sequence] = PromptLookup(sequence.prompt.tolist())
-        lookup.extend(sequence.generated[lookup.n_tokens - len(sequence.prompt) :])
-        return lookup
+_PREDICTED_FIRST, _PREDICTED_NEXT = 0.7, 0.95  # chances of what a request predicts: it says that it is mostly right
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +39,23 @@ class Speculation:
     """Guesses for the sequences of one engine. Belongs to the engine thread."""
 
     def __init__(
-        self, guesser: Guesser, n_max: int, n_max_step: int, n_ctx_seq: int, experience: GuessRecord | None = None
+        self,
+        guesser: Guesser,
+        n_max: int,
+        n_max_step: int,
+        n_ctx_seq: int,
+        experience: GuessRecord | None = None,
+        *,
+        is_for_all: bool = True,
     ) -> None:
         """`n_max`: guesses for one sequence in a step; `n_max_step`: for all together.
+
+        `is_for_all`: whether there may be guesses for sequences without a prediction.
 
         `experience`: how guesses of all sequences fared so far, which a new one begins with; None knows of none.
         """
         self._n_ctx_seq = n_ctx_seq
+        self._is_for_all = is_for_all
         self._guesser = guesser
         self._n_max = n_max
         self._n_max_step = n_max_step
@@ -107,6 +65,10 @@ class Speculation:
         self._caution = Caution()
         self._last: _Step | None = None
         self._guess_s = 0.0  # what one guess takes to be made
+
+    def may_guess(self, sequences: Iterable[Sequence]) -> bool:
+        """Whether it is worth asking for guesses. Cheap: asked in every step."""
+        return self._is_for_all or any(each.prediction for each in sequences)
 
     def guess(self, sequences: Iterable[Sequence], n_step: int, n_room: int, cost: StepCost) -> None:
         """Set `guesses` of the sequences that a step of `n_step` tokens decodes, with room for `n_room` more."""
@@ -202,12 +164,16 @@ class Speculation:
 
     def _learn(self, sequence: Sequence, n_guessed: int, n_right: int) -> None:
         record = self._record(sequence)
-        self._all.is_in_run = record.is_in_run
-        self._all.learn(n_guessed, n_right)
+        if not sequence.prediction:
+            self._all.is_in_run = record.is_in_run
+            self._all.learn(n_guessed, n_right)
         record.learn(n_guessed, n_right)
 
     def _record(self, sequence: Sequence) -> GuessRecord:
         record = self._records.get(sequence)
         if record is None:
-            record = self._records[sequence] = GuessRecord.fresh(self._all.first.value, self._all.next.value)
+            first, following = self._all.first.value, self._all.next.value
+            if sequence.prediction:
+                first, following = _PREDICTED_FIRST, _PREDICTED_NEXT
+            record = self._records[sequence] = GuessRecord.fresh(first, following)
         return record

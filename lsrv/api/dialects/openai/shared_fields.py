@@ -13,6 +13,7 @@ from lsrv.api.dialects.contract import Dialect, DialectRequest, Heading, Reply
 from lsrv.api.dialects.fields.adapters import AdapterItem, AdapterName, LoraItem, stack_of
 from lsrv.api.dialects.fields.grammar import GrammarItem, ResponseFormat, SchemaJson, grammar_of
 from lsrv.api.dialects.fields.head import head_of
+from lsrv.api.dialects.fields.prediction import PredictedAnswer, prediction_of
 from lsrv.api.dialects.fields.sampling import Count, SamplingFields, TopLogprobs, sampling_of, stops_of, token_limit
 from lsrv.api.dialects.fields.turn import KeepAliveField, Priority, keep_alive_of
 from lsrv.api.dialects.openai.service_tier import ServiceTier, priority_of
@@ -40,6 +41,7 @@ class GenerationBody(SamplingFields, kw_only=True):
     stop: str | list[str] | None = None
     ignore_eos: bool | None = None
     prompt_logprobs: TopLogprobs | None = None
+    prediction: PredictedAnswer | None = None
     cache_prompt: bool | None = None
     response_cache: bool | None = None
     keep_alive: KeepAliveField = None
@@ -101,6 +103,7 @@ def command_of(
         stop=stops_of(body.stop),
         n_top_logprobs=n_top_logprobs,
         n_prompt_logprobs=body.prompt_logprobs,
+        prediction=prediction_of(body.prediction),
         ignore_eos=bool(body.ignore_eos),
         cache_prompt=body.cache_prompt is not False,
         is_streaming=bool(body.stream),

@@ -14,7 +14,11 @@ def usage_object(usage: Usage) -> dict[str, object]:
         "completion_tokens": usage.n_completion_tokens,
         "total_tokens": n_total,
         "prompt_tokens_details": {"cached_tokens": usage.n_cached_tokens},
-        "completion_tokens_details": {"reasoning_tokens": usage.n_reasoning_tokens},
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.n_reasoning_tokens,
+            "accepted_prediction_tokens": usage.n_accepted_tokens,
+            "rejected_prediction_tokens": usage.n_rejected_tokens,
+        },
         "avg_tok_per_sec": _rate(n_total, total_s),
         "avg_prompt_tok_per_sec": _rate(_n_prefilled(usage), usage.prefill_s),
         "avg_compl_tok_per_sec": _rate(_n_decoded(usage), usage.decode_s),
