@@ -229,6 +229,12 @@ class Detokenize(msgspec.Struct, frozen=True, kw_only=True, tag="detokenize"):
     tokens: list[int]
 
 
+class Describe(msgspec.Struct, frozen=True, kw_only=True, tag="describe"):
+    """What is known of a loaded model's chats; answered by `Described` or `Failed`."""
+
+    request_id: int
+
+
 class Abort(msgspec.Struct, frozen=True, tag="abort"):
     """Forget a request. It ends with `Finished("abort")`, unless it had ended already."""
 
@@ -244,6 +250,6 @@ class Unload(msgspec.Struct, frozen=True, tag="unload"):
 
 
 SpecialRequest = Generate | Embed | Rerank | LoadAdapter | UnloadAdapter  # not every kind of model can answer it
-SingleRequest = Embed | Rerank | LoadAdapter | UnloadAdapter | Tokenize | Detokenize  # answered by one event
+SingleRequest = Embed | Rerank | LoadAdapter | UnloadAdapter | Tokenize | Detokenize | Describe  # answered by one event
 Request = SpecialRequest | SingleRequest  # what is asked of a loaded model, under a request_id
 Command = Load | Plan | Request | Abort | Stop | Unload

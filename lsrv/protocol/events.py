@@ -251,6 +251,21 @@ class Detokenized(msgspec.Struct, frozen=True, tag="detokenized"):
     text: str
 
 
+class Described(msgspec.Struct, frozen=True, kw_only=True, tag="described"):
+    """How chats with a loaded model look. `chat_format`: an AnswerFormat of lsrv.chat as JSON has it."""
+
+    request_id: int
+    n_ctx_seq: int
+    n_slots: int
+    bos: str
+    eos: str
+    chat_template: str | None  # None: the model has none
+    chat_template_source: str  # where it is from; empty where there is none
+    chat_format: dict[str, object]
+    example: str  # two calls of one tool, as the model writes them
+    notes: list[str]  # what people should know of it
+
+
 class AdaptersChanged(msgspec.Struct, frozen=True, tag="adapters_changed"):
     """What the model offers now, after a `LoadAdapter` or an `UnloadAdapter`."""
 
@@ -288,7 +303,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, tag="heartbeat"):
 
 StreamEvent = Accepted | Delta | Finished  # of one generation, in this order; an upstream tells of no Accepted
 ChoiceEvent = tuple[int, StreamEvent]  # of one of several choices of a request, counted from 0
-SingleAnswer = Embedded | Reranked | Tokenized | Detokenized | AdaptersChanged  # to a SingleRequest
+SingleAnswer = Embedded | Reranked | Tokenized | Detokenized | Described | AdaptersChanged  # to a SingleRequest
 Event = (
     Ready
     | Progress
@@ -304,6 +319,7 @@ Event = (
     | Reranked
     | Tokenized
     | Detokenized
+    | Described
     | AdaptersChanged
     | Heartbeat
 )

@@ -13,6 +13,7 @@ from lsrv.protocol.commands import Abort, Command, Embed, Load, Plan, Rerank, St
 from lsrv.protocol.events import Embedded, Event, Failed, Heartbeat, Reranked
 from lsrv.worker.beside import Beside
 from lsrv.worker.errands.errands import Errands
+from lsrv.worker.examination import Examination
 from lsrv.worker.inputs import Inputs, size_of_inputs
 from lsrv.worker.intake import Intake
 from lsrv.worker.pending import PendingAnswers
@@ -34,7 +35,9 @@ class EmbeddingService:
         self._pending = PendingAnswers()
         self._beside = Beside(wake)
         intake = Intake(loaded, self._beside)
-        self._questions = Questions(intake, Rendering(errands, intake.template), self._beside, loaded.info)
+        rendering = Rendering(errands, intake.template)
+        examination = Examination(errands, None, None)  # nobody chats with it
+        self._questions = Questions(intake, rendering, examination, self._beside, loaded.info)
         self._inputs = Inputs(loaded, intake)
 
     @property

@@ -9,8 +9,10 @@ from msgspec.structs import replace
 
 from lsrv.chat.format.answer_format import PLAIN, AnswerFormat
 from lsrv.chat.format.find import find_format
+from lsrv.chat.format.notes import example_of, notes_of
 from lsrv.chat.templates.plain import PlainTemplate
 from lsrv.errors import RequestError
+from lsrv.protocol.events import Described, ModelInfo
 from lsrv.worker.errands.errand import Examine, OpenTemplate
 from lsrv.worker.errands.errands import Errands
 from lsrv.worker.errands.lane import Job
@@ -25,6 +27,7 @@ class Examination:
     def __init__(self, errands: Errands, template: OpenTemplate | None, plain: PlainTemplate | None) -> None:
         """Begin to look, in the template that `errands` has; None: the model has none, and writes like many."""
         self._errands = errands
+        self._template = template
         self._form: AnswerFormat | None = None
         self._job: Job | None = None
         if template is None:
@@ -39,6 +42,23 @@ class Examination:
         while self._form is None:
             self._form = await self._examined()
         return self._form
+
+    async def described(self, request_id: int, info: ModelInfo, source: str) -> Described:
+        """What was found, for people and programs. `source`: where the template is from. Raises like `form`."""
+        template = self._template
+        form = await self.form()
+        return Described(
+            request_id=request_id,
+            n_ctx_seq=info.n_ctx_seq,
+            n_slots=info.n_slots,
+            bos=template.bos if template is not None else "",
+            eos=template.eos if template is not None else "",
+            chat_template=template.source if template is not None else None,
+            chat_template_source=source,
+            chat_format=msgspec.to_builtins(form) if template is not None else {},
+            example=example_of(form) if template is not None else "",
+            notes=notes_of(form) if template is not None else ["the model has no chat template"],
+        )
 
     async def _examined(self) -> AnswerFormat:
         if self._job is None:

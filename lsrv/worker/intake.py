@@ -52,6 +52,13 @@ class Intake:
             return None
         return OpenTemplate(self._template, bos=self._bos, eos=self._token_text(self._vocab.eos))
 
+    @property
+    def template_source(self) -> str:
+        """Where the template is from; empty: the model has none."""
+        if self._template is None:
+            return ""
+        return "models.toml" if self._loaded.params.chat_template else "GGUF"
+
     def _token_text(self, token: int) -> str:
         return self._vocab.detokenize([token]) if token >= 0 else ""
 

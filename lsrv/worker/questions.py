@@ -6,9 +6,10 @@ import functools
 
 from lsrv.engine.embedding import EmbeddingEngine
 from lsrv.engine.engine import Engine
-from lsrv.protocol.commands import Detokenize, Request, Tokenize
+from lsrv.protocol.commands import Describe, Detokenize, Request, Tokenize
 from lsrv.protocol.events import Event, Heartbeat, ModelInfo, PrefixCacheUse
 from lsrv.worker.beside import Beside
+from lsrv.worker.examination import Examination
 from lsrv.worker.intake import Intake
 from lsrv.worker.length import size_of
 from lsrv.worker.refusal import refusal
@@ -18,8 +19,11 @@ from lsrv.worker.rendering import Rendering
 class Questions:
     """Answers what every model does: tokens of text, text of tokens."""
 
-    def __init__(self, intake: Intake, rendering: Rendering, beside: Beside, info: ModelInfo) -> None:
+    def __init__(
+        self, intake: Intake, rendering: Rendering, examination: Examination, beside: Beside, info: ModelInfo
+    ) -> None:
         self._intake = intake
+        self._examination = examination
         self._rendering = rendering
         self._beside = beside
         self._info = info
@@ -36,6 +40,9 @@ class Questions:
             case Detokenize():
                 work = functools.partial(self._intake.detokenized, question)
                 return [await self._beside.run(size_of(question.tokens), work)]
+            case Describe():
+                source = self._intake.template_source
+                return [await self._examination.described(question.request_id, self._info, source)]
             case _:
                 raise refusal(question, self._info)
 

@@ -65,7 +65,7 @@ class GenerationService:
         self._intake = Intake(loaded, self._beside)
         self._rendering = Rendering(errands, self._intake.template)
         self._examination = Examination(errands, self._intake.template, self._rendering.plain)
-        self._questions = Questions(self._intake, self._rendering, self._beside, loaded.info)
+        self._questions = Questions(self._intake, self._rendering, self._examination, self._beside, loaded.info)
         self._compiling = Compiling(self._vocab, errands, self._beside)
         self._replies: dict[int, AnswerWriter] = {}
         self._accepted: list[Accepted] = []  # since the last step

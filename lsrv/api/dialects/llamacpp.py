@@ -1,6 +1,7 @@
-"""llama.cpp's dialect: tokenize, detokenize, apply-template, embedding. Bodies to commands, events to bodies. Pure.
+"""llama.cpp's dialect: tokenize, detokenize, apply-template, embedding, props. Pure.
 
-https://github.com/ggml-org/llama.cpp/tree/master/tools/server, with an optional `model` in each body.
+Bodies to commands, events to bodies, with an optional `model` in each.
+https://github.com/ggml-org/llama.cpp/tree/master/tools/server
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from lsrv import __version__
 from lsrv.api.dialects.fields.inputs import MAX_INPUTS, TokenId, inputs_of
 from lsrv.api.dialects.fields.messages import ChatMessage, template_messages
 from lsrv.api.dialects.fields.turn import Priority
@@ -18,7 +20,7 @@ from lsrv.api.dialects.fields.vectors import floats_of
 from lsrv.api.http.body import check_plain, decode_body
 from lsrv.errors import RequestError
 from lsrv.protocol.commands import Detokenize, Embed, Tokenize
-from lsrv.protocol.events import Detokenized, Embedded, Tokenized
+from lsrv.protocol.events import Described, Detokenized, Embedded, Tokenized
 
 
 class TokenizeBody(msgspec.Struct, kw_only=True):
@@ -125,3 +127,37 @@ def _piece(piece: bytes) -> str | list[int]:
         return piece.decode()
     except UnicodeDecodeError:
         return list(piece)
+
+
+def props_body(listed_id: str, described: Described) -> bytes:
+    """What llama-server says of a model that it serves, and behind that what was found in the model's template."""
+    return _encode(
+        {
+            "default_generation_settings": {"params": {}, "n_ctx": described.n_ctx_seq},
+            "total_slots": described.n_slots,
+            "model_alias": listed_id,
+            "modalities": {"vision": False, "audio": False},
+            "chat_template": described.chat_template or "",
+            "chat_template_source": described.chat_template_source,
+            "bos_token": described.bos,
+            "eos_token": described.eos,
+            "build_info": f"lsrv {__version__}",
+            "chat_format": described.chat_format,
+            "chat_format_example": described.example,
+            "chat_notes": described.notes,
+        }
+    )
+
+
+def server_props_body() -> bytes:
+    """What llama-server's router says of itself."""
+    settings = {"params": {}, "n_ctx": 0}
+    return _encode(
+        {
+            "role": "router",
+            "models_autoload": True,
+            "model_alias": "lsrv",
+            "default_generation_settings": settings,
+            "build_info": f"lsrv {__version__}",
+        }
+    )

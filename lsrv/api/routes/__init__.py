@@ -2,12 +2,13 @@
 dialect. A route is added in its file; a family here.
 """
 
-from lsrv.api.routes import adapters, admin, cache, docs, generating, health, models, pull, virtual_models
+from lsrv.api.routes import adapters, admin, cache, docs, generating, health, models, props, pull, virtual_models
 from lsrv.api.routing.route import Route
 
 ROUTES: tuple[Route, ...] = (
     *generating.ROUTES,
     *models.ROUTES,
+    *props.ROUTES,
     *virtual_models.ROUTES,
     *cache.ROUTES,
     *pull.ROUTES,

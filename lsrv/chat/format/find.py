@@ -18,7 +18,9 @@ def find_format(source: str, render: Renderer) -> AnswerFormat:
     calls = known_calls(source) or shown or HERMES
     channels = known_channels(source)
     if channels is not None:
-        return AnswerFormat(calls=calls, channels=channels)
+        return AnswerFormat(
+            calls=calls, channels=channels, shows_tools=probe.shows_tools, shows_calls=arguments is not None
+        )
     return AnswerFormat(
         thoughts=thoughts or PLAIN.thoughts,
         text=text,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import rich_click as click
 
+from lsrv.cli.display.chat_format import shown_format
 from lsrv.cli.display.say import say
-from lsrv.cli.options import json_option
+from lsrv.cli.options import json_option, server_options
 from lsrv.printable import printable
 
 if TYPE_CHECKING:
@@ -22,9 +24,20 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to check the port at.")
 @click.option("-p", "--port", default=1234, show_default=True, type=click.IntRange(1, 65535), help="Port to check.")
+@click.argument("model", required=False)
+@server_options
 @json_option
-def doctor(host: str, port: int, as_json: bool) -> None:
-    """Check this machine: build of llama.cpp, processor, memory, disk, port, config."""
+def doctor(model: str | None, host: str, port: int, url: str, api_key: str | None, as_json: bool) -> None:
+    """Check this machine: build of llama.cpp, processor, memory, disk, port, config.
+
+    With MODEL: say how a running server's model writes thoughts and calls of tools. Loads it.
+    """
+    if model is not None:
+        from lsrv.cli.client import ServerClient
+
+        props = ServerClient(url, api_key).get(f"/props?model={quote(model)}")
+        say(json.dumps(props, indent=2, ensure_ascii=False) if as_json else shown_format(props))
+        return
     from lsrv.cli.machine.checks import run_checks
     from lsrv.cli.machine.rebuild import rebuild_commands
 

@@ -10,7 +10,7 @@ from lsrv.config import ModelSettings
 from lsrv.errors import ErrorInfo
 from lsrv.model_id import ModelId
 from lsrv.protocol.commands import Embed, Generate, Tokenize
-from lsrv.protocol.events import Detokenized, Embedded, Finished, Reranked, StreamEvent, Tokenized
+from lsrv.protocol.events import Described, Detokenized, Embedded, Finished, Reranked, StreamEvent, Tokenized
 from lsrv.registry.endpoints.waiting import Standing, Turn
 from lsrv.registry.entries.entry import Entry
 from lsrv.registry.entries.view import EntryView
@@ -59,6 +59,10 @@ class Lease(Protocol):
 
     async def detokenize(self, tokens: list[int]) -> Detokenized:
         """The text of `tokens`."""
+        ...
+
+    async def describe(self) -> Described:
+        """What is known of how chats with the model look."""
         ...
 
     async def load_adapter(self, adapter: OfferedAdapter) -> None:

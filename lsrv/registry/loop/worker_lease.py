@@ -13,6 +13,7 @@ from lsrv.config import ModelSettings
 from lsrv.errors import CrashedError, UnsupportedCapabilityError
 from lsrv.protocol.commands import (
     AdapterFile,
+    Describe,
     Detokenize,
     Embed,
     Generate,
@@ -21,7 +22,7 @@ from lsrv.protocol.commands import (
     SingleRequest,
     Tokenize,
 )
-from lsrv.protocol.events import Detokenized, Embedded, ModelInfo, Reranked, SingleAnswer, Tokenized
+from lsrv.protocol.events import Described, Detokenized, Embedded, ModelInfo, Reranked, SingleAnswer, Tokenized
 from lsrv.registry.endpoints.endpoint import OpenAIBody
 from lsrv.registry.loading.loader import LoadedWorker
 from lsrv.registry.loading.weights import find_adapter_file
@@ -93,6 +94,12 @@ class WorkerLease:
         """The text of `tokens`."""
         answer = await self._ask(Detokenize(request_id=0, tokens=tokens))
         assert isinstance(answer, Detokenized)
+        return answer
+
+    async def describe(self) -> Described:
+        """What is known of how chats with the model look."""
+        answer = await self._ask(Describe(request_id=0))
+        assert isinstance(answer, Described)
         return answer
 
     async def relay(self, path: str, body: OpenAIBody) -> OpenAIBody:

@@ -14,7 +14,7 @@ import msgspec
 from lsrv.config import ModelSettings
 from lsrv.errors import UnsupportedCapabilityError, from_info
 from lsrv.protocol.commands import Embed, Generate, Tokenize
-from lsrv.protocol.events import Detokenized, Embedded, Finished, Reranked, StreamEvent, Tokenized
+from lsrv.protocol.events import Described, Detokenized, Embedded, Finished, Reranked, StreamEvent, Tokenized
 from lsrv.registry.endpoints.endpoint import OpenAIBody
 from lsrv.registry.entries import refusals
 from lsrv.registry.offered_adapters import OfferedAdapter
@@ -89,6 +89,10 @@ class UpstreamLease:
 
     async def detokenize(self, tokens: list[int]) -> Detokenized:
         """Raises UnsupportedCapabilityError: OpenAI's API has no tokens."""
+        raise self._no_tokens()
+
+    async def describe(self) -> Described:
+        """Raises UnsupportedCapabilityError: OpenAI's API tells of no template."""
         raise self._no_tokens()
 
     async def close(self) -> None:
