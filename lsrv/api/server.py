@@ -26,9 +26,12 @@ from lsrv.api.http.connection import GuardedProtocol, IdleConnections, Limits
 from lsrv.api.http.listen import bind, raise_file_limit
 from lsrv.api.http.signals import StopSignals, hangups
 from lsrv.api.state import ReadSettings, ServerState
-from lsrv.config import Settings
+from lsrv.config import ServerSettings, Settings
+from lsrv.errors import ConfigError
 from lsrv.registry import Registry, forget_prompts
 from lsrv.threads import in_thread
+
+_log = logging.getLogger(__name__)
 
 _CLOSE_TIMEOUT_S = 3.0  # for the last bytes of ended requests to reach their clients
 
@@ -51,6 +54,9 @@ async def run_server(
     """
     sockets = bind(settings.server.host, settings.server.port)
     state = create_state(registry, settings, read_settings)
+    ollama_sockets = _bind_for_ollama(settings.server, sockets)
+    state.ollama_port = _port_of(ollama_sockets)
+    sockets += [each for each in ollama_sockets if each not in sockets]
     server = _Server(_uvicorn_config(state, limits or Limits(n_connections=raise_file_limit())))
     stop = StopSignals()
     try:
@@ -74,6 +80,23 @@ async def run_server(
         await registry.close()
         await state.responses.close()
     return 1 if stop.second.is_set() else 0
+
+
+def _bind_for_ollama(server: ServerSettings, sockets: list[socket.socket]) -> list[socket.socket]:
+    """Where Ollama's clients find it; `sockets` themselves if that is the server's own port. A port that is taken
+    (Ollama runs) is told, and all else goes on.
+    """
+    if server.ollama_port is None or server.ollama_port == _port_of(sockets):
+        return sockets if server.ollama_port is not None else []
+    try:
+        return bind(server.host, server.ollama_port)
+    except ConfigError as error:
+        _log.warning("not listening for Ollama's clients", extra={"port": server.ollama_port, "why": error.message})
+        return []
+
+
+def _port_of(sockets: list[socket.socket]) -> int | None:
+    return int(sockets[0].getsockname()[1]) if sockets else None
 
 
 class _Server(uvicorn.Server):

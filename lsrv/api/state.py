@@ -37,6 +37,7 @@ class ServerState:
     started_at: float = field(default_factory=time.monotonic)
     looks: Lanes = field(default_factory=Lanes)  # at processes and folders
     notes: Notes = field(default_factory=Notes)
+    ollama_port: int | None = None  # where Ollama's clients look for it, if it listens there
     access: Access = field(init=False)
     feed: Feed = field(init=False)
     responses: ResponseCache = field(init=False)

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from lsrv.config.table import Bytes, Seconds, Strings, Table, checked, shown
 from lsrv.units import parse_size
@@ -67,6 +67,19 @@ def _budget_problem(budget: str) -> str | None:
     return None
 
 
+_OLLAMA_PORT = 11434
+
+
+def _port_or_switch(value: object) -> object:
+    """`true` is where Ollama's clients look first, `false` is nowhere."""
+    return (_OLLAMA_PORT if value else None) if isinstance(value, bool) else value
+
+
+OllamaPort = Annotated[
+    Annotated[int, Field(ge=0, le=65535)] | None,
+    BeforeValidator(_port_or_switch),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "integer", "minimum": 0, "maximum": 65535}]}),
+]
 BudgetText = Annotated[str, AfterValidator(checked(_budget_problem))]
 Keys = Annotated[Strings, AfterValidator(checked(_keys_problem))]
 
@@ -78,6 +91,9 @@ class ServerSettings(Table):
         default="127.0.0.1", description="Address to listen on; other machines get 403 until there are api_keys."
     )
     port: int = Field(default=1234, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    ollama_port: OllamaPort = Field(
+        default=None, description="Another port to listen on, for Ollama's clients: true means theirs, 11434."
+    )
     insecure: bool = Field(default=False, description="Answer other machines without any key.")
     api_keys: Keys = Field(default=(), repr=False, description="Keys that clients must send, one of them.")
     api_keys_env: str | None = Field(

@@ -185,6 +185,7 @@ class Embed(msgspec.Struct, frozen=True, kw_only=True, tag="embed"):
     inputs: list[str | list[int]]
     norm: int = 2
     needs_pooling: bool = True  # False: a model without pooling may answer, with a vector of each token
+    is_truncating: bool = False  # texts longer than the context lose their end, instead of being refused
 
 
 class Rerank(msgspec.Struct, frozen=True, kw_only=True, tag="rerank"):

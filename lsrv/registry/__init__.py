@@ -9,6 +9,7 @@ from lsrv.registry.entries.view import EntryView, MemoryView, WeightsView, Worke
 from lsrv.registry.entries.watchers import RegistryEvent
 from lsrv.registry.loading.saved_prompts import forget_prompts
 from lsrv.registry.loading.weights import finding, front_door, spec_of
+from lsrv.registry.model_facts import ModelFacts
 from lsrv.registry.names import Target
 from lsrv.registry.offered_adapters import OfferedAdapter
 from lsrv.registry.registry import Registry
@@ -29,6 +30,7 @@ __all__ = [
     "EntryView",
     "Lease",
     "MemoryView",
+    "ModelFacts",
     "OfferedAdapter",
     "Registry",
     "RegistryEvent",

@@ -24,6 +24,7 @@ from lsrv.registry.entries.entry import Entry
 from lsrv.registry.loading.load_order import LoadBasis, find_basis
 from lsrv.registry.loading.loader import LoadedWorker
 from lsrv.registry.loading.weights import draft_of, look
+from lsrv.registry.model_facts import ModelFacts, facts_of
 from lsrv.registry.offered_adapters import OfferedAdapter
 from lsrv.threads import Lanes
 
@@ -77,15 +78,32 @@ class Identities:
             self._loaded[model.model_id] = known
         return known[1]
 
+    async def facts(self, model_id: ModelId) -> ModelFacts | None:
+        """What is known of an entry's model; loads nothing. None: nothing, for its weights are not here."""
+        entry = self._entries.get(model_id)
+        return None if entry is None else await self._looks.run(model_id, self._facts, entry.settings, entry.loaded)
+
+    def _facts(self, model: ModelSettings, loaded: LoadedWorker | None) -> ModelFacts | None:
+        try:
+            basis = self._basis(model, ()) if loaded is None else loaded.basis
+            return None if basis is None else facts_of(basis)
+        except (LsrvError, OSError):
+            return None  # whoever asks for an answer is told why
+
     def _look(self, model: ModelSettings, adapters: Sequence[OfferedAdapter]) -> ModelIdentity | None:
         try:
-            draft = draft_of(model)
-            weights, guesser = self._weights(model), self._weights(draft) if draft is not None else None
-            if weights is None or (draft is not None and guesser is None):
-                return None
-            return _identity(find_basis(model, adapters, weights, guesser))
+            basis = self._basis(model, adapters)
+            return None if basis is None else _identity(basis)
         except (LsrvError, OSError):
             return None  # whoever asks for a fresh answer is told why
+
+    def _basis(self, model: ModelSettings, adapters: Sequence[OfferedAdapter]) -> LoadBasis | None:
+        """What a load would begin with, if all of it is here. Raises BuildError, ConfigError."""
+        draft = draft_of(model)
+        weights, guesser = self._weights(model), self._weights(draft) if draft is not None else None
+        if weights is None or (draft is not None and guesser is None):
+            return None
+        return find_basis(model, adapters, weights, guesser)
 
     def _weights(self, model: ModelSettings) -> Weights | None:
         """What a load would begin with, if it is here; found anew when one of its files has changed."""

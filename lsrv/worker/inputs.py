@@ -37,7 +37,8 @@ class Inputs:
                 'those; for one vector per input set context.pooling = "mean", "cls" or "last"',
                 param="model",
             )
-        inputs = [self._text(item, f"input[{index}]") for index, item in enumerate(command.inputs)]
+        read = self._beginning if command.is_truncating else self._text
+        inputs = [read(item, f"input[{index}]") for index, item in enumerate(command.inputs)]
         if self._pooling == "none":
             self._check_answer_size(sum(map(len, inputs)))
         return EmbeddingInputs(command.request_id, inputs, command.norm)
@@ -51,6 +52,16 @@ class Inputs:
     def _text(self, item: str | list[int], param: str) -> Tokens:
         check_size(item, self._vocab, self._n_ctx, param)
         return self._checked(self._intake.tokens(item, add_special=True, param=param), param)
+
+    def _beginning(self, item: str | list[int], param: str) -> Tokens:
+        """The part of it that the context holds; a token that ends every text of this vocabulary stays the last."""
+        if isinstance(item, str) and self._vocab.keeps_all_text:
+            item = item[: self._n_ctx * self._vocab.n_piece_bytes_max]  # what stands behind is in no token that is kept
+        tokens = self._intake.tokens(item, add_special=True, param=param)
+        if len(tokens) > self._n_ctx:
+            n_last = int(self._vocab.adds_eos or self._vocab.adds_sep)
+            tokens = np.concatenate([tokens[: self._n_ctx - n_last], tokens[len(tokens) - n_last :]])
+        return self._checked(tokens, param)
 
     def _pair(self, query: str, document: str, param: str) -> Tokens:
         check_size(document, self._vocab, self._n_ctx, param)

@@ -2,7 +2,20 @@
 dialect. A route is added in its file; a family here.
 """
 
-from lsrv.api.routes import adapters, admin, cache, docs, generating, health, models, props, pull, virtual_models
+from lsrv.api.routes import (
+    adapters,
+    admin,
+    cache,
+    docs,
+    generating,
+    health,
+    models,
+    ollama,
+    ollama_models,
+    props,
+    pull,
+    virtual_models,
+)
 from lsrv.api.routing.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -11,6 +24,8 @@ ROUTES: tuple[Route, ...] = (
     *props.ROUTES,
     *virtual_models.ROUTES,
     *cache.ROUTES,
+    *ollama.ROUTES,
+    *ollama_models.ROUTES,
     *pull.ROUTES,
     *adapters.ROUTES,
     *admin.ROUTES,

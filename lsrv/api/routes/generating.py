@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
 
@@ -11,6 +10,7 @@ from litestar.types import ASGIApp
 
 from lsrv.api.answers.delivery import Delivery, first_body
 from lsrv.api.answers.relay import Relay
+from lsrv.api.answers.vectors import built, vectors_of
 from lsrv.api.dialects import llamacpp
 from lsrv.api.dialects.fields.head import head_of
 from lsrv.api.dialects.openai.chat import CHAT, ChatBody
@@ -23,14 +23,13 @@ from lsrv.api.routing.handler import ApiRequest, body_of, json_response
 from lsrv.api.routing.route import EVENTS, JSON, Route
 from lsrv.api.state import ServerState
 from lsrv.model_id import ModelId
-from lsrv.protocol.commands import Detokenize, Embed, Tokenize
-from lsrv.protocol.events import Detokenized, Embedded, Tokenized
-from lsrv.registry import Target, Turn
+from lsrv.protocol.commands import Detokenize, Tokenize
+from lsrv.protocol.events import Detokenized, Tokenized
+from lsrv.registry import Target
 
 AnswerHere = Callable[[ApiRequest, ServerState, ModelId, bytes], Coroutine[object, object, bytes]]  # model_id, body
 
 _TOKENS_LIKE_A_VECTOR = 256  # in the time that their bodies take
-_MANY_VECTORS = 32  # from here on the body is built in a thread, so that streams go on meanwhile
 
 
 async def chat_completions(request: ApiRequest, server: ServerState) -> ASGIApp:
@@ -49,8 +48,9 @@ async def token_embeddings(request: ApiRequest, server: ServerState) -> Response
     body, command = llamacpp.parse_embedding(await body_of(request, server))
     model_id = _resolved(request, server, body.model)
     turn = server.turn(model_id, body.priority)
-    _, embedded = await until_disconnect(request.receive, _vectors(request, server, model_id, command, turn))
-    return json_response(await _built(partial(llamacpp.embedding_body, embedded), len(embedded.vectors)))
+    asking = vectors_of(server, record_of(request.scope), model_id, command, turn)
+    embedded = (await until_disconnect(request.receive, asking)).embedded
+    return json_response(await built(partial(llamacpp.embedding_body, embedded), len(embedded.vectors)))
 
 
 async def rerank(request: ApiRequest, server: ServerState) -> Response[bytes]:
@@ -61,7 +61,7 @@ async def tokenize(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body, command = llamacpp.parse_tokenize(await body_of(request, server))
     tokenized = await until_disconnect(request.receive, _tokenize(request, server, body.model, command))
     build = partial(llamacpp.tokenize_body, body, tokenized)
-    return json_response(await _built(build, len(tokenized.tokens) // _TOKENS_LIKE_A_VECTOR))
+    return json_response(await built(build, len(tokenized.tokens) // _TOKENS_LIKE_A_VECTOR))
 
 
 async def detokenize(request: ApiRequest, server: ServerState) -> Response[bytes]:
@@ -95,25 +95,9 @@ async def _answered(request: ApiRequest, server: ServerState, path: str, here: A
 async def _embed(request: ApiRequest, server: ServerState, model_id: ModelId, raw: bytes) -> bytes:
     wanted = parse_embedding(raw)
     turn = server.turn(model_id, wanted.priority, wanted.keep_alive_s)
-    listed_id, embedded = await _vectors(request, server, model_id, wanted.command, turn)
-    return await _built(partial(embedding_body, wanted, listed_id, embedded), len(embedded.vectors))
-
-
-async def _vectors(
-    request: ApiRequest, server: ServerState, model_id: ModelId, command: Embed, turn: Turn
-) -> tuple[str, Embedded]:
-    """The vectors, and the id to echo."""
-    async with server.registry.acquire(model_id, turn) as lease:
-        embedded = await lease.embed(command)
-        listed_id = lease.listed_id
-    record_of(request.scope).n_prompt_tokens = embedded.n_prompt_tokens
-    server.metrics.of(model_id).count_prompt(embedded.n_prompt_tokens)
-    return listed_id, embedded
-
-
-async def _built(build: Callable[[], bytes], n_vectors: int) -> bytes:
-    """The body of so many vectors."""
-    return build() if n_vectors < _MANY_VECTORS else await asyncio.to_thread(build)
+    found = await vectors_of(server, record_of(request.scope), model_id, wanted.command, turn)
+    build = partial(embedding_body, wanted, found.listed_id, found.embedded)
+    return await built(build, len(found.embedded.vectors))
 
 
 async def _rerank(request: ApiRequest, server: ServerState, model_id: ModelId, raw: bytes) -> bytes:

@@ -12,12 +12,13 @@ import msgspec
 from litestar import Response
 from litestar.response import Stream
 
+from lsrv.api.dialects.ollama.progress import FIRST_LINE, LAST_LINE, progress_line
+from lsrv.api.dialects.ollama.wording import OLLAMA_ERRORS, error_line, other_spellings
 from lsrv.api.http.access import Needs
 from lsrv.api.http.body import decode_body
-from lsrv.api.http.errors import error_message
 from lsrv.api.http.receive import until_disconnect
 from lsrv.api.routing.handler import ApiRequest, body_of, json_response
-from lsrv.api.routing.route import JSON, Route
+from lsrv.api.routing.route import JSON, LINES, Route
 from lsrv.api.state import ServerState
 from lsrv.errors import LsrvError
 from lsrv.registry import BuildProgress
@@ -28,39 +29,31 @@ class PullBody(msgspec.Struct):
 
     model: str | None = None
     name: str | None = None
-    stream: bool = True
+    stream: bool | None = None
 
-
-_LINES = "application/x-ndjson"
 
 _decoder = msgspec.json.Decoder(PullBody)
-_encode = msgspec.json.Encoder().encode
 
 
 async def pull_model(request: ApiRequest, server: ServerState) -> Stream | Response[bytes]:
     body = decode_body(_decoder, await body_of(request, server))
-    steps = server.registry.pull(body.model or body.name or "")
-    if body.stream:
-        return Stream(_lines(steps), media_type=_LINES)
+    asked = body.model or body.name or ""
+    steps = server.registry.pull(server.registry.names.first_known((asked, *other_spellings(asked))) or "")
+    if body.stream is not False:
+        return Stream(_lines(steps), media_type=LINES)
     await until_disconnect(request.receive, _to_the_end(steps))
-    return json_response(_encode({"status": "success"}))
+    return json_response(LAST_LINE)
 
 
 async def _lines(steps: AsyncGenerator[BuildProgress]) -> AsyncGenerator[bytes]:
+    yield FIRST_LINE
     try:
         async for step in steps:
-            yield _encode(_line(step)) + b"\n"
+            yield progress_line(step)
     except LsrvError as error:
-        yield _encode({"error": error_message(error)}) + b"\n"
+        yield error_line(error)
     else:
-        yield b'{"status":"success"}\n'
-
-
-def _line(step: BuildProgress) -> dict[str, object]:
-    line: dict[str, object] = {"status": f"{step.stage} {step.what}"}
-    if step.n_bytes_total:
-        line |= {"digest": step.what, "total": step.n_bytes_total, "completed": step.n_bytes}
-    return line
+        yield LAST_LINE
 
 
 async def _to_the_end(steps: AsyncGenerator[BuildProgress]) -> None:
@@ -76,6 +69,8 @@ ROUTES = (
         "Get weights onto this disk; a line for every step, unless `stream` is false",
         body=PullBody,
         needs=Needs.ADMIN_KEY,
-        media_types=(_LINES, JSON),
+        media_types=(LINES, JSON),
+        errors=OLLAMA_ERRORS,
+        takes_curls_type=True,
     ),
 )

@@ -26,7 +26,8 @@ class Route:
     """What `handler` answers, and what is to be known of that without asking it.
 
     `body`: the type that decodes a request's body; None: the route reads none. `media_types`: those of an answer.
-    `errors`: how whatever goes wrong is told, before the handler has the request, too.
+    `errors`: how whatever goes wrong is told, before the handler has the request, too. `takes_curls_type`: a body may
+    be called a form, which is what `curl -d` does, and what people type where an API's own examples do.
     """
 
     method: Method
@@ -37,6 +38,7 @@ class Route:
     needs: Needs = Needs.KEY
     media_types: tuple[str, ...] = (JSON,)
     errors: ErrorShape = OPENAI_ERRORS
+    takes_curls_type: bool = False
 
     @property
     def paths(self) -> tuple[str, ...]:

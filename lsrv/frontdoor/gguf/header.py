@@ -32,6 +32,7 @@ _EMBEDDING_ARCHS = frozenset(
     {"bert", "modern-bert", "nomic-bert", "nomic-bert-moe", "neo-bert", "jina-bert-v2", "jina-bert-v3", "eurobert",
      "gemma-embedding", "llama-embed"}
 )  # fmt: skip
+_ELEMENTS_PER_BYTE = {name: n_elements / n_bytes for name, n_elements, n_bytes in TENSOR_TYPES.values()}
 _RANK = 4  # LLAMA_POOLING_TYPE_RANK
 _CLASSIFIERS = frozenset({b"cls.weight", b"cls.output.weight"})  # LLM_TENSOR_CLS, LLM_TENSOR_CLS_OUT
 _STRANGERS = {b"vers": "a Git LFS pointer; run `git lfs pull`", b"<!DO": "a web page; download the file itself",
@@ -48,6 +49,7 @@ class GgufHeader:
     general_type: str  # "model" unless the file says "adapter", "mmproj", ...
     quantization: str  # of general.file_type, else of the type that most tensor bytes have
     n_ctx_train: int  # 0: not said
+    n_embd: int  # 0: not said
     n_tensors: int
     alignment: int
     size_bytes: int
@@ -58,6 +60,11 @@ class GgufHeader:
     is_causal: bool
     n_shards: int  # 1: not split
     tensor_bytes: dict[str, int]  # bytes by type of tensor ("Q4_K"), the most first: what it is really made of
+
+    @property
+    def n_params(self) -> int:
+        """Numbers in all tensors of this file."""
+        return round(sum(n_bytes * _ELEMENTS_PER_BYTE[name] for name, n_bytes in self.tensor_bytes.items()))
 
     @property
     def is_embedding(self) -> bool:
@@ -202,6 +209,7 @@ def _header(data: GgufBytes, version: int, keys: dict[str, GgufValue], alignment
         general_type=text("general.type") or "model",
         quantization=FILE_TYPES.get(-1 if file_type is None else file_type, dominant),
         n_ctx_train=number(f"{arch}.context_length") or 0,
+        n_embd=number(f"{arch}.embedding_length") or 0,
         n_tensors=len(tensors.names),
         alignment=alignment,
         size_bytes=data.size_bytes,

@@ -137,6 +137,7 @@ class Entry:
             n_unloads={cause: state.n_unloads[cause] for cause in UNLOAD_CAUSES},
             is_preload_due=self.settings.preload and state.is_enabled and not state.preload.has_ended,
             preload_gave_up=state.preload.gave_up,
+            keep_alive_s=state.keep_alive.seconds(state.limits.keep_alive_s),
             is_pinned=self.settings.pinned,
             is_removed=state.is_removed,
             is_held=state.is_held,

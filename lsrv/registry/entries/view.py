@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import msgspec
@@ -94,6 +95,7 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     n_unloads: dict[str, int] = {}  # by cause
     is_preload_due: bool = False  # the settings ask for a load at the start, and that has not come to its end
     preload_gave_up: str = ""  # why it ended without a load though nothing is broken
+    keep_alive_s: float = math.inf  # idle time until it is unloaded, as settings or the last request say
     is_pinned: bool = False
     is_removed: bool = False  # from the settings: it serves who came before, and goes
     is_held: bool = False  # takes no new requests: others wait for its memory

@@ -81,6 +81,12 @@ def test_only_health_is_for_everybody_and_what_changes_anything_is_for_admins() 
         "/v1/tokenize",
         "/v1/detokenize",
         "/v1/apply-template",
+        "/api/chat",
+        "/api/generate",
+        "/api/embed",
+        "/api/embeddings",
+        "/api/show",
+        *("/api/copy", "/api/create", "/api/push", "/api/blobs/{id}"),  # refused, whoever asks
     }
 
 

@@ -44,7 +44,7 @@ def grammar_of(
     """What the answer is bound to; None: nothing. Raises RequestError, also where two fields bind it."""
     found = [
         each
-        for each in (_of_format(response_format), _of_schema(json_schema, "json_schema"), _of_grammar(grammar))
+        for each in (_of_format(response_format), schema_grammar(json_schema, "json_schema"), _of_grammar(grammar))
         if each is not None
     ]
     if len(found) > 1:
@@ -58,18 +58,24 @@ def _of_format(given: ResponseFormat | None) -> Grammar | None:
         return None
     if given.type == "json_schema":
         if given.json_schema is not None and _is_given(given.json_schema.schema):
-            return _of_schema(given.json_schema.schema, "response_format.json_schema.schema")
+            return schema_grammar(given.json_schema.schema, "response_format.json_schema.schema")
         if _is_given(given.schema):
-            return _of_schema(given.schema, "response_format.schema")
+            return schema_grammar(given.schema, "response_format.schema")
         raise RequestError(
             "response_format of type json_schema needs json_schema.schema.", param="response_format.json_schema"
         )
     if _is_given(given.schema):
-        return _of_schema(given.schema, "response_format.schema")
-    return Grammar("json_schema", _ANY_OBJECT, "response_format")
+        return schema_grammar(given.schema, "response_format.schema")
+    return any_object("response_format")
 
 
-def _of_schema(schema: msgspec.Raw, param: str) -> Grammar | None:
+def any_object(param: str) -> Grammar:
+    """Any JSON object at all."""
+    return Grammar("json_schema", _ANY_OBJECT, param)
+
+
+def schema_grammar(schema: msgspec.Raw, param: str) -> Grammar | None:
+    """What binds an answer to `schema`; None: it is not given. Raises RequestError."""
     if not _is_given(schema):
         return None
     source = bytes(schema)
@@ -86,7 +92,7 @@ def _of_grammar(given: str | GrammarItem | None) -> Grammar | None:
     if isinstance(given, str):
         return Grammar("gbnf", given, "grammar")
     if given.type == "json_schema":
-        return _of_schema(given.value, "grammar.value")
+        return schema_grammar(given.value, "grammar.value")
     if given.type == "llguidance" and not bytes(given.value).lstrip().startswith(b'"'):
         return Grammar("llguidance", bytes(given.value).decode(), "grammar.value")
     try:

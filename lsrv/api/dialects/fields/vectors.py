@@ -6,7 +6,7 @@ import math
 import sys
 from array import array
 
-from lsrv.errors import LsrvError
+from lsrv.errors import LsrvError, RequestError
 
 
 def floats_of(raw: bytes) -> array[float]:
@@ -25,3 +25,19 @@ def bytes_of(vector: array[float]) -> bytes:
         vector = vector[:]
         vector.byteswap()
     return vector.tobytes()
+
+
+def shortened(vector: array[float], n_dimensions: int) -> array[float]:
+    """The first `n_dimensions` values, of length 1 again (Matryoshka models put the most into the first ones).
+
+    Raises RequestError if there are fewer.
+    """
+    if n_dimensions == len(vector):
+        return vector
+    if n_dimensions > len(vector):
+        raise RequestError(
+            f"dimensions is {n_dimensions}; this model's vectors have {len(vector)}.", param="dimensions"
+        )
+    head = vector[:n_dimensions]
+    length = math.sqrt(math.fsum(value * value for value in head)) or 1.0
+    return array("f", (value / length for value in head))

@@ -6,8 +6,6 @@ https://platform.openai.com/docs/api-reference/embeddings/create. Vectors are li
 from __future__ import annotations
 
 import base64
-import math
-from array import array
 from typing import Annotated, Literal
 
 import msgspec
@@ -15,9 +13,8 @@ from msgspec import Meta
 
 from lsrv.api.dialects.fields.inputs import MAX_INPUTS, TokenId, inputs_of
 from lsrv.api.dialects.fields.turn import KeepAliveField, Priority, keep_alive_of
-from lsrv.api.dialects.fields.vectors import bytes_of, floats_of
+from lsrv.api.dialects.fields.vectors import bytes_of, floats_of, shortened
 from lsrv.api.http.body import decode_body
-from lsrv.errors import RequestError
 from lsrv.protocol.commands import Embed
 from lsrv.protocol.events import Embedded
 
@@ -71,17 +68,6 @@ def embedding_body(request: EmbeddingRequest, model_id: str, embedded: Embedded)
 def _vector(raw: bytes, request: EmbeddingRequest) -> str | list[float]:
     vector = floats_of(raw)
     if request.n_dimensions is not None and request.n_dimensions != len(vector):
-        vector = _shortened(vector, request.n_dimensions)
+        vector = shortened(vector, request.n_dimensions)
         raw = bytes_of(vector)
     return base64.b64encode(raw).decode() if request.is_base64 else vector.tolist()
-
-
-def _shortened(vector: array[float], n_dimensions: int) -> array[float]:
-    """The first `n_dimensions` values, of length 1 again (Matryoshka models put the most into the first ones)."""
-    if n_dimensions > len(vector):
-        raise RequestError(
-            f"dimensions is {n_dimensions}; this model's vectors have {len(vector)}.", param="dimensions"
-        )
-    head = vector[:n_dimensions]
-    length = math.sqrt(math.fsum(value * value for value in head)) or 1.0
-    return array("f", (value / length for value in head))

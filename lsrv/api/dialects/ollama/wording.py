@@ -1,0 +1,69 @@
+"""How Ollama writes what all its bodies have: errors, names, times. Pure."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from lsrv.api.http.errors import ErrorShape, error_message, status_of
+from lsrv.echo import echo
+from lsrv.errors import LsrvError, ModelNotFoundError
+
+LATEST = ":latest"  # the tag of a name that has none
+VERSION = "0.13.0"  # whose API this is: clients compare numbers, and VS Code wants 0.6.4 at least
+
+_NS_PER_S = 1e9
+# What a full queue and a full memory are there; all else has our own status.
+_STATUS = {429: 503, 507: 500}
+
+_LINE_BREAKS = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
+
+_encode = msgspec.json.Encoder().encode
+
+
+def written(value: object) -> bytes:
+    """JSON that is one line for everybody: some readers (Python's `str.splitlines`) know other line breaks, too."""
+    raw = _encode(value)
+    if b"\xe2\x80" in raw or b"\xc2\x85" in raw:
+        for sign, escaped in _LINE_BREAKS:
+            raw = raw.replace(sign, escaped)
+    return raw
+
+
+def error_body(error: LsrvError) -> bytes:
+    """`{"error": "text"}`; clients know a model that is not there by the words."""
+    return written({"error": _message(error)})
+
+
+def error_line(error: LsrvError) -> bytes:
+    """The same as the last line of a stream."""
+    return error_body(error) + b"\n"
+
+
+OLLAMA_ERRORS = ErrorShape(error_body, lambda error: _STATUS.get(status := status_of(error), status))
+
+
+def _message(error: LsrvError) -> str:
+    name, known = error.fields.get("model"), error.fields.get("known")
+    if not isinstance(error, ModelNotFoundError) or not isinstance(name, str):
+        return error_message(error)
+    there = f"; this server has {echo(', '.join(known), 500)}" if isinstance(known, list) and known else ""
+    return f'model "{name}" not found, try pulling it first{there}'
+
+
+def other_spellings(model: str | None) -> tuple[str, ...]:
+    """What else a name may stand for: "llama3" is "llama3:latest", either way round."""
+    if not model:
+        return ()
+    return (model.removesuffix(LATEST),) if model.endswith(LATEST) else (model + LATEST,)
+
+
+def rfc3339(unix_s: float) -> str:
+    """A time as Go and JavaScript read it, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix_s))
+
+
+def nanoseconds(seconds: float) -> int:
+    """A duration; 1 at least, for clients divide by it."""
+    return max(1, round(seconds * _NS_PER_S))
