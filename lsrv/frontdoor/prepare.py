@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,7 +29,7 @@ from lsrv.frontdoor.finding.resolve import first_fitting, resolve
 from lsrv.frontdoor.hub import Hub, HubHit, HubRepo
 from lsrv.frontdoor.hub.cache_layout import default_cache, find_snapshot
 from lsrv.frontdoor.hub.fetch import fetch_files
-from lsrv.frontdoor.making.convert import check_convertible, files_needed
+from lsrv.frontdoor.making.convert import check_convertible, files_needed, read_config, require_sane
 from lsrv.frontdoor.making.maker import GgufSource, Maker, SafetensorsSource, Source
 from lsrv.frontdoor.making.quantize import can_be_source
 from lsrv.frontdoor.progress import BuildProgress, Cancel, OnBuildProgress, ignore_progress
@@ -207,13 +206,15 @@ class _Way:
             self._fetch(own, source.files)
             weights = open_weights(self._snapshot(own), Choice(source, "the best source"), self._spec.repo_at)
             return self._maker.make(GgufSource(weights, self._spec.repo_at), self._spec.asked)
-        names = [file.name for file in own.files]
+        sizes = {file.name: file.size_bytes for file in own.files}
+        names = list(sizes)
         if "config.json" not in names or self._spec.format == "gguf":
             raise WeightsNotFoundError(self._no_source(own, "it has neither a source GGUF nor a config.json"))
-        (config,) = self._fetch(own, ["config.json"])
         try:
-            check_convertible(json.loads(config.read_bytes()), names)
-        except (ConvertError, ValueError) as error:
+            require_sane(sizes)
+            (config,) = self._fetch(own, ["config.json"])
+            check_convertible(read_config(config), names)
+        except ConvertError as error:
             raise ConvertError(self._no_source(own, str(error))) from None
         self._fetch(own, files_needed(names))
         return self._maker.make(

@@ -5,7 +5,8 @@ What the parent needs is here and imports neither numpy nor gguf;
 """
 
 from lsrv.frontdoor.making.convert.architecture import Architecture, check_convertible
+from lsrv.frontdoor.making.convert.json_file import read_config, require_sane
 from lsrv.frontdoor.making.convert.run import VERSION, convert
 from lsrv.frontdoor.making.convert.source_files import files_needed
 
-__all__ = ["VERSION", "Architecture", "check_convertible", "convert", "files_needed"]
+__all__ = ["VERSION", "Architecture", "check_convertible", "convert", "files_needed", "read_config", "require_sane"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lsrv.frontdoor.making.child import StepReport, child_main
 from lsrv.frontdoor.making.convert.conversion import write_gguf
-from lsrv.frontdoor.making.convert.order import ConvertOrder
+from lsrv.frontdoor.making.convert.run import ConvertOrder
 
 
 def work(order: ConvertOrder, report: StepReport) -> None:

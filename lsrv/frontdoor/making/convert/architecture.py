@@ -57,9 +57,9 @@ def _gemma_scale(config: Config) -> str:
 
 
 def _every_fourth_layer_without_rope(config: Config) -> str:
-    given = config.integers("no_rope_layers")
-    wanted = [int((index + 1) % 4 != 0) for index in range(config.integer("num_hidden_layers"))]
-    if given and given != wanted:
+    given = config.integers("no_rope_layers") or []
+    wanted = [int((index + 1) % 4 != 0) for index in range(len(given))]
+    if given and (given != wanted or len(given) != config.integer("num_hidden_layers")):
         return "no_rope_layers other than every fourth"
     return _all_layers_attend_fully(config)
 

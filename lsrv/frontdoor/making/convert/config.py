@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TypeVar, cast
 
+from lsrv.echo import echo
 from lsrv.errors import ConvertError
 
 ConfigJson = Mapping[str, object]
 T = TypeVar("T")
+
+_INT32_MAX = 2**31 - 1
+_NUMBER_MAX = 3.4e38  # of a float32, in which a GGUF has them
 
 
 class Config:
@@ -18,20 +21,20 @@ class Config:
     def __init__(self, values: ConfigJson, defaults: ConfigJson | None = None) -> None:
         self.values: ConfigJson = {**(defaults or {}), **_said(values), **_said(as_object(values.get("text_config")))}
 
-    def integer(self, *names: str, at_least: int = 1) -> int:
+    def integer(self, *names: str, at_least: int = 1, at_most: int = _INT32_MAX) -> int:
         """The first of `names` that is there; one of them must be."""
-        value = self.optional_integer(*names, at_least=at_least)
+        value = self.optional_integer(*names, at_least=at_least, at_most=at_most)
         if value is None:
             raise ConvertError(f"config.json has no {names[0]}; it is not complete, fetch it again")
         return value
 
-    def optional_integer(self, *names: str, at_least: int = 1) -> int | None:
+    def optional_integer(self, *names: str, at_least: int = 1, at_most: int = _INT32_MAX) -> int | None:
         for name in names:
             value = self.values.get(name)
             if value is None:
                 continue
-            if not isinstance(value, int) or isinstance(value, bool) or not at_least <= value < 2**31:
-                raise ConvertError(f"config.json: {name} = {value!r} is no number from {at_least}")
+            if not isinstance(value, int) or isinstance(value, bool) or not at_least <= value <= at_most:
+                raise ConvertError(f"config.json: {name} = {_shown(value)} is no number from {at_least} to {at_most}")
             return value
         return None
 
@@ -92,8 +95,8 @@ def number(values: ConfigJson, name: str) -> float | None:
     value = values.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConvertError(f"config.json: {name} = {value!r} is no finite number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _NUMBER_MAX:
+        raise ConvertError(f"config.json: {name} = {_shown(value)} is no finite number")
     return float(value)
 
 
@@ -102,7 +105,12 @@ def numbers(values: ConfigJson, name: str) -> list[float] | None:
     value = values.get(name)
     if not isinstance(value, list):
         return None
-    return [float(each) for each in cast("list[object]", value) if isinstance(each, int | float)]
+    given = cast("list[object]", value)
+    return [float(each) for each in given if isinstance(each, int | float) and abs(each) <= _NUMBER_MAX]
+
+
+def _shown(value: object) -> str:
+    return echo(repr(value))
 
 
 def _list_of(kind: type[T], value: object) -> list[T] | None:

@@ -19,13 +19,14 @@ from lsrv.errors import ConvertError
 from lsrv.frontdoor.making.convert.architecture import check_convertible
 from lsrv.frontdoor.making.convert.config import Config
 from lsrv.frontdoor.making.convert.hyperparameters import hyperparameters
-from lsrv.frontdoor.making.convert.json_file import read_object
+from lsrv.frontdoor.making.convert.json_file import read_config
+from lsrv.frontdoor.making.convert.layout import EMBEDDING
 from lsrv.frontdoor.making.convert.metadata import add_metadata
 from lsrv.frontdoor.making.convert.rope import Rope
 from lsrv.frontdoor.making.convert.rows import MadeTensor
 from lsrv.frontdoor.making.convert.safetensors import read_tensors
 from lsrv.frontdoor.making.convert.source_files import CONFIG
-from lsrv.frontdoor.making.convert.tensors import EMBEDDING, plan_tensors
+from lsrv.frontdoor.making.convert.tensors import plan_tensors
 from lsrv.frontdoor.store.space import require_space
 
 _ALIGNMENT = 32  # GGUF_DEFAULT_ALIGNMENT
@@ -40,12 +41,12 @@ OnBytes = Callable[[int, int], None]  # (written, in total), after each chunk
 
 def write_gguf(source: Path, target: Path, name: str, on_bytes: OnBytes) -> None:
     """Write the model in the folder `source` to `target`, unfinished after an error. Raises ConvertError."""
-    values = read_object(source / CONFIG)
+    values = read_config(source / CONFIG)
     architecture = check_convertible(values, [path.name for path in source.iterdir()])
     config = Config(values, architecture.defaults)
     numbers = hyperparameters(architecture, config)
     tensors = [*plan_tensors(architecture, config, read_tensors(source)), *_small_tensors(numbers)]
-    n_tokens = next(tensor.shape[0] for tensor in tensors if tensor.name == EMBEDDING)
+    (n_tokens,) = (tensor.shape[0] for tensor in tensors if tensor.name == EMBEDDING)
     require_space(target.parent, sum(tensor.n_bytes for tensor in tensors), f"the GGUF of {name}", ConvertError)
     writer = GGUFWriter(target, architecture.arch)
     writer.add_file_type(_file_type(tensors))

@@ -5,11 +5,16 @@ Sources: load_arch_hparams() in llama.cpp's src/models/*.cpp, and the configurat
 
 from __future__ import annotations
 
+from lsrv.errors import ConvertError
 from lsrv.frontdoor.making.convert.architecture import Architecture
 from lsrv.frontdoor.making.convert.config import Config
 from lsrv.frontdoor.making.convert.rope import Rope, RopeValue, rope
 
 EXPERTS = ("num_experts", "num_local_experts")  # the two ways to say how many there are
+
+# llama.cpp's src/llama-hparams.h. A stranger's 2**31 layers would be gone through one by one.
+_LLAMA_MAX_LAYERS = 512
+_WIDTH_MAX = 2**20  # of an embedding, a head, and the number of heads; the widest model has some 2**16
 
 
 def hyperparameters(architecture: Architecture, config: Config) -> Rope:
@@ -23,27 +28,36 @@ def hyperparameters(architecture: Architecture, config: Config) -> Rope:
 
 
 def n_layer(config: Config) -> int:
-    return config.integer("num_hidden_layers", "n_layers")
+    return config.integer("num_hidden_layers", "n_layers", at_most=_LLAMA_MAX_LAYERS)
+
+
+def n_embd(config: Config) -> int:
+    return config.integer("hidden_size", "dim", at_most=_WIDTH_MAX)
+
+
+def n_ff(config: Config) -> int:
+    return config.integer("intermediate_size", "hidden_dim")
 
 
 def n_head(config: Config) -> int:
-    return config.integer("num_attention_heads", "n_heads")
+    return config.integer("num_attention_heads", "n_heads", at_most=_WIDTH_MAX)
 
 
 def n_head_kv(config: Config) -> int:
-    return config.optional_integer("num_key_value_heads") or n_head(config)
+    return config.optional_integer("num_key_value_heads", at_most=_WIDTH_MAX) or n_head(config)
 
 
 def head_dim(config: Config) -> int:
-    return config.optional_integer("head_dim") or config.integer("hidden_size", "dim") // n_head(config)
+    given = config.optional_integer("head_dim", at_most=_WIDTH_MAX)
+    return given or max(1, n_embd(config) // n_head(config))
 
 
 def _shape(config: Config) -> dict[str, RopeValue]:
     return {
         "block_count": n_layer(config),
         "context_length": config.integer("max_position_embeddings"),
-        "embedding_length": config.integer("hidden_size", "dim"),
-        "feed_forward_length": config.integer("intermediate_size", "hidden_dim"),
+        "embedding_length": n_embd(config),
+        "feed_forward_length": n_ff(config),
         "attention.head_count": n_head(config),
     }
 
@@ -54,8 +68,17 @@ def _encoder(architecture: Architecture, config: Config) -> dict[str, RopeValue]
         "attention.layer_norm_epsilon": config.number("layer_norm_eps"),
     }
     if architecture.position_offset:
-        keys["context_length"] = config.integer("max_position_embeddings") - n_positions_skipped(config)
+        keys["context_length"] = _n_positions(config)
     return keys
+
+
+def _n_positions(config: Config) -> int:
+    n_rows, n_skipped = config.integer("max_position_embeddings"), n_positions_skipped(config)
+    if n_rows <= n_skipped:
+        raise ConvertError(
+            f"config.json: max_position_embeddings = {n_rows} leaves none behind the padding's {n_skipped}"
+        )
+    return n_rows - n_skipped
 
 
 def n_positions_skipped(config: Config) -> int:

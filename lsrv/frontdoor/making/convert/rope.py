@@ -22,8 +22,12 @@ class Rope:
 def rope(config: Config, head_dim: int) -> Rope:
     """Raises ConvertError for a scaling that llama.cpp does not know."""
     full, local = _parameters(config)
-    n_rot = int(head_dim * (number(full, "partial_rotary_factor") or 1.0))
-    base = number(full, "rope_theta") or 10_000.0
+    share, base = number(full, "partial_rotary_factor") or 1.0, number(full, "rope_theta") or 10_000.0
+    if not 0 < share <= 1 or base < 1:
+        raise ConvertError(
+            f"config.json: no rotary positions have partial_rotary_factor {share:g}, rope_theta {base:g}"
+        )
+    n_rot = int(head_dim * share)
     keys: dict[str, RopeValue] = {"rope.dimension_count": n_rot, "rope.freq_base": base}
     if (local_base := number(local, "rope_theta")) is not None:
         keys["rope.freq_base_swa"] = local_base
@@ -66,7 +70,10 @@ def _factor(parameters: ConfigJson) -> float:
 
 def _trained_context(parameters: ConfigJson, config: Config) -> int:
     given = number(parameters, "original_max_position_embeddings")
-    return int(given) if given else config.integer("max_position_embeddings")
+    n_ctx = int(given) if given else config.integer("max_position_embeddings")
+    if n_ctx < 2:
+        raise ConvertError(f"config.json: original_max_position_embeddings = {n_ctx} is no length of a context")
+    return n_ctx
 
 
 def _yarn(parameters: ConfigJson, config: Config) -> Rope:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from lsrv.errors import ConvertError
 from lsrv.frontdoor.gguf.header import read_header
 from lsrv.frontdoor.making.child import ChildStep, run_child
-from lsrv.frontdoor.making.convert.order import ConvertOrder
 from lsrv.frontdoor.progress import BuildProgress, Cancel, OnBuildProgress, ignore_progress
 from lsrv.frontdoor.store.atomic import partial_file
 from lsrv.frontdoor.store.own_cache import sole_maker
 
 VERSION = 1  # of the GGUFs written: counts up when the same folder would give another file
+
+
+class ConvertOrder(msgspec.Struct, frozen=True, kw_only=True):
+    source: str  # a folder of safetensors
+    target: str  # the GGUF, written from byte 0
+    name: str  # general.name
 
 
 def convert(

@@ -18,7 +18,7 @@ from lsrv.errors import ConvertError
 from lsrv.frontdoor.making.convert.config import as_object
 from lsrv.frontdoor.making.convert.json_file import decode, read_optional
 from lsrv.frontdoor.making.convert.number_types import NUMBER_TYPES, Array
-from lsrv.frontdoor.making.convert.source_files import INDEX, is_weights
+from lsrv.frontdoor.making.convert.source_files import INDEX, is_weights, parts_of
 
 _HEADER_BYTES_MAX = 100_000_000  # the reference implementation's own limit
 _N_DIMS_MAX = 4
@@ -77,6 +77,7 @@ def read_tensors(folder: Path) -> dict[str, SourceTensor]:
 
 def _require_complete(folder: Path, names: set[str]) -> None:
     listed = {str(name) for name in as_object(read_optional(folder / INDEX).get("weight_map")).values()}
+    listed |= {part for name in names for part in parts_of(name)}
     if missing := sorted(listed - names):
         raise ConvertError(f"{folder}: {', '.join(missing)} is missing, of {len(listed)} parts; fetch the rest")
     if not names:

@@ -19,11 +19,10 @@ from lsrv.errors import ConvertError
 from lsrv.frontdoor.making.convert.architecture import Architecture
 from lsrv.frontdoor.making.convert.config import Config
 from lsrv.frontdoor.making.convert.hyperparameters import EXPERTS, head_dim, n_layer, n_positions_skipped
+from lsrv.frontdoor.making.convert.layout import EMBEDDING, OUTPUT, require_layout
 from lsrv.frontdoor.making.convert.number_types import NUMBER_TYPES
 from lsrv.frontdoor.making.convert.rows import MadeTensor, Piece, Rows, Scale
 from lsrv.frontdoor.making.convert.safetensors import SourceTensor
-
-EMBEDDING, OUTPUT = "token_embd.weight", "output.weight"
 
 # What the text model does not need: buffers, heads for training, the eyes of multimodal models, scales of activations.
 _UNUSED = re.compile(
@@ -55,12 +54,13 @@ def plan_tensors(architecture: Architecture, config: Config, sources: dict[str, 
     names = get_tensor_name_map(_model_arch(architecture.arch), n_layer(config))
     made = [_made(architecture, config, names, *each) for each in _merged(config, named)]
     made = _with_output(architecture, config, made)
+    require_layout(architecture, config, made)
     _require_even_blocks(made, n_layer(config))
     return made
 
 
 def _model_arch(arch: str) -> MODEL_ARCH:
-    return next(each for each, name in MODEL_ARCH_NAMES.items() if name == arch)
+    return {name: each for each, name in MODEL_ARCH_NAMES.items()}[arch]
 
 
 def _named(architecture: Architecture, config: Config, sources: Iterable[SourceTensor]) -> list[_Named]:
@@ -180,6 +180,11 @@ def _interleaved(source: SourceTensor, n_rot: int) -> Rows:
 def _with_output(architecture: Architecture, config: Config, made: list[MadeTensor]) -> list[MadeTensor]:
     """An output matrix where llama.cpp wants one of its own; none where it is the embedding's."""
     has_output = any(each.name == OUTPUT for each in made)
+    if not has_output and _needs_output(architecture, config):
+        raise ConvertError(
+            "no tensor of the safetensors files is lm_head.weight, and config.json does not tie it to the embedding "
+            "(tie_word_embeddings); fetch the missing files"
+        )
     if config.flag("tie_word_embeddings") and has_output:
         made, has_output = [each for each in made if each.name != OUTPUT], False
     if architecture.output == "always" and not has_output:
@@ -187,14 +192,19 @@ def _with_output(architecture: Architecture, config: Config, made: list[MadeTens
     return made
 
 
+def _needs_output(architecture: Architecture, config: Config) -> bool:
+    """Whether a checkpoint has a matrix of its own for the output; those of a bare "…Model" come without."""
+    is_bare = any(name.endswith("Model") for name in config.texts("architectures") or [])
+    is_untied = architecture.output != "never" and not config.flag("tie_word_embeddings")
+    return architecture.kind == "decoder" and is_untied and not is_bare
+
+
 def _require_even_blocks(made: list[MadeTensor], n_blocks: int) -> None:
-    """Every layer has what the first one has, and there is an embedding."""
+    """Every layer has what the first one has: biases, say, which a model may have or not."""
     blocks: defaultdict[int, set[str]] = defaultdict(set)
     for each in made:
         if match := re.match(r"blk\.([0-9]+)\.(.+)", each.name):
             blocks[int(match[1])].add(match[2])
     for index in range(n_blocks):
-        if missing := sorted(blocks[0] ^ blocks[index]) or ([] if blocks[0] else ["everything"]):
+        if missing := sorted(blocks[0] ^ blocks[index]):
             raise ConvertError(f"layer {index} differs from layer 0 in {', '.join(missing)}; fetch the missing files")
-    if not any(each.name == EMBEDDING for each in made):
-        raise ConvertError("there are no token embeddings in the files; fetch the missing files")

@@ -81,8 +81,8 @@ def _without(source: Path, case: str, name: str) -> Path:
 @pytest.mark.parametrize(
     ("case", "name", "message"),
     [
-        ("qwen3", "model.layers.1.self_attn.q_norm.weight", r"layer 1 differs from layer 0 in attn_q_norm\.weight"),
-        ("qwen3", "model.embed_tokens.weight", "no token embeddings"),
+        ("qwen3", "model.layers.1.self_attn.q_norm.weight", r"becomes blk\.1\.attn_q_norm\.weight; fetch"),
+        ("qwen3", "model.embed_tokens.weight", r"becomes token_embd\.weight; fetch"),
         ("qwen3_moe", "model.layers.0.mlp.experts.3.up_proj.weight", "5 of 6 experts"),
     ],
 )
