@@ -81,7 +81,25 @@ def test_a_shard_whose_name_counts_more_than_there_are_misses_the_others_without
         converted(source, tmp_path / "a.gguf")
 
 
-_WILD = [0, -1, 1, 7, 2**31 - 1, 2**31, 10**30, 10**400, -(10**400), 0.5, 1e308, True, "x", [], [1], {}, None]
+_WILD: list[Any] = [
+    0,
+    -1,
+    1,
+    7,
+    2**31 - 1,
+    2**31,
+    10**30,
+    10**400,
+    -(10**400),
+    0.5,
+    1e308,
+    True,
+    "x",
+    [],
+    [1],
+    {},
+    None,
+]
 
 
 @pytest.mark.parametrize("case", ONE_OF_EACH, ids=lambda case: case.name)
@@ -91,10 +109,11 @@ def test_any_number_in_a_config_is_taken_or_refused_at_once(case: Case) -> None:
     places += [("rope_scaling", key) for key in ("factor", "rope_type", "original_max_position_embeddings")]
     for place in places:
         for wild in _WILD:
-            changed = json.loads(json.dumps(config))
-            table = changed if len(place) == 1 else changed.setdefault(place[0], None) or {"rope_type": "yarn"}
-            table[place[-1]] = wild
-            changed |= {} if table is changed else {place[0]: table}
+            changed: dict[str, Any] = json.loads(json.dumps(config))
+            inner: dict[str, Any] = changed
+            for key in place[:-1]:
+                inner = changed[key] = changed.get(key) or {"rope_type": "yarn"}
+            inner[place[-1]] = wild
             try:
                 architecture = check_convertible(changed, FILES)
                 hyperparameters(architecture, Config(changed, architecture.defaults))
