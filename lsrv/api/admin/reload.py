@@ -66,9 +66,10 @@ async def _read(state: ServerState) -> LoadedSettings:
 
 
 def _missing(change: SettingsChange) -> list[str]:
-    """Why new entries, and changed ones that need a load, can't be served."""
+    """Why new entries, and changed ones that need a load or were switched on, can't be served."""
     found: list[str] = []
-    for model in (*change.added, *(each.settings for each in change.changed if each.needs_load)):
+    to_load = (each for each in change.changed if each.needs_load or "enabled" in each.keys)
+    for model in (*change.added, *(each.settings for each in to_load)):
         if not (model.has_weights and model.enabled):
             continue
         if isinstance(error := finding(change.settings, model), LsrvError):

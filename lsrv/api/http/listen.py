@@ -9,11 +9,16 @@ import socket
 from lsrv.errors import ConfigError
 
 MAX_OPEN_FILES = 65536
+_ALL = (int(socket.AF_INET6), "::")
 _RESERVED_FILES = 256  # workers' pipes, logs, weights
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """One socket per address of `host`, all on the same port. Raises ConfigError if that can't be had."""
+    """One socket per address of `host`, all on the same port. Raises ConfigError if that can't be had.
+
+    "::" is all addresses, those of IPv4 included, whatever the system makes of it: each family has its own socket, so
+    that clients are known by their addresses as they are.
+    """
     sockets: list[socket.socket] = []
     try:
         for family, address in _addresses(host, port):
@@ -35,7 +40,18 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 def _addresses(host: str, port: int) -> list[tuple[int, str]]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
+    addresses = dict.fromkeys((int(family), str(address[0])) for family, _, _, _, address in found)
+    if _ALL in addresses and _has_ipv4():
+        addresses[(socket.AF_INET, "0.0.0.0")] = None
+    return list(addresses)
+
+
+def _has_ipv4() -> bool:
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM).close()
+    except OSError:  # a kernel without it
+        return False
+    return True
 
 
 def _explained(error: OSError, host: str, port: int) -> ConfigError:

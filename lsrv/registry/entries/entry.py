@@ -59,6 +59,11 @@ class Entry:
         self.reload_s: float | None = None  # of the work: what it costs to have it back
         self.last_log: WorkerLog | None = None  # of the worker before the present one
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether it takes requests: it is neither switched off nor on its way out."""
+        return self.state.is_enabled and not self.state.is_removed
+
     def handle(self, happening: Happening, now_s: float) -> list[Effect]:
         """Pass `happening` to the state. A dead worker is let go here, so that state and worker change together."""
         if isinstance(happening, Died) and self.loaded is not None and self.loaded.worker.is_dead:

@@ -93,7 +93,8 @@ class MemoryPromises:
         counted = self._counted(real)
         pinned = [name for name in counted if self._entries[name].settings.pinned]
         available = arbiter.minus(self._limit(real), arbiter.total(counted[name] for name in pinned))
-        share = self._budget.share(available, len(self._entries) - len(pinned))
+        sharing = [name for name, entry in self._entries.items() if entry.is_serving and name not in pinned]
+        share = self._budget.share(available, len(sharing))
         free = arbiter.minus(available, arbiter.total(memory for name, memory in counted.items() if name not in pinned))
         return Bounds(available, free, share, self._budget.need)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 
+from lsrv.errors import LsrvError
 from lsrv.registry.entries.queue import Waiting
 
 
@@ -27,7 +28,7 @@ class Places:
         return self._n_free == 0
 
     async def acquire(self, priority: int) -> None:
-        """Take a place, which `release` gives back; waits for one."""
+        """Take a place, which `release` gives back; waits for one. Raises what `refuse` was told."""
         if self._n_free:
             self._n_free -= 1
             return
@@ -38,12 +39,20 @@ class Places:
         try:
             await grant
         except asyncio.CancelledError:
-            if grant.done() and not grant.cancelled():  # it came in the moment in which the request was given up
+            came = grant.done() and not grant.cancelled()
+            if came and grant.exception() is None:  # in the moment in which the request was given up
                 self.release()
             raise
         finally:
             self._waiting.discard(ticket)
             del self._grants[ticket]
+
+    def refuse(self, error: LsrvError) -> None:
+        """Turn away everybody who waits; each raises `error`. Who has a place keeps it."""
+        for ticket in self._waiting.take():
+            grant = self._grants[ticket]
+            if not grant.cancelled():  # given up, and about to say so
+                grant.set_exception(error)
 
     def release(self) -> None:
         """Give a place to whose turn it is."""

@@ -132,13 +132,15 @@ class UpstreamEndpoint:
         return self._is_enabled
 
     async def set_enabled(self, is_enabled: bool) -> EntryView:
-        """Serve, or refuse requests from now on; those that run go on."""
+        """Serve, or refuse requests from now on, those that wait included; those that run go on."""
         self.switch(is_enabled)
         return self.view()
 
     def switch(self, is_enabled: bool) -> None:
         """The same, for those who need no view."""
         self._is_enabled = is_enabled
+        if not is_enabled and self._places is not None:
+            self._places.refuse(from_info(refusals.disabled(self.settings.listed_id)))
         self._tell_status()
 
     async def load(self) -> EntryView:

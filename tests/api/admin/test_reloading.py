@@ -175,6 +175,14 @@ def test_weights_that_a_disabled_entry_misses_are_no_warning(configured: Configu
     assert configured.reload()["warnings"] == []
 
 
+def test_an_entry_that_is_enabled_without_its_weights_is_told(configured: ConfiguredServer) -> None:
+    configured.write(entry("a"), entry("nowhere", "enabled = false"))
+    configured.reload()
+    configured.write(entry("a"), entry("nowhere"))
+    (warning,) = configured.reload()["warnings"]
+    assert "nowhere can't be served yet" in warning
+
+
 def test_what_an_operator_disabled_stays_so_until_the_file_says_otherwise(configured: ConfiguredServer) -> None:
     configured.http.post("/v1/models/disable", json={"model_id": "a"})
     configured.write(entry("a", "queue = 3"), entry("b"))

@@ -89,6 +89,16 @@ async def test_a_context_left_open_grows_within_the_share_of_its_entry(
         assert "share of one model" in view.context_because
 
 
+async def test_disabled_entries_leave_their_share_to_others(scripted: ScriptedModels) -> None:
+    models = ("a+60mib+train65536", "b", "c", "d")
+    async with scripted.registry(*models, server={"memory_budget": "700MiB"}) as registry:
+        for other in models[1:]:
+            await registry.disable(ModelId(other))
+        await ask(registry, models[0])
+        info = registry.view(ModelId(models[0])).info
+        assert info is not None and info.n_ctx_seq == 16384
+
+
 async def test_a_context_that_is_set_is_left_alone(scripted: ScriptedModels) -> None:
     context = {"context_length": 5000}
     async with scripted.registry("a+60mib+train65536", context=context) as registry:

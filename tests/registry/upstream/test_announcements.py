@@ -8,13 +8,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from lsrv.config import Settings, plan_change
-from lsrv.errors import UpstreamError
-from lsrv.registry import RegistryEvent, assemble
+from lsrv.errors import ModelDisabledError, UpstreamError
+from lsrv.model_id import ModelId
+from lsrv.registry import RegistryEvent, Turn, assemble
 from tests.conftest import wait_until
+from tests.registry.conftest import until
 from tests.upstream_server import UpstreamServer
 
 pytestmark = pytest.mark.anyio
 
+FAR = ModelId("far")
 CHAT = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
@@ -37,7 +40,7 @@ class WatchedRegistry:
         if event.kind == "status":
             self.told.append(event.status)
 
-    def settings(self, **changes: str | bool) -> Settings:
+    def settings(self, **changes: object) -> Settings:
         entry = {"model_id": "far", "kind": "upstream", "upstream": {"base_url": self.upstream.base_url("moody")}}
         return Settings.model_validate({"server": {"spare_workers": 0}, "models": [entry | changes]})
 
@@ -77,6 +80,36 @@ async def test_a_switch_is_told(watched: WatchedRegistry) -> None:
     await watched.registry.disable("far")
     await watched.registry.enable("far")
     assert watched.told == ["disabled", "loaded"]
+
+
+async def test_who_waits_is_refused_at_once_when_the_entry_is_disabled(watched: WatchedRegistry) -> None:
+    one_place = {"base_url": watched.upstream.base_url("moody"), "max_concurrency": 1}
+    await watched.configure(watched.settings(upstream=one_place))
+    running = asyncio.create_task(watched.ask(user="patient"))  # until the gate opens
+    await until(lambda: watched.upstream.requests_to("moody"))
+    waiting = asyncio.create_task(watched.ask())
+    await until(lambda: watched.registry.view(FAR).n_waiting)
+    await watched.registry.disable(FAR)
+    with pytest.raises(ModelDisabledError):
+        await waiting
+    assert not running.done()
+    watched.upstream.script.gate.release()
+    await running
+
+
+async def test_nothing_is_known_of_where_a_request_stands_over_there(watched: WatchedRegistry) -> None:
+    assert watched.registry.standing(FAR, Turn()) is None
+
+
+async def test_an_entry_may_become_an_upstream_and_a_model_of_this_machine_again(watched: WatchedRegistry) -> None:
+    here = Settings.model_validate({"server": {"spare_workers": 0}, "models": [{"model_id": "far"}]})
+    there = watched.settings()
+    await watched.registry.configure(plan_change(there, here))
+    view = watched.registry.view(FAR)
+    assert (view.kind, view.status) == ("auto", "unloaded") and not watched.registry.takes_openai_bodies(FAR)
+    await watched.registry.configure(plan_change(here, there))
+    assert watched.registry.view(FAR).kind == "upstream"
+    await watched.ask()
 
 
 async def test_a_switch_outlives_other_settings_and_yields_to_its_own(watched: WatchedRegistry) -> None:

@@ -97,6 +97,23 @@ async def test_vectors_come_back_in_order(server: RunningServer, client: openai.
     numpy.testing.assert_allclose(vectors, [each.embedding for each in there.data], atol=1e-6)
 
 
+async def test_documents_are_scored_in_the_order_they_came() -> None:
+    with UpstreamServer() as upstream:
+        async with leased(upstream.base_url("ranking"), "their-reranker") as lease:
+            found = await lease.rerank("q", ["one", "two", "three"])
+        (sent,) = upstream.requests_to("ranking")
+    assert sent.path == "/ranking/v1/rerank"
+    assert sent.body == {"model": "their-reranker", "query": "q", "documents": ["one", "two", "three"]}
+    assert (found.scores, found.n_prompt_tokens) == ([0.25, 0.5, 0.75], 9)
+
+
+async def test_scores_of_other_documents_than_were_sent_are_an_error() -> None:
+    with UpstreamServer() as upstream:
+        async with leased(upstream.base_url("good"), "x") as lease:
+            with pytest.raises(UpstreamError, match="does not follow OpenAI's API"):
+                await lease.rerank("q", ["one"])
+
+
 async def test_a_json_schema_travels(server: RunningServer) -> None:
     schema = (
         '{"type": "object", "properties": {"a": {"type": "boolean"}}, "required": ["a"], "additionalProperties": false}'

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from lsrv.errors import ModelDisabledError
 from lsrv.registry.upstream.capacity import Places
 
 
@@ -51,5 +54,22 @@ def test_who_leaves_the_queue_is_passed_over() -> None:
         assert places.are_taken and places.n_waiting == 0
         places.release()
         assert not places.are_taken
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_can_be_turned_away_and_who_has_a_place_keeps_it() -> None:
+    async def scenario() -> None:
+        places = Places(1)
+        await places.acquire(0)
+        leaving, *others = await queued(places, 0, 0, 1)
+        leaving.cancel()  # and has not run since
+        places.refuse(ModelDisabledError("off"))
+        for other in others:
+            with pytest.raises(ModelDisabledError, match="off"):
+                await other
+        assert places.are_taken and places.n_waiting == 0
+        places.release()
+        assert not places.are_taken, "the one that was in use is free; none came from those who were turned away"
 
     asyncio.run(scenario())

@@ -113,8 +113,12 @@ def test_a_full_disk_is_refused_with_both_numbers_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write_source(BY_NAME["qwen3"], tmp_path / "source")
-    usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+
+    def nearly_full(_: Path) -> object:
+        return usage
+
+    monkeypatch.setattr(shutil, "disk_usage", nearly_full)
     with pytest.raises(ConvertError, match=r"needs [0-9,]+ bytes, and 1,000 are free"):
         converted(source, tmp_path / "a.gguf")
     assert not (tmp_path / "a.gguf").exists()
