@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import msgspec
 from msgspec.structs import replace
 
 from lsrv.chat.format.answer_format import PLAIN, AnswerFormat
-from lsrv.chat.format.find import find_format
+from lsrv.chat.format.examine import examine
 from lsrv.chat.format.notes import example_of, notes_of
 from lsrv.chat.templates.plain import PlainTemplate
 from lsrv.errors import RequestError
@@ -33,7 +34,8 @@ class Examination:
         if template is None:
             self._form = PLAIN
         elif plain is not None:
-            self._form = find_format(template.source, plain.attempt)
+            with contextlib.suppress(TimeoutError):  # more work than it seemed: then the child does it, when asked
+                self._form = examine(template.source, plain.prompter)
         else:
             self._job = errands.add(Examine(), time.monotonic())
 

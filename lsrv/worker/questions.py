@@ -34,7 +34,7 @@ class Questions:
             case Tokenize():
                 text = question.text or ""
                 if question.messages is not None:
-                    text = await self._rendering.prompt(question)
+                    text = await self._rendering.prompt(question, await self._examination.form())
                 work = functools.partial(self._intake.tokenized, question, text)
                 return [await self._beside.run(size_of(text), work)]
             case Detokenize():

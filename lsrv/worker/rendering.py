@@ -6,6 +6,8 @@ import time
 
 import msgspec
 
+from lsrv.chat.format.answer_format import AnswerFormat
+from lsrv.chat.format.words import in_words
 from lsrv.chat.templates.chat import Chat
 from lsrv.chat.templates.plain import PlainTemplate, is_plain
 from lsrv.chat.templates.template import ChatTemplate
@@ -37,8 +39,11 @@ class Rendering:
         """The template, if it is one that may be rendered here."""
         return self._plain
 
-    async def prompt(self, command: Generate | Tokenize) -> str:
-        """The text of a chat. Raises RequestError with the template's own words if it refuses."""
+    async def prompt(self, command: Generate | Tokenize, form: AnswerFormat) -> str:
+        """The text of a chat. Raises RequestError with the template's own words if it refuses.
+
+        `form`: how the model writes.
+        """
         assert command.messages is not None
         if not self._has_template:
             raise UnsupportedCapabilityError(
@@ -46,7 +51,8 @@ class Rendering:
                 param="messages",
             )
         tools = command.tool_use.tools if command.tool_use is not None else []
-        chat = Chat(command.messages, command.template_kwargs, tools or None)
+        # Whatever takes control tokens in texts for text comes before this: it writes some that are meant.
+        chat = in_words(Chat(command.messages, command.template_kwargs, tools or None), form)
         text = self._at_once(chat)
         if text is not None:
             return text

@@ -106,8 +106,8 @@ class GenerationService:
     async def _generate(self, command: Generate) -> list[Event]:
         """Have the engine take it, once all that it needs is there."""
         is_chat = command.messages is not None
-        prompt = await self._rendering.prompt(command) if is_chat else (command.prompt or "")
         form = await self._examination.form() if is_chat else None
+        prompt = (command.prompt or "") if form is None else await self._rendering.prompt(command, form)
         sequence, reply = await self._intake.sequence(command, prompt, form)
         if command.grammar is not None:
             reasoning = self._intake.reasoning(command, sequence.prompt)

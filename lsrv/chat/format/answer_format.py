@@ -128,6 +128,7 @@ class AnswerFormat(msgspec.Struct, frozen=True, kw_only=True):
     shows_thoughts: bool = True  # False: the template says nothing of thoughts; `thoughts` are what many models write
     shows_tools: bool = True  # False: the template never names the tools: a system message has to
     shows_calls: bool = True  # False: the template drops calls of earlier turns: their text has to stand in the content
+    shows_calls_beside_text: bool = True  # False: the same of calls in messages that have text, too
     notes: list[str] = []
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 from lsrv.chat.format.call import ToolCall
 from lsrv.chat.templates.chat import Chat, Message
@@ -19,30 +18,20 @@ _REPLY = "ReplyOne"
 _THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking")
 _THINKING: Mapping[str, object] = {"enable_thinking": True, "thinking": True}
 
-Shape = Literal["object", "text"]
-
 
 class Renderer(Protocol):
-    """A template, as it is: neither messages nor their order are adapted to it."""
+    """A template, with chats in OpenAI's shape fitted to it."""
 
     def __call__(self, chat: Chat, *, asks: bool) -> str | None:
         """What it writes; None if it refuses. asks: let an answer begin at the end."""
         ...
 
 
-def probes(render: Renderer) -> list[Probe]:
-    """Ways to tell a template of calls, the usual one first."""
-    shapes: tuple[Shape, ...] = ("object", "text")
-    return [Probe(render, shape, empty) for empty in ("", None) for shape in shapes]
-
-
 class Probe:
-    """Renders turns of an assistant. `shape`: how the template takes a call's arguments; `empty`: no text at all."""
+    """Renders turns of an assistant."""
 
-    def __init__(self, render: Renderer, shape: Shape, empty: str | None) -> None:
+    def __init__(self, render: Renderer) -> None:
         self._render = render
-        self._shape: Shape = shape
-        self._empty = empty
 
     @property
     def shows_tools(self) -> bool:
@@ -67,16 +56,12 @@ class Probe:
         return self._after_question(messages, _THINKING if thought else {}, asks=False)
 
     def _assistant(self, text: str, calls: Sequence[ToolCall], thought: str) -> Message:
-        message: Message = {"role": "assistant", "content": text or self._empty}
+        message: Message = {"role": "assistant", "content": text}
         if thought:
             message |= dict.fromkeys(_THOUGHT_KEYS, thought)
         if calls:
-            message["tool_calls"] = [self._call(call) for call in calls]
+            message["tool_calls"] = [_call(call) for call in calls]
         return message
-
-    def _call(self, call: ToolCall) -> dict[str, object]:
-        arguments = call.arguments if self._shape == "object" else json.dumps(call.arguments, ensure_ascii=False)
-        return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
     def _after_question(self, messages: list[Message], kwargs: Mapping[str, object], *, asks: bool) -> str | None:
         text = self._text(messages, kwargs, asks=asks)
@@ -90,6 +75,10 @@ class Probe:
 
 def _user(text: str) -> Message:
     return {"role": "user", "content": text}
+
+
+def _call(call: ToolCall) -> dict[str, object]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
 def _result(call: ToolCall) -> Message:

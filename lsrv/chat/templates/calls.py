@@ -25,7 +25,7 @@ def with_calls(messages: list[Message], needs: TemplateNeeds) -> list[Message]:
     fitted: list[Message] = []
     for at, message in enumerate(messages):
         if calls := calls_of(message):
-            names |= {call.get("id"): _function(call).get("name") for call in calls}
+            names |= {call.get("id"): function_of(call).get("name") for call in calls}
             message = _with_empty_content(message, needs)
             places = (f"messages[{at}].tool_calls[{i}]" for i in range(len(calls)))
             message["tool_calls"] = [_fitted(call, needs, place) for call, place in zip(calls, places, strict=True)]
@@ -41,7 +41,7 @@ def calls_of(message: Message) -> list[_Call]:
     return cast("list[_Call]", calls) if isinstance(calls, list) else []
 
 
-def _function(call: _Call) -> dict[str, object]:
+def function_of(call: _Call) -> dict[str, object]:
     function = call.get("function")
     return cast("dict[str, object]", function) if isinstance(function, dict) else {}
 
@@ -65,7 +65,7 @@ def _with_empty_content(message: Message, needs: TemplateNeeds) -> Message:
 def _fitted(call: _Call, needs: TemplateNeeds, place: str) -> _Call:
     if needs.short_ids:
         call = {**call, "id": _short_id(call.get("id"))}
-    function = _function(call)
+    function = function_of(call)
     if not function or needs.arguments == "any":
         return call
     return {**call, "function": {**function, "arguments": _arguments(function.get("arguments"), needs, place)}}
@@ -74,8 +74,11 @@ def _fitted(call: _Call, needs: TemplateNeeds, place: str) -> _Call:
 def _arguments(given: object, needs: TemplateNeeds, place: str) -> object:
     if needs.arguments == "text":
         return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
-    if not isinstance(given, str):
-        return given
+    return arguments_object(given, place) if isinstance(given, str) else given
+
+
+def arguments_object(given: str, place: str) -> dict[str, object]:
+    """Arguments that are a text, as what they say. Raises RequestError that names the call at `place`."""
     try:
         found = json.loads(given or "{}")
     except (ValueError, RecursionError):

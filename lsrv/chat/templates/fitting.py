@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -62,4 +63,8 @@ def _full(tool: dict[str, object]) -> dict[str, object]:
     function = tool.get("function")
     if not isinstance(function, dict):
         return tool
-    return {**tool, "function": {"description": "", "parameters": _NOTHING, **function}}
+    told = cast("dict[str, object]", function)
+    parameters = told.get("parameters", _NOTHING)
+    if isinstance(parameters, dict):
+        parameters = {**_NOTHING, **cast("dict[str, object]", parameters)}
+    return {**tool, "function": {"description": "", **told, "parameters": parameters}}

@@ -72,12 +72,10 @@ class PlainTemplate:
         except Exception:  # noqa: BLE001 - a stranger's code may raise anything; who renders it again tells what
             return None
 
-    def attempt(self, chat: Chat, *, asks: bool) -> str | None:
-        """What the template itself writes; None if that is more work than it seemed, or fails in any way."""
-        try:
-            return self._text(chat, asks)
-        except Exception:  # noqa: BLE001 - as above
-            return None
+    @property
+    def prompter(self) -> Prompter:
+        """What renders it, and raises TimeoutError where that is more work than it seemed."""
+        return self._prompter
 
     def _text(self, chat: Chat, asks: bool) -> str:
         pieces: list[str] = []

@@ -34,6 +34,18 @@ class Prompter:
         """The prompt for `chat`, ready for the assistant's answer. Raises whatever the template does; RequestError."""
         return opened(self._fitted, chat)
 
+    def attempt(self, chat: Chat, *, asks: bool) -> str | None:
+        """What the template writes of `chat` as it is; None if it refuses, or fails. Raises MemoryError, TimeoutError.
+
+        asks: let the assistant's answer begin at the end.
+        """
+        try:
+            return self._fitted(chat, asks)
+        except (MemoryError, TimeoutError):
+            raise
+        except Exception:  # noqa: BLE001 - a stranger's code may raise anything
+            return None
+
     def _fitted(self, chat: Chat, asks: bool) -> str:
         return self._write(fitted(chat, self.needs), asks)
 
@@ -44,6 +56,10 @@ class CheckedPrompter:
     def __init__(self, template: ChatTemplate) -> None:
         self._template = template
         self._prompter = Prompter(lambda chat, asks: template.text(chat, asks=asks))
+
+    @property
+    def unchecked(self) -> Prompter:
+        return self._prompter
 
     @property
     def needs(self) -> TemplateNeeds:

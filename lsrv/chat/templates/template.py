@@ -39,12 +39,3 @@ class ChatTemplate:
     def text(self, chat: Chat, *, asks: bool) -> str:
         """The same in one. Raises whatever the template does."""
         return "".join(self.pieces(chat, asks=asks))
-
-    def attempt(self, chat: Chat, *, asks: bool) -> str | None:
-        """That text; None if the template refuses to write it, or fails."""
-        try:
-            return self.text(chat, asks=asks)
-        except MemoryError:
-            raise
-        except Exception:  # noqa: BLE001 - a stranger's code may raise anything
-            return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lsrv.chat.format.find import find_format
+from lsrv.chat.format.examine import examine
 from lsrv.chat.templates.prompt import CheckedPrompter
 from lsrv.chat.templates.template import ChatTemplate
 from lsrv.errors import LsrvError, RequestError
@@ -31,7 +31,6 @@ class Desk:
     greeting = Done()  # the first outcome, before any errand
 
     def __init__(self) -> None:
-        self._template: ChatTemplate | None = None
         self._prompter: CheckedPrompter | None = None
         self._source = ""
 
@@ -40,8 +39,8 @@ class Desk:
         try:
             match errand:
                 case OpenTemplate():
-                    self._template = ChatTemplate(errand.source, bos=errand.bos, eos=errand.eos)
-                    self._prompter = CheckedPrompter(self._template)
+                    template = ChatTemplate(errand.source, bos=errand.bos, eos=errand.eos)
+                    self._prompter = CheckedPrompter(template)
                     self._source = errand.source
                     return Done()
                 case Render():
@@ -60,8 +59,8 @@ class Desk:
         return self._prompter.prompt(errand.chat)
 
     def _examined(self) -> str:
-        assert self._template is not None
-        return msgspec.json.encode(find_format(self._source, self._template.attempt)).decode()
+        assert self._prompter is not None
+        return msgspec.json.encode(examine(self._source, self._prompter.unchecked)).decode()
 
 
 def _tried(grammar: Grammar) -> str:

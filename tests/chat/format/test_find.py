@@ -13,7 +13,7 @@ import pytest
 
 from lsrv.chat.format.answer_format import AnswerFormat, CallFormat, Hole, Marks, PythonArguments, TaggedArguments
 from lsrv.chat.format.find import find_format
-from lsrv.chat.templates.template import ChatTemplate
+from tests.chat.format.prompter import prompter_of
 from tests.chat.templates.published import PUBLISHED, published
 
 EXPECTED: dict[str, dict[str, object]] = json.loads((Path(__file__).parent / "expected.json").read_text("utf-8"))
@@ -22,7 +22,7 @@ PROMPT = "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 
 
 def found(source: str) -> AnswerFormat:
-    return find_format(source, ChatTemplate(source, bos="<s>", eos="</s>").attempt)
+    return find_format(source, prompter_of(source).attempt)
 
 
 def found_in(name: str) -> AnswerFormat:

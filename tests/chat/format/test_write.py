@@ -4,9 +4,9 @@ import pytest
 
 from lsrv.chat.format.call import ToolCall
 from lsrv.chat.format.find import find_format
-from lsrv.chat.format.probe import probes
+from lsrv.chat.format.probe import Probe
 from lsrv.chat.format.write import write_calls
-from lsrv.chat.templates.template import ChatTemplate
+from tests.chat.format.prompter import prompter_of
 from tests.chat.templates.published import PUBLISHED, published
 
 ID = "abcdef017"
@@ -29,7 +29,6 @@ DROPS_CALLS = {
     "HuggingFaceTB-SmolLM3-3B",
     "LFM2-8B-A1B",
     "LFM2.5-Instruct",
-    "fireworks-ai-llama-3-firefunction-v2",
     "google-gemma-2-2b-it",
     "ibm-granite-granite-3.3-2B-Instruct",
     "llama-cpp-rwkv-world",
@@ -50,12 +49,9 @@ EXCEPT = {
 @pytest.mark.parametrize("name", sorted(set(PUBLISHED) - DROPS_CALLS - set(WRITES_OTHERWISE)))
 def test_calls_are_written_as_the_template_writes_them(name: str) -> None:
     source = published(name)
-    template = ChatTemplate(source, bos="<s>", eos="</s>")
-    form = find_format(source, template.attempt)
+    render = prompter_of(source).attempt
+    form, probe = find_format(source, render), Probe(render)
     assert form.calls is not None and form.shows_calls
-    probe = next(
-        probe for probe in probes(template.attempt) if "alpha_tool" in (probe.turn(calls=HARD["several"][:1]) or "")
-    )
     before, found, behind = (probe.turn(calls=HARD["nothing"]) or "").partition(write_calls(form, HARD["nothing"]))
     assert found
     for kind, calls in HARD.items():
@@ -67,12 +63,12 @@ def test_calls_are_written_as_the_template_writes_them(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(DROPS_CALLS))
 def test_a_template_that_drops_calls_says_so(name: str) -> None:
     source = published(name)
-    assert not find_format(source, ChatTemplate(source, bos="<s>", eos="</s>").attempt).shows_calls
+    assert not find_format(source, prompter_of(source).attempt).shows_calls
 
 
 def test_calls_to_channels_follow_each_other() -> None:
     source = published("openai-gpt-oss-120b")
-    form = find_format(source, ChatTemplate(source, bos="<s>", eos="</s>").attempt)
+    form = find_format(source, prompter_of(source).attempt)
     assert write_calls(form, [ToolCall("a", {"x": 1}), ToolCall("b", {})]) == (
         '<|channel|>commentary to=functions.a <|constrain|>json<|message|>{"x": 1}<|end|>'
         "<|start|>assistant<|channel|>commentary to=functions.b <|constrain|>json<|message|>{}"
