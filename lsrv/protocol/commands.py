@@ -154,6 +154,8 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
     messages: list[dict[str, object]] | None = None
     prompt: str | list[int] | None = None
     infill: Infill | None = None  # of a prompt: the answer is what stands between both
+    earlier_tokens: list[int] = []  # what stands before the prompt: an earlier one with its answer (`Finished.tokens`)
+    wants_tokens: bool = False  # `Finished` has all tokens, those of the prompt first
     template_kwargs: dict[str, object] = {}
     tool_use: ToolUse | None = None  # of a chat; its answer may be text or calls
     reasoning_budget: int | None = None  # tokens of thought, at most; None: as many as the model wants

@@ -207,6 +207,7 @@ class Finished(msgspec.Struct, frozen=True, array_like=True):
     calls: list[CallDelta] = []
     complaint: str = ""
     prompt_logprobs: list[PromptLogprob] = []
+    tokens: list[int] = []  # of prompt and answer, where they were wanted
 
 
 class Step(msgspec.Struct, frozen=True, tag="step"):

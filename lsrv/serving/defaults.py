@@ -39,9 +39,12 @@ def fill_defaults(command: Generate, defaults: Defaults, *, seed: int | None, ch
     filled = left_open_by(said, defaults, seed)
     own = {name: filled.pop(name) for name in ("max_tokens", "stop") if name in filled}
     filled["seed"] = _seed_of(filled.get("seed", sampling.seed), choice)
-    return replace(
-        command, sampling=replace(sampling, **filled), messages=with_system(command.messages, defaults.system), **own
-    )
+    return replace(command, sampling=replace(sampling, **filled), messages=_messages(command, defaults.system), **own)
+
+
+def _messages(command: Generate, system: str | None) -> list[dict[str, object]] | None:
+    """What was said earlier had the system message in front already."""
+    return command.messages if command.earlier_tokens else with_system(command.messages, system)
 
 
 def left_open_by(said: Mapping[str, object], defaults: Defaults, seed: int | None) -> dict[str, object]:

@@ -70,6 +70,8 @@ class Intake:
         work = functools.partial(self.prompt_tokens, prompt, is_chat=is_chat, infill=command.infill)
         n_bytes = size_of(prompt) + (size_of(command.infill.suffix) if command.infill else 0)
         tokens = await self._beside.run(n_bytes, work)
+        if command.earlier_tokens:
+            tokens = self._behind(command.earlier_tokens, tokens)
         sampling = await self._in_tokens(command.sampling)
         values = fill_sampling(sampling, self._loaded.sampling_defaults, self._loaded.info.n_ctx_seq)
         n_room = self._loaded.info.n_ctx_seq - len(tokens)
@@ -93,6 +95,19 @@ class Intake:
             visible=self._visible_tokens(form, has_tools=command.tool_use is not None) if form else frozenset(),
         )
         return sequence, self._writer(command, prompt)
+
+    def _behind(self, earlier: list[int], tokens: Tokens) -> Tokens:
+        """Prompt tokens that follow an earlier prompt and its answer, which have the beginning of a text already.
+
+        Raises RequestError, PromptTooLongError.
+        """
+        self.check_tokens(earlier, "context")
+        if self._vocab.bos >= 0 and tokens[0] == self._vocab.bos:
+            tokens = tokens[1:]
+        joined = np.concatenate([np.array(earlier, np.int32), tokens])
+        if len(joined) >= self._loaded.info.n_ctx_seq:
+            raise too_long(len(joined), self._loaded.info.n_ctx_seq, "context")
+        return joined
 
     async def _predicted(self, text: str | None, n_room: int) -> list[int]:
         """The tokens of what an answer will mostly be; none where nothing is predicted, no more than have room."""
@@ -118,6 +133,7 @@ class Intake:
             is_streaming=command.is_streaming,
             splitter=AnswerSplitter(text) if is_chat else None,
             echo=text if command.is_echoing else "",
+            wants_tokens=command.wants_tokens,
         )
 
     def reasoning(self, command: Generate, prompt: Tokens) -> Reasoning | None:

@@ -20,12 +20,16 @@ class AnswerWriter:
         "_prompt_logprobs",
         "_reasoning",
         "_splitter",
+        "_wants_tokens",
     )
 
-    def __init__(self, *, is_streaming: bool, splitter: AnswerSplitter | None, echo: str) -> None:
+    def __init__(
+        self, *, is_streaming: bool, splitter: AnswerSplitter | None, echo: str, wants_tokens: bool = False
+    ) -> None:
         self._is_streaming = is_streaming
         self._has_begun = False
         self._splitter = splitter
+        self._wants_tokens = wants_tokens
         self._content = [echo] if echo else []
         self._reasoning: list[str] = []
         self._logprobs: list[TokenLogprob] | None = None
@@ -61,6 +65,7 @@ class AnswerWriter:
             stop_string=sequence.text.stop_string,
             logprobs=logprobs,
             prompt_logprobs=self._take_prompt_logprobs(),
+            tokens=[*sequence.prompt.tolist(), *sequence.generated] if self._wants_tokens else [],
         )
 
     def _add(self, output: Output) -> None:

@@ -20,6 +20,8 @@ OTHER_FIELDS: dict[str, object] = {
     "messages": [{"role": "user", "content": "b"}],
     "prompt": "a",
     "infill": Infill("b"),
+    "earlier_tokens": [1],
+    "wants_tokens": True,
     "tool_use": ToolUse(tools=[], names=[]),
     "reasoning_budget": 5,
     "template_kwargs": {"enable_thinking": False},

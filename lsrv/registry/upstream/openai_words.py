@@ -19,6 +19,8 @@ from lsrv.registry.upstream.tool_words import CalledFunction, CallPiece, CallRea
 _CARRIED = frozenset(
     {"request_id", "messages", "prompt", "template_kwargs", "sampling", "max_tokens", "stop", "n_top_logprobs"}
     | {"tool_use", "grammar", "ignore_eos", "cache_prompt", "is_echoing", "is_streaming"}
+    | {"infill"}  # has OpenAI's own word
+    | {"wants_tokens"}  # whose answer has none: what is told beside a text
     | {"is_copy"}  # says how to compute
     | {"priority"}  # has had its effect in our own queue; over there it may mean the opposite, or money
 )
@@ -100,6 +102,7 @@ def path_and_body(command: Generate, model: str) -> tuple[str, dict[str, object]
         "response_format": _response_format(command),
         "max_tokens": command.max_tokens,
         "stop": command.stop or None,
+        "suffix": command.infill.suffix if command.infill is not None else None,
         "chat_template_kwargs": command.template_kwargs or None,
         "ignore_eos": command.ignore_eos or None,
         "echo": command.is_echoing or None,

@@ -1,7 +1,7 @@
 """`POST /api/generate`: body to request.
 
-A prompt goes through the model's template as one user message. With `raw` it stays as it is; with `suffix` the answer
-is what stands between both.
+A prompt goes through the model's template as one user message, behind the tokens of `context`. With `raw` it stays as
+it is; with `suffix` the answer is what stands between both.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def _command(body: OllamaGenerateBody) -> Generate:
     if body.raw:
         return Generate(request_id=0, prompt=prompt)
     system: list[dict[str, object]] = [{"role": "system", "content": body.system}] if body.system else []
-    return Generate(request_id=0, messages=[*system, {"role": "user", "content": prompt}])
+    messages: list[dict[str, object]] = [*system, {"role": "user", "content": prompt}]
+    return Generate(request_id=0, messages=messages, earlier_tokens=body.context or [], wants_tokens=True)
 
 
 def _refuse_misfits(body: OllamaGenerateBody) -> None:
@@ -69,8 +70,4 @@ def _refuse_misfits(body: OllamaGenerateBody) -> None:
             "template: templates are Jinja here, and stand in models.toml (chat_template); leave it out, or write the "
             "whole prompt and send raw: true.",
             param="template",
-        )
-    if body.context:
-        raise UnsupportedParameterError(
-            "context is not in this version; send the history to /api/chat.", param="context"
         )

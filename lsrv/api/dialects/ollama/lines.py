@@ -87,7 +87,7 @@ class OllamaReply:
     def _end(self, finished: Finished) -> _Fields:
         reason = "stop" if finished.finish_reason == "tool_calls" else finished.finish_reason
         end: _Fields = {"done": True, "done_reason": reason, **durations(finished.usage, self._heading.lease_wait_s)}
-        optional = {"complaint": finished.complaint, "warnings": self._heading.notes}
+        optional = {"context": finished.tokens, "complaint": finished.complaint, "warnings": self._heading.notes}
         return end | {name: value for name, value in optional.items() if value}
 
 

@@ -148,6 +148,11 @@ def test_a_prompt_goes_through_the_template_unless_it_is_raw() -> None:
     assert generate(raw=True).prompt == "a"
 
 
+def test_a_prompt_may_go_on_where_an_earlier_answer_ended() -> None:
+    command = generate(context=[1, 2])
+    assert (command.earlier_tokens, command.wants_tokens) == ([1, 2], True)
+
+
 def test_what_stands_behind_a_prompt_is_filled_up_to() -> None:
     command = generate(suffix="z")
     assert (command.prompt, command.infill) == ("a", Infill("z"))

@@ -54,6 +54,26 @@ def test_what_curl_sends_is_taken_and_what_a_page_sends_is_not(server: RunningSe
     assert server.http.post("/v1/chat/completions", content=body, headers=form).status_code == 415
 
 
+def test_an_answer_goes_on_where_its_context_ends(server: RunningServer) -> None:
+    def generate(**body: Any) -> Any:
+        asked = {"model": TINY, "prompt": "Once upon a time", "options": GREEDY} | body
+        return lines_of(server.http.post("/api/generate", json=asked).text)
+
+    (first,) = generate(stream=False)
+    assert len(first["context"]) == first["prompt_eval_count"] + first["eval_count"]
+    assert generate()[-1]["context"] == first["context"]
+    (second,) = generate(prompt=" who", context=first["context"], stream=False)
+    assert second["context"][: len(first["context"])] == first["context"]
+    told = server.http.post("/v1/detokenize", json={"model": TINY, "tokens": second["context"]}).json()["content"]
+    assert "Once upon a time" + first["response"] in told
+    assert told.endswith("who" + second["response"])
+    assert second["context"].count(first["context"][0]) == 1  # the text begins once
+    (unknown,) = generate(context=[10**6], stream=False)
+    assert "token id 1000000" in unknown["error"]
+    (long,) = generate(context=[5] * 600, stream=False)
+    assert "512" in long["error"]
+
+
 def test_vectors_are_those_that_openai_gives(server: RunningServer) -> None:
     theirs = server.http.post("/v1/embeddings", json={"model": EMBEDDING, "input": ["a b", "c"]}).json()
     ours = server.http.post("/api/embed", json={"model": EMBEDDING, "input": ["a b", "c"]}).json()
