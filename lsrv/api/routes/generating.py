@@ -88,7 +88,8 @@ async def _answered(request: ApiRequest, server: ServerState, path: str, here: A
         return await here(request, server, model_id, raw)
 
     head = head_of(raw)
-    attempts = server.registry.routing.attempts(head.model, head.sticky_key)
+    model = server.registry.names.first_known(head.spellings)
+    attempts = server.registry.routing.attempts(model, head.sticky_key)
     return json_response(await until_disconnect(request.receive, first_body(attempts, ask)))
 
 

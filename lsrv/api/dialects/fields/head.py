@@ -15,6 +15,8 @@ class _HeadFields(msgspec.Struct):
     session_id: object = None
 
 
+LATEST = ":latest"  # how Ollama's clients write a name without a tag, in whatever API they go on
+
 _decoder = msgspec.json.Decoder(_HeadFields)
 
 
@@ -23,4 +25,9 @@ def head_of(raw: bytes) -> Head:
     fields = decode_body(_decoder, raw)
     keys = (fields.session_id, fields.user)  # a session is narrower than a user
     sticky_key = next((key for key in keys if isinstance(key, str) and key), None)
-    return Head(model=fields.model, is_streaming=bool(fields.stream), sticky_key=sticky_key)
+    return Head(fields.model, bool(fields.stream), sticky_key, without_latest(fields.model))
+
+
+def without_latest(model: str | None) -> tuple[str, ...]:
+    """What else `model` may be called: VS Code takes a name from /api/tags to /v1/chat/completions."""
+    return (model.removesuffix(LATEST),) if model and model.endswith(LATEST) else ()

@@ -1,6 +1,7 @@
 """Models as Ollama's clients know them: `/api/tags`, `/api/show`, `/api/ps`. Views to bodies. Pure: time is given.
 
-VS Code offers a model to its agents by `capabilities`, and takes its context from `<architecture>.context_length`.
+VS Code offers a model to its agents by `capabilities`, shows `general.basename`, and takes its context from
+`<architecture>.context_length`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lsrv.api.dialects.ollama.wording import rfc3339
+from lsrv.api.dialects.ollama.wording import rfc3339, tagged
 from lsrv.config import ModelSettings
 from lsrv.registry import EntryView, ModelFacts, RouteView
 
@@ -55,7 +56,7 @@ def show_body(known: KnownModel, settings: ModelSettings) -> bytes:
     n_ctx = _n_ctx(known, settings)
     return _encode(
         {
-            "modelfile": f"FROM {view.listed_id}\n",
+            "modelfile": f"FROM {tagged(view.listed_id)}\n",
             "parameters": _parameters(settings, n_ctx),
             "template": (facts.chat_template or "") if facts is not None else "",
             "details": _details(facts),
@@ -70,11 +71,11 @@ def show_route_body(route: RouteView) -> bytes:
     """The same of a route, whose models may be of any kind."""
     return _encode(
         {
-            "modelfile": f"FROM {route.model_id}\n",
+            "modelfile": f"FROM {tagged(route.model_id)}\n",
             "parameters": "",
             "template": "",
             "details": _details(None),
-            "model_info": {"general.architecture": "unknown"},
+            "model_info": _unknown(route.model_id),
             "capabilities": ["completion", "tools"],
             "modified_at": rfc3339(route.created),
         }
@@ -106,14 +107,14 @@ def _listed(known: KnownModel) -> list[dict[str, object]]:
         "details": _details(known.facts),
         "capabilities": capabilities(known),
     }
-    names = [view.listed_id, *(f"{view.listed_id}:{adapter.name}" for adapter in view.adapters)]
+    names = [tagged(view.listed_id), *(f"{view.listed_id}:{adapter.name}" for adapter in view.adapters)]
     return [{"name": name, "model": name} | item for name in names]
 
 
 def _listed_route(route: RouteView) -> dict[str, object]:
     return {
-        "name": route.model_id,
-        "model": route.model_id,
+        "name": tagged(route.model_id),
+        "model": tagged(route.model_id),
         "modified_at": rfc3339(route.created),
         "size": 0,
         "digest": hashlib.sha256(route.model_id.encode()).hexdigest(),
@@ -128,8 +129,8 @@ def _running(known: KnownModel, now: float) -> dict[str, object]:
     by_device = view.info.memory.by_device
     n_bytes = sum(by_device.values())
     return {
-        "name": view.listed_id,
-        "model": view.listed_id,
+        "name": tagged(view.listed_id),
+        "model": tagged(view.listed_id),
         "size": n_bytes,
         "digest": _digest(known),
         "details": _details(known.facts),
@@ -170,14 +171,19 @@ def _details(facts: ModelFacts | None) -> dict[str, object]:
 def _model_info(known: KnownModel, n_ctx: int) -> dict[str, object]:
     facts = known.facts
     if facts is None:
-        return {"general.architecture": "unknown"}
+        return _unknown(known.view.listed_id)
     found: Mapping[str, object] = {
         "general.architecture": facts.arch,
+        "general.basename": known.view.listed_id,
         "general.parameter_count": facts.n_params,
         f"{facts.arch}.context_length": n_ctx or None,
         f"{facts.arch}.embedding_length": facts.n_embd or None,
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _unknown(listed_id: str) -> dict[str, object]:
+    return {"general.architecture": "unknown", "general.basename": listed_id}
 
 
 def _n_ctx(known: KnownModel, settings: ModelSettings) -> int:

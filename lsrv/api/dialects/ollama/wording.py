@@ -6,11 +6,11 @@ import time
 
 import msgspec
 
+from lsrv.api.dialects.fields.head import LATEST, without_latest
 from lsrv.api.http.errors import ErrorShape, error_message, status_of
 from lsrv.echo import echo
 from lsrv.errors import LsrvError, ModelNotFoundError
 
-LATEST = ":latest"  # the tag of a name that has none
 VERSION = "0.13.0"  # whose API this is: clients compare numbers, and VS Code wants 0.6.4 at least
 
 _NS_PER_S = 1e9
@@ -54,9 +54,12 @@ def _message(error: LsrvError) -> str:
 
 def other_spellings(model: str | None) -> tuple[str, ...]:
     """What else a name may stand for: "llama3" is "llama3:latest", either way round."""
-    if not model:
-        return ()
-    return (model.removesuffix(LATEST),) if model.endswith(LATEST) else (model + LATEST,)
+    return without_latest(model) or ((model + LATEST,) if model else ())
+
+
+def tagged(model: str) -> str:
+    """A name as lists have it. Open WebUI finds none there without a tag: it puts this one behind what has none."""
+    return model if ":" in model else model + LATEST
 
 
 def rfc3339(unix_s: float) -> str:

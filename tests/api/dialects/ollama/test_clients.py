@@ -38,11 +38,11 @@ def test_a_schema_binds_the_answer(theirs: Any) -> None:
 
 def test_models_are_listed_shown_and_seen_running(theirs: Any) -> None:
     listed = {model.model: model for model in theirs.list().models}
-    assert listed[TINY].size > 0
+    assert listed[f"{TINY}:latest"].size > 0
     shown = theirs.show(TINY)
     assert (shown.capabilities, shown.modelinfo["general.architecture"]) == (["completion"], "llama")
     theirs.generate(TINY, "")
-    assert TINY in [model.model for model in theirs.ps().models]
+    assert f"{TINY}:latest" in [model.model for model in theirs.ps().models]
 
 
 def test_vectors_come_in_both_ways(theirs: Any) -> None:

@@ -74,6 +74,18 @@ def test_an_answer_goes_on_where_its_context_ends(server: RunningServer) -> None
     assert "512" in long["error"]
 
 
+def test_a_name_from_the_list_is_known_everywhere(server: RunningServer) -> None:
+    """VS Code goes on in OpenAI's API, Open WebUI in Ollama's."""
+    names = [model["model"] for model in server.http.get("/api/tags").json()["models"]]
+    assert all(":" in name for name in names)
+    for name in names[:2]:
+        asked = {"model": name, "messages": MESSAGES, "max_tokens": 1}
+        assert server.http.post("/v1/chat/completions", json=asked).status_code == 200
+        assert chat(server, model=name).status_code == 200
+        assert server.http.post("/api/show", json={"model": name}).json()["model_info"]["general.basename"]
+    assert server.http.post("/v1/embeddings", json={"model": names[2], "input": "a"}).status_code == 200
+
+
 def test_vectors_are_those_that_openai_gives(server: RunningServer) -> None:
     theirs = server.http.post("/v1/embeddings", json={"model": EMBEDDING, "input": ["a b", "c"]}).json()
     ours = server.http.post("/api/embed", json={"model": EMBEDDING, "input": ["a b", "c"]}).json()
@@ -112,7 +124,7 @@ def test_a_model_is_loaded_and_let_go_by_requests_that_ask_nothing(start_server:
     loaded = server.http.post("/api/generate", json={"model": TINY, "keep_alive": "1h"}).json()
     assert (loaded["done_reason"], loaded["response"]) == ("load", "")
     (running,) = server.http.get("/api/ps").json()["models"]
-    assert (running["name"], running["context_length"], running["size"] > 0) == (TINY, 512, True)
+    assert (running["name"], running["context_length"], running["size"] > 0) == (f"{TINY}:latest", 512, True)
     assert running["expires_at"] > "2026"
     let_go = server.http.post("/api/chat", json={"model": TINY, "messages": [], "keep_alive": 0}).json()
     assert let_go["done_reason"] == "unload"
@@ -150,7 +162,9 @@ def test_every_entry_answers(start_server: StartServer, server: RunningServer, t
     streamed = lines_of(chat(front, model="far", stream=True).text)
     assert "".join(line["message"]["content"] for line in streamed) == texts["far"]
     assert chat(front).headers["x-lsrv-cache"] == "hit"
-    assert [model["name"] for model in front.http.get("/api/tags").json()["models"]] == [TINY, "far", "either"]
+    assert [model["name"] for model in front.http.get("/api/tags").json()["models"]] == [
+        f"{name}:latest" for name in (TINY, "far", "either")
+    ]
     shown = front.http.post("/api/show", json={"model": "far"}).json()
     assert shown["capabilities"] == ["completion", "tools"]
 
