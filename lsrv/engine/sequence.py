@@ -13,6 +13,7 @@ from lsrv.engine.grammar.constraint import Constraint
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
 from lsrv.engine.scoring import PromptScores
+from lsrv.engine.thoughts import ThoughtLimit
 from lsrv.errors import LsrvError
 from lsrv.priority import due_s
 from lsrv.protocol.events import FinishReason, PromptLogprob, TokenLogprob
@@ -48,6 +49,7 @@ class Sequence:
     adapters: AdapterSet = NO_ADAPTERS
     visible: frozenset[int] = frozenset()  # control tokens whose names are part of the text: others have none
     constraint: Constraint | None = None
+    thought_limit: ThoughtLimit | None = None
 
     state: SequenceState = SequenceState.WAITING
     queued_at: float = 0.0  # when its request had its next turn, for all but the first sequence of one

@@ -43,15 +43,10 @@ class Writer:
             return Output(sequence, "", _take_logprobs(sequence))
         try:
             token, logprob = self._choose(sequence, logits)
-        except GrammarError as error:
-            return _fail(sequence, error)
-        sequence.generated.append(token)
-        if self._vocab.is_eog(token):
-            return self._ended(sequence)
-        try:
-            if sequence.constraint is not None:
-                sequence.constraint.accept(token)
-                self._append_forced(sequence, n_max_forced)
+            sequence.generated.append(token)
+            if self._vocab.is_eog(token):
+                return self._ended(sequence)
+            self._append_forced(sequence, n_max_forced)
         except GrammarError as error:
             return _fail(sequence, error)
         return self._text(sequence, logprob)
@@ -79,19 +74,62 @@ class Writer:
             logits[self._vocab.suppressed_ids] = _NEG_INF
         if sequence.is_ignoring_eos:
             logits[self._vocab.eog_ids] = _NEG_INF
-        if sequence.constraint is not None:
-            sequence.constraint.mask(logits)
-        sampler = sequence.sampler
-        token = int(logits.argmax()) if sampler is None else sampler.sample(logits, self._candidates)
-        if logits[token] == _NEG_INF:
-            raise GrammarError("no token is left to go on with: logit_bias or ignore_eos bars all that could follow")
+        token = self._closing(sequence)
+        if token is None:
+            token = self._drawn(sequence, logits)
         if sequence.n_top_logprobs is None:
             return token, None
         return token, token_logprob(raw, token, sequence.n_top_logprobs, self._vocab)
 
+    def _drawn(self, sequence: Sequence, logits: FloatRow) -> int:
+        """A token that the sampler chooses, and the constraint allows; both have gone on past it.
+
+        The first draw is of all tokens, for to see whether a constraint admits one token is far cheaper than to see
+        which of all it does. Only if it refuses, the others are ruled out, and a second draw decides. That is no other
+        distribution: be p(t) the chance of a token t, and a that of all admitted ones together. An admitted t is drawn
+        at once with p(t), or after a refusal with (1 - a) * p(t) / a: together p(t) / a, as if all others had been
+        ruled out before. (Samplers that cut off unlikely tokens see all in the first draw, and the admitted ones in
+        the second, as in llama.cpp's own server.)
+        """
+        constraint, sampler = sequence.constraint, sequence.sampler
+        if sampler is not None:
+            sampler.bias(logits)
+        token = self._draw(sequence, logits)
+        if constraint is not None and not constraint.admits(token):
+            constraint.mask(logits)
+            token = self._draw(sequence, logits)
+            if not self._vocab.is_eog(token):
+                constraint.accept(token)
+        if sampler is not None:
+            sampler.accept(token)
+        return token
+
+    def _draw(self, sequence: Sequence, logits: FloatRow) -> int:
+        sampler = sequence.sampler
+        token = int(logits.argmax()) if sampler is None else sampler.draw(logits, self._candidates)
+        if logits[token] == _NEG_INF:
+            raise GrammarError("no token is left to go on with: logit_bias or ignore_eos bars all that could follow")
+        return token
+
+    def _closing(self, sequence: Sequence) -> int | None:
+        """The next token of those that end a thought by force; None while thoughts may go on."""
+        limit, constraint = sequence.thought_limit, sequence.constraint
+        if limit is None:
+            return None
+        token = limit.next_closing(lambda tokens: constraint is None or constraint.possible(tokens) == tokens)
+        if token is None:
+            return None
+        if constraint is not None:
+            constraint.accept(token)
+        if sequence.sampler is not None:
+            sequence.sampler.accept(token)
+        return token
+
     def _append_forced(self, sequence: Sequence, n_max: int, *, is_leaving_one: bool = False) -> None:
         if sequence.constraint is None or sequence.n_top_logprobs is not None or sequence.is_being_scored:
             return  # a token without logits has no logprob that could be told; a scored prompt is read by itself
+        if sequence.thought_limit is not None and sequence.thought_limit.is_closing:
+            return
         n_max = min(n_max, sequence.n_max_tokens - len(sequence.generated) - is_leaving_one)
         tokens = sequence.constraint.take_forced(n_max, is_leaving_one=is_leaving_one)
         sequence.generated += tokens
@@ -124,7 +162,10 @@ class Writer:
         while sequence.n_written < end and sequence.text.stop_string is None:
             token = sequence.generated[sequence.n_written]
             is_visible = bool(sequence.visible) and token in sequence.visible
-            text += sequence.text.push(self._vocab.special_piece(token) if is_visible else self._vocab.piece(token))
+            piece = self._vocab.special_piece(token) if is_visible else self._vocab.piece(token)
+            if sequence.thought_limit is not None:
+                sequence.thought_limit.saw(piece)
+            text += sequence.text.push(piece)
             sequence.n_written += 1
         return text
 

@@ -6,15 +6,11 @@ import functools
 import time
 from collections.abc import Collection, Mapping
 
-import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from lsrv.chat.binding.marks import marks_of
-from lsrv.chat.format.answer_format import AnswerFormat
-from lsrv.chat.reasoning import CLOSE, OPEN, AnswerSplitter, opens_reasoning
+from lsrv.chat.reasoning import AnswerSplitter
 from lsrv.engine.detokenize import TextAssembler
-from lsrv.engine.grammar.constraint import Reasoning
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
 from lsrv.engine.load.loading import LoadedModel
@@ -30,9 +26,6 @@ from lsrv.worker.infill import infill_tokens
 from lsrv.worker.length import check_scores, check_size, size_of, too_long
 from lsrv.worker.reply import AnswerWriter
 
-_encode = msgspec.msgpack.Encoder().encode
-_N_TAG_TOKENS = 16  # in which the last tag of a prompt can be seen
-
 
 class Intake:
     """Turns commands for one loaded model into sequences. Every error is a RequestError the client can act on."""
@@ -42,7 +35,6 @@ class Intake:
         self._beside = beside
         self._vocab = loaded.model.vocab
         self._bos = self._token_text(self._vocab.bos)
-        self._visible: dict[tuple[bytes, bool], frozenset[int]] = {}
         self._template = loaded.params.chat_template or loaded.model.chat_template()
 
     @property
@@ -62,10 +54,8 @@ class Intake:
     def _token_text(self, token: int) -> str:
         return self._vocab.detokenize([token]) if token >= 0 else ""
 
-    async def sequence(
-        self, command: Generate, prompt: str | list[int], form: AnswerFormat | None
-    ) -> tuple[Sequence, AnswerWriter]:
-        """The sequence to submit, and where its text goes. `form`: of a chat's answer."""
+    async def sequence(self, command: Generate, prompt: str | list[int]) -> tuple[Sequence, AnswerWriter]:
+        """The sequence to submit, and where its text goes."""
         is_chat = command.messages is not None
         work = functools.partial(self.prompt_tokens, prompt, is_chat=is_chat, infill=command.infill)
         n_bytes = size_of(prompt) + (size_of(command.infill.suffix) if command.infill else 0)
@@ -92,7 +82,6 @@ class Intake:
             is_copy=command.is_copy,
             call_id=command.call_id,
             adapters=self._loaded.adapters.chosen(command.adapters),
-            visible=self._visible_tokens(form, has_tools=command.tool_use is not None) if form else frozenset(),
         )
         return sequence, self._writer(command, prompt)
 
@@ -118,13 +107,6 @@ class Intake:
         tokens = await self._beside.run(size_of(text), work)
         return tokens[:n_room].tolist()
 
-    def _visible_tokens(self, form: AnswerFormat, *, has_tools: bool) -> frozenset[int]:
-        """Control tokens by which the parts of such answers are told apart."""
-        key = _encode(form), has_tools
-        if key not in self._visible:
-            self._visible[key] = self._vocab.control_tokens(marks_of(form, has_tools=has_tools))
-        return self._visible[key]
-
     def _writer(self, command: Generate, prompt: str | list[int]) -> AnswerWriter:
         is_chat = command.messages is not None
         needs_text = is_chat or command.is_echoing
@@ -135,28 +117,6 @@ class Intake:
             echo=text if command.is_echoing else "",
             wants_tokens=command.wants_tokens,
         )
-
-    def reasoning(self, command: Generate, prompt: Tokens) -> Reasoning | None:
-        """The thoughts that may stand in front of a chat's answer; None where this model has none.
-
-        Raises RequestError if it has, and writes their end in several tokens: what follows could not be constrained.
-        """
-        if command.messages is None or self._template is None or OPEN not in self._template:
-            return None
-        tail = self._vocab.detokenize(prompt[-_N_TAG_TOKENS:].tolist())
-        is_open = opens_reasoning(tail)
-        if not is_open and tail.rstrip().endswith(CLOSE):
-            return None
-        opens, closes = self._vocab.single_token(OPEN), self._vocab.single_token(CLOSE)
-        if opens is not None and closes is not None:
-            return Reasoning(opens, closes, is_open)
-        if is_open:
-            raise RequestError(
-                "this model's answer begins with reasoning whose end is no single token, so no grammar can follow it; "
-                "turn reasoning off (enable_thinking: false)",
-                param=command.grammar.param if command.grammar else None,
-            )
-        return None
 
     def prompt_tokens(self, prompt: str | list[int], *, is_chat: bool, infill: Infill | None = None) -> Tokens:
         """Token ids int32 (n,), at least one, that leave room for an answer. Raises PromptTooLongError."""

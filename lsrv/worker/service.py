@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from lsrv.engine.engine import Engine
-from lsrv.engine.grammar.constraint import Constraint
 from lsrv.engine.llama.context import DecodeError
 from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.scheduler import GATHERED_S
@@ -16,7 +15,8 @@ from lsrv.errors import LsrvError
 from lsrv.protocol.commands import Abort, Command, Generate, Load, LoadAdapter, Plan, Stop, Unload, UnloadAdapter
 from lsrv.protocol.events import Accepted, AdaptersChanged, Delta, Event, Failed, Finished, Heartbeat, Step
 from lsrv.worker.beside import Beside
-from lsrv.worker.compiling import Compiling
+from lsrv.worker.binding.bounds import AnswerBounds
+from lsrv.worker.binding.compiling import Compiling
 from lsrv.worker.errands.errands import Errands
 from lsrv.worker.examination import Examination
 from lsrv.worker.intake import Intake
@@ -66,7 +66,7 @@ class GenerationService:
         self._rendering = Rendering(errands, self._intake.template)
         self._examination = Examination(errands, self._intake.template, self._rendering.plain)
         self._questions = Questions(self._intake, self._rendering, self._examination, self._beside, loaded.info)
-        self._compiling = Compiling(self._vocab, errands, self._beside)
+        self._bounds = AnswerBounds(self._vocab, Compiling(self._vocab, errands, self._beside))
         self._replies: dict[int, AnswerWriter] = {}
         self._accepted: list[Accepted] = []  # since the last step
         self._deltas_sent_at = 0.0
@@ -108,11 +108,8 @@ class GenerationService:
         is_chat = command.messages is not None
         form = await self._examination.form() if is_chat else None
         prompt = (command.prompt or "") if form is None else await self._rendering.prompt(command, form)
-        sequence, reply = await self._intake.sequence(command, prompt, form)
-        if command.grammar is not None:
-            reasoning = self._intake.reasoning(command, sequence.prompt)
-            matcher = await self._compiling.matcher(command.grammar)
-            sequence.constraint = Constraint(matcher, self._vocab, reasoning)
+        sequence, reply = await self._intake.sequence(command, prompt)
+        await self._bounds.bind(sequence, command, prompt if isinstance(prompt, str) else "", form)
         self._replies[command.request_id] = reply
         # Told with what the next step brings: the parent, woken now, might take the step's core.
         self._engine.submit(sequence)

@@ -18,4 +18,4 @@ class Grammars:
         self.trie = token_trie(vocab)
 
     def compile(self, grammar: Grammar) -> LLMatcher:
-        return matcher_of(self.trie, llguidance_source(grammar), grammar)
+        return matcher_of(self.trie, llguidance_source(grammar), grammar.param)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from lsrv.chat.format.answer_format import (
@@ -15,15 +16,21 @@ from lsrv.chat.format.answer_format import (
     TaggedArguments,
 )
 
+_NAMES = re.compile(r"\{name\}|\{key\}")
+
 
 def marks_of(form: AnswerFormat, *, has_tools: bool) -> list[str]:
-    """Every fixed text that answers of this form are told apart by; those of calls only where there are tools."""
-    found = [*_around(form.thoughts), *_around(form.text)]
+    """Every fixed text that answers of this form are told apart by; those of calls only where there are tools.
+
+    Texts with the place of a name in them are told as what stands in front of it and behind it.
+    """
+    found = [*_around(form.thoughts), *_around(form.text), form.end]
     if form.channels is not None:
         found += _of_channels(form.channels)
     if form.calls is not None and has_tools:
         found += _of_calls(form.calls)
-    return [mark for mark in dict.fromkeys(found) if mark]
+    parts = [part for mark in found for part in _NAMES.split(mark)]
+    return [part for part in dict.fromkeys(parts) if part]
 
 
 def _around(marks: Marks | None) -> list[str]:
@@ -46,7 +53,7 @@ def _of_arguments(arguments: Arguments) -> list[str]:
     match arguments:
         case TaggedArguments():
             tags = [arguments.before_key, arguments.after_value, arguments.between]
-            return [*tags, *arguments.after_key.values()]
+            return [*tags, *arguments.after_key.values(), *_around(arguments.guards)]
         case NestedTagArguments():
             return [arguments.opens, arguments.closes, arguments.item]
         case BareArguments():

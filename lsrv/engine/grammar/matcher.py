@@ -10,7 +10,6 @@ import time
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from lsrv.engine.grammar.refusal import refusal
-from lsrv.protocol.commands import Grammar
 
 _MAX_BEGIN_S = 0.25  # of processor time; usual ones take less than a thousandth of that
 _LIMITS = LLParserLimits(
@@ -22,16 +21,16 @@ _LIMITS = LLParserLimits(
 _NO_TEXT_LEFT = "NoExtensionBias"  # llguidance: no token goes on, and the end may not come
 
 
-def matcher_of(tokenizer: LLTokenizer, source: str, grammar: Grammar) -> LLMatcher:
-    """A matcher of `source`, which is `grammar` as llguidance takes it. Raises GrammarError.
+def matcher_of(tokenizer: LLTokenizer, source: str, param: str) -> LLMatcher:
+    """A matcher of `source`, a grammar as llguidance takes it, which `param` asked for. Raises GrammarError.
 
     It recurses as deep as the grammar does: only for threads with a large stack, and sources that a trial survived.
     """
     matcher = LLMatcher(tokenizer, source, log_level=0, limits=_LIMITS)
     if not matcher.is_error():
-        _begin(matcher, grammar)
+        _begin(matcher, param)
     if matcher.is_error():
-        raise refusal(grammar, error_of(matcher))
+        raise refusal(param, error_of(matcher))
     return matcher
 
 
@@ -41,10 +40,10 @@ def error_of(matcher: LLMatcher) -> str:
     return "no text is left that fits it" if reason == _NO_TEXT_LEFT else reason
 
 
-def _begin(matcher: LLMatcher, grammar: Grammar) -> None:
+def _begin(matcher: LLMatcher, param: str) -> None:
     """Take a first look: what can't be begun is told now, and what takes long would later hold up every stream."""
     started = time.thread_time()  # a busy machine is not the grammar's fault
     matcher.compute_bitmask()
     matcher.compute_ff_tokens()
     if time.thread_time() - started > _MAX_BEGIN_S:
-        raise refusal(grammar, "it takes too long to see how it may begin; simplify it")
+        raise refusal(param, "it takes too long to see how it may begin; simplify it")

@@ -15,11 +15,11 @@ _MAX_SOURCE_BYTES = 256 * 1024
 def llguidance_source(grammar: Grammar) -> str:
     """`grammar` as llguidance takes it. Raises GrammarError; what only its compiler can find is not found here."""
     if len(grammar.source.encode()) > _MAX_SOURCE_BYTES:
-        raise refusal(grammar, f"it is longer than {_MAX_SOURCE_BYTES // 1024} KiB")
+        raise refusal(grammar.param, f"it is longer than {_MAX_SOURCE_BYTES // 1024} KiB")
     try:
         return _source(grammar)
     except ValueError as error:
-        raise refusal(grammar, str(error)) from error
+        raise refusal(grammar.param, str(error)) from error
 
 
 def _source(grammar: Grammar) -> str:

@@ -10,8 +10,6 @@ from llguidance import LLMatcher, LLTokenizer
 
 from lsrv.engine.grammar.matcher import matcher_of
 from lsrv.engine.grammar.refusal import refusal
-from lsrv.engine.grammar.source import llguidance_source
-from lsrv.protocol.commands import Grammar
 
 _N_STEPS = 24
 _STRIDE = 7  # so that the bytes which are tried differ from step to step
@@ -19,17 +17,15 @@ _MAX_FOLLOW_S = 0.1  # for all steps: usual ones take a fiftieth of that, and ev
 _STACK_BYTES = 2 * 1024 * 1024  # a quarter of what the engine's thread has
 
 
-def tried(grammar: Grammar) -> str:
-    """What llguidance makes a matcher of, if it survives this. Raises GrammarError; may as well end the process."""
-    source = llguidance_source(grammar)
-    follower = _Follower([matcher_of(_bytes(), source, grammar)])
+def tried(source: str, param: str) -> None:
+    """Survive a matcher of `source`. Raises GrammarError; may as well end the process."""
+    follower = _Follower([matcher_of(_bytes(), source, param)])
     before = threading.stack_size(_STACK_BYTES)
     follower.start()
     threading.stack_size(before)
     follower.join()
     if follower.took_s > _MAX_FOLLOW_S:
-        raise refusal(grammar, "it takes too long to see what may come next; simplify it")
-    return source
+        raise refusal(param, "it takes too long to see what may come next; simplify it")
 
 
 class _Follower(threading.Thread):

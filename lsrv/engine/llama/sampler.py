@@ -35,19 +35,27 @@ class SamplerChain:
 
         logits: float32 (n_vocab,), changed. A token whose logit is -inf is returned only if all are.
         """
+        self.bias(logits)
+        token = self.draw(logits, candidates)
+        self.accept(token)
+        return token
+
+    def bias(self, logits: FloatRow) -> None:
+        """Add what the request wants added, in place. logits: float32 (n_vocab,)."""
         if len(self._biased):
             logits[self._biased] += self._biases
+
+    def draw(self, logits: FloatRow, candidates: TokenCandidates) -> int:
+        """Choose a token of biased logits, which nothing counts until it is accepted: another may be drawn instead."""
         tokens = likeliest(logits, self._n_needed) if self._n_needed else possible(logits)
         if not len(tokens):
             return 0
         array = candidates.fill(logits, tokens)
         lib.llama_sampler_apply(self._handle, ctypes.byref(array))
-        token = candidates.chosen(array)
-        lib.llama_sampler_accept(self._handle, token)
-        return token
+        return candidates.chosen(array)
 
     def accept(self, token: int) -> None:
-        """Count `token` for the penalties as if it had been sampled."""
+        """Count `token` for the penalties: it was drawn, or stands in the place of what would have been."""
         lib.llama_sampler_accept(self._handle, token)
 
     def __del__(self) -> None:

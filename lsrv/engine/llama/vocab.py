@@ -174,6 +174,20 @@ class Vocab:
         tokens = {t for text in texts for t in self.tokenize(text, add_special=False, parse_special=True).tolist()}
         return frozenset(token for token in tokens if not self.piece(token) and self.special_piece(token))
 
+    def special_tokens(self, text: str) -> list[tuple[int, str]]:
+        """The tokens in `text`, in their order and with their names, that stand for themselves and for no text."""
+        tokens: list[int] = self.tokenize(text, add_special=False, parse_special=True).tolist()
+        named = ((token, self.special_piece(token).decode("utf-8", "replace")) for token in tokens)
+        return [(token, name) for token, name in named if self._is_special(token, name)]
+
+    def _is_special(self, token: int, name: str) -> bool:
+        """Whether llguidance takes it for one: control tokens are, and what a user defined to look like them."""
+        attributes = lib.llama_vocab_get_attr(self._handle, token)
+        looks_special = name.startswith("<") and name.endswith(">")
+        return bool(attributes & lib.LLAMA_TOKEN_ATTR_CONTROL) or (
+            looks_special and bool(attributes & lib.LLAMA_TOKEN_ATTR_USER_DEFINED)
+        )
+
     def special_pieces(self, tokens: Items[int] | Tokens) -> list[bytes]:
         """The bytes of each token, control tokens by their name. Asks llama.cpp once for those that are alike."""
         pieces: list[bytes] = []

@@ -27,7 +27,7 @@ _encode = msgspec.msgpack.Encoder().encode
 def main() -> None:
     prepare_process()
     if "grammars" in sys.argv:
-        importlib.import_module("lsrv.engine.grammar.trial")
+        importlib.import_module("lsrv.worker.errands.grammars")
     gc.freeze()  # modules live as long as the process
     _limit_memory()
     threading.stack_size(STACK_BYTES)

@@ -8,7 +8,6 @@ from lsrv.chat.format.examine import examine
 from lsrv.chat.templates.prompt import CheckedPrompter
 from lsrv.chat.templates.template import ChatTemplate
 from lsrv.errors import LsrvError, RequestError
-from lsrv.protocol.commands import Grammar
 from lsrv.worker.errands.errand import (
     MAX_TEXT_BYTES,
     Compile,
@@ -48,7 +47,7 @@ class Desk:
                 case Examine():
                     return _checked(self._examined())
                 case Compile():
-                    return Done(_tried(errand.grammar))
+                    return Done(_source(errand))
         except LsrvError as error:
             return Refused(error.info())
         except MemoryError:
@@ -63,10 +62,10 @@ class Desk:
         return msgspec.json.encode(examine(self._source, self._prompter.unchecked)).decode()
 
 
-def _tried(grammar: Grammar) -> str:
-    from lsrv.engine.grammar.trial import tried  # a third of what the child imports, and most never see a grammar
+def _source(errand: Compile) -> str:
+    from lsrv.worker.errands.grammars import source_of  # a third of what it imports, and most never see a grammar
 
-    return tried(grammar)
+    return source_of(errand)
 
 
 def _checked(text: str) -> Done:

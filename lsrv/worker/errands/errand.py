@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from lsrv.chat.binding.binding import Binding
 from lsrv.chat.templates.chat import Chat
 from lsrv.errors import ErrorInfo
 from lsrv.protocol.commands import Grammar
@@ -31,9 +32,14 @@ class Examine(msgspec.Struct, frozen=True, tag="examine"):
 
 
 class Compile(msgspec.Struct, frozen=True, tag="compile"):
-    """Compile a grammar, to see whether that can be survived; answered by what llguidance makes a matcher of."""
+    """Compile a grammar, to see whether that can be survived; answered by what llguidance makes a matcher of.
 
-    grammar: Grammar
+    `binding`: what else the answer may hold; without it `grammar` binds all of it. `param`: who asked for it.
+    """
+
+    param: str
+    grammar: Grammar | None
+    binding: Binding | None = None
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):

@@ -18,8 +18,8 @@ def too_slow(errand: Errand) -> LsrvError:
             return RequestError(f"the chat template ran longer than {LIMIT_S:g} s on these messages", param="messages")
         case Examine():
             return RequestError(f"to examine the chat template takes longer than {LIMIT_S:g} s", param="messages")
-        case Compile(grammar):
-            return refusal(grammar, f"to compile it takes longer than {LIMIT_S:g} s; simplify it")
+        case Compile(param):
+            return refusal(param, f"to compile it takes longer than {LIMIT_S:g} s; simplify it")
 
 
 def too_large(errand: Errand) -> LsrvError:
@@ -31,8 +31,8 @@ def too_large(errand: Errand) -> LsrvError:
             return RequestError("the chat template needs too much memory for these messages", param="messages")
         case Examine():
             return RequestError("to examine the chat template takes too much memory", param="messages")
-        case Compile(grammar):
-            return refusal(grammar, "it is too large or nested too deeply to be compiled; simplify it")
+        case Compile(param):
+            return refusal(param, "it is too large or nested too deeply to be compiled; simplify it")
 
 
 def death(errand: Errand, signal_name: str) -> LsrvError:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 
 import jsonschema
-import numpy as np
 import pytest
 from llguidance import LLMatcher
 
 from lsrv.engine.engine import Engine
-from lsrv.engine.grammar.constraint import Constraint, Reasoning
+from lsrv.engine.grammar.constraint import Constraint
 from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.sequence import Sequence
 from lsrv.errors import GrammarError
@@ -21,7 +21,7 @@ from tests.engine.grammars import Grammars
 from tests.engine.near_ties import assert_same_texts
 from tests.schemas import CORPUS
 
-HOT = Sampling(temperature=1.5, top_k=0, top_p=1.0, min_p=0.0, seed=7)
+HOT = Sampling(temperature=1.5, top_k=0, top_p=1.0, min_p=0.0, seed=8)
 PROMPT = "Once upon a time"
 PERSON = {
     "type": "object",
@@ -37,6 +37,11 @@ def is_rfc3339_time(text: object) -> bool:
     """jsonschema's own check knows neither a small "z" nor more than six digits of a second."""
     form = r"([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)"
     return re.fullmatch(form, str(text)) is not None
+
+
+def exactly(text: str) -> object:
+    """JSON with decimal numbers as they are written: 0.6 is a multiple of 0.1."""
+    return json.loads(text, parse_float=Decimal)
 
 
 @FORMATS.checks("date-time")
@@ -69,11 +74,10 @@ def bound(
     request_id: int = 0,
     sampling: Sampling = HOT,
     n_max_tokens: int = 400,
-    reasoning: Reasoning | None = None,
     **options: object,
 ) -> Sequence:
     matcher = grammars.compile(Grammar(kind, source, "grammar"))
-    constraint = Constraint(matcher, loaded.model.vocab, reasoning)
+    constraint = Constraint(matcher, loaded.model.vocab)
     return make_sequence(
         loaded, request_id, PROMPT, sampling=sampling, n_max_tokens=n_max_tokens, constraint=constraint, **options
     )
@@ -91,7 +95,7 @@ def test_a_hundred_schemas_at_a_high_temperature_give_valid_documents_only(
     texts = run_all(engine, *sequences)
     for i, schema in enumerate(schemas):
         assert sequences[i].finish_reason == "stop", texts[i]
-        jsonschema.validate(json.loads(texts[i]), schema, format_checker=FORMATS)
+        jsonschema.validate(exactly(texts[i]), exactly(json.dumps(schema)), format_checker=FORMATS)
 
 
 @pytest.mark.parametrize(
@@ -227,28 +231,6 @@ def test_a_constrained_answer_with_a_cached_prompt_is_the_same(wide: LoadedModel
     engine_of(wide).fail_all()
     fresh = text(1)
     assert [text(2), text(3)] == [fresh, fresh]
-
-
-def test_thoughts_are_free_and_have_to_end(wide: LoadedModel, grammars: Grammars) -> None:
-    vocab = wide.model.vocab
-    opens, closes = (next(t for t in range(vocab.n_tokens) if vocab.piece(t) == letter) for letter in (b"Q", b"Z"))
-    matcher = grammars.compile(Grammar("regex", "[0-9]{2}", "grammar"))
-    constraint = Constraint(matcher, vocab, Reasoning(opens, closes, is_open=False))
-
-    def allowed() -> set[int]:
-        logits = np.zeros(vocab.n_tokens, np.float32)
-        constraint.mask(logits)
-        return set(np.flatnonzero(logits == 0).tolist())
-
-    digits = {token for token in range(vocab.n_tokens) if re.fullmatch(rb"[0-9]{1,2}", vocab.piece(token))}
-    assert allowed() == digits | {opens}
-    assert constraint.take_forced(9) == []
-    constraint.accept(opens)
-    assert allowed() == set(range(vocab.n_tokens)) - set(vocab.eog_ids.tolist())
-    for token in vocab.tokenize("any thing", add_special=False, parse_special=False).tolist():
-        constraint.accept(token)
-    constraint.accept(closes)
-    assert allowed() == digits
 
 
 def test_a_form_that_can_not_be_followed_from_its_start_fails_its_own_request_only(

@@ -23,7 +23,7 @@ _DEADLINE_S = 60.0
 HELLO: list[dict[str, object]] = [{"role": "user", "content": "hi"}]
 TEMPLATE = "{% for m in messages %}{{ m.content }}{% endfor %}"
 ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% set x = a %}{% endfor %}{% endfor %}"
-CHEAP = Compile(Grammar("json_schema", '{"type": "integer"}', "response_format"))
+CHEAP = Compile("response_format", Grammar("json_schema", '{"type": "integer"}', "response_format"))
 
 
 class ErrandsUnderTest:
@@ -58,7 +58,7 @@ class ErrandsUnderTest:
         return self.text(Render(Chat(messages, {})))
 
     def compile(self, kind: GrammarKind, source: str) -> str:
-        return self.text(Compile(Grammar(kind, source, "grammar")))
+        return self.text(Compile("grammar", Grammar(kind, source, "grammar")))
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ DEEP: dict[str, tuple[GrammarKind, str]] = {
 def test_a_deep_grammar_is_compiled_or_refused_and_the_next_one_is_compiled(
     desk: ErrandsUnderTest, kind: GrammarKind, source: str
 ) -> None:
-    job = desk.add(Compile(Grammar(kind, source, "grammar")))
+    job = desk.add(Compile("grammar", Grammar(kind, source, "grammar")))
     desk.wait(job)
     assert job.text.exception() is None or isinstance(job.text.exception(), GrammarError)
     assert desk.text(CHEAP)

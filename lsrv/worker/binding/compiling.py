@@ -13,13 +13,13 @@ from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+import msgspec
 from llguidance import LLMatcher, LLTokenizer
 
 from lsrv.engine.grammar.matcher import matcher_of
 from lsrv.engine.llama.token_trie import token_trie
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.errors import CapacityError, LsrvError
-from lsrv.protocol.commands import Grammar
 from lsrv.worker.beside import Beside
 from lsrv.worker.errands.errand import Compile
 from lsrv.worker.errands.errands import Errands
@@ -28,14 +28,14 @@ from lsrv.worker.pending import result_of
 
 _MAX_KEPT = 32
 
-_Key = tuple[str, str, bytes]
+_encode = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(slots=True, eq=False)
 class _Wanted:
     """A grammar and how many wait for it."""
 
-    grammar: Grammar
+    param: str
     trial: Job
     n_waiting: int = 0
     matcher: Future[LLMatcher] = field(default_factory=Future[LLMatcher])
@@ -50,12 +50,12 @@ class Compiling:
         self._beside = beside
         self._trie: LLTokenizer | None = None
         self._trie_lock = threading.Lock()
-        self._known: OrderedDict[_Key, _Wanted] = OrderedDict()
+        self._known: OrderedDict[bytes, _Wanted] = OrderedDict()
 
-    async def matcher(self, grammar: Grammar) -> LLMatcher:
-        """A matcher at the start of `grammar`, to be used by one sequence. Raises GrammarError."""
-        key = grammar.kind, grammar.param, hashlib.sha256(grammar.source.encode()).digest()
-        wanted = self._known.get(key) or self._start(key, grammar)
+    async def matcher(self, errand: Compile) -> LLMatcher:
+        """A matcher at the start of what `errand` compiles, to be used by one sequence. Raises GrammarError."""
+        key = hashlib.sha256(_encode(errand)).digest()
+        wanted = self._known.get(key) or self._start(key, errand)
         self._known.move_to_end(key)
         wanted.n_waiting += 1
         try:
@@ -69,8 +69,8 @@ class Compiling:
                 wanted.trial.text.cancel()
                 self._known.pop(key, None)
 
-    def _start(self, key: _Key, grammar: Grammar) -> _Wanted:
-        wanted = self._known[key] = _Wanted(grammar, self._errands.add(Compile(grammar), time.monotonic()))
+    def _start(self, key: bytes, errand: Compile) -> _Wanted:
+        wanted = self._known[key] = _Wanted(errand.param, self._errands.add(errand, time.monotonic()))
         wanted.trial.text.add_done_callback(lambda _: self._compile(wanted))
         if len(self._known) > _MAX_KEPT:
             self._drop_oldest()
@@ -97,7 +97,7 @@ class Compiling:
     def _make(self, source: str, wanted: _Wanted) -> None:
         """Any thread with a large stack."""
         try:
-            wanted.matcher.set_result(matcher_of(self._get_trie(), source, wanted.grammar))
+            wanted.matcher.set_result(matcher_of(self._get_trie(), source, wanted.param))
         except LsrvError as error:
             wanted.matcher.set_exception(error)
 
