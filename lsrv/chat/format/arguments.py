@@ -97,6 +97,8 @@ def _nested(probe: Probe, before: str, after_key: str, between: str) -> NestedTa
     after_close = common_start(after_key, rest)
     open_ = common_end(before, rest[len(after_close) :])
     listed = _behind_name(probe, {_KEYS[0]: ["ValueOne"]})
+    if not open_:
+        return None
     item = listed.partition("ValueOne")[0].rpartition(open_)[2].removesuffix(after_key)
     closes = f"{close}{{key}}{after_close}"
     return NestedTagArguments(opens=f"{open_}{{key}}{after_key}", closes=closes, item=item) if item else None
@@ -113,6 +115,8 @@ def _tagged(probe: Probe, before: str, between: str, behind: str, none: str) -> 
     after_value = behind.removesuffix(tail) if behind.endswith(tail) and len(behind) > len(tail) else ""
     if not after_value or not ends.startswith(after_value):
         after_value = common_start(ends, behind)
+    if not after_value:  # nobody could tell where a text ends
+        return None
     form = TaggedArguments(
         before_key=before_key, after_key={"string": ""}, after_value=after_value, between=ends[len(after_value) :]
     )

@@ -32,7 +32,7 @@ class _Turn(NamedTuple):
 
 
 def find_calls(probe: Probe, arguments: Arguments, thoughts: Marks | None, text: Marks | None) -> CallFormat | None:
-    """None: calls are dropped, or don't look alike."""
+    """None: calls are dropped, don't look alike, or begin like any text."""
     one = _turn(probe.turn(calls=CALLS[:1]), CALLS[:1], arguments)
     if one is None:
         return None
@@ -51,6 +51,8 @@ def find_calls(probe: Probe, arguments: Arguments, thoughts: Marks | None, text:
         if len(core) < len(both.cores[0]):
             return None
         form = _several(lead, core, both.between, _without_end(probe, both.behind, end), arguments)
+    if not form.opens and isinstance(form.parts[0], Hole):  # nothing tells a call from text
+        return None
     return msgspec.structs.replace(form, is_before_text=_is_before_text(probe, end))
 
 

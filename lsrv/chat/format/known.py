@@ -100,6 +100,11 @@ def known_calls(source: str) -> CallFormat | None:
     return None
 
 
+def mentioned_calls(source: str) -> CallFormat | None:
+    """Calls of templates that drop them, but tell their model in words to write them in `<tool_call>`."""
+    return HERMES if "<tool_call>" in source and '"arguments"' in source else None
+
+
 def known_text(source: str) -> Marks | None:
     """Marks around text: of models that are told so in words, or whose prompt ends within the mark."""
     if ">>>all" in source:

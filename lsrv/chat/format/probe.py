@@ -38,6 +38,11 @@ class Probe:
         """Whether the template names the tools that it is given."""
         return NAMES[0] in (self._text([_user(QUESTION)], {}, asks=True) or "")
 
+    @property
+    def shows_calls(self) -> bool:
+        """Whether it names the tools that were called in earlier turns."""
+        return NAMES[0] in (self.turn(calls=[ToolCall(NAMES[0], {"key_one": "ValueOne"}, IDS[0])]) or "")
+
     def prompt(self, **kwargs: object) -> str | None:
         """Where an answer begins."""
         return self._after_question([_user(QUESTION)], kwargs, asks=True)

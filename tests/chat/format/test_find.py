@@ -126,3 +126,20 @@ def test_python_calls_are_found_in_a_list() -> None:
     calls = found(source).calls
     assert calls is not None and calls.arguments == PythonArguments()
     assert (calls.opens, calls.between, calls.closes) == ("[", ", ", "]")
+
+
+def test_calls_that_nobody_could_read_are_asked_for_in_another_way() -> None:
+    calls = (
+        "{% for c in m.tool_calls or [] %}{{ c.function.name }} with {% for k, v in c.function.arguments.items() %}"
+        "{{ k }} {{ v }} {% endfor %}{% endfor %}"
+    )
+    form = found("{{ tools | tojson }}" + CHATML.replace("{{ m.content }}", "{{ m.content }}" + calls) + PROMPT)
+    assert form.calls is not None and form.calls.parts[0] == '<tool_call>\n{"name": "'
+    assert not form.shows_tools and not form.shows_calls
+    assert "not known here" in form.notes[0]
+
+
+def test_a_template_that_asks_for_calls_in_words_is_left_to_it() -> None:
+    words = '{{ tools | tojson }} Write <tool_call> with a JSON object of "name" and "arguments".'
+    form = found(words + CHATML + PROMPT)
+    assert form.shows_tools and not form.shows_calls and not form.notes
