@@ -5,6 +5,7 @@ Every batch of events becomes one write. The source is left before the last byte
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -20,6 +21,8 @@ from lsrv.serving.entry_request import entry_request
 from lsrv.serving.shadow.transcript import Transcript, calls_in, texts_in
 from lsrv.serving.sources import CacheUse, EventSource, find_source
 from lsrv.serving.usage import total_usage
+
+_MANY_SCORES = 2048
 
 
 class Generation:
@@ -53,7 +56,7 @@ class Generation:
             ends = await source.ends()
             self._hear(list(enumerate(ends)))
             self._account.count(total_usage(ends, self._request.n_choices))
-            return self._reply().body(ends)
+            return await _written_whole(self._reply(), ends)
 
     async def stream(self, write: Callable[[bytes], Awaitable[None]]) -> bytes:
         """Writes all events but the last batch, and returns that."""
@@ -127,3 +130,9 @@ class Generation:
         for note in notes:
             self._state.notes.tell(note, self._record.request_id, view.listed_id)
         return notes
+
+
+async def _written_whole(reply: Reply, ends: list[Finished]) -> bytes:
+    """An answer that did not stream. Thousands of log-probabilities are written beside the event loop."""
+    n_scores = sum(len(end.prompt_logprobs) + len(end.logprobs or ()) for end in ends)
+    return reply.body(ends) if n_scores < _MANY_SCORES else await asyncio.to_thread(reply.body, ends)

@@ -156,3 +156,26 @@ def test_a_route_that_is_not_there_is_a_404(server: RunningServer) -> None:
     answer = post(server, b"{}", "/v1/no/such/route")
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "route_not_found"
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/detokenize", b'{"tokens":[1' + b",1" * 600_000 + b"]}"),
+        ("/v1/completions", b'{"prompt":[1' + b",1" * 600_000 + b"]}"),
+        ("/v1/chat/completions", b'{"messages":[' + b'{"role":"user","content":"a"},' * 120_000 + b"{}]}"),
+    ],
+)
+def test_a_body_of_too_many_parts_is_refused_before_it_is_decoded(
+    server: RunningServer, path: str, content: bytes
+) -> None:
+    answer = server.http.post(path, content=content, headers=JSON)
+    assert answer.status_code == 400
+    assert "send it in parts" in answer.json()["error"]["message"]
+
+
+def test_quotes_within_a_text_are_no_parts(server: RunningServer) -> None:
+    content = b'{"model":"' + TINY.encode() + b'","content":"' + b'\\"' * 500_000 + b'"}'
+    answer = server.http.post("/tokenize", content=content, headers=JSON)
+    assert answer.status_code == 200
+    assert len(answer.json()["tokens"]) >= 1000
