@@ -83,16 +83,20 @@ async def run_server(
 
 
 def _bind_for_ollama(server: ServerSettings, sockets: list[socket.socket]) -> list[socket.socket]:
-    """Where Ollama's clients find it; `sockets` themselves if that is the server's own port. A port that is taken
-    (Ollama runs) is told, and all else goes on.
+    """Where Ollama's clients find it: `sockets` themselves if that is the server's own port; empty: nowhere.
+
+    A port that is taken (Ollama runs) is told, and all else goes on.
     """
-    if server.ollama_port is None or server.ollama_port == _port_of(sockets):
-        return sockets if server.ollama_port is not None else []
+    port = server.ollama_port
+    if port is None or port == _port_of(sockets):
+        return [] if port is None else sockets
     try:
-        return bind(server.host, server.ollama_port)
+        bound = bind(server.host, port)
     except ConfigError as error:
-        _log.warning("not listening for Ollama's clients", extra={"port": server.ollama_port, "why": error.message})
+        _log.warning("not listening for Ollama's clients", extra={"port": port, "why": error.message})
         return []
+    _log.info("listening for Ollama's clients", extra={"port": _port_of(bound)})
+    return bound
 
 
 def _port_of(sockets: list[socket.socket]) -> int | None:

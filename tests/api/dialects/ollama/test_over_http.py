@@ -7,10 +7,10 @@ import socket
 from typing import Any
 
 import httpx2 as httpx
-import psutil
 import pytest
 
 from tests.conftest import EMBEDDING, TINY, RunningServer, StartServer, copies_of_stories, wait_until
+from tests.upstream_server import UpstreamServer
 
 GREEDY = {"temperature": 0, "num_predict": 8}
 MESSAGES = [{"role": "user", "content": "Once upon a time"}]
@@ -169,6 +169,23 @@ def test_every_entry_answers(start_server: StartServer, server: RunningServer, t
     assert shown["capabilities"] == ["completion", "tools"]
 
 
+@pytest.mark.parametrize("is_streaming", [False, True])
+def test_calls_have_their_arguments_as_objects(start_server: StartServer, is_streaming: bool) -> None:
+    weather = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
+    with UpstreamServer() as upstream:
+        far = {"model_id": "far", "kind": "upstream", "upstream": {"base_url": upstream.base_url("good")}}
+        answer = chat(start_server(models=[far]), model="far", tools=[weather], stream=is_streaming)
+    lines = lines_of(answer.text)
+    calls = [call for line in lines for call in line["message"].get("tool_calls", [])]
+    assert calls == [{"id": "call_1", "function": {"index": 0, "name": "weather", "arguments": {"city": "Rome"}}}]
+    assert lines[-1]["done_reason"] == "stop"
+
+
+def test_what_is_known_before_the_first_line_has_its_own_status(server: RunningServer) -> None:
+    answer = chat(server, stream=True, messages=MESSAGES * 200)
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
 def test_who_may_ask_is_told_in_ollamas_words(start_server: StartServer) -> None:
     server = start_server(server={"api_keys": ["k"], "admin_keys": ["a"]})
     refused = server.http.get("/api/tags")
@@ -198,8 +215,8 @@ def test_a_pull_of_what_is_here_succeeds(server: RunningServer) -> None:
 
 def test_ollamas_port_greets_its_clients_and_the_servers_own_does_not(start_server: StartServer) -> None:
     server = start_server(server={"ollama_port": 0})
-    port = _other_port(server)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as theirs:
+    (line,) = server.log_lines("listening for Ollama's clients")
+    with httpx.Client(base_url=f"http://127.0.0.1:{line['port']}") as theirs:
         assert theirs.get("/").text == "Ollama is running"
         assert theirs.head("/").status_code == 200
         assert theirs.get("/api/version").json() == server.http.get("/api/version").json()
@@ -213,11 +230,3 @@ def test_a_port_of_ollamas_that_is_taken_is_told_and_all_else_goes_on(start_serv
         assert chat(server).status_code == 200
     (line,) = server.log_lines("not listening for Ollama's clients")
     assert "is in use" in line["why"]
-
-
-def _other_port(server: RunningServer) -> int:
-    ports = {
-        each.laddr.port for each in psutil.Process(server.process.pid).net_connections("tcp") if each.status == "LISTEN"
-    }
-    (port,) = ports - {server.port}
-    return port
