@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import rich_click as click
 
@@ -77,10 +78,19 @@ for command in _COMMANDS:
     cli.add_command(command)
 
 
+def _require_current_folder() -> None:
+    """Raises ConfigError where it was deleted: every path that is not absolute would be a riddle."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError("the current folder was deleted; go to one that is there (cd ~), and try again") from None
+
+
 def main() -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage or config."""
     open_standard_streams()
     try:
+        _require_current_folder()
         cli(prog_name="lsrv")
     except LsrvError as error:
         say(error.message, err=True)

@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import NoReturn
@@ -33,13 +33,15 @@ _N_LOOKS = 4
 _LAST_LINES_S = 1.0  # for what is said at the end to be read
 
 
+class _SlowDiskError(LsrvError):
+    """Nothing is known of an entry's files yet: they may be there."""
+
+
 def serve_until_stopped(loaded: LoadedSettings, reread: ReadSettings | None = None) -> NoReturn:
     """Serve until a signal comes, then exit with the server's code. Raises ConfigError if it can't start.
 
     `reread` loads the settings again, for a reload; None: they came from no file.
     """
-    if loaded.settings.global_.offline:
-        _refuse_missing(loaded)
     outlet = log.configure(loaded.settings.server.access_log_format)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -60,6 +62,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Outlet) -> int:
+    if loaded.settings.global_.offline:
+        _refuse_missing(await _findings(loaded))
     console = Console(stderr=True)
     bars = LoadBars(console) if sys.stderr.isatty() and not console.is_dumb_terminal else None
 
@@ -87,13 +91,18 @@ async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Ou
 
 async def _greet(loaded: LoadedSettings, registry: Registry, addresses: list[str], outlet: Outlet) -> None:
     """Say the banner. Reading the heads of many GGUFs takes a while: in a thread, and after the port is open."""
-    looks = Lanes(_N_LOOKS)
-    local = _serving_here(loaded)
-    found = await asyncio.gather(*(_found_soon(loaded.settings, model, looks) for model in local))
-    findings: dict[str, Finding] = {model.model_id: each for model, each in zip(local, found, strict=True)}
+    findings = await _findings(loaded)
     crowded = preload_warnings(loaded.settings, findings, registry.memory().budget_bytes)
     told = replace(loaded, warnings=loaded.warnings + crowded)
     outlet.put(partial(say, banner(told, findings, registry.names.default_id, addresses)))
+
+
+async def _findings(loaded: LoadedSettings) -> dict[str, Finding]:
+    """What is found of each entry that is served here, by model_id; of a drive that hangs nothing is waited for."""
+    looks = Lanes(_N_LOOKS)
+    local = [model for model in loaded.settings.models if model.has_weights and model.enabled]
+    found = await asyncio.gather(*(_found_soon(loaded.settings, model, looks) for model in local))
+    return {model.model_id: each for model, each in zip(local, found, strict=True)}
 
 
 async def _found_soon(settings: Settings, model: ModelSettings, looks: Lanes) -> Finding:
@@ -101,7 +110,7 @@ async def _found_soon(settings: Settings, model: ModelSettings, looks: Lanes) ->
         async with asyncio.timeout(_LOOK_S):
             return await looks.run("", finding, settings, model)
     except TimeoutError:
-        return LsrvError(f"its files were not found within {_LOOK_S:g} s: the disk is slow, or hangs")
+        return _SlowDiskError(f"its files were not found within {_LOOK_S:g} s: the disk is slow, or hangs")
 
 
 def _note_failure(greeting: asyncio.Task[None]) -> None:
@@ -111,13 +120,12 @@ def _note_failure(greeting: asyncio.Task[None]) -> None:
         _log.error("can't make the banner", exc_info=error)
 
 
-def _serving_here(loaded: LoadedSettings) -> list[ModelSettings]:
-    return [model for model in loaded.settings.models if model.has_weights and model.enabled]
-
-
-def _refuse_missing(loaded: LoadedSettings) -> None:
+def _refuse_missing(findings: Mapping[str, Finding]) -> None:
     """Offline, what is missing stays missing: better told at the start. Raises ConfigError."""
-    findings = ((model.model_id, finding(loaded.settings, model)) for model in _serving_here(loaded))
-    missing = [f"  {name}: {error.message}" for name, error in findings if isinstance(error, LsrvError)]
+    missing = [
+        f"  {name}: {error.message}"
+        for name, error in findings.items()
+        if isinstance(error, LsrvError) and not isinstance(error, _SlowDiskError)
+    ]
     if missing:
         raise ConfigError("offline, and weights are missing:\n" + "\n".join(missing))
