@@ -33,9 +33,9 @@ class SchemaPart:
     def json(self, kind: JsonType | None = None) -> str:
         """What `%json` takes, for values of the schema; of one type, where the schema says none."""
         schema = self.schema if kind is None else {"type": kind} | self.schema
-        if not _has_reference(schema):
+        if self.schema is self.root or not _has_reference(schema):
             return json_body(schema)
-        return json_body({"$defs": {_ROOT: _moved(self.root)}} | cast("ToolSchema", _moved(schema)))
+        return json_body(cast("ToolSchema", _moved(schema)) | {"$defs": {_ROOT: _moved(self.root)}})
 
     def alternatives(self) -> list[SchemaPart]:
         """The schemas, without references, unions and lists of types at their top, one of which values follow."""
