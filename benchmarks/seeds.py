@@ -101,7 +101,7 @@ def _sequence(loaded: LoadedModel, number: int, temperature: float, n_tokens: in
         request_id=number,
         prompt=rng.integers(_FIRST_PLAIN_TOKEN, last, _N_PROMPT_TOKENS).astype(np.int32),
         sampler=None if values.is_plain_greedy else SamplerChain(values, vocab),
-        text=TextAssembler([]),
+        text=TextAssembler(),
         n_max_tokens=n_tokens,
         submitted_at=time.perf_counter(),
         is_ignoring_eos=True,

@@ -3,61 +3,102 @@
 from __future__ import annotations
 
 import codecs
+from typing import Protocol
 
 _new_decoder = codecs.getincrementaldecoder("utf-8")
 
 
-class TextAssembler:
-    """The text of one sequence, piece by piece.
+class StopWatch(Protocol):
+    """Looks at the text of one sequence for where it has to stop.
 
-    A character split over several tokens is held back until it is whole; so is text that may be the beginning of a
-    stop string. `stop_string` is set once one has matched; text from its first character on is never returned.
-    `n_read` characters have come in, of which `n_returned` were handed on.
+    `stop_string` is set once one was found; `n_withheld`: characters at the end of what was pushed that are held back,
+    or cut off.
     """
 
-    __slots__ = ("_decoder", "_held", "_stops", "n_read", "n_returned", "stop_string")
+    @property
+    def stop_string(self) -> str | None: ...
+
+    @property
+    def n_withheld(self) -> int: ...
+
+    def push(self, text: str) -> str:
+        """The text that is ready now; often empty."""
+        ...
+
+    def flush(self) -> str:
+        """What was held back, at the end of the sequence."""
+        ...
+
+
+class StopStrings:
+    """Holds back what may be the beginning of a stop string; text from the first character of one on is dropped."""
+
+    __slots__ = ("_held", "_stops", "n_withheld", "stop_string")
 
     def __init__(self, stops: list[str]) -> None:
-        self._decoder = _new_decoder("replace")
         self._stops = [stop for stop in stops if stop]
         self._held = ""
         self.stop_string: str | None = None
-        self.n_read = 0
-        self.n_returned = 0
+        self.n_withheld = 0
 
-    def push(self, piece: bytes) -> str:
-        """The text that `piece` completes; often empty."""
-        return self._returned(self._read(piece))
-
-    def flush(self) -> str:
-        """What was held back, at the end of the sequence; an unfinished character becomes U+FFFD."""
-        ready = self._read(b"", is_last=True)
-        held, self._held = self._held, ""
-        return self._returned(ready if self.stop_string is not None else ready + held)
-
-    def _read(self, piece: bytes, *, is_last: bool = False) -> str:
-        text = self._decoder.decode(piece, is_last)
-        self.n_read += len(text)
-        return self._release(text) if self._stops else text
-
-    def _returned(self, text: str) -> str:
-        self.n_returned += len(text)
-        return text
-
-    def _release(self, text: str) -> str:
-        if not text and not self._held:
+    def push(self, text: str) -> str:
+        if self.stop_string is not None:
+            self.n_withheld += len(text)
             return ""
         pending = self._held + text
         found = [(pending.find(stop), stop) for stop in self._stops if stop in pending]
         if found:
             # The earliest match wins; of two at one place the longer, so that the result does not depend on order.
-            start, stop = min(found, key=lambda match: (match[0], -len(match[1])))
-            self.stop_string = stop
+            start, self.stop_string = min(found, key=lambda match: (match[0], -len(match[1])))
             self._held = ""
+            self.n_withheld = len(pending) - start
             return pending[:start]
-        n_held = max(_overlap(pending, stop) for stop in self._stops)
-        self._held = pending[len(pending) - n_held :]
-        return pending[: len(pending) - n_held]
+        self.n_withheld = max((_overlap(pending, stop) for stop in self._stops), default=0)
+        n_ready = len(pending) - self.n_withheld
+        self._held = pending[n_ready:]
+        return pending[:n_ready]
+
+    def flush(self) -> str:
+        held, self._held = self._held, ""
+        self.n_withheld -= len(held)
+        return held
+
+
+class TextAssembler:
+    """The text of one sequence, piece by piece.
+
+    A character split over several tokens is held back until it is whole. `n_read` characters have come in, of which
+    `n_returned` were handed on.
+    """
+
+    __slots__ = ("_decoder", "_watch", "n_read")
+
+    def __init__(self, watch: StopWatch | None = None) -> None:
+        """`watch`: None where nothing stops the text."""
+        self._decoder = _new_decoder("replace")
+        self._watch = watch
+        self.n_read = 0
+
+    @property
+    def stop_string(self) -> str | None:
+        """What the text was stopped by; from its first character on nothing is ever returned."""
+        return None if self._watch is None else self._watch.stop_string
+
+    @property
+    def n_returned(self) -> int:
+        return self.n_read if self._watch is None else self.n_read - self._watch.n_withheld
+
+    def push(self, piece: bytes) -> str:
+        """The text that `piece` completes; often empty."""
+        text = self._decoder.decode(piece)
+        self.n_read += len(text)
+        return text if self._watch is None else self._watch.push(text)
+
+    def flush(self) -> str:
+        """What was held back, at the end of the sequence; an unfinished character becomes U+FFFD."""
+        text = self._decoder.decode(b"", True)
+        self.n_read += len(text)
+        return text if self._watch is None else self._watch.push(text) + self._watch.flush()
 
 
 def _overlap(text: str, stop: str) -> int:

@@ -9,8 +9,10 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from msgspec.structs import replace
 
-from lsrv.chat.reasoning import AnswerSplitter
-from lsrv.engine.detokenize import TextAssembler
+from lsrv.chat.format.answer_format import AnswerFormat
+from lsrv.chat.reading.answer import AnswerReader
+from lsrv.chat.reading.opening import n_prefilled
+from lsrv.engine.detokenize import StopStrings, TextAssembler
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
 from lsrv.engine.load.loading import LoadedModel
@@ -21,6 +23,7 @@ from lsrv.errors import RequestError
 from lsrv.protocol.commands import Detokenize, Generate, Infill, Sampling, Tokenize
 from lsrv.protocol.events import Detokenized, Tokenized
 from lsrv.worker.beside import Beside
+from lsrv.worker.chat_text import ChatText
 from lsrv.worker.errands.errand import OpenTemplate
 from lsrv.worker.infill import infill_tokens
 from lsrv.worker.length import check_scores, check_size, size_of, too_long
@@ -54,8 +57,10 @@ class Intake:
     def _token_text(self, token: int) -> str:
         return self._vocab.detokenize([token]) if token >= 0 else ""
 
-    async def sequence(self, command: Generate, prompt: str | list[int]) -> tuple[Sequence, AnswerWriter]:
-        """The sequence to submit, and where its text goes."""
+    async def sequence(
+        self, command: Generate, prompt: str | list[int], form: AnswerFormat | None
+    ) -> tuple[Sequence, AnswerWriter]:
+        """The sequence to submit, and where its text goes. `form`: of a chat's answer."""
         is_chat = command.messages is not None
         work = functools.partial(self.prompt_tokens, prompt, is_chat=is_chat, infill=command.infill)
         n_bytes = size_of(prompt) + (size_of(command.infill.suffix) if command.infill else 0)
@@ -66,11 +71,13 @@ class Intake:
         values = fill_sampling(sampling, self._loaded.sampling_defaults, self._loaded.info.n_ctx_seq)
         n_room = self._loaded.info.n_ctx_seq - len(tokens)
         n_max = n_room if command.max_tokens is None else command.max_tokens
+        chat = self._chat_text(command, prompt, form) if form is not None else None
+        stops = StopStrings(command.stop) if any(command.stop) else None
         sequence = Sequence(
             request_id=command.request_id,
             prompt=tokens,
             sampler=await self._sampler(values, tokens),
-            text=TextAssembler(command.stop),
+            text=TextAssembler(stops if chat is None else chat),
             n_max_tokens=n_max if self._loaded.params.is_shifting else min(n_max, n_room),
             submitted_at=time.perf_counter(),
             n_top_logprobs=command.n_top_logprobs,
@@ -83,7 +90,7 @@ class Intake:
             call_id=command.call_id,
             adapters=self._loaded.adapters.chosen(command.adapters),
         )
-        return sequence, self._writer(command, prompt)
+        return sequence, self._writer(command, prompt, chat)
 
     def _behind(self, earlier: list[int], tokens: Tokens) -> Tokens:
         """Prompt tokens that follow an earlier prompt and its answer, which have the beginning of a text already.
@@ -107,16 +114,21 @@ class Intake:
         tokens = await self._beside.run(size_of(text), work)
         return tokens[:n_room].tolist()
 
-    def _writer(self, command: Generate, prompt: str | list[int]) -> AnswerWriter:
-        is_chat = command.messages is not None
-        needs_text = is_chat or command.is_echoing
-        text = (prompt if isinstance(prompt, str) else self._vocab.detokenize(prompt)) if needs_text else ""
+    def _chat_text(self, command: Generate, prompt: str | list[int], form: AnswerFormat) -> ChatText:
+        """Where the answer to a chat is read."""
+        reader = AnswerReader(form, self._text_of(prompt), command.tool_use, n_prefilled(command.messages or []))
+        return ChatText(reader, command.stop)
+
+    def _writer(self, command: Generate, prompt: str | list[int], chat: ChatText | None) -> AnswerWriter:
         return AnswerWriter(
             is_streaming=command.is_streaming,
-            splitter=AnswerSplitter(text) if is_chat else None,
-            echo=text if command.is_echoing else "",
+            chat=chat,
+            echo=self._text_of(prompt) if command.is_echoing else "",
             wants_tokens=command.wants_tokens,
         )
+
+    def _text_of(self, prompt: str | list[int]) -> str:
+        return prompt if isinstance(prompt, str) else self._vocab.detokenize(prompt)
 
     def prompt_tokens(self, prompt: str | list[int], *, is_chat: bool, infill: Infill | None = None) -> Tokens:
         """Token ids int32 (n,), at least one, that leave room for an answer. Raises PromptTooLongError."""

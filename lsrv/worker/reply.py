@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from lsrv.chat.reasoning import AnswerSplitter
+from lsrv.chat.reading.said import Said, joined_calls
 from lsrv.engine.sequence import Output, Sequence
-from lsrv.protocol.events import Delta, Finished, PromptLogprob, TokenLogprob, Usage
+from lsrv.protocol.events import CallDelta, Delta, Finished, FinishReason, PromptLogprob, TokenLogprob, Usage
+from lsrv.worker.chat_text import ChatText
 
 
 class AnswerWriter:
     """Collects what a sequence writes. Not streaming: everything travels in `Finished`."""
 
     __slots__ = (
+        "_calls",
+        "_chat",
         "_content",
         "_has_begun",
         "_is_streaming",
@@ -19,19 +22,18 @@ class AnswerWriter:
         "_n_written",
         "_prompt_logprobs",
         "_reasoning",
-        "_splitter",
         "_wants_tokens",
     )
 
-    def __init__(
-        self, *, is_streaming: bool, splitter: AnswerSplitter | None, echo: str, wants_tokens: bool = False
-    ) -> None:
+    def __init__(self, *, is_streaming: bool, chat: ChatText | None, echo: str, wants_tokens: bool = False) -> None:
+        """`chat`: where the sequence's text is read; None: all of it is text."""
         self._is_streaming = is_streaming
         self._has_begun = False
-        self._splitter = splitter
+        self._chat = chat
         self._wants_tokens = wants_tokens
         self._content = [echo] if echo else []
         self._reasoning: list[str] = []
+        self._calls: list[CallDelta] = []
         self._logprobs: list[TokenLogprob] | None = None
         self._prompt_logprobs: list[PromptLogprob] = []
         self._n_reasoning_tokens = 0
@@ -40,30 +42,34 @@ class AnswerWriter:
     def push(self, output: Output, *, is_due: bool) -> Delta | None:
         """Take one step's text; a Delta of all that is unsent if `is_due`. The very first text never waits."""
         self._add(output)
-        has_news = self._content or self._reasoning or self._prompt_logprobs
+        has_news = self._content or self._reasoning or self._calls or self._prompt_logprobs
         if not self._is_streaming or (self._has_begun and not is_due) or not has_news:
             return None
         self._has_begun = True
         prompt_logprobs = self._take_prompt_logprobs()
-        content, reasoning, logprobs = self._take()
-        return Delta(output.sequence.request_id, content, reasoning, logprobs, prompt_logprobs=prompt_logprobs)
+        (content, reasoning, calls), logprobs = self._take(), self._take_logprobs()
+        return Delta(output.sequence.request_id, content, reasoning, logprobs, [*calls], prompt_logprobs)
 
     def finish(self, sequence: Sequence, output: Output | None) -> Finished:
         """The final event; `output` is the last step's, None after an abort."""
         if output is not None:
             self._add(output)
-        if self._splitter is not None:
-            content, reasoning = self._splitter.flush()
-            self._keep(content, reasoning)
-        content, reasoning, logprobs = self._take()
+        finish_reason = sequence.finish_reason or "abort"
+        if self._chat is not None:
+            self._chat.flush()
+            self._keep(self._chat.take())
+            finish_reason = self._end_calls(self._chat, finish_reason)
+        content, reasoning, calls = self._take()
         return Finished(
             request_id=sequence.request_id,
-            finish_reason=sequence.finish_reason or "abort",
+            finish_reason=finish_reason,
             text=content,
             reasoning=reasoning,
             usage=_usage(sequence, self._n_reasoning_tokens),
             stop_string=sequence.text.stop_string,
-            logprobs=logprobs,
+            logprobs=self._take_logprobs(),
+            calls=[*calls],
+            complaint=self._chat.reader.complaint if self._chat is not None else "",
             prompt_logprobs=self._take_prompt_logprobs(),
             tokens=[*sequence.prompt.tolist(), *sequence.generated] if self._wants_tokens else [],
         )
@@ -72,31 +78,47 @@ class AnswerWriter:
         self._prompt_logprobs += output.prompt_logprobs
         if output.logprobs is not None:
             self._logprobs = (self._logprobs or []) + output.logprobs
-        if self._splitter is None:
-            self._keep(output.text, "")
+        if self._chat is None:
+            if output.text:
+                self._content.append(output.text)
             return
-        content, reasoning = self._splitter.push(output.text)
+        said = self._chat.take()
         n_written = output.sequence.n_written
-        if self._splitter.is_reasoning:
+        if self._chat.reader.is_reasoning:
             self._n_reasoning_tokens += n_written - self._n_written
-        elif reasoning:  # it has ended in this step; how many of its tokens is not known
+        elif said.reasoning:  # it has ended in this step; how many of its tokens is not known
             self._n_reasoning_tokens += 1
         self._n_written = n_written
-        self._keep(content, reasoning)
+        self._keep(said)
 
-    def _keep(self, content: str, reasoning: str) -> None:
+    def _keep(self, said: Said) -> None:
+        content, reasoning, calls = said
         if content:
             self._content.append(content)
         if reasoning:
             self._reasoning.append(reasoning)
+        if calls:
+            self._calls += calls
+
+    def _end_calls(self, chat: ChatText, finish_reason: FinishReason) -> FinishReason:
+        """Why the answer ended. What is left of a call that is none, or that nothing cut off, is taken back."""
+        n_calls = chat.reader.n_calls
+        if chat.reader.is_broken or finish_reason == "stop":
+            self._calls = [call for call in self._calls if call.index < n_calls]
+        return "tool_calls" if n_calls and finish_reason == "stop" else finish_reason
 
     def _take_prompt_logprobs(self) -> list[PromptLogprob]:
         taken, self._prompt_logprobs = self._prompt_logprobs, []
         return taken
 
-    def _take(self) -> tuple[str, str, list[TokenLogprob] | None]:
-        taken = "".join(self._content), "".join(self._reasoning), self._logprobs
-        self._content, self._reasoning, self._logprobs = [], [], None
+    def _take_logprobs(self) -> list[TokenLogprob] | None:
+        taken, self._logprobs = self._logprobs, None
+        return taken
+
+    def _take(self) -> Said:
+        calls = joined_calls(self._calls) if self._calls else ()
+        taken = Said("".join(self._content), "".join(self._reasoning), calls)
+        self._content, self._reasoning, self._calls = [], [], []
         return taken
 
 

@@ -108,7 +108,7 @@ class GenerationService:
         is_chat = command.messages is not None
         form = await self._examination.form() if is_chat else None
         prompt = (command.prompt or "") if form is None else await self._rendering.prompt(command, form)
-        sequence, reply = await self._intake.sequence(command, prompt)
+        sequence, reply = await self._intake.sequence(command, prompt, form)
         await self._bounds.bind(sequence, command, prompt if isinstance(prompt, str) else "", form)
         self._replies[command.request_id] = reply
         # Told with what the next step brings: the parent, woken now, might take the step's core.

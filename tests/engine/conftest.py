@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lsrv.engine.detokenize import TextAssembler
+from lsrv.engine.detokenize import StopStrings, TextAssembler
 from lsrv.engine.engine import Engine
 from lsrv.engine.llama.backend import Backend
 from lsrv.engine.llama.sampler import SamplerChain
@@ -66,7 +66,7 @@ def make_sequence(
         request_id=request_id,
         prompt=vocab.tokenize(prompt, add_special=True, parse_special=True),
         sampler=None if values.is_plain_greedy else SamplerChain(values, vocab),
-        text=TextAssembler(stops or []),
+        text=TextAssembler(StopStrings(stops) if stops else None),
         n_max_tokens=n_max_tokens,
         submitted_at=time.perf_counter(),
         **options,

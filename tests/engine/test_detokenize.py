@@ -5,11 +5,11 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsrv.engine.detokenize import TextAssembler
+from lsrv.engine.detokenize import StopStrings, TextAssembler
 
 
 def assemble(pieces: list[bytes], stops: list[str]) -> tuple[str, list[str], str | None]:
-    assembler = TextAssembler(stops)
+    assembler = TextAssembler(StopStrings(stops))
     parts: list[str] = []
     for piece in pieces:
         parts.append(assembler.push(piece))

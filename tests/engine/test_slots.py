@@ -12,7 +12,7 @@ def sequence(*prompt: int) -> Sequence:
         request_id=0,
         prompt=np.array(prompt, np.int32),
         sampler=None,
-        text=TextAssembler([]),
+        text=TextAssembler(),
         n_max_tokens=1,
         submitted_at=0.0,
     )

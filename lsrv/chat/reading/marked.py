@@ -30,7 +30,7 @@ class MarkedReader:
         """Read the answer to `prompt`."""
         if opens_thought(form, prompt, n_prefill):
             yield from self._thought()
-        elif self._thoughts is not None and self._thoughts.opens and not self._is_in_text(prompt, n_prefill):
+        elif self._thoughts is not None and self._thoughts.opens and not self._is_in_text(prompt):
             yield from self._first_thought(self._thoughts.opens)
         if self._text.opens:
             yield from self._go_on_in_mark(prompt, self._text.opens)
@@ -38,8 +38,8 @@ class MarkedReader:
             yield from self._bare_calls()
         yield from self._parts()
 
-    def _is_in_text(self, prompt: str, n_prefill: int) -> bool:
-        return n_prefill > 0 or (bool(self._text.opens) and is_open(self._text, prompt))
+    def _is_in_text(self, prompt: str) -> bool:
+        return bool(self._text.opens) and is_open(self._text, prompt)
 
     def _first_thought(self, opens: str) -> Steps[None]:
         """A thought, if the answer begins with one; if it doesn't, nothing is read."""

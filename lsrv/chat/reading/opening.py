@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import cast
+
 from lsrv.chat.format.answer_format import AnswerFormat, Channels, Marks
 
 
@@ -25,6 +28,25 @@ def is_open(marks: Marks, prompt: str, n_prefill: int = 0) -> bool:
     if not found or (marks.closes and marks.closes in behind):
         return False
     return len(behind.strip()) <= n_prefill
+
+
+def n_prefilled(messages: Sequence[Mapping[str, object]]) -> int:
+    """Characters of the answer that a last message of the assistant has already, at most; 0 without one."""
+    last = messages[-1] if messages else {}
+    return _n_characters([last.get("content"), last.get("reasoning_content")]) if last.get("role") == "assistant" else 0
+
+
+def _n_characters(value: object) -> int:
+    """The length of all texts in a content of a message, which may be parts."""
+    match value:
+        case str():
+            return len(value)
+        case list():
+            return sum(_n_characters(each) for each in cast("list[object]", value))
+        case dict():
+            return _n_characters(cast("dict[str, object]", value).get("text"))
+        case _:
+            return 0
 
 
 def channel_opening(channels: Channels, prompt: str) -> tuple[str, bool]:

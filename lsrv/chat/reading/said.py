@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from lsrv.protocol.events import CallDelta
@@ -18,6 +19,20 @@ class Said(NamedTuple):
 
 
 NOTHING = Said()
+
+
+def joined(said: Sequence[Said]) -> Said:
+    """All that was said, in one."""
+    calls = [call for each in said for call in each.calls]
+    return Said("".join(each.content for each in said), "".join(each.reasoning for each in said), joined_calls(calls))
+
+
+def joined_calls(calls: Sequence[CallDelta]) -> list[CallDelta]:
+    """The same calls, with the pieces of each one's arguments in one."""
+    runs = groupby(calls, lambda call: (call.index, call.name))
+    return [
+        next(run) if name else CallDelta(index, "".join(call.arguments for call in run)) for (index, name), run in runs
+    ]
 
 
 class Flow:

@@ -13,7 +13,7 @@ from lsrv.chat.format.answer_format import AnswerFormat, CallFormat, NestedTagAr
 from lsrv.chat.format.call import JsonValue, ToolCall
 from lsrv.chat.format.find import find_format
 from lsrv.chat.format.write import write_calls
-from lsrv.chat.templates.template import ChatTemplate
+from tests.chat.format.prompter import prompter_of
 from tests.chat.reading.formats import FORMATS
 from tests.chat.reading.reading import read
 from tests.chat.templates.published import PUBLISHED, published
@@ -40,7 +40,7 @@ EXCEPT: dict[type, set[str]] = {
 @cache
 def form_of(name: str) -> AnswerFormat:
     source = published(name)
-    return find_format(source, ChatTemplate(source, bos="<s>", eos="</s>").attempt)
+    return find_format(source, prompter_of(source).attempt)
 
 
 def prompt_of(form: AnswerFormat) -> str:

@@ -98,7 +98,7 @@ def make(request_id: int, prompt: Tokens) -> Sequence:
         request_id=request_id,
         prompt=prompt,
         sampler=None,
-        text=TextAssembler([]),
+        text=TextAssembler(),
         n_max_tokens=N_MAX_TOKENS,
         submitted_at=time.perf_counter(),
         n_top_logprobs=0,

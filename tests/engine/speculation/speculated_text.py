@@ -137,7 +137,7 @@ def _stream(number: int, seq_id: int) -> Sequence:
         request_id=number,
         prompt=np.zeros(_N_PROMPT, np.int32),
         sampler=None,
-        text=TextAssembler([]),
+        text=TextAssembler(),
         n_max_tokens=N_TOKENS,
         submitted_at=0.0,
         seq_id=seq_id,
