@@ -92,6 +92,22 @@ def test_tool_messages_of_the_history_reach_the_template() -> None:
     assert chat(messages=messages).messages == [messages[0] | {"content": ""}, messages[1]]
 
 
+@pytest.mark.parametrize(
+    ("said", "param"),
+    [
+        ({"tool_calls": [{"id": "1"}]}, "tool_calls[0].function"),
+        ({"tool_calls": [{"function": {"name": "f"}}, {"function": {}}]}, "tool_calls[1].function.name"),
+        ({"tool_calls": [{"function": {"name": "f", "arguments": 1}}]}, "tool_calls[0].function.arguments"),
+        ({"tool_calls": [{"function": {"name": "f", "arguments": {"a": 2**70}}}]}, "tool_calls"),
+        ({"function_call": {"arguments": "{}"}}, "function_call.name"),
+    ],
+)
+def test_a_call_of_the_history_that_is_none_is_named_by_its_place(said: dict[str, Any], param: str) -> None:
+    with pytest.raises(errors.RequestError) as caught:
+        chat(messages=[{"role": "user", "content": "a"}, {"role": "assistant", "content": None} | said])
+    assert caught.value.param == f"messages[1].{param}"
+
+
 def test_functions_of_the_history_reach_the_template_as_tools() -> None:
     call = {"name": "f", "arguments": "{}"}
     messages = [

@@ -6,8 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from lsrv.api.dialects.fields.earlier_calls import check_calls, check_function
 from lsrv.api.dialects.fields.old_calls import with_tool_calls
-from lsrv.api.http.body import check_plain
 from lsrv.errors import RequestError, UnsupportedCapabilityError
 
 _TEXT_PARTS = ("text", "input_text", "output_text")
@@ -46,10 +46,10 @@ def _template_message(message: ChatMessage, param: str) -> dict[str, object]:
     if message.reasoning_content is not None:
         result["reasoning_content"] = message.reasoning_content
     if message.tool_calls:
-        check_plain(message.tool_calls, f"{param}.tool_calls")
+        check_calls(message.tool_calls, f"{param}.tool_calls")
         result["tool_calls"] = message.tool_calls
     if message.function_call is not None:
-        check_plain(message.function_call, f"{param}.function_call")
+        check_function(message.function_call, f"{param}.function_call")
         result["function_call"] = message.function_call
     if message.tool_call_id is not None:
         result["tool_call_id"] = message.tool_call_id
