@@ -3,7 +3,8 @@
 1. Every answer is taken alone, at temperature 0. A text that changes in company of others (batches round by their
    shape) would say nothing about lsrv: such questions are left out, and shown.
 2. Clients ask at a low rate, streamed and whole; some close the connection midway or send wrong bodies. Meanwhile
-   workers are killed, models unloaded, loaded and reloaded, and the config is reloaded.
+   workers are killed or stand still, the drive of the caches fails, is full or hangs, models are unloaded, loaded and
+   reloaded, and the config is reloaded.
 3. Every answer is compared. Exit code 1: a wrong or lost one, an error without a cause, growth of the parent process.
 """
 
@@ -30,11 +31,13 @@ from benchmarks.soak.chaos import Chaos
 from benchmarks.soak.entries import copy_weights, write_config
 from benchmarks.soak.judging import FAILURES, Outcome, Sample, growth, is_equal, judge
 from benchmarks.soak.questions import Question, questions, refused
+from tests.sick_disk import CAN_BE_MADE, SickDisk
 
 _SAMPLE_S = 10.0
 _COMPANY_ROUNDS = 3
 _TIE = 0.002  # log-probability: batches of other shapes round differently, and may turn it
 _MB = 1e6
+_LEAVE_S = 10.0  # for workers' own children to learn that nobody is left
 
 
 class Soak:
@@ -127,12 +130,12 @@ async def sample(pid: int, samples: list[Sample]) -> None:
         )
 
 
-async def soak(server: ServerProcess, config: Path, args: argparse.Namespace) -> bool:
+async def soak(server: ServerProcess, config: Path, disk: SickDisk | None, args: argparse.Namespace) -> bool:
     """The whole run; returns whether nothing went wrong."""
     rng = random.Random(args.seed)
     change_config = functools.partial(_change_config, config, server.port)
     async with httpx.AsyncClient(base_url=f"http://{HOST}:{server.port}", timeout=None) as client:
-        chaos = Chaos(client, server.pid, change_config, rng)
+        chaos = Chaos(client, server.pid, change_config, disk, rng)
         run = Soak(client, chaos, rng)
         unstable = await run.take_references()
         print(f"{len(run.references)} questions; left out, for company may change them: {len(unstable)}", flush=True)
@@ -176,18 +179,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="lsrv-soak-") as name:
         config = Path(name) / "models.toml"
         copy_weights(config.parent)
+        disk = SickDisk(config.parent / "sick") if CAN_BE_MADE else None
+        environ = {} if disk is None else disk.environ | {"LSRV_CACHE": str(disk.folder)}
 
         def make_command(port: int, folder: Path) -> list[str]:
             write_config(config, port)
             return [str(Path(sys.executable).with_name("lsrv")), "from-config", "-f", str(config)]
 
         try:
-            with ServerProcess("lsrv", make_command) as server:
-                is_good = asyncio.run(soak(server, config, args))
+            with ServerProcess("lsrv", make_command, environ=environ) as server:
+                is_good = asyncio.run(soak(server, config, disk, args))
                 family = psutil.Process(server.pid).children(recursive=True)
         except ServerFailedError as error:
             sys.exit(f"error: {error}")
-    left = [process.pid for process in family if process.is_running()]
+    _, left = psutil.wait_procs(family, timeout=_LEAVE_S)
     print(f"processes left behind: {len(left)}")
     sys.exit(0 if is_good and not left else 1)
 

@@ -1,8 +1,9 @@
-"""What disturbs the server in a soak: killed workers, model verbs, config reloads, and programs that watch it."""
+"""What disturbs the server in a soak: killed and stopped workers, sick caches, model verbs, reloads, who watches it."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -17,10 +18,12 @@ import psutil
 from benchmarks.soak.entries import CHANGES
 from benchmarks.soak.judging import Incident
 from benchmarks.soak.questions import Question
+from tests.sick_disk import SickDisk
 
 _KILL_GAP_S = 31.0  # three deaths of one model within a minute would rightly open its circuit
 _PAUSE_S = (2.0, 10.0)
 _POLL_S = 5.0
+_STANDSTILL_S = (1.0, 4.0)
 _ENTRIES = ("plain", "lookup", "shared", "cached", "demo", "embed", "rerank")
 # What a verb may say that was obeyed. Whoever waits for an unloaded model has it loaded again at once.
 _WORDS = {"load": {"loaded"}, "reload": {"loaded"}, "unload": {"unloaded", "reloading"}}
@@ -31,14 +34,21 @@ class Chaos:
     """Acts at random moments until cancelled. `incidents` excuse errors, `problems` are what lsrv did wrong."""
 
     def __init__(
-        self, client: httpx.AsyncClient, server_pid: int, write_config: Callable[[str], None], rng: random.Random
+        self,
+        client: httpx.AsyncClient,
+        server_pid: int,
+        write_config: Callable[[str], None],
+        disk: SickDisk | None,
+        rng: random.Random,
     ) -> None:
+        """`disk`: where the server keeps its caches; None where none can be made sick."""
         self.incidents: list[Incident] = []
         self.problems: list[str] = []
         self.n_acts: Counter[str] = Counter()
         self._client = client
         self._server_pid = server_pid
         self._write_config = write_config
+        self._disk = disk
         self._rng = rng
         self._killed_at = time.monotonic()
         self._is_armed = False
@@ -46,6 +56,7 @@ class Chaos:
     async def act(self) -> None:
         """One disturbance after another."""
         acts = [self._kill, self._arm, self._unload, self._force, self._load, self._reload, self._sighup, self._bad]
+        acts += [self._stop] if self._disk is None else [self._stop, self._sicken]
         while True:
             await asyncio.sleep(self._rng.uniform(*_PAUSE_S))
             await self._rng.choice(acts)()
@@ -90,6 +101,32 @@ class Chaos:
         except ProcessLookupError:
             return  # it left meanwhile
         self.n_acts[act] += 1
+
+    async def _stop(self) -> None:
+        """A worker that stands still for a while is none that hangs: whoever waits for it is answered."""
+        workers = await self._workers()
+        if not workers:
+            return
+        pid = self._rng.choice(list(workers))
+        with contextlib.suppress(ProcessLookupError):  # it left, or was ended for another one
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                await asyncio.sleep(self._rng.uniform(*_STANDSTILL_S))
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            self.n_acts["stop and continue"] += 1
+
+    async def _sicken(self) -> None:
+        """A cache that can't be read, written or waited for costs its hits, and no answer."""
+        assert self._disk is not None
+        ills = {"fails": self._disk.fail, "is full": self._disk.fill, "hangs": self._disk.hang}
+        ill = self._rng.choice(list(ills))
+        ills[ill]()
+        try:
+            await asyncio.sleep(self._rng.uniform(*_STANDSTILL_S))
+        finally:
+            self._disk.be_well()
+        self.n_acts[f"cache's drive {ill}"] += 1
 
     async def _workers(self) -> dict[int, str]:
         """Entries by the pids of their workers."""

@@ -35,6 +35,10 @@ class SickDisk:
         """Every call is an input/output error."""
         self._write("f")
 
+    def fill(self) -> None:
+        """Nothing can be written; what is there can be read."""
+        self._write("l")
+
     def hang(self) -> None:
         """No call returns until it is well, or fails."""
         self._write("h")
