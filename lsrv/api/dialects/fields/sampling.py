@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from lsrv.errors import RequestError, UnsupportedParameterError
+from lsrv.errors import RequestError
 from lsrv.protocol.commands import MAX_REPEAT_PENALTY, MIN_REPEAT_PENALTY, Sampling
 from lsrv.serving.request import RANDOM_SEED
 
@@ -26,7 +26,6 @@ Fraction = Annotated[float, Meta(ge=0, le=1)]
 RepeatPenalty = Annotated[float, Meta(ge=MIN_REPEAT_PENALTY, le=MAX_REPEAT_PENALTY)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=-1, le=2**31 - 1)]  # -1: llama.cpp's "all" or "no limit"
-Later = Annotated[object, Meta(extra_json_schema={"description": "Not in this version: refused."})]
 TopLogprobs = Annotated[int, Meta(ge=0, le=MAX_TOP_LOGPROBS)]
 Bias = Annotated[float, Meta(ge=-100, le=100)]
 
@@ -59,12 +58,6 @@ class SamplingFields(msgspec.Struct, kw_only=True):
     mirostat_eta: NonNegative | None = None
     logit_bias: dict[str, Bias | bool] | list[tuple[int | str, Bias | bool]] | None = None  # by token id, or by text
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
-
-
-def refuse(param: str, value: object) -> None:
-    """Raises UnsupportedParameterError if a field of a later version carries something."""
-    if value not in (None, [], {}, ""):
-        raise UnsupportedParameterError(f"{param} is not in this version yet; leave it out.", param=param)
 
 
 def sampling_of(body: SamplingFields) -> Sampling:
