@@ -7,7 +7,7 @@ import re
 from lsrv.chat.format.answer_format import Channels
 from lsrv.chat.reading.call import CallReader
 from lsrv.chat.reading.marked import give_back
-from lsrv.chat.reading.marks import MarkSet, say_until
+from lsrv.chat.reading.marks import mark_set, say_until
 from lsrv.chat.reading.opening import channel_opening, is_thought
 from lsrv.chat.reading.said import Flow, Saying
 from lsrv.chat.reading.tape import Steps, Tape, UnreadableError, char, choose, skip_space, squeezed
@@ -27,8 +27,8 @@ class ChannelReader:
         self._calls = calls
         self._tape = tape
         self._saying = saying
-        self._ends = MarkSet([*channels.ends, channels.start])
-        self._header_ends = MarkSet([channels.message, *self._ends.marks])
+        self._ends = mark_set(*channels.ends, channels.start)
+        self._header_ends = mark_set(channels.message, *self._ends.marks)
         known = [*channels.thoughts, channels.text, channels.callee, channels.call, channels.message]
         self._beginnings = {squeezed(each)[:_N_ALIKE] for each in known} - {""}
 

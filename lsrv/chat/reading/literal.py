@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from lsrv.chat.reading.json_text import escaped, is_json
-from lsrv.chat.reading.marks import MarkSet, say_until
+from lsrv.chat.reading.marks import mark_set, say_until
 from lsrv.chat.reading.tape import (
     CutOffError,
     Steps,
@@ -42,7 +42,7 @@ class LiteralReader:
         self._tape = tape
         self._say = say
         self._quote = quote
-        self._marks = MarkSet([quote])
+        self._marks = mark_set(quote)
 
     def value(self, n_deep: int = 0) -> Steps[None]:
         letter = yield from skip_space(self._tape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lsrv.chat.format.answer_format import AnswerFormat, Marks
 from lsrv.chat.reading.call import CallReader
-from lsrv.chat.reading.marks import MarkSet, say_until
+from lsrv.chat.reading.marks import mark_set, say_until
 from lsrv.chat.reading.opening import is_open, opens_thought
 from lsrv.chat.reading.said import Saying
 from lsrv.chat.reading.tape import CutOffError, Steps, Tape, UnreadableError, char, look, squeezed
@@ -24,7 +24,7 @@ class MarkedReader:
         # A call without a mark: only a whole answer can be one.
         self._is_bare = trigger == "[" or squeezed(trigger).startswith(("{", "[{"))
         self._trigger = "" if self._is_bare else trigger
-        self._marks = MarkSet([self._trigger, self._text.opens, self._text.closes, form.end])
+        self._marks = mark_set(self._trigger, self._text.opens, self._text.closes, form.end)
 
     def read(self, form: AnswerFormat, prompt: str, n_prefill: int) -> Steps[None]:
         """Read the answer to `prompt`."""
@@ -53,7 +53,7 @@ class MarkedReader:
         saying, closes = self._saying, self._thoughts.closes
         saying.is_reasoning = True
         saying.reasoning.meet_mark()
-        if (yield from say_until(self._tape, MarkSet([closes]), saying.reasoning.say)):
+        if (yield from say_until(self._tape, mark_set(closes), saying.reasoning.say)):
             self._tape.at += len(closes)
             saying.is_reasoning = False
             saying.reasoning.meet_mark()

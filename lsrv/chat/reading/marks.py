@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from functools import lru_cache
 
 from lsrv.chat.reading.tape import Steps, Tape, any_of
 
@@ -42,6 +43,12 @@ class MarkSet:
     def _may_grow(self, text: str) -> bool:
         """Whether what comes may make another mark of it, or none."""
         return text[-1].isalnum() or any(mark.startswith(text) and mark != text for mark in self.marks)
+
+
+@lru_cache(256)
+def mark_set(*marks: str) -> MarkSet:
+    """The same set for the same marks: answers of one model look for the same ones."""
+    return MarkSet(marks)
 
 
 def _pattern(mark: str) -> str:

@@ -10,7 +10,7 @@ from lsrv.chat.format.answer_format import JsonType
 from lsrv.chat.format.write import json_type
 from lsrv.chat.reading.json_text import escaped, is_json
 from lsrv.chat.reading.literal import LiteralReader
-from lsrv.chat.reading.marks import MarkSet, say_until
+from lsrv.chat.reading.marks import mark_set, say_until
 from lsrv.chat.reading.schema import Parameter
 from lsrv.chat.reading.tape import CutOffError, Steps, Tape, UnreadableError, char, look
 
@@ -27,7 +27,7 @@ class Closing:
         """`follows` have no white space."""
         self.core = text.strip()
         self._space = text[: len(text) - len(text.lstrip())]
-        self._marks = MarkSet([self._space + self.core, self.core])
+        self._marks = mark_set(self._space + self.core, self.core)
         self._follows = follows
 
     def say_text(self, tape: Tape, say: Callable[[str], None]) -> Steps[None]:
