@@ -33,7 +33,8 @@ _MIDWAY_CHUNKS = 8  # a chunk has several tokens where a client reads slowly
 _MOST_FDS_MORE = 8
 _MOST_MB_MORE = 40.0
 # A connection that waits for as long as Retry-After says is closed by the server, maybe just as it is used again.
-_LIMITS = httpx.Limits(max_connections=None, keepalive_expiry=1.0)
+# With thousands at once this client itself takes longer than the ten seconds in which a request's headers must come.
+_LIMITS = httpx.Limits(max_connections=500, keepalive_expiry=1.0)
 
 
 class Crowd:
