@@ -1,0 +1,130 @@
+"""Calls of tools from a real worker: random weights under real templates, and what no grammar can be made of."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+
+from lsrv.protocol.commands import Generate, Grammar, Sampling, ToolUse
+from lsrv.protocol.events import Failed, Finished
+from tests.chat.templates.published import published
+from tests.worker.conftest import WorkerUnderTest
+from tests.worker.test_worker import collect
+
+SCHEMA: dict[str, object] = {
+    "type": "object",
+    "properties": {
+        "what": {"type": "string", "maxLength": 8},
+        "n": {"enum": [1, 2, 3]},
+        "where": {"type": "object", "properties": {"is_near": {"type": "boolean"}}, "required": ["is_near"]},
+    },
+    "required": ["what"],
+    "additionalProperties": False,
+}
+SCHEMA["properties"]["where"]["additionalProperties"] = False  # pyright: ignore
+HOT = {"temperature": 1.5, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
+TEMPLATES = [
+    "Qwen-Qwen3-0.6B",  # JSON behind thoughts
+    "Qwen3-Coder",  # tags
+    "MiniMax-M3",  # nested tags
+    "LFM2.5-8B-A1B",  # Python
+    "google-gemma-4-31B-it",  # bare keys
+    "openai-gpt-oss-120b",  # channels
+    "meta-llama-Llama-3.1-8B-Instruct",  # no mark
+]
+
+
+def tools(schema: object = SCHEMA, n: int = 1) -> list[dict[str, object]]:
+    return [{"type": "function", "function": {"name": f"look-{i}.up", "parameters": schema}} for i in range(n)]
+
+
+def asking(seed: int, given: list[dict[str, object]], choice: str = "required", **options: object) -> Generate:
+    names = [tool["function"]["name"] for tool in given]  # pyright: ignore
+    return Generate(
+        request_id=seed,
+        messages=[{"role": "user", "content": "Look it up."}],
+        tool_use=ToolUse(tools=given, names=names, choice=choice, is_parallel=False),  # pyright: ignore
+        sampling=Sampling(seed=seed, **HOT),
+        **({"max_tokens": 400, "reasoning_budget": 8, "is_streaming": False} | options),  # pyright: ignore
+    )
+
+
+def answer(worker: WorkerUnderTest, command: Generate) -> Finished:
+    worker.send(command)
+    end = collect(worker)[1][command.request_id]
+    assert isinstance(end, Finished), end
+    return end
+
+
+def called(end: Finished) -> list[tuple[str, object]]:
+    """The calls of a whole answer: name and arguments."""
+    names, arguments = dict[int, str](), dict[int, str]()
+    for delta in end.calls:
+        names[delta.index] = names.get(delta.index, "") + delta.name
+        arguments[delta.index] = arguments.get(delta.index, "") + delta.arguments
+    return [(name, json.loads(arguments[at])) for at, name in names.items()]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_required_call_is_valid_at_any_temperature(worker: WorkerUnderTest, template: str) -> None:
+    worker.load(n_ctx_seq=2048, chat_template=published(template))
+    for seed in range(1, 6):
+        end = answer(worker, asking(seed, tools(n=2)))
+        assert end.finish_reason == "tool_calls" and end.text == "" and end.complaint == ""
+        [(name, arguments)] = called(end)
+        assert name in ("look-0.up", "look-1.up")
+        jsonschema.validate(arguments, SCHEMA)
+
+
+def test_calls_are_forced_without_being_sampled_and_beside_logprobs_they_are_the_same_form(
+    worker: WorkerUnderTest,
+) -> None:
+    worker.load(n_ctx_seq=2048, chat_template=published("Qwen-Qwen2.5-7B-Instruct"))
+    end = answer(worker, asking(1, tools({"type": "object", "properties": {"n": {"const": 7}}, "required": ["n"]})))
+    assert called(end) == [("look-0.up", {"n": 7})]
+    told = answer(worker, asking(2, tools(n=2), n_top_logprobs=1))
+    assert len(called(told)) == 1 and len(told.logprobs or []) == told.usage.n_completion_tokens
+
+
+def test_beside_tools_a_schema_of_the_answer_allows_calls_or_a_document(worker: WorkerUnderTest) -> None:
+    worker.load(n_ctx_seq=2048, chat_template=published("Qwen-Qwen2.5-7B-Instruct"))
+    document = Grammar("json_schema", '{"enum": [{"done": true}]}', "response_format")
+    for seed in range(1, 7):
+        end = answer(worker, asking(seed, tools(), "auto", grammar=document))
+        assert called(end) if end.calls else json.loads(end.text) == {"done": True}
+
+
+def test_a_grammar_of_another_kind_binds_the_whole_answer_beside_tools(worker: WorkerUnderTest) -> None:
+    worker.load(n_ctx_seq=2048, chat_template=published("Qwen-Qwen2.5-7B-Instruct"))
+    end = answer(worker, asking(1, tools(), grammar=Grammar("regex", "No[.]", "grammar")))
+    assert end.text == "No." and not end.calls
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"type": "string"}, "its type must be"),
+        ({"type": "object", "properties": {"a": {"$ref": "#/$defs/none"}}}, "none"),
+        ({"type": "object", "properties": {"a": {"$ref": "other.json#/x"}}}, "other.json"),
+        ({"type": "object", "properties": {"a": {"type": "string", "pattern": "("}}}, "regex"),
+    ],
+)
+def test_a_schema_that_can_not_be_kept_is_refused_by_the_name_of_its_tool(
+    worker: WorkerUnderTest, schema: object, reason: str
+) -> None:
+    worker.load(n_ctx_seq=2048, chat_template=published("Qwen-Qwen2.5-7B-Instruct"))
+    worker.send(asking(1, [tools()[0], tools(schema, 2)[1]]))
+    end = collect(worker)[1][1]
+    assert isinstance(end, Failed)
+    assert end.error.param == "tools[1].function.parameters" and reason in end.error.message.lower()
+
+
+def test_schemas_that_lead_back_to_themselves_and_hundreds_of_tools_work(worker: WorkerUnderTest) -> None:
+    worker.load(n_ctx_seq=16384, n_slots=1, chat_template=published("Qwen-Qwen2.5-7B-Instruct"))
+    tree = {"type": "object", "properties": {"next": {"$ref": "#"}, "n": {"enum": [1, 2]}}, "required": ["n"]}
+    arguments = called(answer(worker, asking(1, tools(tree | {"additionalProperties": False}))))[0][1]
+    assert isinstance(arguments, dict) and arguments["n"] in (1, 2)
+    many = tools({"type": "object", "properties": {}}, 300)
+    assert len(called(answer(worker, asking(2, many)))) == 1
