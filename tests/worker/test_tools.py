@@ -10,7 +10,7 @@ import pytest
 from lsrv.protocol.commands import Generate, Grammar, Sampling, ToolUse
 from lsrv.protocol.events import Failed, Finished
 from tests.chat.templates.published import published
-from tests.worker.conftest import WorkerUnderTest
+from tests.worker.conftest import StartWorker, WorkerUnderTest
 from tests.worker.test_worker import collect
 
 SCHEMA: dict[str, object] = {
@@ -34,6 +34,12 @@ TEMPLATES = [
     "openai-gpt-oss-120b",  # channels
     "meta-llama-Llama-3.1-8B-Instruct",  # no mark
 ]
+
+
+@pytest.fixture
+def worker(start_worker: StartWorker) -> WorkerUnderTest:
+    """A worker that has no model yet."""
+    return start_worker()
 
 
 def tools(schema: object = SCHEMA, n: int = 1) -> list[dict[str, object]]:
@@ -69,8 +75,8 @@ def called(end: Finished) -> list[tuple[str, object]]:
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_required_call_is_valid_at_any_temperature(worker: WorkerUnderTest, template: str) -> None:
-    worker.load(n_ctx_seq=2048, chat_template=published(template))
-    for seed in range(1, 6):
+    worker.load(n_ctx_seq=4096, chat_template=published(template))
+    for seed in range(1, 3):
         end = answer(worker, asking(seed, tools(n=2)))
         assert end.finish_reason == "tool_calls" and end.text == "" and end.complaint == ""
         [(name, arguments)] = called(end)
@@ -91,7 +97,7 @@ def test_calls_are_forced_without_being_sampled_and_beside_logprobs_they_are_the
 def test_beside_tools_a_schema_of_the_answer_allows_calls_or_a_document(worker: WorkerUnderTest) -> None:
     worker.load(n_ctx_seq=2048, chat_template=published("Qwen-Qwen2.5-7B-Instruct"))
     document = Grammar("json_schema", '{"enum": [{"done": true}]}', "response_format")
-    for seed in range(1, 7):
+    for seed in range(1, 4):
         end = answer(worker, asking(seed, tools(), "auto", grammar=document))
         assert called(end) if end.calls else json.loads(end.text) == {"done": True}
 
@@ -121,10 +127,8 @@ def test_a_schema_that_can_not_be_kept_is_refused_by_the_name_of_its_tool(
     assert end.error.param == "tools[1].function.parameters" and reason in end.error.message.lower()
 
 
-def test_schemas_that_lead_back_to_themselves_and_hundreds_of_tools_work(worker: WorkerUnderTest) -> None:
-    worker.load(n_ctx_seq=16384, n_slots=1, chat_template=published("Qwen-Qwen2.5-7B-Instruct"))
+def test_a_schema_that_leads_back_to_itself_works(worker: WorkerUnderTest) -> None:
+    worker.load(n_ctx_seq=2048, chat_template=published("Qwen-Qwen2.5-7B-Instruct"))
     tree = {"type": "object", "properties": {"next": {"$ref": "#"}, "n": {"enum": [1, 2]}}, "required": ["n"]}
     arguments = called(answer(worker, asking(1, tools(tree | {"additionalProperties": False}))))[0][1]
     assert isinstance(arguments, dict) and arguments["n"] in (1, 2)
-    many = tools({"type": "object", "properties": {}}, 300)
-    assert len(called(answer(worker, asking(2, many)))) == 1

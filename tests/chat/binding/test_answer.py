@@ -139,3 +139,11 @@ def test_a_tool_whose_schema_is_none_of_an_object_is_named() -> None:
         source_of(QWEN, using(STOP, tool("bad", {"type": "string"})))
     assert caught.value.param == "tools[1].function.parameters"
     assert 'its type must be "object"' in str(caught.value)
+
+
+def test_hundreds_of_tools_are_one_grammar() -> None:
+    many = [tool(f"do-{i}.it", {"type": "object", "properties": {"n": {"const": i}}}) for i in range(300)]
+    source = source_of(QWEN, using(*many))
+    call = CALL.replace("add", "do-250.it").replace("7", "250")
+    assert is_allowed(source, call)
+    assert not is_allowed(source, call.replace('"n": 250', '"n": 251'))
