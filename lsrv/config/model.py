@@ -49,6 +49,7 @@ _FLOAT_CACHE_TYPES = ("f32", "f16", "bf16")
 _LOCAL_KEYS = frozenset(
     {"revision", "chat_template", "chat_template_name", "jinja_explicit", "preload", "pinned", "priority"}
     | {"keep_alive_s", "max_concurrency", "format", "quantization", "device", "context", "speculative", "adapters"}
+    | {"control_in_text"}
 )
 
 
@@ -303,6 +304,7 @@ class ModelSettings(Table):
     chat_template: str | None = Field(default=None, description="Jinja file that replaces the model's own template.")
     chat_template_name: str | None = Field(default=None, description="A named template of the file.")
     jinja_explicit: str | None = Field(default=None, description="Like chat_template, and wins over it.")
+    control_in_text: bool = Field(default=False, description="Control tokens that chats spell out are those tokens.")
     preload: bool = Field(default=False, description="Load at start instead of at the first request.")
     pinned: bool = Field(default=False, description="Never evicted; keep_alive counts all the same.")
     priority: int = Field(default=0, description="Evicted later than lower ones.")

@@ -35,7 +35,7 @@ class EmbeddingService:
         self._pending = PendingAnswers()
         self._beside = Beside(wake)
         intake = Intake(loaded, self._beside)
-        rendering = Rendering(errands, intake.template)
+        rendering = Rendering(errands, intake.template, self._beside, intake.hidden_names)
         examination = Examination(errands, None, None)  # nobody chats with it
         self._questions = Questions(intake, rendering, examination, self._beside, loaded.info)
         self._inputs = Inputs(loaded, intake)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 
 import numpy as np
 from msgspec.structs import replace
@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from lsrv.chat.format.answer_format import AnswerFormat
 from lsrv.chat.reading.answer import AnswerReader
 from lsrv.chat.reading.opening import n_prefilled
+from lsrv.chat.templates.hiding import Rendered
 from lsrv.engine.detokenize import StopStrings, TextAssembler
+from lsrv.engine.llama.partition import tokenize_around
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
 from lsrv.engine.load.loading import LoadedModel
@@ -54,15 +56,21 @@ class Intake:
             return ""
         return "models.toml" if self._loaded.params.chat_template else "GGUF"
 
+    def hidden_names(self) -> list[str]:
+        """Names of the control tokens that are but text where a client's text spells them out. Slow, once."""
+        if self._loaded.params.has_control_in_text:
+            return []
+        return [token.name for token in self._vocab.named_tokens if token.is_control]
+
     def _token_text(self, token: int) -> str:
         return self._vocab.detokenize([token]) if token >= 0 else ""
 
     async def sequence(
-        self, command: Generate, prompt: str | list[int], form: AnswerFormat | None
+        self, command: Generate, given: Rendered | str | list[int], form: AnswerFormat | None
     ) -> tuple[Sequence, AnswerWriter]:
         """The sequence to submit, and where its text goes. `form`: of a chat's answer."""
-        is_chat = command.messages is not None
-        work = functools.partial(self.prompt_tokens, prompt, is_chat=is_chat, infill=command.infill)
+        prompt, spelled = given if isinstance(given, Rendered) else (given, None)
+        work = functools.partial(self.prompt_tokens, prompt, spelled, infill=command.infill)
         n_bytes = size_of(prompt) + (size_of(command.infill.suffix) if command.infill else 0)
         tokens = await self._beside.run(n_bytes, work)
         if command.earlier_tokens:
@@ -130,11 +138,18 @@ class Intake:
     def _text_of(self, prompt: str | list[int]) -> str:
         return prompt if isinstance(prompt, str) else self._vocab.detokenize(prompt)
 
-    def prompt_tokens(self, prompt: str | list[int], *, is_chat: bool, infill: Infill | None = None) -> Tokens:
-        """Token ids int32 (n,), at least one, that leave room for an answer. Raises PromptTooLongError."""
-        # A template that writes BOS itself must not get a second one.
-        has_own_bos = is_chat and bool(self._bos) and isinstance(prompt, str) and prompt.startswith(self._bos)
-        param = "messages" if is_chat else "prompt"
+    def prompt_tokens(
+        self,
+        prompt: str | list[int],
+        spelled: Set[int] | None = None,
+        *,
+        infill: Infill | None = None,
+    ) -> Tokens:
+        """Token ids int32 (n,), at least one, that leave room for an answer. Raises PromptTooLongError.
+
+        `spelled`: of a chat, where names of control tokens are only text.
+        """
+        param = "prompt" if spelled is None else "messages"
         n_ctx = self._loaded.info.n_ctx_seq
         check_size(prompt, self._vocab, n_ctx, param)
         if infill is not None:
@@ -143,7 +158,8 @@ class Intake:
                 self.check_tokens(prompt, param)
             tokens = infill_tokens(self._vocab, prompt, infill)
         else:
-            tokens = self.tokens(prompt, add_special=not has_own_bos, param=param)
+            add_special = not self._has_own_bos(prompt, spelled)
+            tokens = self.tokens(prompt, add_special=add_special, param=param, spelled=spelled)
         if not len(tokens):
             if self._vocab.bos < 0:
                 raise RequestError("the prompt is empty, and this model has no token to begin with", param=param)
@@ -152,8 +168,16 @@ class Intake:
             raise too_long(len(tokens), n_ctx, param)
         return tokens
 
-    def tokens(self, item: str | list[int], *, add_special: bool, param: str) -> Tokens:
+    def _has_own_bos(self, prompt: str | list[int], spelled: Set[int] | None) -> bool:
+        """Whether the template wrote BOS itself, or a client who rendered it: then there is not another one."""
+        return isinstance(prompt, str) and bool(self._bos) and prompt.startswith(self._bos) and 0 not in (spelled or ())
+
+    def tokens(
+        self, item: str | list[int], *, add_special: bool, param: str, spelled: Set[int] | None = None
+    ) -> Tokens:
         """Token ids int32 (n,) of a text or of ids. Raises RequestError that names `param`."""
+        if isinstance(item, str) and spelled:
+            return tokenize_around(self._vocab, item, spelled, add_special=add_special)
         if isinstance(item, str):
             return self._vocab.tokenize(item, add_special=add_special, parse_special=True)
         self.check_tokens(item, param)
@@ -198,9 +222,13 @@ class Intake:
                 chain.accept(token)
         return chain
 
-    def tokenized(self, command: Tokenize, text: str) -> Tokenized:
+    def tokenized(self, command: Tokenize, given: Rendered) -> Tokenized:
         """The tokens of any text, without a length limit."""
-        tokens = self._vocab.tokenize(text, add_special=command.add_special, parse_special=command.parse_special)
+        text, add_special = given.text, command.add_special
+        if given.spelled and command.parse_special:
+            tokens = tokenize_around(self._vocab, text, given.spelled, add_special=add_special)
+        else:
+            tokens = self._vocab.tokenize(text, add_special=add_special, parse_special=command.parse_special)
         pieces = self._vocab.special_pieces(tokens) if command.wants_pieces else []
         return Tokenized(command.request_id, tokens.tolist(), pieces, text)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+from lsrv.chat.templates.hiding import Rendered
 from lsrv.engine.embedding import EmbeddingEngine
 from lsrv.engine.engine import Engine
 from lsrv.protocol.commands import Describe, Detokenize, Request, Tokenize
@@ -32,11 +33,11 @@ class Questions:
         """What can be said of it; a request of the wrong kind is told so. Raises LsrvError."""
         match question:
             case Tokenize():
-                text = question.text or ""
+                given = Rendered(question.text or "")
                 if question.messages is not None:
-                    text = await self._rendering.prompt(question, await self._examination.form())
-                work = functools.partial(self._intake.tokenized, question, text)
-                return [await self._beside.run(size_of(text), work)]
+                    given = await self._rendering.prompt(question, await self._examination.form())
+                work = functools.partial(self._intake.tokenized, question, given)
+                return [await self._beside.run(size_of(given.text), work)]
             case Detokenize():
                 work = functools.partial(self._intake.detokenized, question)
                 return [await self._beside.run(size_of(question.tokens), work)]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Callable
 
 import msgspec
 
-from lsrv.chat.format.answer_format import AnswerFormat
+from lsrv.chat.format.answer_format import AnswerFormat, Marks
 from lsrv.chat.format.words import in_words
 from lsrv.chat.templates.chat import Chat
+from lsrv.chat.templates.hiding import Hider, Rendered, shown
 from lsrv.chat.templates.plain import PlainTemplate, is_plain
 from lsrv.chat.templates.template import ChatTemplate
 from lsrv.errors import UnsupportedCapabilityError
 from lsrv.protocol.commands import Generate, Tokenize
+from lsrv.worker.beside import Beside
 from lsrv.worker.errands.errand import OpenTemplate, Render
 from lsrv.worker.errands.errands import Errands
 from lsrv.worker.pending import result_of
@@ -24,9 +28,18 @@ _encode = msgspec.msgpack.Encoder().encode
 class Rendering:
     """Belongs to the engine thread."""
 
-    def __init__(self, errands: Errands, template: OpenTemplate | None) -> None:
-        """`template`: None where the model has none. Raises LoadFailedError if it is no valid Jinja."""
+    def __init__(
+        self, errands: Errands, template: OpenTemplate | None, beside: Beside, find_names: Callable[[], list[str]]
+    ) -> None:
+        """`template`: None where the model has none. `find_names`: of control tokens that are but text in texts; slow.
+
+        Raises LoadFailedError if the template is no valid Jinja.
+        """
         self._errands = errands
+        self._beside = beside
+        self._find_names = find_names
+        self._source = template.source if template is not None else ""
+        self._hider: Hider | None = None  # once there is a chat
         self._has_template = template is not None
         self._plain = _plain(template) if template is not None and is_plain(template.source) else None
         if template is None or self._plain is not None:
@@ -39,7 +52,7 @@ class Rendering:
         """The template, if it is one that may be rendered here."""
         return self._plain
 
-    async def prompt(self, command: Generate | Tokenize, form: AnswerFormat) -> str:
+    async def prompt(self, command: Generate | Tokenize, form: AnswerFormat) -> Rendered:
         """The text of a chat. Raises RequestError with the template's own words if it refuses.
 
         `form`: how the model writes.
@@ -51,19 +64,33 @@ class Rendering:
                 param="messages",
             )
         tools = command.tool_use.tools if command.tool_use is not None else []
-        # Whatever takes control tokens in texts for text comes before this: it writes some that are meant.
-        chat = in_words(Chat(command.messages, command.template_kwargs, tools or None), form)
-        text = self._at_once(chat)
-        if text is not None:
-            return text
-        return await result_of(self._errands.add(Render(chat), time.monotonic()).text)
+        chat = Chat(command.messages, command.template_kwargs, tools or None)
+        n_bytes = len(_encode(chat))
+        chat, meant = await self._beside.run(n_bytes, functools.partial((await self._get_hider(form)).hidden, chat))
+        chat = in_words(chat, form)  # behind the hiding: it writes control tokens that are meant
+        text = self._at_once(chat, n_bytes)
+        if text is None:
+            text = await result_of(self._errands.add(Render(chat), time.monotonic()).text)
+        return await self._beside.run(n_bytes, functools.partial(shown, text, meant))
 
-    def _at_once(self, chat: Chat) -> str | None:
+    async def _get_hider(self, form: AnswerFormat) -> Hider:
+        """Made for the first chat: a large vocabulary takes a tenth of a second."""
+        if self._hider is None:
+            work = functools.partial(_hider, self._find_names, self._source, form.thoughts)
+            self._hider = hider = await result_of(self._beside.start(work, is_long=False))
+            return hider
+        return self._hider
+
+    def _at_once(self, chat: Chat, n_bytes: int) -> str | None:
         """What a plain template makes of a short chat; None: that is work for the child."""
         # A variable called loop is one of the template's own, of which a plain one knows that it is a counter.
-        if self._plain is None or "loop" in chat.kwargs or len(_encode(chat)) > _SHORT_BYTES:
+        if self._plain is None or "loop" in chat.kwargs or n_bytes > _SHORT_BYTES:
             return None
         return self._plain.render(chat)
+
+
+def _hider(find_names: Callable[[], list[str]], source: str, thoughts: Marks | None) -> Hider:
+    return Hider(find_names(), source, [thoughts.opens, thoughts.closes] if thoughts is not None else [])
 
 
 def _plain(template: OpenTemplate) -> PlainTemplate:

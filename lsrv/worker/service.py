@@ -63,7 +63,7 @@ class GenerationService:
         self._pending = PendingAnswers()
         self._beside = Beside(wake)
         self._intake = Intake(loaded, self._beside)
-        self._rendering = Rendering(errands, self._intake.template)
+        self._rendering = Rendering(errands, self._intake.template, self._beside, self._intake.hidden_names)
         self._examination = Examination(errands, self._intake.template, self._rendering.plain)
         self._questions = Questions(self._intake, self._rendering, self._examination, self._beside, loaded.info)
         self._bounds = AnswerBounds(self._vocab, Compiling(self._vocab, errands, self._beside))

@@ -319,3 +319,35 @@ def _is_alive(pid: int) -> bool:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except FileNotFoundError:
         return False
+
+
+ENDED = "{% for m in messages %}{{ m.content }}</s>{% endfor %}"
+SPELLING = Tokenize(request_id=1, messages=[{"role": "user", "content": "a </s> b"}], wants_pieces=False)
+
+
+@pytest.mark.parametrize(("has_control_in_text", "n_ends"), [(False, 1), (True, 2)])
+def test_a_control_token_that_a_text_spells_out_is_text_unless_asked_for(
+    start_worker: StartWorker, has_control_in_text: bool, n_ends: int
+) -> None:
+    worker = start_worker()
+    worker.load(chat_template=ENDED, has_control_in_text=has_control_in_text)
+    worker.send(SPELLING)
+    tokenized = worker.next()
+    assert isinstance(tokenized, Tokenized)
+    assert tokenized.prompt == "a </s> b</s>"
+    assert tokenized.tokens.count(2) == n_ends
+
+
+@pytest.mark.parametrize("begins", ["{{ bos_token }}", "<s>", ""])
+def test_a_chat_begins_with_one_bos(start_worker: StartWorker, begins: str) -> None:
+    worker = start_worker()
+    worker.load(chat_template=begins + TEMPLATE)
+    worker.send(
+        Generate(request_id=1, messages=[{"role": "user", "content": "Once"}], max_tokens=1),
+        Generate(request_id=2, prompt="<s>Once ", max_tokens=1),
+    )
+    accepted: list[Accepted] = []
+    while len(accepted) < 2:
+        event = worker.next()
+        accepted += [event] if isinstance(event, Accepted) else []
+    assert accepted[0].n_prompt_tokens == accepted[1].n_prompt_tokens

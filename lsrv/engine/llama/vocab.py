@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Iterable
 from collections.abc import Sequence as Items
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +18,23 @@ Tokens = npt.NDArray[np.int32]
 
 _KEEPING_TYPES = frozenset({lib.LLAMA_VOCAB_TYPE_SPM, lib.LLAMA_VOCAB_TYPE_BPE, lib.LLAMA_VOCAB_TYPE_RWKV})
 _STRIPPING: int = lib.LLAMA_TOKEN_ATTR_LSTRIP | lib.LLAMA_TOKEN_ATTR_RSTRIP
-_FOUND_FIRST: int = lib.LLAMA_TOKEN_ATTR_USER_DEFINED | lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN
 _LONG_CHARACTERS = 4096  # shorter texts are not worth cutting
+_CONTROL: int = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN
+_FOUND_FIRST: int = _CONTROL | lib.LLAMA_TOKEN_ATTR_USER_DEFINED
 _N_PORTION = 16 * 1024  # tokens between which another thread may have the interpreter
+
+
+class SpecialToken(NamedTuple):
+    """A token that stands for its name as a whole, before a text is cut into others.
+
+    `is_control`: only where control tokens are asked for. What white space it takes with it, beside it.
+    """
+
+    id: int
+    name: str
+    is_control: bool
+    strips_left: bool
+    strips_right: bool
 
 
 class Vocab:
@@ -103,6 +118,25 @@ class Vocab:
         """A token as the vocabulary writes it. Source: llama_vocab_get_text."""
         text: bytes = lib.llama_vocab_get_text(self._handle, token)
         return text.decode("utf-8", "replace")
+
+    @cached_property
+    def named_tokens(self) -> list[SpecialToken]:
+        """All tokens that stand for their names, the longest ones first. Asking for 150k tokens takes 0.1 s.
+
+        Source: llama_vocab_get_attr, llama_vocab_get_text; cache_special_tokens in llama-vocab.cpp.
+        """
+        found = [(t, attr) for t in range(self.n_tokens) if (attr := self._attribute(t)) & _FOUND_FIRST]
+        return [token for t, attr in sorted(found, key=self._name_length) if (token := self._special(t, attr)).name]
+
+    def _attribute(self, token: int) -> int:
+        return lib.llama_vocab_get_attr(self._handle, token)
+
+    def _name_length(self, found: tuple[int, int]) -> int:
+        return -len(lib.llama_vocab_get_text(self._handle, found[0]))
+
+    def _special(self, token: int, attr: int) -> SpecialToken:
+        strips = (bool(attr & side) for side in (lib.LLAMA_TOKEN_ATTR_LSTRIP, lib.LLAMA_TOKEN_ATTR_RSTRIP))
+        return SpecialToken(token, self._text(token), bool(attr & _CONTROL), *strips)
 
     def is_eog(self, token: int) -> bool:
         """Whether `token` ends a generation. Source: llama_vocab_is_eog."""
