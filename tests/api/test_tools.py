@@ -167,3 +167,15 @@ def test_a_call_that_max_tokens_cuts_off_ends_with_length(client: openai.OpenAI,
     for call in choice.message.tool_calls or []:
         assert call.function.name == "get_weather"
         assert '{"city": "Paris"}'.startswith(call.function.arguments)
+
+
+def test_apply_template_takes_what_a_chat_takes(demo: RunningServer) -> None:
+    messages = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Well"}]
+    body = {"messages": messages, "tools": [WEATHER], "continue_final_message": True, "max_tokens": 1, "temperature": 0}
+    prompt = demo.http.post("/apply-template", json=body).json()["prompt"]
+    usage = demo.http.post("/v1/chat/completions", json=body).json()["usage"]
+    assert "get_weather" in prompt
+    assert prompt.endswith("Well")
+    assert len(demo.http.post("/tokenize", json={"content": prompt}).json()["tokens"]) == usage["prompt_tokens"]
+    closed = {"messages": messages, "add_generation_prompt": False, "continue_final_message": False}
+    assert not demo.http.post("/apply-template", json=closed).json()["prompt"].endswith("Well")

@@ -14,10 +14,9 @@ from msgspec import Meta
 
 from lsrv import __version__
 from lsrv.api.dialects.fields.inputs import MAX_INPUTS, TokenId, inputs_of
-from lsrv.api.dialects.fields.messages import ChatMessage, template_messages
 from lsrv.api.dialects.fields.turn import Priority
 from lsrv.api.dialects.fields.vectors import floats_of
-from lsrv.api.http.body import check_plain, decode_body
+from lsrv.api.http.body import decode_body
 from lsrv.errors import RequestError
 from lsrv.protocol.commands import Detokenize, Embed, Tokenize
 from lsrv.protocol.events import Described, Detokenized, Embedded, Tokenized
@@ -36,12 +35,6 @@ class DetokenizeBody(msgspec.Struct, kw_only=True):
     model: str | None = None
 
 
-class ApplyTemplateBody(msgspec.Struct, kw_only=True):
-    messages: str | list[ChatMessage]
-    model: str | None = None
-    chat_template_kwargs: dict[str, object] = {}
-
-
 class TokenEmbeddingBody(msgspec.Struct, kw_only=True):
     content: str | list[str | TokenId | list[TokenId]] | None = None
     input: str | list[str | TokenId | list[TokenId]] | None = None
@@ -52,7 +45,6 @@ class TokenEmbeddingBody(msgspec.Struct, kw_only=True):
 
 _tokenize_decoder = msgspec.json.Decoder(TokenizeBody)
 _detokenize_decoder = msgspec.json.Decoder(DetokenizeBody)
-_template_decoder = msgspec.json.Decoder(ApplyTemplateBody)
 _embedding_decoder = msgspec.json.Decoder(TokenEmbeddingBody)
 _encode = msgspec.json.Encoder().encode
 
@@ -84,14 +76,6 @@ def parse_detokenize(raw: bytes) -> tuple[DetokenizeBody, Detokenize]:
 
 def detokenize_body(detokenized: Detokenized) -> bytes:
     return _encode({"content": detokenized.text})
-
-
-def parse_apply_template(raw: bytes) -> tuple[ApplyTemplateBody, Tokenize]:
-    body = decode_body(_template_decoder, raw)
-    check_plain(body.chat_template_kwargs, "chat_template_kwargs")
-    messages = template_messages(body.messages)
-    kwargs = body.chat_template_kwargs
-    return body, Tokenize(request_id=0, messages=messages, template_kwargs=kwargs, wants_pieces=False)
 
 
 def apply_template_body(tokenized: Tokenized) -> bytes:

@@ -13,7 +13,7 @@ from lsrv.api.answers.relay import Relay
 from lsrv.api.answers.vectors import built, vectors_of
 from lsrv.api.dialects import llamacpp
 from lsrv.api.dialects.fields.head import head_of
-from lsrv.api.dialects.openai.chat import CHAT, ChatBody
+from lsrv.api.dialects.openai.chat import CHAT, ChatBody, parse_apply_template
 from lsrv.api.dialects.openai.completion import COMPLETION, CompletionBody
 from lsrv.api.dialects.openai.embedding import EmbeddingBody, embedding_body, parse_embedding
 from lsrv.api.dialects.rerank import RerankBody, parse_rerank, rerank_body
@@ -71,7 +71,7 @@ async def detokenize(request: ApiRequest, server: ServerState) -> Response[bytes
 
 
 async def apply_template(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    body, command = llamacpp.parse_apply_template(await body_of(request, server))
+    body, command = parse_apply_template(await body_of(request, server))
     tokenized = await until_disconnect(request.receive, _tokenize(request, server, body.model, command))
     return json_response(llamacpp.apply_template_body(tokenized))
 
@@ -144,5 +144,5 @@ ROUTES = (
     Route("POST", "/v1/reranking", rerank, "llama.cpp's name for /v1/rerank", body=RerankBody),
     Route("POST", "/v1/tokenize", tokenize, "Text to token ids", body=llamacpp.TokenizeBody),
     Route("POST", "/v1/detokenize", detokenize, "Token ids to text", body=llamacpp.DetokenizeBody),
-    Route("POST", "/v1/apply-template", apply_template, "The prompt a chat becomes", body=llamacpp.ApplyTemplateBody),
+    Route("POST", "/v1/apply-template", apply_template, "The prompt a chat becomes", body=ChatBody),
 )

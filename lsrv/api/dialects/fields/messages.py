@@ -30,7 +30,7 @@ class ChatMessage(msgspec.Struct, kw_only=True):
 
 
 def template_messages(messages: str | list[ChatMessage]) -> list[dict[str, object]]:
-    """What a chat template gets: roles it knows, content as one string. Raises RequestError."""
+    """What a chat template gets: roles it knows, content as text or in parts of text. Raises RequestError."""
     if isinstance(messages, str):
         return [{"role": "user", "content": messages}]
     if not messages:
@@ -40,7 +40,7 @@ def template_messages(messages: str | list[ChatMessage]) -> list[dict[str, objec
 
 def _template_message(message: ChatMessage, param: str) -> dict[str, object]:
     role = "system" if message.role == "developer" else message.role
-    result: dict[str, object] = {"role": role, "content": _text(message.content, f"{param}.content")}
+    result: dict[str, object] = {"role": role, "content": _content(message.content, f"{param}.content")}
     if message.name is not None:
         result["name"] = message.name
     if message.reasoning_content is not None:
@@ -56,12 +56,12 @@ def _template_message(message: ChatMessage, param: str) -> dict[str, object]:
     return result
 
 
-def _text(content: str | list[ContentPart] | None, param: str) -> str:
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    return "".join(_part_text(part, f"{param}[{i}]") for i, part in enumerate(content))
+def _content(content: str | list[ContentPart] | None, param: str) -> object:
+    """Text; or its parts, for templates that take them. Where it is known that one doesn't, they are joined."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    texts = [_part_text(part, f"{param}[{i}]") for i, part in enumerate(content)]
+    return [{"type": "text", "text": text} for text in texts] if any(texts) else ""
 
 
 def _part_text(part: ContentPart, param: str) -> str:

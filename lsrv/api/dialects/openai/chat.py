@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from lsrv.api.dialects.contract import DialectRequest
 from lsrv.api.dialects.fields.messages import ChatMessage, template_messages
 from lsrv.api.dialects.fields.sampling import MAX_TOP_LOGPROBS, Count
+from lsrv.api.dialects.fields.template_variables import template_kwargs
 from lsrv.api.dialects.fields.tools import ToolList
 from lsrv.api.dialects.openai.chat_reply import ChatReply
 from lsrv.api.dialects.openai.shared_fields import (
@@ -31,9 +32,9 @@ from lsrv.api.dialects.openai.tool_choice import (
     function_use_of,
     tool_use_of,
 )
-from lsrv.api.http.body import check_plain, decode_body
+from lsrv.api.http.body import decode_body
 from lsrv.errors import RequestError, UnsupportedCapabilityError
-from lsrv.protocol.commands import ToolUse
+from lsrv.protocol.commands import Tokenize, ToolUse
 
 
 class ChatBody(GenerationBody, kw_only=True):
@@ -42,11 +43,14 @@ class ChatBody(GenerationBody, kw_only=True):
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=MAX_TOP_LOGPROBS)] | None = None
     chat_template_kwargs: dict[str, object] | None = None
-    enable_thinking: bool | None = None
+    enable_thinking: bool | str | None = None
     reasoning_effort: str | None = None
+    verbosity: str | None = None
+    documents: list[dict[str, object]] | None = None
+    add_generation_prompt: bool | None = None
+    continue_final_message: bool | None = None
     reasoning_budget: Count | None = None
     thinking_budget_tokens: Count | None = None  # llama.cpp's name for it
-    verbosity: str | None = None
     modalities: list[str] | None = None
     tools: ToolList | None = None
     tool_choice: ToolChoiceField | None = None
@@ -67,12 +71,25 @@ def parse_chat(raw: bytes) -> DialectRequest:
     command = replace(
         command,
         messages=template_messages(body.messages),
-        template_kwargs=_template_kwargs(body),
+        template_kwargs=template_kwargs(body),
         tool_use=_tool_use(body),
         reasoning_budget=_reasoning_budget(body),
     )
     reply = partial(ChatReply, has_old_calls=bool(body.functions))
     return generation_request(body, [command] * n_choices_of(body), reply)
+
+
+def parse_apply_template(raw: bytes) -> tuple[ChatBody, Tokenize]:
+    """The body of a chat, of which its prompt is wanted. Raises RequestError with `param`."""
+    body = decode_body(_decoder, raw)
+    command = Tokenize(
+        request_id=0,
+        messages=template_messages(body.messages),
+        template_kwargs=template_kwargs(body),
+        tool_use=_tool_use(body),
+        wants_pieces=False,
+    )
+    return body, command
 
 
 CHAT = openai_dialect(parse_chat, "chat/completions")
@@ -102,18 +119,3 @@ def _tool_use(body: ChatBody) -> ToolUse | None:
 def _reasoning_budget(body: ChatBody) -> int | None:
     budget = body.reasoning_budget if body.reasoning_budget is not None else body.thinking_budget_tokens
     return None if budget == -1 else budget
-
-
-def _template_kwargs(body: ChatBody) -> dict[str, object]:
-    """The template's variables; `chat_template_kwargs` wins over the shorthands."""
-    kwargs: dict[str, object] = {} if body.verbosity is None else {"verbosity": body.verbosity}
-    if body.reasoning_effort in ("none", "off"):
-        kwargs["enable_thinking"] = False
-    elif body.reasoning_effort is not None:
-        kwargs |= {"enable_thinking": True, "reasoning_effort": body.reasoning_effort}
-    if body.enable_thinking is not None:
-        kwargs["enable_thinking"] = body.enable_thinking
-    if body.chat_template_kwargs:
-        check_plain(body.chat_template_kwargs, "chat_template_kwargs")
-        kwargs |= body.chat_template_kwargs
-    return kwargs

@@ -89,10 +89,10 @@ def test_messages_may_be_a_string(server: RunningServer) -> None:
     assert post(server, messages="Once").status_code == 200
 
 
-def test_text_parts_are_joined_and_developer_means_system(server: RunningServer) -> None:
-    parts = [{"type": "text", "text": "Once upon "}, {"type": "text", "text": "a time"}]
+def test_text_parts_are_lines_and_developer_means_system(server: RunningServer) -> None:
+    parts = [{"type": "text", "text": "Once upon"}, {"type": "text", "text": "a time"}]
     of_parts = post(server, messages=[{"role": "developer", "content": parts}], temperature=0).json()
-    of_text = post(server, messages=[{"role": "system", "content": "Once upon a time"}], temperature=0).json()
+    of_text = post(server, messages=[{"role": "system", "content": "Once upon\na time"}], temperature=0).json()
     assert of_parts["choices"][0]["message"] == of_text["choices"][0]["message"]
 
 
