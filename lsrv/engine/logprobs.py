@@ -49,4 +49,4 @@ def _likeliest(logprobs: npt.NDArray[np.float64], n_top: int) -> list[int]:
 
 def _named(token: int, logprob: float, top: list[TokenLogprob], vocab: Vocab) -> TokenLogprob:
     raw = vocab.special_piece(token)
-    return TokenLogprob(raw.decode("utf-8", "replace"), max(logprob, _FLOOR), raw, top)
+    return TokenLogprob(raw.decode("utf-8", "replace"), max(logprob, _FLOOR), raw, top, token)

@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 
+import msgspec
+
 from lsrv.protocol.commands import MAX_REPEAT_PENALTY, MIN_REPEAT_PENALTY, Sampling
 
 _RANDOM_BITS = 32
@@ -133,6 +135,13 @@ def fill_sampling(sampling: Sampling, defaults: Mapping[str, float], n_ctx_seq: 
         repeat_last_n=_span(filled.repeat_last_n, n_ctx_seq),
         dry_penalty_last_n=_span(filled.dry_penalty_last_n, n_ctx_seq),
     )
+
+
+def sampling_said(values: SamplingValues) -> Sampling:
+    """`values` as a request would say them."""
+    said = {field.name: getattr(values, field.name) for field in fields(values)}
+    said["logit_bias"] = dict(values.logit_bias) if values.logit_bias else None
+    return msgspec.convert(said, Sampling)
 
 
 def _span(n_tokens: int, n_ctx_seq: int) -> int:

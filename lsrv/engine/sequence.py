@@ -44,6 +44,7 @@ class Sequence:
     n_top_logprobs: int | None = None
     scores: PromptScores | None = None  # None: nobody asks how likely its prompt is
     is_ignoring_eos: bool = False
+    max_decode_s: float | None = None  # from its first token on, once it has written a line
     prediction: list[int] = field(default_factory=list[int])  # tokens that its answer will mostly be
     can_reuse_cache: bool = True
     adapters: AdapterSet = NO_ADAPTERS
@@ -66,6 +67,7 @@ class Sequence:
     n_accepted: int = 0  # guesses out of the prediction that were right
     n_rejected: int = 0  # and those that were not
     n_written: int = 0  # generated tokens whose text was sent
+    has_line: bool = False  # it has written a line break; known of one whose time is limited
     unsent_logprobs: list[tuple[int, TokenLogprob]] = field(default_factory=list[tuple[int, TokenLogprob]])
     finish_reason: FinishReason | None = None
     error: LsrvError | None = None  # why it ended, where it could not go on

@@ -167,12 +167,20 @@ class Writer:
                 sequence.thought_limit.saw(piece)
             text += sequence.text.push(piece)
             sequence.n_written += 1
+        if sequence.max_decode_s is not None and "\n" in text:
+            sequence.has_line = True
         return text
 
     def _end_of(self, sequence: Sequence) -> FinishReason | None:
         if sequence.constraint is not None and sequence.constraint.is_complete:
             return "stop"
-        return "length" if len(sequence.generated) >= sequence.n_max_tokens else None
+        return "length" if len(sequence.generated) >= sequence.n_max_tokens or _is_out_of_time(sequence) else None
+
+
+def _is_out_of_time(sequence: Sequence) -> bool:
+    if sequence.max_decode_s is None or not sequence.has_line:
+        return False
+    return sequence.last_token_at - sequence.first_token_at > sequence.max_decode_s
 
 
 def _take_logprobs(sequence: Sequence) -> list[TokenLogprob] | None:

@@ -123,11 +123,21 @@ class ToolUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_parallel: bool = True  # several calls in one answer, where the model can
 
 
+class OtherFile(msgspec.Struct, frozen=True):
+    """A text from elsewhere in the project that a text to fill in belongs to."""
+
+    name: str
+    text: str
+
+
 class Infill(msgspec.Struct, frozen=True):
     """What stands behind the text that is to be written; the prompt stands before it."""
 
     suffix: str
     is_suffix_first: bool = False  # suffix, prompt, middle: the order in which some models read them
+    others: list[OtherFile] = []  # read in front of both, as far as there is room
+    written: str = ""  # the beginning of what stands between: it goes on from there
+    is_fitting: bool = False  # texts that are too long lose what is farthest from the gap, instead of being refused
 
 
 class Load(msgspec.Struct, frozen=True, tag="load"):
@@ -154,9 +164,12 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
     request_id: int
     messages: list[dict[str, object]] | None = None
     prompt: str | list[int] | None = None
+    prompt_parts: list[str | int] = []  # texts and token ids in a row, in place of `prompt`
     infill: Infill | None = None  # of a prompt: the answer is what stands between both
     earlier_tokens: list[int] = []  # what stands before the prompt: an earlier one with its answer (`Finished.tokens`)
-    wants_tokens: bool = False  # `Finished` has all tokens, those of the prompt first
+    wants_tokens: bool = False  # `Finished` has all tokens, those of the prompt first; each `Delta` its new ones
+    wants_details: bool = False  # `Finished` has the prompt as it was read, and the settings it was answered with
+    wants_progress: bool = False  # a `Delta` for each step that reads a part of the prompt
     template_kwargs: dict[str, object] = {}
     tool_use: ToolUse | None = None  # of a chat; its answer may be text or calls
     reasoning_budget: int | None = None  # tokens of thought, at most; None: as many as the model wants
@@ -165,6 +178,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
     grammar: Grammar | None = None
     adapters: list[AdapterChoice] = []
     max_tokens: int | None = None  # None: until the context is full; 0: only the prompt is read
+    max_decode_s: float | None = None  # of writing, behind the first line: then the answer ends
     stop: list[str] = []
     n_top_logprobs: int | None = None  # None: no logprobs; 0: those of the chosen tokens only
     n_prompt_logprobs: int | None = None  # the same of the prompt's tokens, all of which are computed for it

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from lsrv.errors import ErrorInfo
+from lsrv.protocol.commands import Sampling
 
 FinishReason = Literal["stop", "length", "tool_calls", "abort"]
 LoadStage = Literal["look", "fetch", "convert", "plan", "quantize", "weights", "context", "warmup"]
@@ -134,6 +135,7 @@ class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
     logprob: float
     raw: bytes
     top: list[TokenLogprob] = []
+    token: int = -1  # its id; -1: not known, for another server told of it
 
 
 class PromptLogprob(msgspec.Struct, frozen=True, array_like=True):
@@ -180,8 +182,27 @@ class CallDelta(msgspec.Struct, frozen=True, array_like=True):
     id: str = ""
 
 
+class PrefillProgress(msgspec.Struct, frozen=True, array_like=True):
+    """How much of a prompt was read: `n_read` of `n_prompt_tokens`, of which `n_cached` were known already."""
+
+    n_prompt_tokens: int
+    n_cached: int
+    n_read: int
+    elapsed_s: float  # since its first chunk was scheduled
+
+
+class AnswerDetails(msgspec.Struct, frozen=True, array_like=True):
+    """The prompt's text with the names of control tokens, and every sampler setting that held."""
+
+    prompt: str
+    sampling: Sampling
+
+
 class Delta(msgspec.Struct, frozen=True, array_like=True):
-    """New text of one request; at least one of `text`, `reasoning`, `calls` and `prompt_logprobs` is not empty."""
+    """New text of one request; or how far its prompt is read: then `progress` is all there is.
+
+    Else at least one of `text`, `reasoning`, `calls` and `prompt_logprobs` is not empty.
+    """
 
     request_id: int
     text: str
@@ -189,6 +210,8 @@ class Delta(msgspec.Struct, frozen=True, array_like=True):
     logprobs: list[TokenLogprob] | None = None
     calls: list[CallDelta] = []
     prompt_logprobs: list[PromptLogprob] = []  # those of the prompt's next tokens
+    tokens: list[int] = []  # that were written since the last one, where they were wanted
+    progress: PrefillProgress | None = None
 
 
 class Finished(msgspec.Struct, frozen=True, array_like=True):
@@ -208,6 +231,7 @@ class Finished(msgspec.Struct, frozen=True, array_like=True):
     complaint: str = ""
     prompt_logprobs: list[PromptLogprob] = []
     tokens: list[int] = []  # of prompt and answer, where they were wanted
+    details: AnswerDetails | None = None  # where they were wanted
 
 
 class Step(msgspec.Struct, frozen=True, tag="step"):
@@ -265,6 +289,7 @@ class Described(msgspec.Struct, frozen=True, kw_only=True, tag="described"):
     chat_format: dict[str, object]
     example: str  # two calls of one tool, as the model writes them
     notes: list[str]  # what people should know of it
+    sampling: Sampling = Sampling()  # what holds for requests and entries that say nothing; its seed is one of many
 
 
 class AdaptersChanged(msgspec.Struct, frozen=True, tag="adapters_changed"):

@@ -13,13 +13,22 @@ import msgspec
 from msgspec.structs import replace
 
 from lsrv.protocol.commands import Generate
-from lsrv.protocol.events import CallDelta, Finished, PromptLogprob, TokenLogprob, Usage
+from lsrv.protocol.events import AnswerDetails, CallDelta, Finished, PromptLogprob, TokenLogprob, Usage
 
 # Everything else in a Generate counts, fields of later versions included.
-_WITHOUT_EFFECT = ("request_id", "is_streaming", "cache_prompt", "priority", "is_copy", "call_id", "prediction")
+_WITHOUT_EFFECT = (
+    "request_id",
+    "is_streaming",
+    "cache_prompt",
+    "priority",
+    "is_copy",
+    "call_id",
+    "prediction",
+    "wants_progress",
+)
 
 # Kept answers are positional: with other fields they would mean something else.
-_KEPT = (Finished, Usage, TokenLogprob, PromptLogprob, CallDelta)
+_KEPT = (Finished, Usage, TokenLogprob, PromptLogprob, CallDelta, AnswerDetails)
 _LAYOUT = [[field.name for field in msgspec.structs.fields(each)] for each in _KEPT]
 
 

@@ -13,6 +13,7 @@ from lsrv.chat.format.examine import examine
 from lsrv.chat.format.notes import example_of, notes_of
 from lsrv.chat.templates.plain import PlainTemplate
 from lsrv.errors import RequestError
+from lsrv.protocol.commands import Sampling
 from lsrv.protocol.events import Described, ModelInfo
 from lsrv.worker.errands.errand import Examine, OpenTemplate
 from lsrv.worker.errands.errands import Errands
@@ -45,7 +46,7 @@ class Examination:
             self._form = await self._examined()
         return self._form
 
-    async def described(self, request_id: int, info: ModelInfo, source: str) -> Described:
+    async def described(self, request_id: int, info: ModelInfo, source: str, sampling: Sampling) -> Described:
         """What was found, for people and programs. `source`: where the template is from. Raises like `form`."""
         template = self._template
         form = await self.form()
@@ -60,6 +61,7 @@ class Examination:
             chat_format=msgspec.to_builtins(form) if template is not None else {},
             example=example_of(form) if template is not None else "",
             notes=notes_of(form) if template is not None else ["the model has no chat template"],
+            sampling=sampling,
         )
 
     async def _examined(self) -> AnswerFormat:

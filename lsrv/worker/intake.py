@@ -18,16 +18,16 @@ from lsrv.engine.llama.partition import tokenize_around
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
 from lsrv.engine.load.loading import LoadedModel
-from lsrv.engine.sampling import SamplingValues, fill_sampling
+from lsrv.engine.sampling import SamplingValues, fill_sampling, sampling_said
 from lsrv.engine.scoring import PromptScores
 from lsrv.engine.sequence import Sequence
 from lsrv.errors import RequestError
 from lsrv.protocol.commands import Detokenize, Generate, Infill, Sampling, Tokenize
-from lsrv.protocol.events import Detokenized, Tokenized
+from lsrv.protocol.events import AnswerDetails, Detokenized, Tokenized
 from lsrv.worker.beside import Beside
 from lsrv.worker.chat_text import ChatText
 from lsrv.worker.errands.errand import OpenTemplate
-from lsrv.worker.infill import infill_tokens
+from lsrv.worker.infill import InfillRoom, infill_tokens
 from lsrv.worker.length import check_scores, check_size, size_of, too_long
 from lsrv.worker.reply import AnswerWriter
 
@@ -90,6 +90,7 @@ class Intake:
             submitted_at=time.perf_counter(),
             n_top_logprobs=command.n_top_logprobs,
             is_ignoring_eos=command.ignore_eos,
+            max_decode_s=command.max_decode_s,
             scores=_scores(command, tokens),
             prediction=await self._predicted(command.prediction, n_room),
             can_reuse_cache=command.cache_prompt and command.n_prompt_logprobs is None,
@@ -98,7 +99,35 @@ class Intake:
             call_id=command.call_id,
             adapters=self._loaded.adapters.chosen(command.adapters),
         )
-        return sequence, self._writer(command, prompt, chat)
+        details = self._details(tokens, values) if command.wants_details else None
+        return sequence, self._writer(command, prompt, chat, details)
+
+    async def joined(self, parts: list[str | int]) -> list[int]:
+        """The token ids of texts and ids in a row; a text that comes first begins as all prompts do.
+
+        Raises RequestError.
+        """
+        self.check_tokens([part for part in parts if isinstance(part, int)], "prompt")
+        texts = [part for part in parts if isinstance(part, str)]
+        check_size("".join(texts), self._vocab, self._loaded.info.n_ctx_seq, "prompt")
+        return await self._beside.run(sum(map(size_of, texts)), functools.partial(self._joined, parts))
+
+    def _joined(self, parts: list[str | int]) -> list[int]:
+        joined: list[int] = []
+        for index, part in enumerate(parts):
+            if isinstance(part, int):
+                joined.append(part)
+            else:
+                joined += self._vocab.tokenize(part, add_special=index == 0, parse_special=True).tolist()
+        return joined
+
+    def default_sampling(self) -> Sampling:
+        """What holds where neither a request nor its entry says anything."""
+        return sampling_said(fill_sampling(Sampling(), self._loaded.sampling_defaults, self._loaded.info.n_ctx_seq))
+
+    def _details(self, prompt: Tokens, values: SamplingValues) -> AnswerDetails:
+        raw = b"".join(self._vocab.special_pieces(prompt))
+        return AnswerDetails(raw.decode("utf-8", "replace"), sampling_said(values))
 
     def _behind(self, earlier: list[int], tokens: Tokens) -> Tokens:
         """Prompt tokens that follow an earlier prompt and its answer, which have the beginning of a text already.
@@ -127,12 +156,15 @@ class Intake:
         reader = AnswerReader(form, self._text_of(prompt), command.tool_use, n_prefilled(command.messages or []))
         return ChatText(reader, command.stop)
 
-    def _writer(self, command: Generate, prompt: str | list[int], chat: ChatText | None) -> AnswerWriter:
+    def _writer(
+        self, command: Generate, prompt: str | list[int], chat: ChatText | None, details: AnswerDetails | None
+    ) -> AnswerWriter:
         return AnswerWriter(
             is_streaming=command.is_streaming,
             chat=chat,
             echo=self._text_of(prompt) if command.is_echoing else "",
             wants_tokens=command.wants_tokens,
+            details=details,
         )
 
     def _text_of(self, prompt: str | list[int]) -> str:
@@ -151,12 +183,15 @@ class Intake:
         """
         param = "prompt" if spelled is None else "messages"
         n_ctx = self._loaded.info.n_ctx_seq
-        check_size(prompt, self._vocab, n_ctx, param)
+        if infill is None or not infill.is_fitting:
+            check_size(prompt, self._vocab, n_ctx, param)
         if infill is not None:
-            check_size(infill.suffix, self._vocab, n_ctx, "suffix")
+            if not infill.is_fitting:
+                check_size(infill.suffix, self._vocab, n_ctx, "suffix")
             if not isinstance(prompt, str):
                 self.check_tokens(prompt, param)
-            tokens = infill_tokens(self._vocab, prompt, infill)
+            room = InfillRoom.of(n_ctx, self._loaded.params.n_batch)
+            tokens = infill_tokens(self._vocab, prompt, infill, room)
         else:
             add_special = not self._has_own_bos(prompt, spelled)
             tokens = self.tokens(prompt, add_special=add_special, param=param, spelled=spelled)

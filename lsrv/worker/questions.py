@@ -43,7 +43,8 @@ class Questions:
                 return [await self._beside.run(size_of(question.tokens), work)]
             case Describe():
                 source = self._intake.template_source
-                return [await self._examination.described(question.request_id, self._info, source)]
+                sampling = self._intake.default_sampling()
+                return [await self._examination.described(question.request_id, self._info, source, sampling)]
             case _:
                 raise refusal(question, self._info)
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from lsrv.chat.reading.said import Said, joined_calls
 from lsrv.engine.sequence import Output, Sequence
-from lsrv.protocol.events import CallDelta, Delta, Finished, FinishReason, PromptLogprob, TokenLogprob, Usage
+from lsrv.protocol.events import (
+    AnswerDetails,
+    CallDelta,
+    Delta,
+    Finished,
+    FinishReason,
+    PromptLogprob,
+    TokenLogprob,
+    Usage,
+)
 from lsrv.worker.chat_text import ChatText
 
 
@@ -15,18 +24,30 @@ class AnswerWriter:
         "_calls",
         "_chat",
         "_content",
+        "_details",
         "_has_begun",
         "_is_streaming",
         "_logprobs",
         "_n_reasoning_tokens",
+        "_n_tokens_sent",
         "_n_written",
         "_prompt_logprobs",
         "_reasoning",
         "_wants_tokens",
     )
 
-    def __init__(self, *, is_streaming: bool, chat: ChatText | None, echo: str, wants_tokens: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        is_streaming: bool,
+        chat: ChatText | None,
+        echo: str,
+        wants_tokens: bool = False,
+        details: AnswerDetails | None = None,
+    ) -> None:
         """`chat`: where the sequence's text is read; None: all of it is text."""
+        self._details = details
+        self._n_tokens_sent = 0
         self._is_streaming = is_streaming
         self._has_begun = False
         self._chat = chat
@@ -48,7 +69,8 @@ class AnswerWriter:
         self._has_begun = True
         prompt_logprobs = self._take_prompt_logprobs()
         (content, reasoning, calls), logprobs = self._take(), self._take_logprobs()
-        return Delta(output.sequence.request_id, content, reasoning, logprobs, [*calls], prompt_logprobs)
+        tokens = self._new_tokens(output.sequence) if self._wants_tokens else []
+        return Delta(output.sequence.request_id, content, reasoning, logprobs, [*calls], prompt_logprobs, tokens)
 
     def finish(self, sequence: Sequence, output: Output | None) -> Finished:
         """The final event; `output` is the last step's, None after an abort."""
@@ -72,7 +94,12 @@ class AnswerWriter:
             complaint=self._chat.reader.complaint if self._chat is not None else "",
             prompt_logprobs=self._take_prompt_logprobs(),
             tokens=[*sequence.prompt.tolist(), *sequence.generated] if self._wants_tokens else [],
+            details=self._details,
         )
+
+    def _new_tokens(self, sequence: Sequence) -> list[int]:
+        start, self._n_tokens_sent = self._n_tokens_sent, sequence.n_written
+        return sequence.generated[start : sequence.n_written]
 
     def _add(self, output: Output) -> None:
         self._prompt_logprobs += output.prompt_logprobs

@@ -21,6 +21,7 @@ from lsrv.worker.errands.errands import Errands
 from lsrv.worker.examination import Examination
 from lsrv.worker.intake import Intake
 from lsrv.worker.pending import PendingAnswers
+from lsrv.worker.prefills import PrefillWatch
 from lsrv.worker.questions import Questions, heartbeat_of
 from lsrv.worker.rendering import Rendering
 from lsrv.worker.reply import AnswerWriter, finished_before_work
@@ -68,6 +69,7 @@ class GenerationService:
         self._questions = Questions(self._intake, self._rendering, self._examination, self._beside, loaded.info)
         self._bounds = AnswerBounds(self._vocab, Compiling(self._vocab, errands, self._beside))
         self._replies: dict[int, AnswerWriter] = {}
+        self._prefills = PrefillWatch()
         self._accepted: list[Accepted] = []  # since the last step
         self._deltas_sent_at = 0.0
 
@@ -107,14 +109,19 @@ class GenerationService:
         """Have the engine take it, once all that it needs is there."""
         is_chat = command.messages is not None
         form = await self._examination.form() if is_chat else None
-        prompt = (command.prompt or "") if form is None else await self._rendering.prompt(command, form)
+        prompt = await self._plain_prompt(command) if form is None else await self._rendering.prompt(command, form)
         sequence, reply = await self._intake.sequence(command, prompt, form)
         await self._bounds.bind(sequence, command, prompt if isinstance(prompt, str) else "", form)
         self._replies[command.request_id] = reply
         # Told with what the next step brings: the parent, woken now, might take the step's core.
         self._engine.submit(sequence)
+        if command.wants_progress:
+            self._prefills.watch(sequence)
         self._accepted.append(Accepted(sequence.request_id, len(sequence.prompt)))
         return []
+
+    async def _plain_prompt(self, command: Generate) -> str | list[int]:
+        return await self._intake.joined(command.prompt_parts) if command.prompt_parts else command.prompt or ""
 
     def poll(self) -> list[Event]:
         return self._pending.poll()
@@ -145,7 +152,7 @@ class GenerationService:
         is_due = now - self._deltas_sent_at >= GATHERED_S
         if is_due:
             self._deltas_sent_at = now
-        deltas: list[Delta] = []
+        deltas: list[Delta] = self._prefills.news(now)
         finished: list[Finished] = []
         failed: list[Event] = []
         for output in outputs:

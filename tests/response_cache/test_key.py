@@ -19,9 +19,12 @@ COMMAND = Generate(
 OTHER_FIELDS: dict[str, object] = {
     "messages": [{"role": "user", "content": "b"}],
     "prompt": "a",
+    "prompt_parts": ["a", 1],
     "infill": Infill("b"),
     "earlier_tokens": [1],
     "wants_tokens": True,
+    "wants_details": True,
+    "max_decode_s": 1.0,
     "tool_use": ToolUse(tools=[], names=[]),
     "reasoning_budget": 5,
     "template_kwargs": {"enable_thinking": False},
@@ -48,7 +51,17 @@ OTHER_SAMPLING: dict[str, object] = {
 def test_the_tables_name_every_field_that_there_is() -> None:
     fields = {field.name for field in msgspec.structs.fields(Generate)}
     assert (
-        fields - {"request_id", "is_streaming", "cache_prompt", "priority", "is_copy", "call_id", "prediction"}
+        fields
+        - {
+            "request_id",
+            "is_streaming",
+            "cache_prompt",
+            "priority",
+            "is_copy",
+            "call_id",
+            "prediction",
+            "wants_progress",
+        }
         == OTHER_FIELDS.keys()
     )
     assert {field.name for field in msgspec.structs.fields(Sampling)} == OTHER_SAMPLING.keys()

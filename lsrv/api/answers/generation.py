@@ -92,13 +92,16 @@ class Generation:
     def _written(self, reply: Reply, batch: list[ChoiceEvent]) -> bytes:
         """`batch` in the client's words."""
         parts: list[bytes] = []
+        has_text = False
         for index, event in batch:
             if isinstance(event, Delta):
                 parts.append(reply.delta(index, event))
+                has_text = has_text or event.progress is None
             elif isinstance(event, Finished):
                 self._ends[index] = event
                 parts.append(reply.finish(index, event))
-        if parts:
+                has_text = True
+        if has_text:
             self._account.saw_text(time.perf_counter())
         return b"".join(parts)
 

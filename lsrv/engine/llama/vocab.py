@@ -54,6 +54,8 @@ class Vocab:
         self.fim_pre: int = lib.llama_vocab_fim_pre(handle)
         self.fim_suf: int = lib.llama_vocab_fim_suf(handle)
         self.fim_mid: int = lib.llama_vocab_fim_mid(handle)
+        self.fim_rep: int = lib.llama_vocab_fim_rep(handle)
+        self.fim_sep: int = lib.llama_vocab_fim_sep(handle)
 
     @property
     def handle(self) -> int:

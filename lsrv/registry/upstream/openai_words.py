@@ -20,7 +20,8 @@ _CARRIED = frozenset(
     {"request_id", "messages", "prompt", "template_kwargs", "sampling", "max_tokens", "stop", "n_top_logprobs"}
     | {"tool_use", "grammar", "ignore_eos", "cache_prompt", "is_echoing", "is_streaming"}
     | {"infill"}  # has OpenAI's own word
-    | {"wants_tokens"}  # whose answer has none: what is told beside a text
+    | {"wants_tokens", "wants_details", "wants_progress"}  # whose answer has none: what is told beside a text
+    | {"max_decode_s"}  # for who waits for one line: here it is a longer answer
     | {"is_copy"}  # says how to compute
     | {"priority"}  # has had its effect in our own queue; over there it may mean the opposite, or money
 )
