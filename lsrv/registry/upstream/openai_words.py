@@ -16,6 +16,7 @@ from lsrv.protocol.events import CallDelta, Delta, Embedded, Finished, FinishRea
 from lsrv.registry.upstream.logprob_words import Logprobs, token_logprobs
 from lsrv.registry.upstream.tool_words import CalledFunction, CallPiece, CallReading, deltas_in, tool_fields
 
+_PROMPT_FIELDS = frozenset({"add_generation_prompt", "continue_final_message", "documents"})  # of a body itself
 _CARRIED = frozenset(
     {"request_id", "messages", "prompt", "template_kwargs", "sampling", "max_tokens", "stop", "n_top_logprobs"}
     | {"tool_use", "grammar", "ignore_eos", "cache_prompt", "is_echoing", "is_streaming"}
@@ -98,13 +99,14 @@ def path_and_body(command: Generate, model: str) -> tuple[str, dict[str, object]
     _refuse_rest(command)
     is_chat = command.messages is not None
     body: dict[str, object] = {"model": model, **_what(command), **_sampling(command), **_logprobs(command, is_chat)}
-    body |= tool_fields(command.tool_use)
+    kwargs = command.template_kwargs
+    body |= {name: kwargs[name] for name in kwargs.keys() & _PROMPT_FIELDS} | tool_fields(command.tool_use)
     optional: dict[str, object | None] = {
         "response_format": _response_format(command),
         "max_tokens": command.max_tokens,
         "stop": command.stop or None,
         "suffix": command.infill.suffix if command.infill is not None else None,
-        "chat_template_kwargs": command.template_kwargs or None,
+        "chat_template_kwargs": {name: kwargs[name] for name in kwargs.keys() - _PROMPT_FIELDS} or None,
         "ignore_eos": command.ignore_eos or None,
         "echo": command.is_echoing or None,
         "stream": command.is_streaming or None,
