@@ -14,6 +14,7 @@ from lsrv.api.routes import (
     ollama_models,
     props,
     pull,
+    responses,
     virtual_models,
 )
 from lsrv.api.routing.route import Route
@@ -22,6 +23,7 @@ ROUTES: tuple[Route, ...] = (
     *generating.ROUTES,
     *models.ROUTES,
     *props.ROUTES,
+    *responses.ROUTES,
     *virtual_models.ROUTES,
     *cache.ROUTES,
     *ollama.ROUTES,

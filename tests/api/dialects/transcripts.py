@@ -18,7 +18,12 @@ from typing import Any
 from tests.conftest import RunningServer, copies_of_stories
 
 FOLDER = Path(__file__).parent
-_BLANKED = ("id", "created", "created_at", "modified_at", "expires_at", "digest", "timings", "request_id")
+_BLANKED = (
+    *("id", "item_id", "call_id", "request_id", "digest", "timings"),
+    *("created", "created_at", "modified_at", "expires_at", "completed_at"),
+    "sequence_number",  # counts pieces
+    "cached_tokens",  # of whatever was asked before
+)
 _BLANKED_ENDS = ("_duration", "_ms", "_time_sec", "_per_sec", "_per_second", "tok_per_sec")
 _TEXTS = ("content", "response", "thinking", "reasoning_content", "text", "delta", "partial_json", "arguments")
 
@@ -50,14 +55,20 @@ def _readable(text: str, kind: str) -> Iterator[str]:
         yield json.dumps(_blanked(json.loads(text)), indent=1, ensure_ascii=False) if "json" in kind else text
         return
     last: Any = None
+    name = ""
     for line in text.splitlines():
         prefix, brace, rest = line.partition("{")
-        if not brace or line.startswith(":"):
-            last = yield from _flushed(last)
-            if line and not line.startswith(":"):
-                yield line
+        if line.startswith("event:"):
+            name = f"{line}\n"
             continue
-        event = [prefix, _blanked(json.loads(brace + rest))]
+        if not line or line.startswith(":"):
+            continue
+        if not brace:
+            last = yield from _flushed(last)
+            yield line
+            continue
+        event = [name + prefix, _blanked(json.loads(brace + rest))]
+        name = ""
         merged = _merged(last, event)
         if merged is None:
             yield from _flushed(last)

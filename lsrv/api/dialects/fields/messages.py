@@ -40,7 +40,7 @@ def template_messages(messages: str | list[ChatMessage]) -> list[dict[str, objec
 
 def _template_message(message: ChatMessage, param: str) -> dict[str, object]:
     role = "system" if message.role == "developer" else message.role
-    result: dict[str, object] = {"role": role, "content": _content(message.content, f"{param}.content")}
+    result: dict[str, object] = {"role": role, "content": message_content(message.content, f"{param}.content")}
     if message.name is not None:
         result["name"] = message.name
     if message.reasoning_content is not None:
@@ -56,8 +56,11 @@ def _template_message(message: ChatMessage, param: str) -> dict[str, object]:
     return result
 
 
-def _content(content: str | list[ContentPart] | None, param: str) -> object:
-    """Text; or its parts, for templates that take them. Where it is known that one doesn't, they are joined."""
+def message_content(content: str | list[ContentPart] | None, param: str) -> object:
+    """Text; or its parts, for templates that take them. Where it is known that one doesn't, they are joined.
+
+    Raises RequestError for parts that are none.
+    """
     if content is None or isinstance(content, str):
         return content or ""
     texts = [_part_text(part, f"{param}[{i}]") for i, part in enumerate(content)]

@@ -104,14 +104,14 @@ def stops_of(stop: str | list[str] | None) -> list[str]:
     return stops
 
 
-def token_limit(*limits: int | None, least: int = 1) -> int | None:
+def token_limit(*limits: int | None, least: int = 1, param: str = "max_tokens") -> int | None:
     """The first limit that was given; -1 is llama.cpp's "until the context is full" (None).
 
     Raises RequestError for 0 where `least` is 1: an answer of no tokens is a mistake there.
     """
     limit = next((limit for limit in limits if limit is not None), None)
     if limit is not None and -1 < limit < least:
-        raise RequestError(f"max_tokens must be at least {least}.", param="max_tokens")
+        raise RequestError(f"{param} must be at least {least}.", param=param)
     return None if limit == -1 else limit
 
 

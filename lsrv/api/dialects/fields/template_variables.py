@@ -31,10 +31,7 @@ def template_kwargs(body: TemplateVariables) -> dict[str, object]:
         if (value := getattr(body, name)) is not None:
             check_plain(value, name)
             kwargs[name] = value
-    if body.reasoning_effort in ("none", "off"):
-        kwargs["enable_thinking"] = False
-    elif body.reasoning_effort is not None:
-        kwargs |= {"enable_thinking": True, "reasoning_effort": body.reasoning_effort}
+    kwargs |= effort_kwargs(body.reasoning_effort)
     if body.enable_thinking is not None:
         kwargs["enable_thinking"] = _switch(body.enable_thinking)
     given = body.chat_template_kwargs or {}
@@ -44,6 +41,15 @@ def template_kwargs(body: TemplateVariables) -> dict[str, object]:
         | given
         | {name: _SPELLED.get(str(given[name]).lower(), given[name]) for name in _SWITCHES if name in given}
     )
+
+
+def effort_kwargs(effort: str | None) -> dict[str, object]:
+    """What OpenAI's word for how much a model shall think becomes; None: nothing is said."""
+    if effort is None:
+        return {}
+    if effort in ("none", "off"):
+        return {"enable_thinking": False}
+    return {"enable_thinking": True, "reasoning_effort": effort}
 
 
 def _switch(value: bool | str) -> bool:

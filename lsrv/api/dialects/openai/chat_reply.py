@@ -125,8 +125,12 @@ def logprobs_object(logprobs: list[TokenLogprob] | None) -> dict[str, object] | 
     """OpenAI's chat logprobs; natural logarithms."""
     if logprobs is None:
         return None
-    content = [_token(token) | {"top_logprobs": [_token(top) for top in token.top]} for token in logprobs]
-    return {"content": content, "refusal": None}
+    return {"content": token_objects(logprobs), "refusal": None}
+
+
+def token_objects(logprobs: Sequence[TokenLogprob]) -> list[dict[str, object]]:
+    """Each token with its alternatives."""
+    return [_token(token) | {"top_logprobs": [_token(top) for top in token.top]} for token in logprobs]
 
 
 def _token(token: TokenLogprob) -> dict[str, object]:
