@@ -26,7 +26,7 @@ class OutputForm:
     custom: frozenset[str] = frozenset()
 
 
-class Output:
+class ItemWriter:
     """The items of one answer: `items` are those that have begun, of which the last one may be open."""
 
     def __init__(self, events: EventNumbers, form: OutputForm) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from lsrv.api.dialects.contract import Heading
 from lsrv.api.dialects.responses.body import Item
 from lsrv.api.dialects.responses.events import EventNumbers
-from lsrv.api.dialects.responses.output import Output, OutputForm
+from lsrv.api.dialects.responses.output import ItemWriter, OutputForm
 from lsrv.api.dialects.responses.response import IN_PROGRESS, Ending, ending_of, failure, response_object
 from lsrv.api.http.errors import error_object
 from lsrv.errors import LsrvError
@@ -34,7 +34,7 @@ class ResponsesReply:
         self._form = form
         self._heading = heading
         self._events = EventNumbers()
-        self._output = Output(self._events, form.output)
+        self._output = ItemWriter(self._events, form.output)
 
     def head(self) -> bytes:
         response = self._object(IN_PROGRESS)
