@@ -18,7 +18,7 @@ _decoder = msgspec.json.Decoder(_Arguments)
 
 
 class CustomCallOutput:
-    """Its text comes in one piece, once the arguments are whole."""
+    """A call whose text comes in one piece, once the arguments are whole."""
 
     def __init__(self, events: EventNumbers, index: int, name: str, call_id: str) -> None:
         self.item: Item = {

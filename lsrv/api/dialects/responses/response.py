@@ -31,14 +31,14 @@ IN_PROGRESS = Ending("in_progress")
 
 
 def ending_of(finished: Finished) -> Ending:
-    """Of an answer that came to an end by itself."""
+    """How an answer ended that came to an end by itself."""
     if finished.finish_reason == "length":
         return Ending("incomplete", incomplete_details={"reason": "max_output_tokens"})
     return Ending("completed")
 
 
 def failure(error: LsrvError) -> Ending:
-    """Of one that did not."""
+    """How one ended that did not."""
     return Ending("failed", error={"code": _code(error), "message": error_message(error)})
 
 

@@ -22,6 +22,10 @@ def parsed(**body: Any) -> DialectRequest:
     return ResponsesCall(read_responses(raw)).dialect.parse(raw)
 
 
+def part(text: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text}]
+
+
 def messages(*items: Any, **body: Any) -> Any:
     return parsed(input=list(items), **body).commands[0].messages
 
@@ -49,7 +53,7 @@ def test_items_of_one_turn_become_one_message() -> None:
             "reasoning_content": "hm",
             "tool_calls": calls,
         },
-        {"role": "tool", "tool_call_id": "d", "content": [{"type": "text", "text": "7"}]},
+        {"role": "tool", "tool_call_id": "d", "content": part("7")},
         {"role": "tool", "tool_call_id": "c", "content": "8"},
         {"role": "assistant", "content": "e"},
     ]
