@@ -10,8 +10,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from lsrv.chat.format.answer_format import AnswerFormat
+from lsrv.chat.format.opening import n_prefilled
 from lsrv.chat.reading.answer import AnswerReader
-from lsrv.chat.reading.opening import n_prefilled
 from lsrv.chat.templates.hiding import Rendered
 from lsrv.engine.detokenize import StopStrings, TextAssembler
 from lsrv.engine.llama.partition import tokenize_around

@@ -6,6 +6,7 @@ import json
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 
 from lsrv.protocol.commands import Generate, Grammar, Sampling, ToolUse
 from lsrv.protocol.events import Failed, Finished
@@ -132,3 +133,35 @@ def test_a_schema_that_leads_back_to_itself_works(worker: WorkerUnderTest) -> No
     tree = {"type": "object", "properties": {"next": {"$ref": "#"}, "n": {"enum": [1, 2]}}, "required": ["n"]}
     arguments = called(answer(worker, asking(1, tools(tree | {"additionalProperties": False}))))[0][1]
     assert isinstance(arguments, dict) and arguments["n"] in (1, 2)
+
+
+@pytest.mark.parametrize("template", ["Qwen-Qwen3-0.6B", "meetkai-functionary-medium-v3.2", "openai-gpt-oss-120b"])
+def test_a_document_is_valid_where_tools_are_and_the_model_thinks(worker: WorkerUnderTest, template: str) -> None:
+    worker.load(n_ctx_seq=4096, chat_template=published(template))
+    document = Grammar("json_schema", '{"enum": [{"done": true}]}', "response_format")
+    for seed in range(1, 4):
+        end = answer(worker, asking(seed, tools(), "auto", grammar=document))
+        assert called(end) if end.calls else json.loads(end.text) == {"done": True}
+        assert end.complaint == ""
+
+
+@pytest.mark.parametrize("given", [{}, {"grammar": Grammar("json_schema", '{"enum": [{"done": true}]}', "x")}])
+def test_a_thought_that_the_client_began_goes_on_and_what_is_behind_it_is_bound(
+    worker: WorkerUnderTest, given: dict[str, Grammar]
+) -> None:
+    worker.load(n_ctx_seq=2048, chat_template=published("Qwen-Qwen3-0.6B"))
+    begun = [{"role": "user", "content": "Look it up."}, {"role": "assistant", "content": "<think>I should"}]
+    for seed in range(1, 3):
+        command = replace(asking(seed, tools()), messages=begun)
+        end = answer(worker, replace(command, tool_use=None, **given) if given else command)
+        assert end.reasoning and "<think>" not in end.text + end.reasoning
+        assert json.loads(end.text) == {"done": True} if given else len(called(end)) == 1
+
+
+def test_a_mark_that_the_prompt_has_begun_is_gone_on_with(worker: WorkerUnderTest) -> None:
+    worker.load(n_ctx_seq=2048, chat_template=published("meetkai-functionary-medium-v3.2"))
+    for seed in range(1, 4):
+        required = answer(worker, asking(seed, tools(n=2)))
+        assert len(called(required)) == 1 and required.text == "" and required.complaint == ""
+        auto = answer(worker, asking(seed, tools(n=2), "auto", max_tokens=200))
+        assert auto.complaint == "" and not auto.text.startswith(("all", ">>>"))

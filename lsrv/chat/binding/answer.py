@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 
-from lsrv.chat.binding.beginning import AnswerBeginning
 from lsrv.chat.binding.binding import Binding
 from lsrv.chat.binding.calls import CallRules
 from lsrv.chat.binding.channels import ChannelAnswer
 from lsrv.chat.binding.lark import ANYTHING, ControlToken, Lark, fixed, quoted, without
 from lsrv.chat.format.answer_format import AnswerFormat
+from lsrv.chat.format.opening import Opening, ends_in_word
 from lsrv.protocol.commands import ToolUse
 
 DOCUMENT = "document"  # the name of the grammar of a document
@@ -27,11 +27,11 @@ def answer_grammar(binding: Binding, document: list[dict[str, object]] | None) -
     """
     lark = Lark(binding.pieces)
     said = None if document is None else f"@{DOCUMENT}"
-    form, beginning, tool_use = binding.form, binding.beginning, binding.tool_use
+    form, opening, tool_use = binding.form, binding.opening, binding.tool_use
     if form.channels is not None:
-        start = ChannelAnswer(lark, form, form.channels, beginning).start(tool_use, said)
+        start = ChannelAnswer(lark, form, form.channels, opening.beginning).start(tool_use, said)
     else:
-        start = _Answer(lark, form, beginning, tool_use).start(said)
+        start = _Answer(lark, form, opening, tool_use).start(said)
     if form.end:
         start = f"({start}) ({lark.fixed(form.end)})?"
     return json.dumps({"grammars": [{"lark_grammar": lark.source(start)}, *(document or [])]}, ensure_ascii=False)
@@ -40,10 +40,11 @@ def answer_grammar(binding: Binding, document: list[dict[str, object]] | None) -
 class _Answer:
     """An answer without channels."""
 
-    def __init__(self, lark: Lark, form: AnswerFormat, beginning: AnswerBeginning, tool_use: ToolUse | None) -> None:
+    def __init__(self, lark: Lark, form: AnswerFormat, opening: Opening, tool_use: ToolUse | None) -> None:
         self._lark = lark
         self._form = form
-        self._beginning: AnswerBeginning = beginning
+        self._beginning = opening.beginning
+        self._begun = opening.begun
         self._tool_use = tool_use
         self._calls = CallRules(lark, form.calls, tool_use) if tool_use is not None and form.calls is not None else None
 
@@ -63,11 +64,20 @@ class _Answer:
         calls, tool_use = self._calls, self._tool_use
         if calls is None or tool_use is None:
             return self._marked(document) if document else self._text()
+        whole = calls.whole(self._begun)
         if tool_use.choice == "required":
-            return calls.whole
+            return whole
         if document is not None:
-            return f"{self._marked(document)} | {calls.whole}"
-        return self._text() + self._text_and_calls(calls, tool_use)
+            return f"{self._marked(document)} | {whole}"
+        texts = self._text() + self._text_and_calls(calls, tool_use)
+        return f"{self._behind_begun(self._lark.rule(texts))} | {whole} {self._tail()}" if self._begun else texts
+
+    def _behind_begun(self, texts: str) -> str:
+        """The rest of the mark of text that the prompt ends in, and these texts."""
+        assert self._form.text is not None
+        opens = self._form.text.opens
+        said = rf"(/\s/ {texts})?" if ends_in_word(opens) else texts
+        return f"{self._lark.fixed(opens.removeprefix(self._begun))} {said}"
 
     def _marked(self, document: str) -> str:
         """A document, in marks of text where the model writes some and the prompt has not."""
@@ -75,7 +85,10 @@ class _Answer:
         if text is None:
             return document
         marked = f"{document} {self._lark.fixed(text.closes)}"
-        return marked if self._beginning == "text" else f"{self._lark.fixed(text.opens)} {marked}"
+        if self._beginning == "text":
+            return marked
+        gap = self._lark.terminal(_GAP)
+        return f"{self._lark.fixed(text.opens.removeprefix(self._begun))} {gap} {marked}"
 
     def _text(self) -> str:
         """Text that holds no call."""
@@ -97,7 +110,7 @@ class _Answer:
         """What else may be said, in as far as it holds calls."""
         trigger, tail = calls.trigger, self._tail()
         if trigger is None:
-            return f" | {calls.whole} {tail}"
+            return f" | {calls.whole()} {tail}"
         if isinstance(trigger, ControlToken):
             before = self._lark.rule(f"{self._lark.terminal(self._free())} {fixed([trigger])}")
         else:

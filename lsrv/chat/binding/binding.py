@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from lsrv.chat.binding.beginning import AnswerBeginning
 from lsrv.chat.binding.lark import MarkPiece
 from lsrv.chat.format.answer_format import AnswerFormat
+from lsrv.chat.format.opening import Opening
 from lsrv.protocol.commands import ToolUse
 
 
@@ -15,5 +15,5 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
 
     form: AnswerFormat
     pieces: dict[str, list[MarkPiece]]
-    beginning: AnswerBeginning
+    opening: Opening
     tool_use: ToolUse | None = None

@@ -39,10 +39,9 @@ class CallRules:
             more = lark.rule(" | ".join(_tool_rules(lark, form, form.parts[at:], tool_use)))
             self._again = f"({lark.fixed(form.between, *head)} {more})*"
 
-    @property
-    def whole(self) -> str:
-        """All calls, from the first mark to the last."""
-        opening = "" if self.trigger is None else fixed(self._opening)
+    def whole(self, begun: str = "") -> str:
+        """All calls, from the first mark to the last. `begun`: what of the first the prompt has already."""
+        opening = "" if self.trigger is None else fixed(_behind(self._opening, begun))
         return f"{opening} {self._behind_opening}"
 
     @property
@@ -65,11 +64,7 @@ class CallRules:
     @property
     def behind_trigger(self) -> str:
         """What must follow the trigger, up to the end of all calls."""
-        first, trigger = self._opening[0], self.trigger
-        rest = self._opening[1:]
-        if isinstance(first, str) and isinstance(trigger, str) and first != trigger:
-            rest = [first[len(trigger) :], *rest]
-        return f"{fixed(rest)} {self._behind_opening}"
+        return self.whole(self.trigger_text)
 
     def likeness(self, tool_use: ToolUse) -> str:
         """The body of a terminal for texts that begin like a call, where calls have no mark: white space is free."""
@@ -144,6 +139,15 @@ def _spaced(text: str) -> str:
     """A regular expression for `text` with any white space around its signs."""
     words = re.findall(r"\w+|[^\w\s]", text)
     return r"\s*" + r"\s*".join(re.sub(r"[^\w]", lambda sign: "\\" + sign.group(), word) for word in words) + r"\s*"
+
+
+def _behind(pieces: Sequence[MarkPiece], begun: str) -> Sequence[MarkPiece]:
+    """Pieces without the text that they begin with."""
+    first = pieces[0]
+    if isinstance(first, ControlToken):
+        return pieces[1:] if first.name == begun else pieces
+    rest = first.removeprefix(begun)
+    return [rest, *pieces[1:]] if rest else pieces[1:]
 
 
 def _stripped(pieces: list[MarkPiece]) -> list[MarkPiece]:

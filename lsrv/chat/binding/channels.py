@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from lsrv.chat.binding.beginning import AnswerBeginning
 from lsrv.chat.binding.calls import call_arguments
 from lsrv.chat.binding.lark import ANYTHING, Lark, either
 from lsrv.chat.format.answer_format import AnswerFormat, Channels
+from lsrv.chat.format.opening import AnswerBeginning
 from lsrv.protocol.commands import ToolUse
 
 
 class ChannelAnswer:
-    """Any number of thoughts, then text, or a document, or calls."""
+    """Any number of thoughts, and of texts before calls, then text, or a document, or calls."""
 
     def __init__(self, lark: Lark, form: AnswerFormat, channels: Channels, beginning: AnswerBeginning) -> None:
         self._lark = lark
@@ -18,7 +18,7 @@ class ChannelAnswer:
         self._channels = channels
         self._beginning: AnswerBeginning = beginning
         self._end = either([lark.fixed(end) for end in channels.ends])
-        self._thought_end = lark.until(channels.ends[0])  # the others end the answer
+        self._message_end = lark.until(channels.ends[0])  # the others end the answer
         self._again = lark.rule(lark.fixed(channels.ends[0], channels.start))
 
     def start(self, tool_use: ToolUse | None, document: str | None) -> str:
@@ -27,12 +27,15 @@ class ChannelAnswer:
         is_text = tool_use is None or tool_use.choice == "auto" or document is not None
         texts = self._text(document) if is_text else ""
         start = self._lark.fixed(self._channels.start)
-        thoughts = [f"{self._header(header)} {self._thought_end} {start}" for header in self._channels.thoughts]
-        thinking = f"({either(thoughts)})*" if thoughts else ""
+        leading = [*self._channels.thoughts]
+        if tool_use is not None and tool_use.choice == "auto" and document is None and self._channels.preamble:
+            leading.append(self._channels.preamble)
+        messages = [f"{self._header(header)} {self._message_end} {start}" for header in leading]
+        thinking = f"({either(messages)})*" if messages else ""
         ended = either([each for each in (last, texts) if each])
         match self._beginning:
             case "thought":
-                return f"{self._thought_end} {start} {thinking} {ended}"
+                return f"{self._message_end} {start} {thinking} {ended}"
             case "text":
                 return self._body(document)
             case _:

@@ -38,7 +38,7 @@ def _around(marks: Marks | None) -> list[str]:
 
 
 def _of_channels(channels: Channels) -> Iterator[str]:
-    yield from (channels.start, channels.message, channels.text, channels.callee, channels.call)
+    yield from (channels.start, channels.message, channels.text, channels.preamble, channels.callee, channels.call)
     yield from channels.ends
     yield from channels.thoughts
 

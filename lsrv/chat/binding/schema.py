@@ -127,25 +127,6 @@ _TELLING: dict[str, JsonType] = {
 }
 
 
-def json_type(value: object) -> JsonType:
-    """What JSON Schema calls it."""
-    match value:
-        case str():
-            return "string"
-        case bool():
-            return "boolean"
-        case int():
-            return "integer"
-        case float():
-            return "number"
-        case None:
-            return "null"
-        case list():
-            return "array"
-        case _:
-            return "object"
-
-
 def _has_reference(value: object) -> bool:
     if isinstance(value, list):
         return any(map(_has_reference, cast("list[object]", value)))

@@ -8,9 +8,10 @@ from lsrv.chat.binding.languages import python
 from lsrv.chat.binding.lark import Lark, either
 from lsrv.chat.binding.literals import Literals, refuse_unknown
 from lsrv.chat.binding.members import Member, in_order
-from lsrv.chat.binding.schema import KINDS, WORDS, SchemaPart, json_type
+from lsrv.chat.binding.schema import KINDS, WORDS, SchemaPart
 from lsrv.chat.binding.texts import UNLIKE_VALUES, only
 from lsrv.chat.format.answer_format import JsonType, TaggedArguments
+from lsrv.chat.format.write import json_type
 
 _UNGUARDED = r"/[^<&\n]*/"  # what stands without guards, where there are some
 _ANY_NAME = r"/[A-Za-z_][A-Za-z0-9_.-]{0,63}/"

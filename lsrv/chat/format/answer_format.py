@@ -108,6 +108,7 @@ class Channels(msgspec.Struct, frozen=True, kw_only=True):
     ends: list[str]  # ["<|end|>", "<|call|>", "<|return|>"]
     thoughts: list[str]  # ["<|channel|>analysis"]
     text: str  # the header of text: "<|channel|>final"
+    preamble: str = ""  # the header of text that the answer goes on behind, to calls: "<|channel|>commentary"
     callee: str  # "to=functions."
     call: str  # the header of a call: "<|channel|>commentary to=functions.{name} <|constrain|>json"
 

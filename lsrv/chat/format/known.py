@@ -62,6 +62,7 @@ _HARMONY = Channels(
     ends=["<|end|>", "<|call|>", "<|return|>"],
     thoughts=["<|channel|>analysis"],
     text="<|channel|>final",
+    preamble="<|channel|>commentary",
     callee="to=functions.",
     call="<|channel|>commentary to=functions.{name} <|constrain|>json",
 )

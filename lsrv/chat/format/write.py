@@ -53,7 +53,7 @@ def json_text(value: JsonValue) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def json_type(value: JsonValue) -> JsonType:
+def json_type(value: object) -> JsonType:
     """What JSON Schema calls it."""
     match value:
         case str():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from lsrv.chat.format.answer_format import AnswerFormat
+from lsrv.chat.format.opening import opening_of
 from lsrv.chat.reading.call import CallReader
 from lsrv.chat.reading.channelled import ChannelReader
 from lsrv.chat.reading.marked import MarkedReader
@@ -31,11 +32,12 @@ class AnswerReader:
         self._tape = Tape()
         self._saying = Saying()
         calls = CallReader(form.calls, _schemas(tool_use)) if form.calls is not None and tool_use is not None else None
+        opening = opening_of(form, prompt, n_prefill)
         self._reading: Steps[None]
         if form.channels is not None:
-            self._reading = ChannelReader(form.channels, calls, self._tape, self._saying).read(prompt)
+            self._reading = ChannelReader(form.channels, calls, self._tape, self._saying).read(opening)
         else:
-            self._reading = MarkedReader(form, calls, self._tape, self._saying).read(form, prompt, n_prefill)
+            self._reading = MarkedReader(form, calls, self._tape, self._saying).read(opening)
         next(self._reading)
 
     @property

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from lsrv.chat.format.answer_format import Channels
+from lsrv.chat.format.opening import Opening, is_thought
 from lsrv.chat.reading.call import CallReader
 from lsrv.chat.reading.marked import give_back
 from lsrv.chat.reading.marks import mark_set, say_until
-from lsrv.chat.reading.opening import channel_opening, is_thought
 from lsrv.chat.reading.said import Flow, Saying
 from lsrv.chat.reading.tape import Steps, Tape, UnreadableError, char, choose, skip_space, squeezed
 from lsrv.echo import echo
@@ -32,9 +32,9 @@ class ChannelReader:
         known = [*channels.thoughts, channels.text, channels.callee, channels.call, channels.message]
         self._beginnings = {squeezed(each)[:_N_ALIKE] for each in known} - {""}
 
-    def read(self, prompt: str) -> Steps[None]:
-        """Read the answer to `prompt`."""
-        header, is_begun = channel_opening(self._channels, prompt)
+    def read(self, opening: Opening) -> Steps[None]:
+        """Read an answer that begins like this."""
+        header, is_begun = opening.begun, opening.beginning != "start"
         while True:
             if is_begun:
                 yield from self._message_under(header)

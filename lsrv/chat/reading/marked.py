@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from lsrv.chat.format.answer_format import AnswerFormat, Marks
+from lsrv.chat.format.opening import Opening, ends_in_word
 from lsrv.chat.reading.call import CallReader
 from lsrv.chat.reading.marks import mark_set, say_until
-from lsrv.chat.reading.opening import is_open, opens_thought
 from lsrv.chat.reading.said import Saying
 from lsrv.chat.reading.tape import CutOffError, Steps, Tape, UnreadableError, char, look, squeezed
 
@@ -26,20 +26,17 @@ class MarkedReader:
         self._trigger = "" if self._is_bare else trigger
         self._marks = mark_set(self._trigger, self._text.opens, self._text.closes, form.end)
 
-    def read(self, form: AnswerFormat, prompt: str, n_prefill: int) -> Steps[None]:
-        """Read the answer to `prompt`."""
-        if opens_thought(form, prompt, n_prefill):
+    def read(self, opening: Opening) -> Steps[None]:
+        """Read an answer that begins like this."""
+        if opening.beginning == "thought":
             yield from self._thought()
-        elif self._thoughts is not None and self._thoughts.opens and not self._is_in_text(prompt):
+        elif self._thoughts is not None and self._thoughts.opens and opening.beginning != "text":
             yield from self._first_thought(self._thoughts.opens)
-        if self._text.opens:
-            yield from self._go_on_in_mark(prompt, self._text.opens)
+        if opening.begun:
+            yield from self._go_on_in_mark(opening.begun)
         if self._is_bare:
             yield from self._bare_calls()
         yield from self._parts()
-
-    def _is_in_text(self, prompt: str) -> bool:
-        return bool(self._text.opens) and is_open(self._text, prompt)
 
     def _first_thought(self, opens: str) -> Steps[None]:
         """A thought, if the answer begins with one; if it doesn't, nothing is read."""
@@ -59,16 +56,14 @@ class MarkedReader:
             saying.reasoning.meet_mark()
             saying.content.begin_part()
 
-    def _go_on_in_mark(self, prompt: str, opens: str) -> Steps[None]:
-        """The prompt may end within the mark of text, which may be that of a call as well (`>>>` before `>>>all`)."""
-        n_begun = max((n for n in range(1, len(opens)) if prompt.endswith(opens[:n])), default=0)
-        if not n_begun:
-            return
-        which, n = yield from look(self._tape, [squeezed(opens[n_begun:])])
-        if which == 0 and not (yield from char(self._tape, n)).isalnum():
+    def _go_on_in_mark(self, begun: str) -> Steps[None]:
+        """The mark of text that the prompt ends in may be that of a call as well (`>>>` before `>>>all`)."""
+        opens = self._text.opens
+        which, n = yield from look(self._tape, [squeezed(opens.removeprefix(begun))])
+        if which == 0 and not (ends_in_word(opens) and (yield from char(self._tape, n)).strip()):
             self._tape.at += n
             self._saying.content.meet_mark()
-        elif self._trigger and prompt.endswith(self._trigger):
+        elif self._trigger and begun.endswith(self._trigger):
             self._tape.text = self._trigger + self._tape.text[self._tape.at :]
             self._tape.at = 0
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import cast, get_args
 
 from lsrv.chat.format.answer_format import JsonType
-from lsrv.chat.format.call import JsonValue
 from lsrv.chat.format.write import json_type
 
 _Schema = dict[str, object]
@@ -98,5 +97,5 @@ def _own_types(schema: _Schema) -> set[JsonType]:
         return {cast("JsonType", each) for each in cast("list[object]", said) if isinstance(each, str)}
     values = schema.get("enum")
     if isinstance(values, list):
-        return {json_type(each) for each in cast("list[JsonValue]", values)}
-    return {json_type(cast("JsonValue", schema["const"]))} if "const" in schema else set()
+        return {json_type(each) for each in cast("list[object]", values)}
+    return {json_type(schema["const"])} if "const" in schema else set()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from lsrv.chat.binding.beginning import beginning_of
 from lsrv.chat.binding.binding import Binding
 from lsrv.chat.format.answer_format import AnswerFormat
+from lsrv.chat.format.opening import Opening, n_prefilled, opening_of
 from lsrv.engine.grammar.constraint import Constraint
 from lsrv.engine.llama.vocab import Vocab
 from lsrv.engine.sequence import Sequence
@@ -48,12 +48,18 @@ def compile_for(command: Generate, prompt: str, form: AnswerFormat | None, token
         return None if grammar is None else Compile(grammar.param, grammar)
     if tool_use is None and grammar is None:
         return None
-    beginning = beginning_of(form, prompt)
-    may_think = form.shows_thoughts or beginning == "thought" or (tool_use is not None and tool_use.choice == "auto")
+    opening = _opening(command, prompt, form)
+    may_think = (
+        form.shows_thoughts or opening.beginning == "thought" or (tool_use is not None and tool_use.choice == "auto")
+    )
     form = form if may_think else replace(form, thoughts=None)
     if tool_use is None and form.thoughts is None and form.text is None and form.channels is None:
         return None if grammar is None else Compile(param, grammar)
-    return Compile(param, grammar, Binding(form=form, pieces=tokens.pieces, beginning=beginning, tool_use=tool_use))
+    return Compile(param, grammar, Binding(form=form, pieces=tokens.pieces, opening=opening, tool_use=tool_use))
+
+
+def _opening(command: Generate, prompt: str, form: AnswerFormat) -> Opening:
+    return opening_of(form, prompt, n_prefilled(command.messages or []))
 
 
 def _is_document(command: Generate) -> bool:
@@ -63,5 +69,5 @@ def _is_document(command: Generate) -> bool:
 def _thought_limit(command: Generate, form: AnswerFormat, tokens: FormTokens, prompt: str) -> ThoughtLimit | None:
     if command.reasoning_budget is None or tokens.thought_marks is None:
         return None
-    is_open = beginning_of(form, prompt) == "thought"
+    is_open = _opening(command, prompt, form).beginning == "thought"
     return ThoughtLimit(tokens.thought_marks, command.reasoning_budget, is_open=is_open)

@@ -29,6 +29,7 @@ HARMONY = AnswerFormat(
         ends=["<|end|>", "<|call|>", "<|return|>"],
         thoughts=["<|channel|>analysis"],
         text="<|channel|>final",
+        preamble="<|channel|>commentary",
         callee="to=functions.",
         call="<|channel|>commentary to=functions.{name} <|constrain|>json",
     ),
@@ -128,10 +129,35 @@ def test_channels_hold_thoughts_then_text_or_a_call() -> None:
         assert is_allowed(auto, answer), answer
     required = source_of(HARMONY, using(ADD, choice="required"), beginning="start")
     assert is_allowed(required, thought + call)
+    preamble = "<|channel|>commentary<|message|>I will add.<|end|><|start|>assistant"
+    assert is_allowed(auto, thought + preamble + call)
+    assert not is_allowed(required, preamble + call)
     assert not is_allowed(required, thought + text)
     document = source_of(HARMONY, schema=SCHEMA, beginning="start")
     assert is_allowed(document, thought + '<|channel|>final<|message|>{"done":true}')
     assert not is_allowed(document, thought + text)
+
+
+def test_a_mark_that_the_prompt_has_begun_is_not_written_again() -> None:
+    call = CallFormat(parts=[">>>", Hole("name"), "\n", Hole("arguments")], arguments=JsonArguments())
+    form = AnswerFormat(text=Marks(">>>all", ""), calls=call)
+    required = source_of(form, using(ADD, choice="required"), begun=">>>")
+    assert forced(required) == 'add\n{"n": '
+    auto = source_of(form, using(ADD, tool("allocate", {})), begun=">>>")
+    for text in (
+        "all",
+        "all\nHello",
+        'add\n{"n": 7}',
+        'all\nWell:\n>>>add\n{"n": 7}',
+        "allocate\n{}",
+        'add\n{"n": 7}>>>add\n{"n": 8}',
+    ):
+        assert is_allowed(auto, text), text
+    for text in ("Hello", "allocate\nHello", 'all\n>>>add\n{"m": 7}', '>>>add\n{"n": 7}'):
+        assert not is_allowed(auto, text), text
+    document = source_of(form, using(ADD), begun=">>>", schema=SCHEMA)
+    assert is_allowed(document, 'all\n{"done":true}')
+    assert is_allowed(document, 'add\n{"n": 7}')
 
 
 def test_a_tool_whose_schema_is_none_of_an_object_is_named() -> None:

@@ -12,6 +12,7 @@ from lsrv.chat.binding.answer import answer_grammar
 from lsrv.chat.binding.binding import Binding
 from lsrv.chat.binding.marks import marks_of
 from lsrv.chat.format.answer_format import AnswerFormat
+from lsrv.chat.format.opening import AnswerBeginning, Opening
 from lsrv.protocol.commands import ToolUse
 
 _CLOSERS = frozenset(b"\"'}>])<,\n")
@@ -19,12 +20,17 @@ _N_MAX = 3000
 
 
 def source_of(
-    form: AnswerFormat, tool_use: ToolUse | None = None, *, beginning: str = "answer", schema: str | None = None
+    form: AnswerFormat,
+    tool_use: ToolUse | None = None,
+    *,
+    beginning: AnswerBeginning = "answer",
+    begun: str = "",
+    schema: str | None = None,
 ) -> str:
     """The grammar of an answer, in a vocabulary that has no control tokens."""
     pieces = {mark: [mark] for mark in marks_of(form, has_tools=True)}
     document = None if schema is None else [{"name": "document", "json_schema": json.loads(schema)}]
-    binding = Binding(form=form, pieces=pieces, beginning=beginning, tool_use=tool_use)  # pyright: ignore
+    binding = Binding(form=form, pieces=pieces, opening=Opening(beginning, begun), tool_use=tool_use)
     return answer_grammar(binding, document)
 
 
