@@ -62,14 +62,23 @@ class CompletionReply:
         return self._chunk(index, delta, b"null")
 
     def finish(self, index: int, finished: Finished) -> bytes:
-        return self._chunk(index, finished, _encode(finished.finish_reason))
+        """A choice's last chunk. Without a usage chunk it tells what the choice took."""
+        last = self._chunk(index, finished, _encode(finished.finish_reason))
+        if self._form.has_usage:
+            return last
+        return last[: -len(self._tail)] + b"]," + self._account({"timings": timings_object(finished.usage)})
 
     def tail(self, finished: Sequence[Finished]) -> bytes:
+        """A chunk without choices only for those who asked: OpenAI's own clients look into the first one of each."""
+        if not self._form.has_usage:
+            return DONE
         usage = total_usage(finished, self._form.n_choices)
-        counts: dict[str, object] = {"timings": timings_object(usage)} | self._cached
-        if self._form.has_usage:
-            counts["usage"] = usage_object(usage)
-        return self._head + b"]," + _encode(counts)[1:] + b"\n\n" + DONE
+        counts: dict[str, object] = {"timings": timings_object(usage), "usage": usage_object(usage)}
+        return self._head + b"]," + self._account(counts) + DONE
+
+    def _account(self, counts: dict[str, object]) -> bytes:
+        """The end of a chunk: what the answer took, and whether anything was computed for it."""
+        return _encode(counts | self._cached)[1:] + b"\n\n"
 
     def body(self, finished: Sequence[Finished]) -> bytes:
         usage = total_usage(finished, self._form.n_choices)
