@@ -95,10 +95,8 @@ class TextAssembler:
         return text if self._watch is None else self._watch.push(text)
 
     def flush(self) -> str:
-        """What was held back, at the end of the sequence; an unfinished character becomes U+FFFD."""
-        text = self._decoder.decode(b"", True)
-        self.n_read += len(text)
-        return text if self._watch is None else self._watch.push(text) + self._watch.flush()
+        """What was held back, at the end of the sequence; nothing of a character that is not whole."""
+        return "" if self._watch is None else self._watch.flush()
 
 
 def _overlap(text: str, stop: str) -> int:

@@ -43,11 +43,21 @@ class SamplingValues:
     mirostat_tau: float = 5.0
     mirostat_eta: float = 0.1
     logit_bias: Mapping[int, float] | None = None
+    n_ctx: int = 0  # tokens that presence and frequency may have to count: no answer is longer
+
+    @property
+    def has_repeat_penalty(self) -> bool:
+        """llama.cpp's own: prompt and answer, as far back as it is told."""
+        return self.repeat_last_n != 0 and self.repeat_penalty != 1
+
+    @property
+    def has_count_penalties(self) -> bool:
+        """OpenAI's: all of the answer, and nothing of the prompt."""
+        return self.presence_penalty != 0 or self.frequency_penalty != 0
 
     @property
     def has_penalties(self) -> bool:
-        is_neutral = self.repeat_penalty == 1 and self.presence_penalty == 0 and self.frequency_penalty == 0
-        return self.repeat_last_n != 0 and not is_neutral
+        return self.has_repeat_penalty or self.has_count_penalties
 
     @property
     def is_greedy(self) -> bool:
@@ -70,8 +80,8 @@ class SamplingValues:
 
     @property
     def n_history(self) -> int:
-        """How many earlier tokens the penalties look at."""
-        spans = [self.repeat_last_n] if self.has_penalties else []
+        """How many tokens of the prompt the penalties look at."""
+        spans = [self.repeat_last_n] if self.has_repeat_penalty else []
         spans += [self.dry_penalty_last_n] if self.dry_multiplier > 0 else []
         return max(spans, default=0)
 
@@ -121,7 +131,7 @@ def fill_sampling(sampling: Sampling, defaults: Mapping[str, float], n_ctx_seq: 
     """
     values: dict[str, object] = dict(defaults)
     for field in fields(SamplingValues):
-        given = getattr(sampling, field.name)
+        given = getattr(sampling, field.name, None)
         if given is not None:
             values[field.name] = given
     seed = sampling.seed
@@ -134,6 +144,7 @@ def fill_sampling(sampling: Sampling, defaults: Mapping[str, float], n_ctx_seq: 
         filled,
         repeat_last_n=_span(filled.repeat_last_n, n_ctx_seq),
         dry_penalty_last_n=_span(filled.dry_penalty_last_n, n_ctx_seq),
+        n_ctx=n_ctx_seq,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,6 +46,7 @@ class Sequence:
     scores: PromptScores | None = None  # None: nobody asks how likely its prompt is
     is_ignoring_eos: bool = False
     max_decode_s: float | None = None  # from its first token on, once it has written a line
+    stop_tokens: Mapping[int, str] = field(default_factory=dict[int, str])  # that end it, and what they are called
     prediction: list[int] = field(default_factory=list[int])  # tokens that its answer will mostly be
     can_reuse_cache: bool = True
     adapters: AdapterSet = NO_ADAPTERS
@@ -70,6 +72,7 @@ class Sequence:
     has_line: bool = False  # it has written a line break; known of one whose time is limited
     unsent_logprobs: list[tuple[int, TokenLogprob]] = field(default_factory=list[tuple[int, TokenLogprob]])
     finish_reason: FinishReason | None = None
+    stopped_by: str | None = None  # the name of the stop token that ended it
     error: LsrvError | None = None  # why it ended, where it could not go on
     scheduled_at: float = 0.0
     first_token_at: float = 0.0

@@ -44,7 +44,7 @@ class Writer:
         try:
             token, logprob = self._choose(sequence, logits)
             sequence.generated.append(token)
-            if self._vocab.is_eog(token):
+            if self._vocab.is_eog(token) or token in sequence.stop_tokens:
                 return self._ended(sequence)
             self._append_forced(sequence, n_max_forced)
         except GrammarError as error:
@@ -138,8 +138,10 @@ class Writer:
                 sequence.sampler.accept(token)
 
     def _ended(self, sequence: Sequence) -> Output:
-        """The model said that this is all."""
-        is_visible = sequence.generated[-1] in sequence.visible
+        """The model said that this is all, or what the client said would be the end."""
+        token = sequence.generated[-1]
+        sequence.stopped_by = sequence.stop_tokens.get(token)
+        is_visible = token in sequence.visible and sequence.stopped_by is None
         text = self._unwritten_text(sequence, len(sequence.generated) - (not is_visible))
         sequence.finish_reason = "stop"
         return Output(sequence, text + sequence.text.flush(), _take_logprobs(sequence))

@@ -91,6 +91,7 @@ class Intake:
             n_top_logprobs=command.n_top_logprobs,
             is_ignoring_eos=command.ignore_eos,
             max_decode_s=command.max_decode_s,
+            stop_tokens=self._stop_tokens(command.stop),
             scores=_scores(command, tokens),
             prediction=await self._predicted(command.prediction, n_room),
             can_reuse_cache=command.cache_prompt and command.n_prompt_logprobs is None,
@@ -128,6 +129,11 @@ class Intake:
     def _details(self, prompt: Tokens, values: SamplingValues) -> AnswerDetails:
         raw = b"".join(self._vocab.special_pieces(prompt))
         return AnswerDetails(raw.decode("utf-8", "replace"), sampling_said(values))
+
+    def _stop_tokens(self, stops: list[str]) -> dict[int, str]:
+        """Those of `stops` that are control tokens: they have no text in which they could be found."""
+        tokens = ((self._vocab.single_token(stop), stop) for stop in stops)
+        return {token: stop for token, stop in tokens if token is not None and not self._vocab.piece(token)}
 
     def _behind(self, earlier: list[int], tokens: Tokens) -> Tokens:
         """Prompt tokens that follow an earlier prompt and its answer, which have the beginning of a text already.
@@ -254,7 +260,7 @@ class Intake:
         n_history = values.n_history
         if n_history > 0:
             for token in prompt[-n_history:].tolist():
-                chain.accept(token)
+                chain.read(token)
         return chain
 
     def tokenized(self, command: Tokenize, given: Rendered) -> Tokenized:

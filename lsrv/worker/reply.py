@@ -88,7 +88,7 @@ class AnswerWriter:
             text=content,
             reasoning=reasoning,
             usage=_usage(sequence, self._n_reasoning_tokens),
-            stop_string=sequence.text.stop_string,
+            stop_string=sequence.stopped_by or sequence.text.stop_string,
             logprobs=self._take_logprobs(),
             calls=[*calls],
             complaint=self._chat.reader.complaint if self._chat is not None else "",

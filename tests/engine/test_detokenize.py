@@ -50,8 +50,13 @@ def test_text_ends_before_the_earliest_stop_string_wherever_tokens_are_cut(
         assert whole == text
 
 
-def test_an_unfinished_character_at_the_end_is_marked_not_lost() -> None:
-    assert assemble([b"a", "é".encode()[:1]], [])[0] == "a\ufffd"
+def test_of_a_character_that_is_cut_off_nothing_is_told() -> None:
+    assert assemble([b"a", "é".encode()[:1]], [])[0] == "a"
+    assert assemble([b"a", "€".encode()[:2]], ["€"])[0] == "a"
+
+
+def test_bytes_that_can_be_no_character_are_marked() -> None:
+    assert assemble([b"a\xff", b"b"], [])[0] == "a\ufffdb"
 
 
 def test_text_that_only_looks_like_a_stop_string_is_released() -> None:

@@ -23,7 +23,8 @@ class SamplerChain:
 
     def __init__(self, values: SamplingValues, vocab: Vocab) -> None:
         self._handle = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
-        for sampler in _samplers(values, vocab):
+        self._readers = _readers(values, vocab)
+        for sampler in [*self._readers, *_counters(values, vocab), *_choosers(values, vocab)]:
             lib.llama_sampler_chain_add(self._handle, sampler)
         self._n_needed = values.n_needed if vocab.n_tokens >= _LARGE_VOCAB else 0
         biases = values.logit_bias or {}
@@ -58,31 +59,42 @@ class SamplerChain:
         """Count `token` for the penalties: it was drawn, or stands in the place of what would have been."""
         lib.llama_sampler_accept(self._handle, token)
 
+    def read(self, token: int) -> None:
+        """Let those that look at prompts, too, see the next token of one."""
+        for sampler in self._readers:
+            lib.llama_sampler_accept(sampler, token)
+
     def __del__(self) -> None:
         if self._handle:
             lib.llama_sampler_free(self._handle)
             self._handle = None
 
 
-def _samplers(values: SamplingValues, vocab: Vocab) -> list[Any]:
-    """The chain in llama.cpp's own default order: penalties, dry, then truncation, then the choice.
+# A chain has llama.cpp's own default order: penalties, dry, then truncation, then the choice. The bias comes before all
+# of them, and needs no sampler.
 
-    The bias comes before all of them, and needs no sampler.
-    """
+
+def _readers(values: SamplingValues, vocab: Vocab) -> list[Any]:
+    """Those that look at what was said before the answer."""
     chain: list[Any] = []
-    if values.has_penalties:
+    if values.has_repeat_penalty:
         chain.append(
-            lib.llama_sampler_init_penalties(
-                vocab.n_tokens,
-                values.repeat_last_n,
-                values.repeat_penalty,
-                values.frequency_penalty,
-                values.presence_penalty,
-            )
+            lib.llama_sampler_init_penalties(vocab.n_tokens, values.repeat_last_n, values.repeat_penalty, 0.0, 0.0)
         )
     if values.dry_multiplier > 0:
         chain.append(_dry(values, vocab))
-    return chain + _choosers(values, vocab)
+    return chain
+
+
+def _counters(values: SamplingValues, vocab: Vocab) -> list[Any]:
+    """Those that count what the answer has."""
+    if not values.has_count_penalties:
+        return []
+    return [
+        lib.llama_sampler_init_penalties(
+            vocab.n_tokens, values.n_ctx, 1.0, values.frequency_penalty, values.presence_penalty
+        )
+    ]
 
 
 def _choosers(values: SamplingValues, vocab: Vocab) -> list[Any]:

@@ -65,6 +65,7 @@ def test_a_broken_body_is_a_400(server: RunningServer, path: str, content: bytes
         (b'"top_logprobs":1', "top_logprobs"),
         (b'"stop":[%s"x"]' % (b'"x",' * 16), "stop"),
         (b'"stop":"' + b"x" * 257 + b'"', "stop"),
+        (b'"stop":["a",""]', "stop"),
         (b'"logit_bias":{"":1}', "logit_bias"),
         (b'"logit_bias":{"' + b"x" * 257 + b'":1}', "logit_bias"),
         (b'"logit_bias":[[1.5,1]]', "logit_bias"),

@@ -51,8 +51,9 @@ def kept(x: Floats, keep: Callable[[Floats], npt.NDArray[np.bool_]]) -> Floats:
 
 def penalized(x: Floats, history: Sequence[int], values: SamplingValues) -> Floats:
     x = x.copy()
-    for token, count in Counter(history[max(0, len(history) - values.repeat_last_n) :]).items():
+    for token in set(history[max(0, len(history) - values.repeat_last_n) :]):
         x[token] = x[token] / values.repeat_penalty if x[token] > 0 else x[token] * values.repeat_penalty
+    for token, count in Counter(history).items():
         x[token] -= values.presence_penalty + count * values.frequency_penalty
     return x
 

@@ -16,7 +16,7 @@ from lsrv.engine.sampling import SamplingValues
 from tests.engine.llama import reference_samplers as reference
 
 N_DRAWS = 2000
-OPEN = SamplingValues(seed=1, temperature=1.0, top_k=0, top_p=1.0, min_p=0.0)
+OPEN = SamplingValues(seed=1, temperature=1.0, top_k=0, top_p=1.0, min_p=0.0, n_ctx=256)
 FORBIDDEN = np.arange(0, 512, 2)  # as a grammar would
 HISTORY = [11, 12, 13, 14, 20, 11, 12, 13, 15, 13, 13, 30, 31, 11, 12, 13]
 
@@ -117,6 +117,20 @@ def test_penalties_and_dry_know_what_was_written(stories: LoadedModel, settings:
     logits[[11, 31]] -= 8  # one penalized logit below 0
     expected = reference.probabilities(logits, values, HISTORY)
     assert_drawn_from(expected, draw(vocab, replace(values, dry_sequence_breakers=()), logits, HISTORY))
+
+
+def test_presence_and_frequency_count_all_of_the_answer_and_nothing_of_the_prompt(stories: LoadedModel) -> None:
+    vocab = stories.model.vocab
+    values = replace(OPEN, temperature=0.0, presence_penalty=5.0, frequency_penalty=5.0, repeat_last_n=2)
+    logits = np.zeros(vocab.n_tokens, np.float32)
+    logits[[40, 41]] = 8.0, 7.0
+    candidates = TokenCandidates(vocab.n_tokens)
+    read, wrote = SamplerChain(values, vocab), SamplerChain(values, vocab)
+    for chain_accepts in (read.read, wrote.accept):
+        for token in (40, 50, 51, 52, 53):
+            chain_accepts(token)
+    assert read.draw(logits.copy(), candidates) == 40
+    assert wrote.draw(logits.copy(), candidates) == 41
 
 
 def test_a_repetition_for_dry_ends_at_a_breaker(stories: LoadedModel) -> None:

@@ -93,10 +93,12 @@ def sampling_of(body: SamplingFields) -> Sampling:
 
 
 def stops_of(stop: str | list[str] | None) -> list[str]:
-    """Stop strings without the empty ones. Raises RequestError above the limits."""
+    """Raises RequestError above the limits, and for an empty one in a list: it is found everywhere, or never."""
     if not stop:
         return []
-    stops = [stop] if isinstance(stop, str) else [text for text in stop if text]
+    stops = [stop] if isinstance(stop, str) else stop
+    if "" in stops:
+        raise RequestError(f"stop[{stops.index('')}] is empty; leave it out.", param="stop")
     if len(stops) > MAX_STOPS:
         raise RequestError(f"stop holds {len(stops)} strings; at most {MAX_STOPS} are allowed.", param="stop")
     if any(len(text.encode()) > MAX_STOP_BYTES for text in stops):

@@ -135,6 +135,15 @@ def test_several_choices_stream_side_by_side(server: RunningServer) -> None:
     assert finished == [0, 1, 2]
 
 
+def test_a_stop_string_that_is_a_control_token_ends_the_answer(server: RunningServer) -> None:
+    bos = server.http.post("/v1/tokenize", json={"content": "", "add_special": True}).json()["tokens"]
+    asked = {"logit_bias": {str(bos[0]): 100}, "max_tokens": 4, "temperature": 0}
+    unstopped = post(server, **asked).json()
+    stopped = post(server, stop=["girl", "<s>"], **asked).json()
+    assert (unstopped["choices"][0]["finish_reason"], unstopped["usage"]["completion_tokens"]) == ("length", 4)
+    assert (stopped["choices"][0]["finish_reason"], stopped["usage"]["completion_tokens"]) == ("stop", 1)
+
+
 def test_a_stop_string_ends_the_answer_and_is_left_out(server: RunningServer) -> None:
     whole = post(server, temperature=0, max_tokens=32).json()["choices"][0]["message"]["content"]
     stop = whole[10:14]
