@@ -75,7 +75,7 @@ class SamplerChain:
 
 
 def _readers(values: SamplingValues, vocab: Vocab) -> list[Any]:
-    """Those that look at what was said before the answer."""
+    """Samplers that look at what was said before the answer, too."""
     chain: list[Any] = []
     if values.has_repeat_penalty:
         chain.append(
@@ -87,7 +87,7 @@ def _readers(values: SamplingValues, vocab: Vocab) -> list[Any]:
 
 
 def _counters(values: SamplingValues, vocab: Vocab) -> list[Any]:
-    """Those that count what the answer has."""
+    """Samplers that count what the answer has."""
     if not values.has_count_penalties:
         return []
     return [
