@@ -131,7 +131,7 @@ class Intake:
         return AnswerDetails(raw.decode("utf-8", "replace"), sampling_said(values))
 
     def _stop_tokens(self, stops: list[str]) -> dict[int, str]:
-        """Those of `stops` that are control tokens: they have no text in which they could be found."""
+        """Which of `stops` are control tokens, which have no text in which they could be found."""
         tokens = ((self._vocab.single_token(stop), stop) for stop in stops)
         return {token: stop for token, stop in tokens if token is not None and not self._vocab.piece(token)}
 
