@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from typing import cast
@@ -33,6 +34,32 @@ def with_calls(messages: list[Message], needs: TemplateNeeds) -> list[Message]:
             message = _result(message, needs, names)
         fitted.append(message)
     return fitted
+
+
+def with_single_calls(messages: list[Message]) -> list[Message]:
+    """`messages` in which each call is a message of its own, and is followed by its result."""
+    fitted: list[Message] = []
+    results: list[Message] = []  # of the calls before
+    for at, message in enumerate(messages):
+        if any(message is result for result in results):
+            continue
+        calls = calls_of(message)
+        results = list(itertools.takewhile(_is_result, messages[at + 1 :])) if len(calls) > 1 else results
+        if len(calls) < 2:
+            fitted.append(message)
+            continue
+        left = list(results)
+        for i, call in enumerate(calls):
+            fitted.append({**(message if i == 0 else {"role": "assistant", "content": ""}), "tool_calls": [call]})
+            own = [result for result in left if result.get("tool_call_id") == call.get("id")] or left[:1]
+            fitted += own
+            left = [result for result in left if not any(result is each for each in own)]
+        fitted += left
+    return fitted
+
+
+def _is_result(message: Message) -> bool:
+    return message.get("role") == "tool"
 
 
 def calls_of(message: Message) -> list[_Call]:

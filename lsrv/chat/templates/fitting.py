@@ -7,7 +7,7 @@ from typing import cast
 
 from msgspec.structs import replace
 
-from lsrv.chat.templates.calls import with_calls
+from lsrv.chat.templates.calls import with_calls, with_single_calls
 from lsrv.chat.templates.chat import Chat, Message
 from lsrv.chat.templates.environment import strftime_now
 from lsrv.chat.templates.needs import TemplateNeeds
@@ -21,7 +21,8 @@ _NOTHING: dict[str, object] = {"type": "object", "properties": {}}
 def fitted(chat: Chat, needs: TemplateNeeds) -> Chat:
     """Raises RequestError on a call whose arguments this template can't take."""
     messages = [_plain(message) for message in chat.messages]
-    messages = with_turns(with_calls(messages, needs), needs)
+    messages = with_calls(messages, needs)
+    messages = with_turns(with_single_calls(messages) if needs.single_calls else messages, needs)
     messages = [_with_content(message, needs) for message in messages]
     return _with_tools(replace(chat, messages=messages), needs)
 
@@ -64,7 +65,12 @@ def _full(tool: dict[str, object]) -> dict[str, object]:
     if not isinstance(function, dict):
         return tool
     told = cast("dict[str, object]", function)
-    parameters = told.get("parameters", _NOTHING)
+    parameters = told.get("parameters", {})
     if isinstance(parameters, dict):
-        parameters = {**_NOTHING, **cast("dict[str, object]", parameters)}
-    return {**tool, "function": {"description": "", **told, "parameters": parameters}}
+        parameters = _filled(cast("dict[str, object]", parameters), _NOTHING)
+    return {**tool, "function": _filled({**told, "parameters": parameters}, {"description": ""})}
+
+
+def _filled(given: dict[str, object], missing: dict[str, object]) -> dict[str, object]:
+    """`given`, in its order, and behind it what it lacks."""
+    return {**given, **{name: value for name, value in missing.items() if name not in given}}

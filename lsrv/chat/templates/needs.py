@@ -22,6 +22,7 @@ class TemplateNeeds(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     joins_users: bool = False  # it refuses one user's message behind another
     arguments: Literal["any", "object", "text"] = "any"  # of calls
     content: NoContent = "missing"  # beside calls, where there is none
+    single_calls: bool = False  # a message may have one
     short_ids: bool = False  # calls have ids of nine letters and digits
     wants_names: bool = False  # results say which tool they are of
     refuses_results: bool = False
@@ -34,6 +35,7 @@ _SENTENCES = {
     "joins_systems": "it takes one system message: several in front become one",
     "refuses_later_system": "it takes system messages in front only: later ones begin the next user message",
     "joins_users": "users and the assistant take turns: user messages that follow each other become one",
+    "single_calls": "a message may have one call: each of several stands before its own result",
     "short_ids": "ids of calls have nine letters and digits: others are replaced",
     "refuses_results": "it knows no results of tools: they are user messages",
 }

@@ -16,6 +16,7 @@ from typing import NamedTuple, get_args
 
 from msgspec.structs import replace
 
+from lsrv.chat.templates.calls import calls_of
 from lsrv.chat.templates.chat import Chat, Message, WriteChat
 from lsrv.chat.templates.fitting import fitted
 from lsrv.chat.templates.needs import NoContent, NoTools, Role, TemplateNeeds
@@ -23,7 +24,7 @@ from lsrv.chat.templates.needs import NoContent, NoTools, Role, TemplateNeeds
 _ASKED, _ASKED_ON, _SAID, _RESULT = "Quxasked", "Quxmore", "Quxsaid", "Quxresult"
 _RULE, _RULE_ON = "Quxrule", "Quxlaw"
 _TOOL, _NAME, _VALUE = "quxtool", "quxname", "Quxvalue"
-_SHORT_ID, _USUAL_ID = "abcd12345", "call_0123456789abcdefABCDEFgh"
+_SHORT_ID, _OTHER_ID, _USUAL_ID = "abcd12345", "efgh67890", "call_0123456789abcdefABCDEFgh"
 _PARAMETERS = {"type": "object", "properties": {"quxkey": {"type": "string", "description": "any"}}}
 
 _LIMIT_S = 0.5  # of processor time; usual templates take a fiftieth of that
@@ -153,6 +154,19 @@ def _look_at_calls(probe: _Probe) -> None:
     if not _shows(probe, form._replace(is_object=not form.is_object)):
         probe.needs = replace(probe.needs, arguments="object" if form.is_object else "text")
     _look_at_results(probe, form)
+    _look_at_several(probe, form)
+
+
+def _look_at_several(probe: _Probe, form: _CallForm) -> None:
+    call, other = _call(form), form._replace(id=_OTHER_ID)
+    calls = [*calls_of(call), *calls_of(_call(other))]
+    chat = [
+        _user(),
+        {**call, "tool_calls": calls},
+        {**_result(form.id), "name": _NAME},
+        {**_result(_OTHER_ID), "name": _NAME},
+    ]
+    probe.set_if_only_so("single_calls", chat, _RESULT, tools=[_tool()])
 
 
 def _look_at_unseen_calls(probe: _Probe) -> None:

@@ -107,6 +107,15 @@ def test_system_messages_in_front_are_joined_only_where_one_alone_is_taken() -> 
     assert f"{RULE}\n\n{LAW}" not in prompter("Qwen-Qwen3-0.6B").prompt(chat)
 
 
+def test_several_calls_stand_one_by_one_before_their_results_where_a_message_takes_one() -> None:
+    calls = [{"id": i, "type": "function", "function": {"name": "f", "arguments": {"n": i}}} for i in ("a", "b")]
+    results: list[Message] = [{"role": "tool", "tool_call_id": i, "content": f"is {i}"} for i in ("b", "a")]
+    chat = Chat([user(), {"role": "assistant", "content": None, "tool_calls": calls}, *results, user(MORE)], {}, [TOOL])
+    text = prompter("meta-llama-Llama-3.1-8B-Instruct").prompt(chat)
+    places = [text.index(said) for said in ('{"n": "a"}', "is a", '{"n": "b"}', "is b", MORE)]
+    assert places == sorted(places)
+
+
 def test_broken_arguments_are_refused_by_name_where_only_objects_are_taken() -> None:
     with pytest.raises(RequestError, match="is no JSON object") as raised:
         prompter("Qwen3-Coder").prompt(Chat(called('{"a": '), {}, [TOOL]))
