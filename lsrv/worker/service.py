@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from lsrv.chat.templates.hiding import Rendered
 from lsrv.engine.engine import Engine
 from lsrv.engine.llama.context import DecodeError
 from lsrv.engine.load.loading import LoadedModel
@@ -111,7 +112,7 @@ class GenerationService:
         form = await self._examination.form() if is_chat else None
         prompt = await self._plain_prompt(command) if form is None else await self._rendering.prompt(command, form)
         sequence, reply = await self._intake.sequence(command, prompt, form)
-        await self._bounds.bind(sequence, command, prompt if isinstance(prompt, str) else "", form)
+        await self._bounds.bind(sequence, command, prompt.text if isinstance(prompt, Rendered) else "", form)
         self._replies[command.request_id] = reply
         # Told with what the next step brings: the parent, woken now, might take the step's core.
         self._engine.submit(sequence)
