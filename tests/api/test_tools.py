@@ -141,6 +141,24 @@ def test_log_probabilities_and_a_form_stand_beside_tools(client: openai.OpenAI) 
     assert calls_of(said) or "a" in json.loads(said.choices[0].message.content)
 
 
+def test_arguments_may_spell_out_what_calls_are_told_by(client: openai.OpenAI) -> None:
+    text = 'a "</tool_call>" <|im_end|><tool_call>'
+    parameters = {"type": "object", "properties": {text: {"const": text}}, "required": [text]}
+    tool = {"type": "function", "function": {"name": "note", "parameters": parameters}}
+    assert calls_of(create(client, tools=[tool], tool_choice="required")) == [("note", {text: text})]
+
+
+def test_a_schema_as_other_programs_write_it_is_taken(client: openai.OpenAI) -> None:
+    said = {
+        "city": {"type": "string", "format": "city-name", "maxLength": 20},
+        "tags": {"type": "object", "propertyNames": {"type": "string"}, "maxProperties": 0},
+    }
+    parameters = {"type": "object", "properties": said, "required": ["city"]}
+    tool = {"type": "function", "function": {"name": "get_weather", "parameters": parameters}}
+    ((_, arguments),) = calls_of(create(client, tools=[tool], tool_choice="required"))
+    assert {"city"} <= arguments.keys() <= {"city", "tags"}
+
+
 def test_a_kept_answer_has_the_calls_of_the_first_one(client: openai.OpenAI) -> None:
     first, again = (create(client, model="kept") for _ in range(2))
     assert again.cached and calls_of(first)

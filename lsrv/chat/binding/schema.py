@@ -172,7 +172,19 @@ def parameters_of(tool: dict[str, object]) -> ToolSchema:
         schema = {"type": "object"} | schema
         if "properties" in schema and "additionalProperties" not in schema and "patternProperties" not in schema:
             schema["additionalProperties"] = False
+            schema["properties"] = _with_required(schema)
     return schema
+
+
+def _with_required(schema: ToolSchema) -> object:
+    """Its properties, and those that it only requires: they may be anything."""
+    named, required = schema["properties"], schema.get("required")
+    if not isinstance(named, dict) or not isinstance(required, list):
+        return named
+    properties = cast("ToolSchema", named)
+    return properties | {
+        name: {} for name in cast("list[object]", required) if isinstance(name, str) and name not in properties
+    }
 
 
 def bare(value: object, *, is_named: bool = False) -> object:

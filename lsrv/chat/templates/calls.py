@@ -93,9 +93,13 @@ def _fitted(call: _Call, needs: TemplateNeeds, place: str) -> _Call:
     if needs.short_ids:
         call = {**call, "id": _short_id(call.get("id"))}
     function = function_of(call)
-    if not function or needs.arguments == "any":
+    if not function:
         return call
-    return {**call, "function": {**function, "arguments": _arguments(function.get("arguments"), needs, place)}}
+    given = function.get("arguments")
+    if given is None:
+        given = "{}"  # templates stumble over what is missing
+    arguments = given if needs.arguments == "any" else _arguments(given, needs, place)
+    return {**call, "function": {**function, "arguments": arguments}}
 
 
 def _arguments(given: object, needs: TemplateNeeds, place: str) -> object:

@@ -21,7 +21,7 @@ def check_schema(source: str) -> None:
         document: object = json.loads(source)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    for schema in _schemas(document):
+    for schema in schemas_in(document):
         _check_keywords(schema)
         _check_size(schema)
 
@@ -45,7 +45,7 @@ def _check_size(schema: Schema) -> None:
         raise ValueError(f"an object has {len(optional)} properties that may be left out; {_MAX_OPTIONAL} are allowed")
 
 
-def _schemas(document: object) -> Iterator[Schema]:
+def schemas_in(document: object) -> Iterator[Schema]:
     """A schema and those inside, as far as they can be told from names of properties and from plain values."""
     pending = [document]
     while pending:

@@ -5,6 +5,7 @@ https://github.com/guidance-ai/llguidance: automata over bytes, whose work per t
 
 from __future__ import annotations
 
+import re
 import time
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
@@ -18,6 +19,8 @@ _LIMITS = LLParserLimits(
     initial_lexer_fuel=300_000,
     verbose_errors=False,  # else with a dump of the parser behind each
 )
+# Around what is wrong with a schema: its place in a grammar that the client never saw, and a listing of that.
+_OF_SCHEMA = re.compile(r"(?:at \d+\(\d+\): )?failed to compile JSON schema: (.*?)(?:\n +\d+ \| .*)?", re.DOTALL)
 _NO_TEXT_LEFT = "NoExtensionBias"  # llguidance: no token goes on, and the end may not come
 
 
@@ -37,7 +40,10 @@ def matcher_of(tokenizer: LLTokenizer, source: str, param: str) -> LLMatcher:
 def error_of(matcher: LLMatcher) -> str:
     """What is wrong with a matcher whose `is_error` is true."""
     reason = matcher.get_error().removesuffix("<non-verbose/>").strip()
-    return "no text is left that fits it" if reason == _NO_TEXT_LEFT else reason
+    if reason == _NO_TEXT_LEFT:
+        return "no text is left that fits it"
+    of_schema = _OF_SCHEMA.fullmatch(reason)
+    return reason if of_schema is None else of_schema[1]
 
 
 def _begin(matcher: LLMatcher, param: str) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from llguidance import LLMatcher
 
 from lsrv.engine.grammar.gbnf import lark_of_gbnf
 from lsrv.engine.grammar.json_schema import check_schema
 from lsrv.engine.grammar.refusal import refusal
+from lsrv.engine.grammar.remarks import drop_remarks
 from lsrv.protocol.commands import Grammar
 
 _MAX_SOURCE_BYTES = 256 * 1024
@@ -39,6 +42,9 @@ def _source(grammar: Grammar) -> str:
 def _json_source(schema: str) -> str:
     """White space is what models write by themselves. With one way to write it most of a document is forced."""
     check_schema(schema)
+    document: object = json.loads(schema)
+    if drop_remarks(document):
+        schema = json.dumps(document, ensure_ascii=False)
     return LLMatcher.grammar_from_json_schema(
         schema,
         overrides={

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lsrv.engine.llama.library import lib
+from lsrv.engine.llama.spelled_out import SpelledOut
 from lsrv.engine.llama.text_parts import BLANK, TextParts
 
 Tokens = npt.NDArray[np.int32]
@@ -180,6 +181,19 @@ class Vocab:
         pointer = out.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
         return lib.llama_tokenize(self._handle, raw, len(raw), pointer, len(out), add_special, parse_special)
 
+    @cached_property
+    def spelled_out(self) -> SpelledOut | None:
+        """What tokenizes texts in which no token stands for its name; None where llama.cpp does so by itself."""
+        names = [piece for token in range(self.n_tokens) if (piece := self._user_defined(token))]
+        return SpelledOut(self.handle, names, [self.piece(token) for token in range(self.n_tokens)]) if names else None
+
+    def _user_defined(self, token: int) -> bytes:
+        """The name of a token that llama.cpp finds in any text, and llguidance takes for no text."""
+        if not self._attribute(token) & lib.LLAMA_TOKEN_ATTR_USER_DEFINED:
+            return b""
+        piece = self.special_piece(token)
+        return b"" if self.is_text(token, piece) else piece
+
     def single_token(self, text: str) -> int | None:
         """The token that `text` is by itself, control tokens by their name; None if it is several."""
         tokens = self.tokenize(text, add_special=False, parse_special=True)
@@ -213,16 +227,15 @@ class Vocab:
     def special_tokens(self, text: str) -> list[tuple[int, str]]:
         """The tokens in `text`, in their order and with their names, that stand for themselves and for no text."""
         tokens: list[int] = self.tokenize(text, add_special=False, parse_special=True).tolist()
-        named = ((token, self.special_piece(token).decode("utf-8", "replace")) for token in tokens)
-        return [(token, name) for token, name in named if self._is_special(token, name)]
+        named = ((token, self.special_piece(token)) for token in tokens)
+        return [(token, name.decode("utf-8", "replace")) for token, name in named if not self.is_text(token, name)]
 
-    def _is_special(self, token: int, name: str) -> bool:
-        """Whether llguidance takes it for one: control tokens are, and what a user defined to look like them."""
-        attributes = lib.llama_vocab_get_attr(self._handle, token)
-        looks_special = name.startswith("<") and name.endswith(">")
-        return bool(attributes & lib.LLAMA_TOKEN_ATTR_CONTROL) or (
-            looks_special and bool(attributes & lib.LLAMA_TOKEN_ATTR_USER_DEFINED)
-        )
+    def is_text(self, token: int, piece: bytes) -> bool:
+        """Whether a grammar's texts may hold it: not control tokens, nor what a user defined to look like them."""
+        attributes = self._attribute(token)
+        looks_special = piece.startswith(b"<") and piece.endswith(b">")
+        is_user_defined = bool(attributes & lib.LLAMA_TOKEN_ATTR_USER_DEFINED)
+        return not (attributes & lib.LLAMA_TOKEN_ATTR_CONTROL or (looks_special and is_user_defined))
 
     def special_pieces(self, tokens: Items[int] | Tokens) -> list[bytes]:
         """The bytes of each token, control tokens by their name. Asks llama.cpp once for those that are alike."""

@@ -12,10 +12,11 @@ from lsrv.chat.binding.binding import Binding
 from lsrv.chat.binding.calls import parameters_param
 from lsrv.engine.grammar.json_schema import check_schema
 from lsrv.engine.grammar.refusal import refusal
+from lsrv.engine.grammar.remarks import drop_remarks
 from lsrv.engine.grammar.source import llguidance_source
 from lsrv.engine.grammar.trial import tried
 from lsrv.errors import GrammarError
-from lsrv.protocol.commands import Grammar, ToolUse
+from lsrv.protocol.commands import Grammar
 from lsrv.worker.errands.errand import Compile
 
 _MAX_TOOLS_BYTES = 512 * 1024
@@ -28,11 +29,12 @@ def source_of(errand: Compile) -> str:
         assert document is not None
         tried(document, errand.param)
         return document
-    _check_tools(errand.binding.tool_use)
+    tool_use = errand.binding.tool_use
+    binding = replace(errand.binding, tool_use=tool_use and replace(tool_use, tools=_checked(tool_use.tools)))
     try:
-        return _bound(errand.binding, document, errand.param)
+        return _bound(binding, document, errand.param)
     except GrammarError:
-        _blame(errand.binding, document, errand.grammar)
+        _blame(binding, document, errand.grammar)
         raise
 
 
@@ -52,13 +54,23 @@ def _grammars(source: str) -> list[dict[str, object]]:
     return [grammars[0] | {"name": DOCUMENT}, *grammars[1:]]
 
 
-def _check_tools(tool_use: ToolUse | None) -> None:
-    for at, tool in enumerate(tool_use.tools if tool_use is not None else []):
-        function = cast("dict[str, object]", tool["function"])
-        try:
-            check_schema(json.dumps(function.get("parameters")))
-        except ValueError as error:
-            raise refusal(parameters_param(at), str(error)) from error
+def _checked(tools: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Tools whose schemas say nothing but what binds. Raises GrammarError for what can't be kept to the letter."""
+    return [
+        tool | {"function": _checked_function(tool["function"], parameters_param(at))} for at, tool in enumerate(tools)
+    ]
+
+
+def _checked_function(function: object, param: str) -> dict[str, object]:
+    fields = cast("dict[str, object]", function)
+    source = json.dumps(fields.get("parameters"))
+    try:
+        check_schema(source)
+    except ValueError as error:
+        raise refusal(param, str(error)) from error
+    parameters: object = json.loads(source)
+    drop_remarks(parameters)
+    return fields | {"parameters": parameters}
 
 
 def _blame(binding: Binding, document: str | None, grammar: Grammar | None) -> None:

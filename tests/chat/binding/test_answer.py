@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lsrv.chat.binding.schema import parameters_of
 from lsrv.chat.format.answer_format import AnswerFormat, CallFormat, Channels, Hole, JsonArguments, Marks
 from lsrv.errors import GrammarError
 from lsrv.protocol.commands import ToolUse
@@ -173,3 +174,10 @@ def test_hundreds_of_tools_are_one_grammar() -> None:
     call = CALL.replace("add", "do-250.it").replace("7", "250")
     assert is_allowed(source, call)
     assert not is_allowed(source, call.replace('"n": 250', '"n": 251'))
+
+
+def test_what_a_schema_requires_and_does_not_describe_may_be_anything() -> None:
+    given = {"type": "object", "properties": {"city": {}}, "required": ["city", "day"]}
+    schema = parameters_of({"function": {"name": "f", "parameters": given}})
+    assert schema["properties"] == {"city": {}, "day": {}}
+    assert schema["additionalProperties"] is False

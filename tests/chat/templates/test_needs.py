@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -114,6 +114,16 @@ def test_several_calls_stand_one_by_one_before_their_results_where_a_message_tak
     text = prompter("meta-llama-Llama-3.1-8B-Instruct").prompt(chat)
     places = [text.index(said) for said in ('{"n": "a"}', "is a", '{"n": "b"}', "is b", MORE)]
     assert places == sorted(places)
+
+
+@each_template
+@pytest.mark.parametrize("said", [{}, {"arguments": None}], ids=["missing", "null"])
+def test_a_call_that_says_no_arguments_has_none(path: Path, said: dict[str, object]) -> None:
+    messages = called("{}")
+    calls = cast("list[dict[str, object]]", messages[1]["tool_calls"])
+    expected = of(path).prompt(Chat(messages, {}))
+    messages[1] = messages[1] | {"tool_calls": [call | {"function": {"name": "look_up"} | said} for call in calls]}
+    assert of(path).prompt(Chat(messages, {})) == expected
 
 
 def test_broken_arguments_are_refused_by_name_where_only_objects_are_taken() -> None:
