@@ -177,7 +177,7 @@ def parameters_of(tool: dict[str, object]) -> ToolSchema:
 
 
 def _with_required(schema: ToolSchema) -> object:
-    """Its properties, and those that it only requires: they may be anything."""
+    """Properties of `schema`, and those that it only requires: they may be anything."""
     named, required = schema["properties"], schema.get("required")
     if not isinstance(named, dict) or not isinstance(required, list):
         return named
