@@ -72,6 +72,7 @@ class LsrvError(Exception):
         self.message = message
         self.param = param
         self.fields = fields
+        self.request_id = ""  # of the client's request that it ended, once that is known
 
     def info(self) -> ErrorInfo:
         """This error as a value that can be sent to another process."""

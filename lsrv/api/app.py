@@ -63,7 +63,8 @@ def _create_handlers(state: ServerState, table: RouteTable) -> Litestar:
 def _answer_error(request: ApiRequest, error: Exception) -> Response[bytes]:
     """Every error of every route, in the shape of its API."""
     ours = _as_lsrv_error(request, error)
-    record_of(request.scope).error_code = ours.code
+    record = record_of(request.scope)
+    record.error_code, ours.request_id = ours.code, record.request_id
     response = error_response(ours, resource_of(request.scope).errors)
     headers = {name.decode(): value.decode() for name, value in response.headers if name != b"content-type"}
     return Response(response.body, status_code=response.status, headers=headers, media_type="application/json")

@@ -43,7 +43,7 @@ class Gate:
         try:
             await self._pass(scope, receive, exchange)
         except LsrvError as error:
-            exchange.record.error_code = error.code
+            exchange.record.error_code, error.request_id = error.code, exchange.record.request_id
             await send_error(exchange.send, error, exchange.resource.errors)
         finally:
             self._account(scope, exchange)
@@ -107,7 +107,8 @@ class _Exchange:
         self.headers = dict(scope["headers"])
         asked_id = self.headers.get(b"x-request-id", b"")
         request_id = asked_id if _REQUEST_ID.fullmatch(asked_id) else secrets.token_hex(8).encode()
-        self.extra_headers = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
+        names = (b"x-request-id", *resource.request_id_names)
+        self.extra_headers = [*((name, request_id) for name in names), (b"x-content-type-options", b"nosniff")]
         self.record = RequestRecord(
             request_id=request_id.decode(), arrived_at=time.perf_counter(), route=resource.label
         )

@@ -265,7 +265,10 @@ class Intake:
 
     def tokenized(self, command: Tokenize, given: Rendered) -> Tokenized:
         """The tokens of any text, without a length limit."""
-        text, add_special = given.text, command.add_special
+        text = given.text
+        add_special = command.add_special
+        if command.messages is not None and self._has_own_bos(text, given.spelled):
+            add_special = False
         if given.spelled and command.parse_special:
             tokens = tokenize_around(self._vocab, text, given.spelled, add_special=add_special)
         else:

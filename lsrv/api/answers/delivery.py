@@ -92,7 +92,7 @@ class Delivery:
             self._state.shadows.offer(attempts.shadows, original)
 
     async def _fail(self, error: LsrvError, send: Send, stream: EventStream) -> None:
-        self._record.error_code = error.code
+        self._record.error_code, error.request_id = error.code, self._record.request_id
         if not stream.has_started:
             await send_error(send, error, self._dialect.errors)
         elif isinstance(error, ClientGoneError):

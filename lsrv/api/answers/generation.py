@@ -15,7 +15,7 @@ from lsrv.api.answers.wait_comment import wait_words
 from lsrv.api.dialects.contract import DialectRequest, Heading, Reply
 from lsrv.api.http.request_record import RequestRecord
 from lsrv.api.state import ServerState
-from lsrv.protocol.events import ChoiceEvent, Delta, Finished
+from lsrv.protocol.events import Accepted, ChoiceEvent, Delta, Finished
 from lsrv.registry import Target
 from lsrv.serving.entry_request import entry_request
 from lsrv.serving.shadow.transcript import Transcript, calls_in, texts_in
@@ -62,10 +62,10 @@ class Generation:
         """Writes all events but the last batch, and returns that."""
         async with await self._source() as source:
             self._account.leased()
-            reply = self._reply()
+            batch = await source.next_batch()
+            reply = self._reply(_n_prompt_tokens(batch))
             unsent = reply.head()
             while True:
-                batch = await source.next_batch()
                 self._hear(batch)
                 data = self._written(reply, batch)
                 if len(self._ends) == len(self._request.commands):
@@ -73,6 +73,7 @@ class Generation:
                 if data:
                     await write(unsent + data)
                     unsent = b""
+                batch = await source.next_batch()
 
     def comment(self) -> str:
         """Whose turn it is, and how far the load is that the client waits for."""
@@ -111,7 +112,7 @@ class Generation:
         self._account.count(total_usage(ends, self._request.n_choices))
         return ends
 
-    def _reply(self) -> Reply:
+    def _reply(self, n_prompt_tokens: int = 0) -> Reply:
         heading = Heading(
             self._echoed_id,
             int(time.time()),
@@ -119,6 +120,7 @@ class Generation:
             self._asked.turn.priority,
             self._account.lease_wait_s,
             self._notes(),
+            n_prompt_tokens,
         )
         return self._request.make_reply(heading)
 
@@ -133,6 +135,13 @@ class Generation:
         for note in notes:
             self._state.notes.tell(note, self._record.request_id, view.listed_id)
         return notes
+
+
+def _n_prompt_tokens(batch: list[ChoiceEvent]) -> int:
+    """What the first events tell of the prompt; 0: nothing."""
+    accepted = (event.n_prompt_tokens for _, event in batch if isinstance(event, Accepted))
+    ended = (event.usage.n_prompt_tokens for _, event in batch if isinstance(event, Finished))
+    return max((*accepted, *ended), default=0)
 
 
 async def _written_whole(reply: Reply, ends: list[Finished]) -> bytes:

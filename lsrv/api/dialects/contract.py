@@ -38,6 +38,7 @@ class Heading(msgspec.Struct, frozen=True):
     priority: int = 0  # that the request had
     lease_wait_s: float = 0.0  # until its model was loaded and had a place for it
     notes: tuple[str, ...] = ()  # what was asked for and has no effect
+    n_prompt_tokens: int = 0  # as far as it is known when a stream begins; 0: not yet
 
 
 class DialectRequest(GenerationRequest, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ dialect. A route is added in its file; a family here.
 from lsrv.api.routes import (
     adapters,
     admin,
+    anthropic,
     cache,
     docs,
     generating,
@@ -26,6 +27,7 @@ ROUTES: tuple[Route, ...] = (
     *responses.ROUTES,
     *virtual_models.ROUTES,
     *cache.ROUTES,
+    *anthropic.ROUTES,
     *ollama.ROUTES,
     *ollama_models.ROUTES,
     *pull.ROUTES,

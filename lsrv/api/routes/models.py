@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from litestar import Response
 
+from lsrv.api.dialects.anthropic.model_list import model_body, models_known, models_page
 from lsrv.api.dialects.models import (
     DEFAULT_ID,
     STRICT_STATUS,
@@ -34,6 +35,8 @@ from lsrv.errors import LsrvError, ModelNotFoundError, RequestError
 from lsrv.model_id import ModelId
 from lsrv.registry import EntryView
 
+_ANTHROPICS = "anthropic-version"  # a header that all clients of that API send, and no others
+
 _decoder = msgspec.json.Decoder(VerbBody)
 _tune_decoder = msgspec.json.Decoder(TuneBody)
 _encode = msgspec.json.Encoder().encode
@@ -43,6 +46,8 @@ Act = Callable[[ModelId, VerbBody], Awaitable[EntryView]]
 
 async def list_models(request: ApiRequest, server: ServerState) -> Response[bytes]:
     query = request.query_params
+    if _ANTHROPICS in request.headers:
+        return json_response(models_page(_known(server), query))
     views, routes = server.registry.views(), server.registry.routing.view_all()
     data = listing(views, routes, is_only_available=query.get("available") == "true")
     body: dict[str, object] = {"object": "list", "data": data}
@@ -52,7 +57,14 @@ async def list_models(request: ApiRequest, server: ServerState) -> Response[byte
 
 
 async def get_model(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    return _model_named(server, resource_of(request.scope).name)
+    wanted = resource_of(request.scope).name
+    if _ANTHROPICS in request.headers:
+        return json_response(model_body(_known(server), wanted))
+    return _model_named(server, wanted)
+
+
+def _known(server: ServerState) -> list[dict[str, object]]:
+    return models_known(server.registry.views(), server.registry.routing.view_all())
 
 
 async def get_plan(request: ApiRequest, server: ServerState) -> Response[bytes]:

@@ -46,6 +46,11 @@ class Resource:
         """How whatever goes wrong here is told: all routes of a path belong to one API."""
         return next((route.errors for route in self.routes.values()), OPENAI_ERRORS)
 
+    @property
+    def request_id_names(self) -> tuple[bytes, ...]:
+        """Headers that carry the id of a request, beside our own."""
+        return tuple({route.request_id_name for route in self.routes.values() if route.request_id_name is not None})
+
     def needs(self, method: str) -> Needs:
         """Who may ask that; also where there is nothing to ask, which is not for everybody to know."""
         route = self.routes.get(method)

@@ -92,17 +92,17 @@ def sampling_of(body: SamplingFields) -> Sampling:
     )
 
 
-def stops_of(stop: str | list[str] | None) -> list[str]:
+def stops_of(stop: str | list[str] | None, param: str = "stop") -> list[str]:
     """Raises RequestError above the limits, and for an empty one in a list: it is found everywhere, or never."""
     if not stop:
         return []
     stops = [stop] if isinstance(stop, str) else stop
     if "" in stops:
-        raise RequestError(f"stop[{stops.index('')}] is empty; leave it out.", param="stop")
+        raise RequestError(f"{param}[{stops.index('')}] is empty; leave it out.", param=param)
     if len(stops) > MAX_STOPS:
-        raise RequestError(f"stop holds {len(stops)} strings; at most {MAX_STOPS} are allowed.", param="stop")
+        raise RequestError(f"{param} holds {len(stops)} strings; at most {MAX_STOPS} are allowed.", param=param)
     if any(len(text.encode()) > MAX_STOP_BYTES for text in stops):
-        raise RequestError(f"A stop string may have at most {MAX_STOP_BYTES} bytes.", param="stop")
+        raise RequestError(f"A stop string may have at most {MAX_STOP_BYTES} bytes.", param=param)
     return stops
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
-import msgspec
-
+from lsrv.api.dialects.fields.arguments import arguments_object
 from lsrv.protocol.calls import joined_calls
 from lsrv.protocol.events import CallDelta
 
@@ -35,19 +33,9 @@ class CallCollector:
         return [written for call in calls if (written := self._object(call)) is not None]
 
     def _object(self, call: CallDelta) -> dict[str, object] | None:
-        arguments = _arguments(call.arguments)
+        arguments = arguments_object(call.arguments)
         if arguments is None:
             self.unreadable += call.arguments
             return None
         function = {"index": call.index, "name": call.name, "arguments": arguments}
         return {"id": call.id, "function": function}
-
-
-def _arguments(text: str) -> dict[str, object] | None:
-    if not text.strip():
-        return {}
-    try:
-        value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return None
-    return cast("dict[str, object]", value) if isinstance(value, dict) else None

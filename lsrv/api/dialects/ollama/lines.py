@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lsrv.api.dialects.contract import Heading
+from lsrv.api.dialects.fields.one_line import written
+from lsrv.api.dialects.fields.timestamp import rfc3339
 from lsrv.api.dialects.ollama.calls import CallCollector
-from lsrv.api.dialects.ollama.wording import nanoseconds, rfc3339, written
+from lsrv.api.dialects.ollama.wording import nanoseconds
 from lsrv.protocol.events import Delta, Finished, TokenLogprob, Usage
 
 _Fields = dict[str, object]

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from lsrv.api.dialects.ollama.wording import rfc3339, tagged
+from lsrv.api.dialects.fields.timestamp import rfc3339
+from lsrv.api.dialects.ollama.wording import tagged
 from lsrv.config import ModelSettings
 from lsrv.registry import EntryView, ModelFacts, RouteView
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lsrv.api.dialects.ollama.wording import written
+from lsrv.api.dialects.fields.one_line import written
 from lsrv.registry import BuildProgress
 
 FIRST_LINE = b'{"status":"pulling manifest"}\n'

@@ -1,12 +1,9 @@
-"""How Ollama writes what all its bodies have: errors, names, times. Pure."""
+"""How Ollama writes what all its bodies have: errors, names, durations. Pure."""
 
 from __future__ import annotations
 
-import time
-
-import msgspec
-
 from lsrv.api.dialects.fields.head import LATEST, without_latest
+from lsrv.api.dialects.fields.one_line import written
 from lsrv.api.http.errors import ErrorShape, error_message, status_of
 from lsrv.echo import echo
 from lsrv.errors import LsrvError, ModelNotFoundError
@@ -16,19 +13,6 @@ VERSION = "0.13.0"  # whose API this is: clients compare numbers, and VS Code wa
 _NS_PER_S = 1e9
 # What a full queue and a full memory are there; all else has our own status.
 _STATUS = {429: 503, 507: 500}
-
-_LINE_BREAKS = ((b"\xc2\x85", b"\\u0085"), (b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"))
-
-_encode = msgspec.json.Encoder().encode
-
-
-def written(value: object) -> bytes:
-    """JSON that is one line for everybody: some readers (Python's `str.splitlines`) know other line breaks, too."""
-    raw = _encode(value)
-    if b"\xe2\x80" in raw or b"\xc2\x85" in raw:
-        for sign, escaped in _LINE_BREAKS:
-            raw = raw.replace(sign, escaped)
-    return raw
 
 
 def error_body(error: LsrvError) -> bytes:
@@ -60,11 +44,6 @@ def other_spellings(model: str | None) -> tuple[str, ...]:
 def tagged(model: str) -> str:
     """A name as lists have it. Open WebUI finds none there without a tag: it puts this one behind what has none."""
     return model if ":" in model else model + LATEST
-
-
-def rfc3339(unix_s: float) -> str:
-    """A time as Go and JavaScript read it, in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix_s))
 
 
 def nanoseconds(seconds: float) -> int:
