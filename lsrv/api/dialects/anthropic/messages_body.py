@@ -18,7 +18,7 @@ from lsrv.api.dialects.fields.grammar import GrammarItem, SchemaJson, grammar_of
 from lsrv.api.dialects.fields.head import without_latest
 from lsrv.api.dialects.fields.sampling import Count, Fraction, NonNegative, stops_of
 from lsrv.api.http.body import decode_body
-from lsrv.errors import RequestError
+from lsrv.errors import RequestError, UnsupportedParameterError
 from lsrv.protocol.commands import Generate, Grammar, Sampling, Tokenize
 
 _EFFORTS = {"xhigh": "high", "max": "high"}  # templates know three
@@ -69,6 +69,7 @@ class MessagesBody(ConversationBody, kw_only=True):
     metadata: RequestMetadata | None = None
     output_format: OutputForm | None = None
     mcp_servers: list[object] | None = None
+    thread: object = None
     grammar: str | GrammarItem | None = None
 
 
@@ -98,6 +99,8 @@ def messages_head(raw: bytes) -> Head:
 def parse_messages(raw: bytes) -> DialectRequest:
     """The request that `raw` asks for. Raises RequestError with `param`."""
     body = decode_body(_messages_decoder, raw)
+    if body.thread is not None:
+        raise _no_thread()
     tools, notes = offered_tools(body.tools or [])
     if body.mcp_servers:
         notes += ("mcp_servers: only Anthropic's own servers ask them; left out",)
@@ -144,6 +147,15 @@ MESSAGES = Dialect(
     errors=ANTHROPIC_ERRORS,
     framing=NAMED_EVENTS,
 )
+
+
+def _no_thread() -> UnsupportedParameterError:
+    """Conversations that the server keeps. By the code its packages know to send all of it instead."""
+    return UnsupportedParameterError(
+        "thread: this server keeps no conversations; leave it out, and send all messages.",
+        param="thread",
+        error_code="thread_unsupported_request",
+    )
 
 
 def _template_kwargs(body: ConversationBody) -> dict[str, object]:

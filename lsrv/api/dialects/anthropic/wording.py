@@ -35,7 +35,8 @@ def anthropic_error_body(error: LsrvError) -> bytes:
     """`{"type": "error", "error": {"type", "message"}, "request_id"}`."""
     status = anthropic_status(error)
     kind = _TYPE_OF_STATUS.get(status, "api_error" if status >= 500 else "invalid_request_error")
-    body = {"type": "error", "error": {"type": kind, "message": _message(error)}}
+    details = {"details": {"error_code": code}} if (code := error.fields.get("error_code")) is not None else {}
+    body = {"type": "error", "error": {"type": kind, "message": _message(error), **details}}
     return written(body | ({"request_id": error.request_id} if error.request_id else {}))
 
 
