@@ -22,8 +22,9 @@ _BLANKED = (
     *("id", "item_id", "call_id", "request_id", "digest", "timings"),
     *("created", "created_at", "modified_at", "expires_at", "completed_at"),
     "sequence_number",  # counts pieces
-    "cached_tokens",  # of whatever was asked before
+    *("cached_tokens", "cache_read_input_tokens"),  # of whatever was asked before
 )
+_BLANKED_BESIDE = {"cache_read_input_tokens": "input_tokens"}  # the others of a prompt
 _BLANKED_ENDS = ("_duration", "_ms", "_time_sec", "_per_sec", "_per_second", "tok_per_sec")
 _TEXTS = ("content", "response", "thinking", "reasoning_content", "text", "delta", "partial_json", "arguments")
 
@@ -108,7 +109,8 @@ def _has_calls(event: dict[str, Any]) -> bool:
 
 def _blanked(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: "…" if _is_blanked(key) else _blanked(item) for key, item in value.items()}
+        beside = [other for key, other in _BLANKED_BESIDE.items() if key in value]
+        return {key: "…" if _is_blanked(key) or key in beside else _blanked(item) for key, item in value.items()}
     if isinstance(value, float):
         return round(value, 2)  # processors round each in their own way
     return [_blanked(item) for item in value] if isinstance(value, list) else value
