@@ -32,12 +32,12 @@ _Message = dict[str, object]
 _encode = msgspec.json.Encoder().encode
 
 
-class MessageItem(msgspec.Struct):
+class SaidMessage(msgspec.Struct):
     role: Literal["user", "assistant", "system"]
     content: str | list[ContentBlock]
 
 
-def template_history(system: str | list[TextBlock] | None, messages: Sequence[MessageItem]) -> list[_Message]:
+def template_history(system: str | list[TextBlock] | None, messages: Sequence[SaidMessage]) -> list[_Message]:
     """The same conversation in OpenAI's words. Raises RequestError."""
     if not messages:
         raise RequestError("messages is empty; send at least one.", param="messages")
@@ -55,7 +55,7 @@ def _system(system: str | list[TextBlock] | None) -> list[_Message]:
     return [{"role": "system", "content": text}] if text else []
 
 
-def _translated(message: MessageItem, called: dict[str, str], param: str) -> list[_Message]:
+def _translated(message: SaidMessage, called: dict[str, str], param: str) -> list[_Message]:
     """`called`: the names of tools by the ids of calls so far."""
     if isinstance(message.content, str):
         return [{"role": message.role, "content": message.content}]

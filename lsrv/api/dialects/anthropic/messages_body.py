@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from lsrv.api.dialects.anthropic.blocks import TextBlock
-from lsrv.api.dialects.anthropic.history import MessageItem, template_history
+from lsrv.api.dialects.anthropic.history import SaidMessage, template_history
 from lsrv.api.dialects.anthropic.message_reply import MessageReply
 from lsrv.api.dialects.anthropic.tools import ClientTool, ToolRule, offered_tools, tool_use_of
 from lsrv.api.dialects.anthropic.wording import ANTHROPIC_ERRORS, NAMED_EVENTS, anthropic_error_event
@@ -31,14 +31,14 @@ class ThinkingRule(msgspec.Struct):
     budget_tokens: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
 
 
-class OutputForm(msgspec.Struct):
+class SchemaOutput(msgspec.Struct):
     type: Literal["json_schema"]
     schema: SchemaJson = msgspec.field(default_factory=msgspec.Raw)
 
 
 class OutputRule(msgspec.Struct):
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
-    format: OutputForm | None = None
+    format: SchemaOutput | None = None
 
 
 class RequestMetadata(msgspec.Struct):
@@ -49,7 +49,7 @@ class ConversationBody(msgspec.Struct, kw_only=True):
     """What is said so far, and what the answer may be: all that a prompt is made of."""
 
     model: str | None = None
-    messages: list[MessageItem]
+    messages: list[SaidMessage]
     system: str | list[TextBlock] | None = None
     tools: list[ClientTool] | None = None
     tool_choice: ToolRule | None = None
@@ -67,7 +67,7 @@ class MessagesBody(ConversationBody, kw_only=True):
     top_p: Fraction | None = None
     top_k: Count | None = None
     metadata: RequestMetadata | None = None
-    output_format: OutputForm | None = None
+    output_format: SchemaOutput | None = None
     mcp_servers: list[object] | None = None
     thread: object = None
     grammar: str | GrammarItem | None = None
