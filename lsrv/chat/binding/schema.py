@@ -33,6 +33,8 @@ class SchemaPart:
     def json(self, kind: JsonType | None = None) -> str:
         """What `%json` takes, for values of the schema; of one type, where the schema says none."""
         schema = self.schema if kind is None else {"type": kind} | self.schema
+        if "x-guidance" in self.root:
+            schema = schema | {"x-guidance": self.root["x-guidance"]}
         if self.schema is self.root or not _has_reference(schema):
             return json_body(schema)
         return json_body(cast("ToolSchema", _moved(schema)) | {"$defs": {_ROOT: _moved(self.root)}})
@@ -150,8 +152,8 @@ def _moved(value: object) -> object:
 
 
 def json_body(schema: ToolSchema) -> str:
-    """`%json` of a schema: with one way to write white space most of a document is forced."""
-    return "%json " + json.dumps(schema | {"x-guidance": _COMPILING}, ensure_ascii=False)
+    """`%json` of a schema. Where it doesn't say how, there is one way to write white space."""
+    return "%json " + json.dumps({"x-guidance": _COMPILING} | schema, ensure_ascii=False)
 
 
 def parameters_of(tool: dict[str, object]) -> ToolSchema:

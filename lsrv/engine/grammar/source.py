@@ -7,9 +7,9 @@ import json
 from llguidance import LLMatcher
 
 from lsrv.engine.grammar.gbnf import lark_of_gbnf
-from lsrv.engine.grammar.json_schema import check_schema
 from lsrv.engine.grammar.refusal import refusal
-from lsrv.engine.grammar.remarks import drop_remarks
+from lsrv.engine.grammar.schema.guidance import guided
+from lsrv.engine.grammar.schema.kept import kept_schema
 from lsrv.protocol.commands import Grammar
 
 _MAX_SOURCE_BYTES = 256 * 1024
@@ -39,18 +39,6 @@ def _source(grammar: Grammar) -> str:
             return grammar.source
 
 
-def _json_source(schema: str) -> str:
-    """White space is what models write by themselves. With one way to write it most of a document is forced."""
-    check_schema(schema)
-    document: object = json.loads(schema)
-    if drop_remarks(document):
-        schema = json.dumps(document, ensure_ascii=False)
-    return LLMatcher.grammar_from_json_schema(
-        schema,
-        overrides={
-            "whitespace_flexible": False,
-            "item_separator": ", ",
-            "key_separator": ": ",
-            "lenient": False,
-        },
-    )
+def _json_source(source: str) -> str:
+    schema = kept_schema(source)
+    return json.dumps({"grammars": [{"json_schema": schema if isinstance(schema, bool) else guided(schema)}]})

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from lsrv.chat.binding.answer import DOCUMENT, answer_grammar
 from lsrv.chat.binding.binding import Binding
 from lsrv.chat.binding.calls import parameters_param
-from lsrv.engine.grammar.json_schema import check_schema
 from lsrv.engine.grammar.refusal import refusal
-from lsrv.engine.grammar.remarks import drop_remarks
+from lsrv.engine.grammar.schema.guidance import guided
+from lsrv.engine.grammar.schema.kept import kept_schema
 from lsrv.engine.grammar.source import llguidance_source
 from lsrv.engine.grammar.trial import tried
 from lsrv.errors import GrammarError
@@ -29,8 +29,7 @@ def source_of(errand: Compile) -> str:
         assert document is not None
         tried(document, errand.param)
         return document
-    tool_use = errand.binding.tool_use
-    binding = replace(errand.binding, tool_use=tool_use and replace(tool_use, tools=_checked(tool_use.tools)))
+    binding = replace(errand.binding, tool_use=_kept_tools(errand.binding.tool_use))
     try:
         return _bound(binding, document, errand.param)
     except GrammarError:
@@ -54,23 +53,23 @@ def _grammars(source: str) -> list[dict[str, object]]:
     return [grammars[0] | {"name": DOCUMENT}, *grammars[1:]]
 
 
-def _checked(tools: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Tools whose schemas say nothing but what binds. Raises GrammarError for what can't be kept to the letter."""
-    return [
-        tool | {"function": _checked_function(tool["function"], parameters_param(at))} for at, tool in enumerate(tools)
-    ]
+def _kept_tools(tool_use: ToolUse | None) -> ToolUse | None:
+    """The tools with parameters that can be kept."""
+    if tool_use is None:
+        return None
+    return replace(tool_use, tools=[_kept_tool(at, tool) for at, tool in enumerate(tool_use.tools)])
 
 
-def _checked_function(function: object, param: str) -> dict[str, object]:
-    fields = cast("dict[str, object]", function)
-    source = json.dumps(fields.get("parameters"))
+def _kept_tool(at: int, tool: dict[str, object]) -> dict[str, object]:
+    function = cast("dict[str, object]", tool["function"])
+    if not function.get("parameters"):
+        return tool
     try:
-        check_schema(source)
+        schema = kept_schema(json.dumps(function["parameters"]))
     except ValueError as error:
-        raise refusal(param, str(error)) from error
-    parameters: object = json.loads(source)
-    drop_remarks(parameters)
-    return fields | {"parameters": parameters}
+        raise refusal(parameters_param(at), str(error)) from error
+    parameters = schema if isinstance(schema, bool) else guided(schema)
+    return tool | {"function": function | {"parameters": parameters}}
 
 
 def _blame(binding: Binding, document: str | None, grammar: Grammar | None) -> None:

@@ -1,0 +1,58 @@
+"""Which objects may be closed: those that name their keys, where no other schema adds some. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from lsrv.engine.grammar.schema.path import Schema, as_list, as_schema, says
+
+_OTHER_SAY = {"additionalProperties", "patternProperties", "unevaluatedProperties", "propertyNames"}
+_PARTS = {"allOf", "anyOf", "oneOf", "$ref", "not", "if", "then", "else", "dependentSchemas", "dependencies"}
+_VALUES = ("const", "enum", "default", "examples")  # keywords whose values are no schemas
+NAMED = ("properties", "patternProperties", "$defs", "definitions")  # keywords whose values have schemas by name
+
+
+def closed(schema: Schema) -> Schema:
+    """`schema` without other keys than those it names, if it names some and says nothing of others."""
+    properties = schema.get("properties")
+    if not isinstance(properties, dict) or schema.keys() & (_OTHER_SAY | _PARTS):
+        return schema
+    n_named = len(cast("Schema", properties))
+    unnamed = [name for name in as_list(schema.get("required")) if name not in properties]
+    least = schema.get("minProperties", 0)
+    if unnamed or not n_named or (isinstance(least, (int, float)) and least > n_named):
+        return schema
+    return schema | {"additionalProperties": False}
+
+
+def is_composed(schema: Schema) -> bool:
+    """Whether its parts (alternatives, references) stand beside words of its own, and don't say all of an object."""
+    parts = says(schema) & _PARTS
+    return len(as_list(schema.get("allOf"))) > 1 or len(parts) > 1 or bool(parts and says(schema) - parts - {"type"})
+
+
+def open_references(document: object) -> set[str]:
+    """References to schemas that others add to: the objects there are no whole ones."""
+    return {
+        reference
+        for schema in _schemas(document)
+        if is_composed(schema)
+        for part in _schemas(schema)
+        if isinstance(reference := part.get("$ref"), str)
+    }
+
+
+def _schemas(document: object) -> Iterator[Schema]:
+    """A schema and those inside, as far as they can be told from names of properties and from plain values."""
+    pending = [document]
+    while pending:
+        value = pending.pop()
+        pending += as_list(value)
+        if not isinstance(value, dict):
+            continue
+        schema = cast("Schema", value)
+        yield schema
+        for key, inner in schema.items():
+            if key not in _VALUES:
+                pending += as_schema(inner).values() if key in NAMED else [inner]
