@@ -39,14 +39,17 @@ class GrammarItem(msgspec.Struct):
 
 
 def grammar_of(
-    response_format: ResponseFormat | None, json_schema: msgspec.Raw, grammar: str | GrammarItem | None
+    response_format: ResponseFormat | None,
+    json_schema: msgspec.Raw,
+    grammar: str | GrammarItem | None,
+    guided: list[Grammar],
 ) -> Grammar | None:
-    """What the answer is bound to; None: nothing. Raises RequestError, also where two fields bind it."""
-    found = [
-        each
-        for each in (_of_format(response_format), schema_grammar(json_schema, "json_schema"), _of_grammar(grammar))
-        if each is not None
-    ]
+    """What the answer is bound to; None: nothing. Raises RequestError, also where two fields bind it.
+
+    `guided`: what vLLM's fields bind it to.
+    """
+    own = (_of_format(response_format), schema_grammar(json_schema, "json_schema"), _of_grammar(grammar))
+    found = [each for each in (*own, *guided) if each is not None]
     if len(found) > 1:
         params = " and ".join(each.param.partition(".")[0] for each in found)
         raise RequestError(f"{params} both say what the answer must look like; keep one.", param=found[1].param)

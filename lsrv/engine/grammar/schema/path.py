@@ -75,7 +75,7 @@ def resolved(root: object, schema: object, place: SchemaPath) -> object:
 
 
 def says(schema: Schema) -> set[str]:
-    """Its keywords that are no remarks."""
+    """The keywords of a schema that are no remarks."""
     return schema.keys() - REMARKS
 
 
