@@ -5,6 +5,7 @@ https://platform.openai.com/docs/guides/structured-outputs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,6 +15,7 @@ from lsrv.errors import RequestError
 from lsrv.protocol.commands import Grammar, GrammarKind
 
 SchemaJson = Annotated[msgspec.Raw, Meta(extra_json_schema={"description": "A JSON Schema."})]  # no bytes: not given
+FormatField = Annotated[msgspec.Raw, Meta(extra_json_schema={"description": '"json", or a JSON Schema.'})]
 _ANY_OBJECT = '{"type": "object"}'
 _MAX_SCHEMA_BYTES = 256 * 1024
 
@@ -42,14 +44,14 @@ def grammar_of(
     response_format: ResponseFormat | None,
     json_schema: msgspec.Raw,
     grammar: str | GrammarItem | None,
-    guided: list[Grammar],
+    others: Sequence[Grammar] = (),
 ) -> Grammar | None:
     """What the answer is bound to; None: nothing. Raises RequestError, also where two fields bind it.
 
-    `guided`: what vLLM's fields bind it to.
+    `others`: what fields of other servers bind it to.
     """
     own = (_of_format(response_format), schema_grammar(json_schema, "json_schema"), _of_grammar(grammar))
-    found = [each for each in (*own, *guided) if each is not None]
+    found = [each for each in (*own, *others) if each is not None]
     if len(found) > 1:
         params = " and ".join(each.param.partition(".")[0] for each in found)
         raise RequestError(f"{params} both say what the answer must look like; keep one.", param=found[1].param)
@@ -75,6 +77,18 @@ def _of_format(given: ResponseFormat | None) -> Grammar | None:
 def any_object(param: str) -> Grammar:
     """Any JSON object at all."""
     return Grammar("json_schema", _ANY_OBJECT, param)
+
+
+def format_grammar(given: msgspec.Raw) -> Grammar | None:
+    """What Ollama's `format` binds an answer to; None: it is not given. Raises RequestError."""
+    raw = bytes(given).strip()
+    if raw in (b"", b"null", b'""'):
+        return None
+    if raw == b'"json"':
+        return any_object("format")
+    if not raw.startswith(b"{"):
+        raise RequestError('format must be "json" or a JSON Schema, an object.', param="format")
+    return schema_grammar(given, "format")
 
 
 def schema_grammar(schema: msgspec.Raw, param: str) -> Grammar | None:

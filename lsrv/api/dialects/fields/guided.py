@@ -1,4 +1,4 @@
-"""vLLM's fields that bind an answer: `structured_outputs`, and what it had before.
+"""Fields of other servers that bind an answer: vLLM's, and Ollama's `format`.
 
 https://docs.vllm.ai/en/latest/features/structured_outputs.html
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from lsrv.api.dialects.fields.grammar import SchemaJson, any_object, schema_grammar
+from lsrv.api.dialects.fields.grammar import FormatField, SchemaJson, any_object, format_grammar, schema_grammar
+from lsrv.api.dialects.fields.sampling import SamplingFields
 from lsrv.errors import RequestError
 from lsrv.protocol.commands import Grammar, GrammarKind
 
@@ -22,14 +23,15 @@ class StructuredOutputs(msgspec.Struct):
     json_object: bool | None = None
 
 
-class GuidedFields(msgspec.Struct, kw_only=True):
-    """The older fields, for bodies. A schema may be a text that holds one."""
+class GuidedFields(SamplingFields, kw_only=True):
+    """What a body says of samplers, and of an answer's form. A schema may be a text that holds one."""
 
     guided_json: SchemaJson = msgspec.field(default_factory=msgspec.Raw)
     guided_regex: str | None = None
     guided_choice: list[str] | None = None
     guided_grammar: str | None = None
     structured_outputs: StructuredOutputs | None = None
+    format: FormatField = msgspec.field(default_factory=msgspec.Raw)
 
 
 def guided_of(body: GuidedFields) -> list[Grammar]:
@@ -39,7 +41,8 @@ def guided_of(body: GuidedFields) -> list[Grammar]:
     if outputs is not None:
         found += _bound(outputs.json, outputs.regex, outputs.choice, outputs.grammar, "structured_outputs.")
         found += [any_object("structured_outputs.json_object")] if outputs.json_object else []
-    return found
+    form = format_grammar(body.format)
+    return found if form is None else [*found, form]
 
 
 def _bound(

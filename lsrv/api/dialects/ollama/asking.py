@@ -10,18 +10,16 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from lsrv.api.dialects.contract import Dialect, DialectRequest, Head, Heading, Reply
-from lsrv.api.dialects.fields.grammar import any_object, schema_grammar
+from lsrv.api.dialects.fields.grammar import FormatField, format_grammar
 from lsrv.api.dialects.fields.sampling import MAX_TOP_LOGPROBS, sampling_of, stops_of
 from lsrv.api.dialects.fields.turn import KeepAliveField, keep_alive_of
 from lsrv.api.dialects.ollama.options import OptionsField, notes_on, options_of
 from lsrv.api.dialects.ollama.wording import OLLAMA_ERRORS, error_line, other_spellings
 from lsrv.api.http.body import decode_body
 from lsrv.api.http.framing import JSON_LINES
-from lsrv.errors import RequestError
-from lsrv.protocol.commands import Generate, Grammar
+from lsrv.protocol.commands import Generate
 
 ThinkField = bool | Literal["low", "medium", "high", "max"]
-FormatField = Annotated[msgspec.Raw, Meta(extra_json_schema={"description": '"json", or a JSON Schema.'})]
 
 
 class OllamaBody(msgspec.Struct, kw_only=True):
@@ -96,7 +94,7 @@ def ollama_request(body: OllamaBody, command: Generate, make_reply: Callable[[He
         command,
         template_kwargs=_template_kwargs(body.think),
         sampling=sampling_of(options),
-        grammar=_grammar(body.format),
+        grammar=format_grammar(body.format),
         max_tokens=options.max_tokens,
         stop=stops_of(options.stop),
         n_top_logprobs=_n_top_logprobs(body),
@@ -120,17 +118,6 @@ def _template_kwargs(think: ThinkField | None) -> dict[str, object]:
     return (
         {"enable_thinking": think} if isinstance(think, bool) else {"enable_thinking": True, "reasoning_effort": think}
     )
-
-
-def _grammar(given: msgspec.Raw) -> Grammar | None:
-    raw = bytes(given).strip()
-    if raw in (b"", b"null", b'""'):
-        return None
-    if raw == b'"json"':
-        return any_object("format")
-    if not raw.startswith(b"{"):
-        raise RequestError('format must be "json" or a JSON Schema, an object.', param="format")
-    return schema_grammar(given, "format")
 
 
 def _n_top_logprobs(body: OllamaBody) -> int | None:

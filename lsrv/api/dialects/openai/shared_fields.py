@@ -12,9 +12,10 @@ from msgspec import Meta
 from lsrv.api.dialects.contract import Dialect, DialectRequest, Heading, Reply
 from lsrv.api.dialects.fields.adapters import AdapterItem, AdapterName, LoraItem, stack_of
 from lsrv.api.dialects.fields.grammar import GrammarItem, ResponseFormat, SchemaJson, grammar_of
+from lsrv.api.dialects.fields.guided import GuidedFields, guided_of
 from lsrv.api.dialects.fields.head import head_of
 from lsrv.api.dialects.fields.prediction import PredictedAnswer, prediction_of
-from lsrv.api.dialects.fields.sampling import Count, SamplingFields, TopLogprobs, sampling_of, stops_of, token_limit
+from lsrv.api.dialects.fields.sampling import Count, TopLogprobs, sampling_of, stops_of, token_limit
 from lsrv.api.dialects.fields.turn import KeepAliveField, Priority, keep_alive_of
 from lsrv.api.dialects.openai.service_tier import ServiceTier, priority_of
 from lsrv.api.http.errors import error_body
@@ -29,7 +30,7 @@ class StreamOptions(msgspec.Struct, kw_only=True):
     include_usage: bool = False
 
 
-class GenerationBody(SamplingFields, kw_only=True):
+class GenerationBody(GuidedFields, kw_only=True):
     """A body as far as `/v1/chat/completions` and `/v1/completions` agree, with llama.cpp's and mistral.rs's fields."""
 
     model: str | None = None
@@ -98,7 +99,7 @@ def command_of(
     return Generate(
         request_id=0,
         sampling=sampling_of(body),
-        grammar=grammar_of(body.response_format, body.json_schema, body.grammar),
+        grammar=grammar_of(body.response_format, body.json_schema, body.grammar, guided_of(body)),
         max_tokens=token_limit(max_completion_tokens, body.max_tokens, body.n_predict, least=n_tokens_least),
         stop=stops_of(body.stop),
         n_top_logprobs=n_top_logprobs,

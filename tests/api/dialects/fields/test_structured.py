@@ -59,6 +59,17 @@ def test_a_stream_is_bound_too(client: openai.OpenAI) -> None:
         {"grammar": {"type": "lark", "value": 'start: "{\\"k\\": \\"" ("a"|"b") "\\"}"'}},
         {"grammar": {"type": "gbnf", "value": 'root ::= "{\\"k\\": \\"" [ab] "\\"}"'}},
         {"grammar": 'root ::= "{\\"k\\": \\"" [ab] "\\"}"'},
+        {"guided_json": CHOICE},
+        {"guided_json": json.dumps(CHOICE)},
+        {"guided_regex": '\\{"k": "[ab]"\\}'},
+        {"guided_choice": list(CHOICE_TEXTS)},
+        {"guided_grammar": 'root ::= "{\\"k\\": \\"" [ab] "\\"}"'},
+        {"guided_grammar": 'start: "{\\"k\\": \\"" ("a"|"b") "\\"}"'},
+        {"structured_outputs": {"json": CHOICE}},
+        {"structured_outputs": {"regex": '\\{"k": "[ab]"\\}'}},
+        {"structured_outputs": {"choice": list(CHOICE_TEXTS)}},
+        {"structured_outputs": {"grammar": 'root ::= "{\\"k\\": \\"" [ab] "\\"}"'}},
+        {"format": CHOICE},
         {"grammar": {"type": "llguidance", "value": {"grammars": [{"json_schema": CHOICE | COMPACT}]}}},
     ],
 )
@@ -84,7 +95,7 @@ def test_every_choice_is_bound_for_itself(server: RunningServer) -> None:
         (
             {"response_format": {"type": "json_schema", "json_schema": {"schema": {"not": {}}}}},
             "response_format.json_schema.schema",
-            '"not"',
+            "schema is false",
         ),
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema", "needs"),
         ({"response_format": {"type": "xml"}}, "response_format.type", "xml"),
@@ -95,6 +106,10 @@ def test_every_choice_is_bound_for_itself(server: RunningServer) -> None:
         ({"grammar": {"type": "regex", "value": "("}}, "grammar.value", "unclosed"),
         ({"grammar": {"type": "yaml", "value": "x"}}, "grammar.type", "yaml"),
         ({"json_schema": {"description": "x" * 300_000}}, "json_schema", "KiB"),
+        ({"guided_choice": []}, "guided_choice", "name one"),
+        ({"guided_regex": "("}, "guided_regex", "unclosed"),
+        ({"structured_outputs": {"json": {"not": CHOICE}}}, "structured_outputs.json", "at #/not"),
+        ({"guided_json": CHOICE, "json_schema": CHOICE}, "guided_json", "keep one"),
     ],
 )
 @pytest.mark.parametrize("stream", [False, True])
