@@ -16,7 +16,7 @@ from lsrv.engine.grammar.schema.kept import kept_schema
 from lsrv.engine.grammar.source import llguidance_source
 from lsrv.engine.grammar.trial import tried
 from lsrv.errors import GrammarError
-from lsrv.protocol.commands import Grammar
+from lsrv.protocol.commands import Grammar, ToolUse
 from lsrv.worker.errands.errand import Compile
 
 _MAX_TOOLS_BYTES = 512 * 1024

@@ -14,16 +14,19 @@ NAMED = ("properties", "patternProperties", "$defs", "definitions")  # keywords 
 
 
 def closed(schema: Schema) -> Schema:
-    """`schema` without other keys than those it names, if it names some and says nothing of others."""
+    """`schema` without other keys than those it names, if it names some and says nothing of others.
+
+    What it requires and doesn't describe may be anything.
+    """
     properties = schema.get("properties")
     if not isinstance(properties, dict) or schema.keys() & (_OTHER_SAY | _PARTS):
         return schema
-    n_named = len(cast("Schema", properties))
-    unnamed = [name for name in as_list(schema.get("required")) if name not in properties]
+    required = [name for name in as_list(schema.get("required")) if isinstance(name, str)]
+    named: Schema = cast("Schema", properties) | {name: {} for name in required if name not in properties}
     least = schema.get("minProperties", 0)
-    if unnamed or not n_named or (isinstance(least, (int, float)) and least > n_named):
+    if not properties or (isinstance(least, (int, float)) and least > len(named)):
         return schema
-    return schema | {"additionalProperties": False}
+    return schema | {"properties": named, "additionalProperties": False}
 
 
 def is_composed(schema: Schema) -> bool:

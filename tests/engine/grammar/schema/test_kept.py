@@ -89,6 +89,11 @@ def test_objects_that_name_their_keys_are_closed() -> None:
     }
 
 
+def test_what_an_object_requires_and_does_not_describe_is_one_of_its_keys() -> None:
+    schema = {"properties": {"a": {}}, "required": ["b"]}
+    assert kept(schema) == schema | {"properties": {"a": {}, "b": {}}, "additionalProperties": False}
+
+
 @pytest.mark.parametrize(
     "schema",
     [
@@ -96,7 +101,6 @@ def test_objects_that_name_their_keys_are_closed() -> None:
         {"properties": {}},
         {"properties": {"a": {}}, "additionalProperties": True},
         {"properties": {"a": {}}, "patternProperties": {"^x": {}}},
-        {"properties": {"a": {}}, "required": ["b"]},
         {"properties": {"a": {}}, "minProperties": 2},
         {"allOf": [{"properties": {"a": {}}}, {"properties": {"b": {}}}]},
         {"allOf": [{"$ref": "#/$defs/a"}, {"properties": {"b": {}}}], "$defs": {"a": {"properties": {"a": {}}}}},
