@@ -63,6 +63,7 @@ async def run_server(
         with stop.installed(), hangups(functools.partial(reload_settings, state), stop):
             await registry.start()
             state.responses.forget_unused()
+            state.shelf.forget_unused()
             if not settings.server.cache_disk_bytes:
                 in_thread(forget_prompts)
             serving = asyncio.create_task(server.serve(sockets))
@@ -79,6 +80,7 @@ async def run_server(
         await state.shadows.close()
         await registry.close()
         await state.responses.close()
+        await state.shelf.close()
     return 1 if stop.second.is_set() else 0
 
 

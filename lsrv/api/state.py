@@ -16,6 +16,7 @@ from lsrv.api.metrics.requests import Metrics
 from lsrv.api.metrics.virtual_models import RouteCollector
 from lsrv.api.notes import Notes
 from lsrv.config import LoadedSettings, ServerSettings, Settings
+from lsrv.documents import DocumentLimits, Shelf
 from lsrv.model_id import ModelId
 from lsrv.registry import Registry, Turn, own_cache
 from lsrv.response_cache import CacheLimits, ResponseCache
@@ -41,6 +42,7 @@ class ServerState:
     access: Access = field(init=False)
     feed: Feed = field(init=False)
     responses: ResponseCache = field(init=False)
+    shelf: Shelf = field(init=False)
     shadows: Shadows = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,6 +51,7 @@ class ServerState:
         self.feed = Feed(self._snapshot)
         self.registry.watch(self.feed.take)
         self.responses = _response_cache(self.settings.server)
+        self.shelf = _shelf(self.settings.server)
         self.metrics.add(CacheCollector(self.responses))
         self.metrics.add(RouteCollector(self.registry.routing, self.shadows))
 
@@ -96,3 +99,8 @@ def _response_cache(server: ServerSettings) -> ResponseCache:
         max_age_s=server.response_cache_age_s,
     )
     return ResponseCache(own_cache() / "responses", limits)
+
+
+def _shelf(server: ServerSettings) -> Shelf:
+    limits = DocumentLimits(server.response_store_disk_bytes, server.response_store_age_s)
+    return Shelf(own_cache() / "responses" / "kept.sqlite3", limits)

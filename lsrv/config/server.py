@@ -129,6 +129,15 @@ class ServerSettings(Table):
     response_cache_age_s: Seconds = Field(
         default=30 * 86400.0, alias="response_cache_age", description='Older answers are made anew; "-1": never.'
     )
+    response_store_disk_bytes: Bytes = Field(
+        default=1024**3,
+        alias="response_store",
+        description="Disk for responses that clients of /v1/responses can come back to, the oldest of which give way; "
+        "0: none is kept, and what earlier runs left there is deleted at the start.",
+    )
+    response_store_age_s: Seconds = Field(
+        default=30 * 86400.0, alias="response_store_age", description='Older ones are forgotten; "-1": never.'
+    )
     memory_budget: BudgetText = Field(
         default="auto",
         description='RAM for models: "auto" (what others leave), "12GiB" or "75%"; idle ones are unloaded for it.',

@@ -10,31 +10,25 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
 import sqlite3
-import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
 from lsrv.response_cache.memory import Kept
+from lsrv.sqlite_file import (
+    ForeignFileError,
+    delete_file,
+    is_damage,
+    n_bytes,
+    n_used_bytes,
+    open_file,
+    shrink,
+    transaction,
+)
 
-_APPLICATION_ID = 0x6C737276  # "lsrv"
 _VERSION = 1
-_BUSY_S = 2.0
-_BUSY_AGAIN_S = 0.005
-_JOURNAL_BYTES = 1024 * 1024
-_DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 
-# auto_vacuum counts only before the first table; secure_delete overwrites what was purged.
-_SETTINGS = f"""
-PRAGMA auto_vacuum = INCREMENTAL;
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = NORMAL;
-PRAGMA secure_delete = ON;
-PRAGMA journal_size_limit = {_JOURNAL_BYTES};
-PRAGMA wal_autocheckpoint = 128;
-"""
 _TABLES = (
     """CREATE TABLE answers (
         key TEXT PRIMARY KEY, model_id TEXT NOT NULL, raw BLOB NOT NULL, checksum BLOB NOT NULL,
@@ -42,18 +36,12 @@ _TABLES = (
     ) STRICT""",
     "CREATE INDEX answers_by_use ON answers (used_at)",
     "CREATE INDEX answers_by_model ON answers (model_id)",
-    f"PRAGMA application_id = {_APPLICATION_ID}",
-    f"PRAGMA user_version = {_VERSION}",
 )
 
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _Work = Callable[[sqlite3.Connection], _T]
-
-
-class ForeignFileError(Exception):
-    """A sound SQLite file that is not ours, or of another version."""
 
 
 class FullDiskError(Exception):
@@ -118,14 +106,14 @@ class DiskTier:
         """What `work` returns; `otherwise`, with a line in the log, where the file or the disk won't have it."""
         try:
             if self._connection is None:
-                self._connection = _open(self._path)
+                self._connection = open_file(self._path, _TABLES, _VERSION)
                 self._inode = self._path.stat().st_ino
-                self.n_bytes = _n_bytes(self._connection)
+                self.n_bytes = n_bytes(self._connection)
             done = work(self._connection)
         except (ForeignFileError, FullDiskError) as error:
             self._delete(error)
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:  # the low byte: extended codes name details
+            if is_damage(error):
                 self._delete(error)
             else:
                 self._note(error)
@@ -150,9 +138,7 @@ class DiskTier:
         self.close()
         if self._is_replaced():  # by another server that found the same
             return
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(OSError):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        delete_file(self._path)
 
     def _is_there(self) -> bool:
         """True also if that can't be told: whoever opens it then says why."""
@@ -185,18 +171,18 @@ class DiskTier:
 
     def _write(self, db: sqlite3.Connection, key: str, kept: Kept, now: float) -> None:
         row = (key, kept.model_id, kept.raw, _checksum(key, kept.model_id, kept.raw), kept.made_at, now)
-        with _transaction(db):
+        with transaction(db):
             db.execute("DELETE FROM answers WHERE made_at < ?", (now - self._max_age_s,))
             db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", row)
-            while (n_excess := _n_used_bytes(db) - self._max_bytes) > 0 and _drop_oldest(db, n_excess):
+            while (n_excess := n_used_bytes(db) - self._max_bytes) > 0 and _drop_oldest(db, n_excess):
                 pass  # rows share pages, so that one pass may free less than the answers' own bytes
-        if _n_bytes(db) > self._max_bytes:
-            _shrink(db)
-        self.n_bytes = _n_bytes(db)
+        if n_bytes(db) > self._max_bytes:
+            shrink(db)
+        self.n_bytes = n_bytes(db)
 
     def _delete_all(self, db: sqlite3.Connection) -> None:
         db.execute("DELETE FROM answers")
-        _shrink(db)
+        shrink(db)
 
     def _delete_model(self, db: sqlite3.Connection, model_id: str) -> bool:
         try:
@@ -205,78 +191,14 @@ class DiskTier:
             if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
                 raise FullDiskError("the disk is full, and the answers in it had to be deleted") from error
             raise
-        _shrink(db)
-        self.n_bytes = _n_bytes(db)
+        shrink(db)
+        self.n_bytes = n_bytes(db)
         return True
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """The file, made if it is missing. Raises ForeignFileError, sqlite3.Error, OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its journal the mode of the file
-    path.chmod(0o600)
-    db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)  # one at a time
-    try:
-        _settle(db)
-        with _transaction(db):
-            _ensure_tables(db)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _settle(db: sqlite3.Connection) -> None:
-    """The settings of a connection. To begin a write-ahead log waits for nobody who is at it, so it is tried again."""
-    give_up = time.monotonic() + _BUSY_S
-    while True:
-        try:
-            db.executescript(_SETTINGS)
-            return
-        except sqlite3.OperationalError as error:
-            is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-            if not is_busy or time.monotonic() > give_up:
-                raise
-            time.sleep(_BUSY_AGAIN_S)
-
-
-def _ensure_tables(db: sqlite3.Connection) -> None:
-    """Within a transaction: another server may be making the same file. Raises ForeignFileError."""
-    found = _pragma(db, "application_id"), _pragma(db, "user_version")
-    n_tables = int(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
-    if found == (0, 0) and n_tables == 0:
-        for statement in _TABLES:
-            db.execute(statement)
-    elif found != (_APPLICATION_ID, _VERSION):
-        raise ForeignFileError(f"application {found[0]:#x}, version {found[1]}")
-
-
-@contextlib.contextmanager
-def _transaction(db: sqlite3.Connection) -> Generator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
-
-
-def _pragma(db: sqlite3.Connection, name: str) -> int:
-    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 def _checksum(key: str, model_id: str, raw: bytes) -> bytes:
     """Covers the key, too: an answer under another key would be another request's."""
     return hashlib.blake2b(b"\0".join((key.encode(), model_id.encode(), raw)), digest_size=16).digest()
-
-
-def _n_bytes(db: sqlite3.Connection) -> int:
-    return _pragma(db, "page_count") * _pragma(db, "page_size")
-
-
-def _n_used_bytes(db: sqlite3.Connection) -> int:
-    return (_pragma(db, "page_count") - _pragma(db, "freelist_count")) * _pragma(db, "page_size")
 
 
 def _drop_oldest(db: sqlite3.Connection, n_bytes: int) -> bool:
@@ -292,14 +214,8 @@ def _drop_oldest(db: sqlite3.Connection, n_bytes: int) -> bool:
 
 
 def _touch(db: sqlite3.Connection, rows: list[tuple[float, str]]) -> None:
-    with _transaction(db):
+    with transaction(db):
         db.executemany("UPDATE answers SET used_at = ? WHERE key = ?", rows)
-
-
-def _shrink(db: sqlite3.Connection) -> None:
-    """Give free pages back to the disk, and the journal with what it still holds of them."""
-    db.executescript("PRAGMA incremental_vacuum")  # execute() takes a single step of it
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _contents(db: sqlite3.Connection) -> dict[str, tuple[int, int]]:

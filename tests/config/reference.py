@@ -41,11 +41,11 @@ def _default(key: Key) -> str:
     value = key.field.get_default()
     if value is None or value in ((), {}):
         return ""
-    if key.field.alias in ("cache_disk", "response_cache_disk"):
+    if key.field.alias in ("cache_disk", "response_cache_disk", "response_store"):
         return f'`"{value / 1024**3:g}GiB"`'
     if key.field.alias == "response_cache_ram":
         return f'`"{value / 1024**2:g}MiB"`'
-    if key.field.alias == "response_cache_age":
+    if key.field.alias in ("response_cache_age", "response_store_age"):
         return f'`"{value / 86400:g}d"`'
     if key.field.alias in ("keep_alive", "drain_timeout", "swap_patience", "timeout"):
         return f'`"{value / 60:g}m"`' if value % 60 == 0 and value < math.inf else f'`"{value:g}s"`'

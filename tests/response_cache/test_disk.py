@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from lsrv.response_cache.disk import DiskTier, ForeignFileError
+from lsrv.response_cache.disk import DiskTier
 from lsrv.response_cache.memory import Kept
+from lsrv.sqlite_file import ForeignFileError
 
 DAY_S = 86400.0
 MIB = 1024 * 1024

@@ -56,7 +56,9 @@ class Generation:
             ends = await source.ends()
             self._hear(list(enumerate(ends)))
             self._account.count(total_usage(ends, self._request.n_choices))
-            return await _written_whole(self._reply(), ends)
+        reply = self._reply()
+        await self._before_end(ends)
+        return await _written_whole(reply, ends)
 
     async def stream(self, write: Callable[[bytes], Awaitable[None]]) -> bytes:
         """Writes all events but the last batch, and returns that."""
@@ -69,11 +71,15 @@ class Generation:
                 self._hear(batch)
                 data = self._written(reply, batch)
                 if len(self._ends) == len(self._request.commands):
-                    return unsent + data + reply.tail(self._ended())
+                    break
                 if data:
                     await write(unsent + data)
                     unsent = b""
                 batch = await source.next_batch()
+
+        ends = self._ended()
+        await self._before_end(ends)
+        return unsent + data + reply.tail(ends)
 
     def comment(self) -> str:
         """Whose turn it is, and how far the load is that the client waits for."""
@@ -105,6 +111,11 @@ class Generation:
         if has_text:
             self._account.saw_text(time.perf_counter())
         return b"".join(parts)
+
+    async def _before_end(self, ends: list[Finished]) -> None:
+        """What the dialect has to do with the answer. The model is free again: it may take a disk's time."""
+        if self._request.before_end is not None:
+            await self._request.before_end(ends)
 
     def _ended(self) -> list[Finished]:
         """The ends of all choices, which are counted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,10 +45,12 @@ class DialectRequest(GenerationRequest, frozen=True, kw_only=True):
     """A request that says how its client wants to read what comes back.
 
     `notes`: what it asks for and does not get, in words; the log has each once, and the reply is told of them.
+    `before_end`: what is to be done with an answer before its client hears that it is over.
     """
 
     make_reply: Callable[[Heading], Reply]
     notes: tuple[str, ...] = ()
+    before_end: Callable[[Sequence[Finished]], Awaitable[None]] | None = None
     n_ctx_wanted: int | None = None  # a context is as long as the settings say; if that is shorter, it is noted
 
 

@@ -52,6 +52,12 @@ class RouteNotFoundError(LsrvError):
     code = "route_not_found"
 
 
+class NotKeptError(LsrvError):
+    """Nothing is kept under that id, or no longer."""
+
+    code = "not_found"
+
+
 class MethodNotAllowedError(LsrvError):
     """fields: allow, the methods that are."""
 
@@ -94,6 +100,7 @@ _STATUS: dict[type[LsrvError], int] = {
     ForbiddenError: 403,
     ModelNotFoundError: 404,
     RouteNotFoundError: 404,
+    NotKeptError: 404,
     MethodNotAllowedError: 405,
     RequestTimeoutError: 408,
     ModelDisabledError: 409,

@@ -86,6 +86,8 @@ class InputBody(SamplingFields, kw_only=True):
 
 class ResponsesBody(InputBody, kw_only=True):
     stream: bool | None = None
+    store: bool | None = None
+    previous_response_id: str | None = None
     include: list[str] | None = None
     max_output_tokens: Count | None = None
     max_tool_calls: Count | None = None

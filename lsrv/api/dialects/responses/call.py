@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from lsrv.api.dialects.contract import Dialect, DialectRequest, Heading, Reply
 from lsrv.api.dialects.fields.head import head_of
 from lsrv.api.dialects.responses.body import Item, ResponsesBody
 from lsrv.api.dialects.responses.events import new_item_id
+from lsrv.api.dialects.responses.kept import KeptResponse, named_item
 from lsrv.api.dialects.responses.output import OutputForm
 from lsrv.api.dialects.responses.reply import ResponseForm, ResponsesReply
 from lsrv.api.dialects.responses.request import parse_responses
 from lsrv.api.dialects.responses.response import asked_fields
 from lsrv.errors import LsrvError
+from lsrv.protocol.events import Finished
+
+Keep = Callable[[KeptResponse], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedItems:
+    """`earlier`: what came before; `new`: what this request says, references resolved."""
+
+    earlier: Sequence[Item]
+    new: Sequence[Item]
 
 
 class ResponsesCall:
-    """`earlier`: items that came before those of `body`."""
+    """`keep` takes the response that is over, and says whether it could; None: it is not to be kept."""
 
-    def __init__(self, body: ResponsesBody, earlier: Sequence[Item] = ()) -> None:
+    def __init__(self, body: ResponsesBody, items: AskedItems, keep: Keep | None = None) -> None:
         self.response_id = new_item_id("resp")
         self._body = body
-        self._earlier = earlier
+        self._items = items
+        self._keep = keep
+        self._asked = asked_fields(body, self.response_id) | {"store": keep is not None}
         self._reply: ResponsesReply | None = None  # of who was asked last
 
     @property
@@ -31,11 +48,20 @@ class ResponsesCall:
 
     def _parse(self, raw: bytes) -> DialectRequest:
         """`raw` is the body that was read."""
-        return parse_responses(self._body, self._earlier, self._make_reply)
+        request = parse_responses(self._body, self._items.earlier, self._items.new, self._make_reply)
+        return request if self._keep is None else replace(request, before_end=self._before_end)
 
     def _make_reply(self, form: OutputForm, heading: Heading) -> Reply:
-        self._reply = ResponsesReply(ResponseForm(asked_fields(self._body, self.response_id), form), heading)
+        self._reply = ResponsesReply(ResponseForm(self._asked, form), heading)
         return self._reply
+
+    async def _before_end(self, ends: Sequence[Finished]) -> None:
+        if self._keep is None or self._reply is None:
+            return
+        response = self._reply.response(ends[0])
+        kept = KeptResponse(response, [named_item(item) for item in self._items.new])
+        if not await self._keep(kept):
+            self._reply.was_not_kept()
 
     def _error_event(self, error: LsrvError) -> bytes:
         return self._reply.broken_off(error) if self._reply is not None else b""

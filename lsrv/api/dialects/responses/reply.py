@@ -35,6 +35,8 @@ class ResponsesReply:
         self._heading = heading
         self._events = EventNumbers()
         self._output = ItemWriter(self._events, form.output)
+        self._is_over = False
+        self._failures: Item = {}  # what could not be done with it
 
     def head(self) -> bytes:
         response = self._object(IN_PROGRESS)
@@ -45,6 +47,7 @@ class ResponsesReply:
         return self._output.said(delta)
 
     def finish(self, index: int, finished: Finished) -> bytes:
+        self._is_over = True
         status = "incomplete" if ending_of(finished).status == "incomplete" else "completed"
         return self._output.said(finished) + self._output.end(status)
 
@@ -53,13 +56,19 @@ class ResponsesReply:
         return self._events.event(f"response.{response['status']}", {"response": response})
 
     def body(self, finished: Sequence[Finished]) -> bytes:
-        self.finish(0, finished[0])
         return _encode(self.response(finished[0]))
 
     def response(self, finished: Finished) -> Item:
-        """The whole object of an answer that is over; all has been said of it."""
-        response = self._object(ending_of(finished), finished.usage)
+        """The whole object of an answer that is over."""
+        if not self._is_over:
+            self.finish(0, finished)
+        response = self._object(ending_of(finished), finished.usage) | self._failures
         return response | {"complaint": finished.complaint} if finished.complaint else response
+
+    def was_not_kept(self) -> None:
+        """The disk refused it: nobody can come back to it."""
+        warnings = [*self._heading.notes, "store: this response could not be kept"]
+        self._failures = {"store": False, "warnings": warnings}
 
     def broken_off(self, error: LsrvError) -> bytes:
         """The last events of a stream that fails: some clients know the one, some the other."""

@@ -13,7 +13,7 @@ from lsrv.api.dialects.fields.sampling import sampling_of, stops_of, token_limit
 from lsrv.api.dialects.fields.template_variables import effort_kwargs
 from lsrv.api.dialects.fields.turn import keep_alive_of
 from lsrv.api.dialects.openai.service_tier import priority_of
-from lsrv.api.dialects.responses.body import InputBody, Item, ResponsesBody, TextFormat, items_of
+from lsrv.api.dialects.responses.body import InputBody, Item, ResponsesBody, TextFormat
 from lsrv.api.dialects.responses.history import history_of
 from lsrv.api.dialects.responses.output import OutputForm
 from lsrv.api.dialects.responses.tools import offered_tools
@@ -25,11 +25,14 @@ _LOGPROBS = "message.output_text.logprobs"
 
 
 def parse_responses(
-    body: ResponsesBody, earlier: Sequence[Item], make_reply: Callable[[OutputForm, Heading], Reply]
+    body: ResponsesBody,
+    earlier: Sequence[Item],
+    items: Sequence[Item],
+    make_reply: Callable[[OutputForm, Heading], Reply],
 ) -> DialectRequest:
-    """The request that `body` asks for, behind the items that came `earlier`. Raises RequestError with `param`."""
+    """The request that `body` asks for with `items`, behind those that came `earlier`. Raises RequestError."""
     tools = offered_tools(body)
-    history = history_of(body.instructions, earlier, items_of(body.input))
+    history = history_of(body.instructions, earlier, items)
     if not history.messages:
         raise RequestError("input is missing or empty: send a text, or a list of items.", param="input")
     command = Generate(

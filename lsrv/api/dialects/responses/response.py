@@ -92,7 +92,7 @@ def asked_fields(body: ResponsesBody, response_id: str) -> Item:
         "max_tool_calls": body.max_tool_calls,
         "metadata": body.metadata or {},
         "parallel_tool_calls": body.parallel_tool_calls is not False,
-        "previous_response_id": None,
+        "previous_response_id": body.previous_response_id,
         "prompt_cache_key": body.prompt_cache_key,
         "reasoning": {
             "effort": None if reasoning is None else reasoning.effort,
@@ -100,7 +100,6 @@ def asked_fields(body: ResponsesBody, response_id: str) -> Item:
         },
         "safety_identifier": body.safety_identifier,
         "service_tier": body.service_tier,
-        "store": False,
         "temperature": body.temperature,
         "text": _text_options(body) if text is not None else {"format": {"type": "text"}},
         "tool_choice": "auto" if body.tool_choice is None else msgspec.to_builtins(body.tool_choice),

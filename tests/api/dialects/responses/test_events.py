@@ -10,10 +10,10 @@ from openai.types.responses.response_stream_event import ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from lsrv.api.dialects.contract import Heading
-from lsrv.api.dialects.responses.body import read_responses
 from lsrv.api.dialects.responses.call import ResponsesCall
 from lsrv.errors import CrashedError
 from lsrv.protocol.events import CallDelta, Delta, Finished, Usage
+from tests.api.dialects.responses.calls import asked
 
 USAGE = Usage(10, 4, 5, 2, 0.5, 0.25, 0.5)
 TOOLS = [{"type": "function", "name": "f"}, {"type": "custom", "name": "patch"}]
@@ -30,7 +30,7 @@ _KNOWN: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 
 def call_of(**body: Any) -> tuple[ResponsesCall, Any]:
     raw = json.dumps({"input": "a", "stream": True, "tools": TOOLS} | body).encode()
-    call = ResponsesCall(read_responses(raw))
+    call = asked(raw)
     return call, call.dialect.parse(raw).make_reply(Heading("m", 1))
 
 
@@ -127,9 +127,8 @@ def test_sealed_thoughts_are_read_again() -> None:
         [Delta(1, "", "hm é")], Finished(1, "stop", "a", "", USAGE), include=["reasoning.encrypted_content"]
     )
     item = events[-1]["response"]["output"][0] | {"content": [], "summary": []}
-    call, _ = call_of()
     raw = json.dumps({"input": [item, {"type": "message", "role": "assistant", "content": "a"}]}).encode()
-    call = ResponsesCall(read_responses(raw))
+    call = asked(raw)
     messages = call.dialect.parse(raw).commands[0].messages
     assert messages == [{"role": "assistant", "content": "a", "reasoning_content": "hm é"}]
 

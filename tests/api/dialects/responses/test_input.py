@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from lsrv.api.dialects.contract import DialectRequest
-from lsrv.api.dialects.responses.body import read_responses
-from lsrv.api.dialects.responses.call import ResponsesCall
 from lsrv.errors import RequestError
+from tests.api.dialects.responses.calls import asked
 
 FUNCTION = {"type": "function", "name": "f", "strict": True, "parameters": {"type": "object", "properties": {}}}
 CALL = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
@@ -19,7 +18,7 @@ USER = {"role": "user", "content": "a"}
 
 def parsed(**body: Any) -> DialectRequest:
     raw = json.dumps({"input": "a"} | body).encode()
-    return ResponsesCall(read_responses(raw)).dialect.parse(raw)
+    return asked(raw).dialect.parse(raw)
 
 
 def part(text: str) -> list[dict[str, str]]:
