@@ -101,7 +101,7 @@ ROOMS_OF_PACKAGES = {
     "numpy": ("engine", "worker", "frontdoor/making/convert", "frontdoor/making/quantize"),
     "llguidance": ("engine", "worker"),
     "tomllib": ("config",),
-    "sqlite3": ("response_cache",),
+    "sqlite3": ("response_cache", "documents", "sqlite_file"),
     "pydantic": ("config",),
     "litestar": ("api",),
     "uvicorn": ("api",),

@@ -19,7 +19,7 @@ from lsrv.api.dialects.responses.response import asked_fields
 from lsrv.errors import LsrvError
 from lsrv.protocol.events import Finished
 
-Keep = Callable[[KeptResponse], Awaitable[bool]]
+KeepResponse = Callable[[KeptResponse], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class AskedItems:
 class ResponsesCall:
     """`keep` takes the response that is over, and says whether it could; None: it is not to be kept."""
 
-    def __init__(self, body: ResponsesBody, items: AskedItems, keep: Keep | None = None) -> None:
+    def __init__(self, body: ResponsesBody, items: AskedItems, keep: KeepResponse | None = None) -> None:
         self.response_id = new_item_id("resp")
         self._body = body
         self._items = items
