@@ -38,6 +38,7 @@ class Work:
     shared_seed: int = 7  # of those
     is_caching: bool = True  # False: the server shall read the whole prompt (cache_prompt)
     is_chat: bool = False
+    history: tuple[tuple[str, str], ...] = ()  # of every chat: who said what before the prompt
     is_streaming: bool = True
     temperature: float = 0.8
     top_k: int = 40
@@ -70,7 +71,9 @@ class Work:
             "cache_prompt": self.is_caching,
             **dict(self.fields),
         }
-        fields |= {"messages": [{"role": "user", "content": text}]} if self.is_chat else {"prompt": text}
+        said = [*self.history, ("user", text)]
+        messages = [{"role": role, "content": content} for role, content in said]
+        fields |= {"messages": messages} if self.is_chat else {"prompt": text}
         if self.is_streaming:
             fields["stream_options"] = {"include_usage": True}
         return json.dumps(fields).encode()

@@ -28,9 +28,11 @@ def lsrv_server(
     context: Mapping[str, object] | None = None,
     speculative: Mapping[str, object] | None = None,
     response_cache: bool = False,
+    chat_template: str = "",
 ) -> ServerProcess:
     """lsrv with an entry for each of `models`, all of the one file, and more keys for these tables.
 
+    `chat_template`: Jinja, in place of the file's own.
     `use_extra_bufts = False` is said as lsrv's own verdict over this machine would say it.
     """
 
@@ -40,7 +42,10 @@ def lsrv_server(
             condemn(version, "none: a benchmark turns them off", folder / "state" / "lsrv" / "extra_bufts.json")
         config = folder / "models.toml"
         keys = {"host": HOST, "port": port, "keep_alive": "-1", "spare_workers": spare_workers} | dict(server or {})
-        keys_of_all = {"preload": preload, "response_cache": response_cache}
+        keys_of_all: dict[str, object] = {"preload": preload, "response_cache": response_cache}
+        if chat_template:
+            keys_of_all["chat_template"] = str(folder / "chat.jinja")
+            (folder / "chat.jinja").write_text(chat_template)
         tables = {"[models.context]": context or {}, "[models.speculative]": speculative or {}}
         entries = (_entry(params, _linked(folder, model, params), model, keys_of_all, tables) for model in models)
         config.write_text(f"[server]\n{_toml_lines(keys)}" + "".join(entries))

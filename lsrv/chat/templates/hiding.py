@@ -88,21 +88,24 @@ def shown(text: str, meant: dict[str, str]) -> Rendered:
 
 
 class _Names:
-    """Names as one pattern, which looks at each character of a text once, whatever their number."""
+    """Names as one pattern, tried only where one of their first characters stands: few texts have any."""
 
     def __init__(self, names: Collection[str]) -> None:
         named = sorted({name[:_MAX_NAME] for name in names if name and not name.isspace()})
-        self._pattern = re.compile(f"(?={_trie_pattern(named)})") if named else None
+        self._pattern = re.compile(_trie_pattern(named)) if named else None
+        firsts = "|".join(re.escape(first) for first in sorted({name[0] for name in named}))
+        self._first = re.compile(firsts)
         self._beginnings = frozenset(name[:n] for name in named for n in range(1, len(name)))
         self._n_longest = max(map(len, named), default=0)
 
     def places(self, text: str) -> list[int]:
         """Where a name begins, or may begin if what follows the text goes on with it."""
-        if self._pattern is None:
+        pattern = self._pattern
+        if pattern is None or not self._first.search(text):
             return []
-        places = {found.start() for found in self._pattern.finditer(text)}
-        places |= {at for at in range(max(0, len(text) - self._n_longest), len(text)) if text[at:] in self._beginnings}
-        return sorted(places)
+        n_sure = len(text) - self._n_longest
+        starts = (found.start() for found in self._first.finditer(text))
+        return [at for at in starts if pattern.match(text, at) or (at >= n_sure and text[at:] in self._beginnings)]
 
 
 def _trie_pattern(names: list[str]) -> str:
