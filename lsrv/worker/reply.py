@@ -128,8 +128,10 @@ class AnswerWriter:
             self._calls += calls
 
     def _end_calls(self, chat: ChatText, finish_reason: FinishReason) -> FinishReason:
-        """Why the answer ended. What is left of a call that is none, or that nothing cut off, is taken back."""
+        """Why the answer ended. A call that is none, or that the model itself left unfinished, is content."""
         n_calls = chat.reader.n_calls
+        if finish_reason == "stop" and chat.reader.cut_off:
+            self._content.append(chat.reader.cut_off)
         if chat.reader.is_broken or finish_reason == "stop":
             self._calls = [call for call in self._calls if call.index < n_calls]
         return "tool_calls" if n_calls and finish_reason == "stop" else finish_reason

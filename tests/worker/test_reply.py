@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from msgspec.structs import replace
 
 from lsrv.chat.format.answer_format import PLAIN, AnswerFormat, CallFormat, Hole, JsonArguments
@@ -99,3 +100,17 @@ def test_a_stop_string_is_looked_for_in_content_alone() -> None:
     _, finished = answer(steps, form=replace(FORM, thoughts=PLAIN.thoughts), stops=["END"])
     assert (finished.reasoning, finished.text, finished.stop_string) == ("the END", "So.\n\nThen the ", "END")
     assert "".join(call.arguments for call in finished.calls) == '{"word": "END"}'
+
+
+@pytest.mark.parametrize("is_streaming", [False, True])
+def test_a_call_that_the_model_leaves_unfinished_is_content_and_no_call(is_streaming: bool) -> None:
+    begun = CALL[: CALL.index("END") + 2]
+    told, finished = answer([(1, begun[:-1]), (1, begun[-1:])], is_streaming=is_streaming)
+    assert (finished.text, finished.calls, finished.finish_reason) == (begun, [], "stop")
+    assert "ends in the middle of a call" in finished.complaint
+    assert all(not delta.text for delta in told)
+
+
+def test_a_call_that_is_cut_off_stays_one() -> None:
+    _, finished = answer([(1, CALL[: CALL.index("END") + 2])], finish_reason="length")
+    assert (finished.text, [call.arguments for call in finished.calls]) == ("", ['{"word": "EN'])

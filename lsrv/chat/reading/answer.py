@@ -56,6 +56,11 @@ class AnswerReader:
         return self._saying.is_broken
 
     @property
+    def cut_off(self) -> str:
+        """The text of a call, of which arguments were told, in the middle of which the answer ended."""
+        return self._saying.cut_off
+
+    @property
     def complaint(self) -> str:
         """Why something that looks like a call is none; "" where nothing does."""
         return self._saying.complaint

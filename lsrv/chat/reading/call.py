@@ -16,6 +16,7 @@ from lsrv.chat.reading.tape import (
     any_of,
     choose,
     expect,
+    is_cut_off,
     skip_space,
     squeezed,
     until,
@@ -72,7 +73,7 @@ class CallReader:
             if not self._are_listed or not (yield from skip_space(tape)):
                 return
             tape.keep()
-            which = yield from choose(tape, self._next_words)
+            which = yield from self._closing(tape, self._next_words)
             if which != 0:
                 tape.forget()
                 return
@@ -118,13 +119,23 @@ class CallReader:
         """
         for n, part in enumerate(self._parts[at:], at):
             if isinstance(part, str):
-                if (yield from choose(tape, [squeezed(part)])) < 0:
+                if (yield from self._closing(tape, [squeezed(part)])) < 0:
                     return
                 continue
             try:
                 yield from until(tape, self._name_ends.get(n, _NUMBER_END), _N_NAME)
             except CutOffError:
                 return
+
+    def _closing(self, tape: Tape, words: list[str]) -> Steps[int]:
+        """What `choose` tells; half of a word at the end of an answer is read, for it is none of its text.
+
+        But not half of what begins another call: that is told as it is.
+        """
+        which = yield from choose(tape, words)
+        if which < 0 and is_cut_off(tape, [word for word in words if word != self._next_words[0]]):
+            tape.at = len(tape.text)
+        return which
 
     def _names(self) -> list[int]:
         """The places of the parts that are texts of any kind."""

@@ -109,6 +109,7 @@ def give_back(tape: Tape, saying: Saying, error: UnreadableError, *, is_sure: bo
     if is_sure or has_announced:
         saying.complain(str(error))
     if has_announced and isinstance(error, CutOffError):
+        saying.cut_off = text
         return
     saying.is_broken = has_announced
     saying.content.say_exactly(text)

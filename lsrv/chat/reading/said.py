@@ -96,7 +96,8 @@ class Flow:
 class Saying:
     """What was found until now. `n_calls`: whole ones. `is_broken`: the one begun after them can't be read.
 
-    `is_free`: all that comes is content, and nobody needs to look at it.
+    `is_free`: all that comes is content, and nobody needs to look at it. `cut_off`: the text of a call, of which
+    arguments were told, that ends in the middle.
     """
 
     def __init__(self) -> None:
@@ -107,6 +108,7 @@ class Saying:
         self.n_calls = 0
         self.complaint = ""
         self.is_broken = False
+        self.cut_off = ""
         self._calls: list[CallDelta] = []
         self._arguments: list[str] = []  # of the call that is being written, and not handed on
         self._begun: CallDelta | None = None  # the call that is being written, until it has an argument

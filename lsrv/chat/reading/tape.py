@@ -154,5 +154,9 @@ def any_of(characters: str) -> re.Pattern[str]:
 
 def misfit(tape: Tape, words: Sequence[str], why: str) -> UnreadableError:
     """What to raise where none of `words` stands here: the answer may have ended in the middle of one."""
-    is_cut = tape.is_over and any(word.startswith(squeezed(tape.text[tape.at :])) for word in words)
-    return CutOffError() if is_cut else UnreadableError(f"a call can't be read: {why}")
+    return CutOffError() if is_cut_off(tape, words) else UnreadableError(f"a call can't be read: {why}")
+
+
+def is_cut_off(tape: Tape, words: Sequence[str]) -> bool:
+    """Whether the answer is over in the middle of one of `words`, or in front of it."""
+    return tape.is_over and any(word.startswith(squeezed(tape.text[tape.at :])) for word in words)

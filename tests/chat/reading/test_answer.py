@@ -264,6 +264,13 @@ def test_a_call_that_is_cut_off_in_its_arguments_stays_a_call() -> None:
     assert "ends in the middle" in found.complaint
 
 
+@pytest.mark.parametrize("n", range(1, len("}\n</tool_call>") + 1))
+def test_what_closes_a_call_is_no_content_where_it_is_cut_off(n: int) -> None:
+    text = HERMES.format(*BOTH[0])
+    found = read(FORMATS["hermes"], text[: len(text) - n])
+    assert (found.content, found.calls, found.n_calls, found.complaint) == ("", [BOTH[0]], 1, "")
+
+
 def test_arguments_that_turn_out_to_be_none_are_content_as_a_whole() -> None:
     text = HERMES.format("tool_a", '{"text": nothing}')
     reader = AnswerReader(FORMATS["hermes"], "", TOOL_USE)
