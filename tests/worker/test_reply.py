@@ -113,4 +113,4 @@ def test_a_call_that_the_model_leaves_unfinished_is_content_and_no_call(is_strea
 
 def test_a_call_that_is_cut_off_stays_one() -> None:
     _, finished = answer([(1, CALL[: CALL.index("END") + 2])], finish_reason="length")
-    assert (finished.text, [call.arguments for call in finished.calls]) == ("", ['{"word": "EN'])
+    assert (finished.text, "".join(call.arguments for call in finished.calls)) == ("", '{"word": "EN')
