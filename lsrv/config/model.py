@@ -302,7 +302,7 @@ class ModelSettings(Table):
     enabled: bool = Field(default=True, description="false: listed, never loaded; requests for it are refused (409).")
     revision: str = Field(default="main", min_length=1, description="Branch, tag or commit on the Hub.")
     chat_template: str | None = Field(default=None, description="Jinja file that replaces the model's own template.")
-    chat_template_name: str | None = Field(default=None, description="A named template of the file.")
+    chat_template_name: str | None = Field(default=None, description="A template of the GGUF, or built in: chatml.")
     jinja_explicit: str | None = Field(default=None, description="Like chat_template, and wins over it.")
     control_in_text: bool = Field(default=False, description="Control tokens that chats spell out are those tokens.")
     preload: bool = Field(default=False, description="Load at start instead of at the first request.")

@@ -34,7 +34,6 @@ NOT_YET: tuple[NotYet, ...] = (
     NotYet("command", _if("run"), 'the chat in the terminal comes later; write command = "serve"'),
     NotYet("models.kind", _if("multimodal"), 'images and audio come later; write "text" for the text part alone'),
     NotYet("models.kind", _if("speech", "handler"), "only GGUF models of text; remove the entry"),
-    NotYet("models.chat_template_name", _always, "name a file with chat_template instead, or remove it"),
     NotYet("models.format.mmproj", _always, "images and audio come later; remove it for the text part alone"),
     NotYet("models.device.rpc", _unless([], ""), "remove it"),
 )

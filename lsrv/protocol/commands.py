@@ -60,6 +60,7 @@ class LoadParams(msgspec.Struct, frozen=True, kw_only=True):
     rope_freq_base: float = 0.0
     rope_freq_scale: float = 0.0
     chat_template: str | None = None  # Jinja source that replaces the GGUF's own
+    chat_template_name: str = ""  # of one in the GGUF, or of one that is built in; empty: the GGUF's first
     has_control_in_text: bool = False  # names of control tokens in clients' texts are those tokens
     adapters: list[AdapterFile] = []
     speculation: SpeculationMode = "off"

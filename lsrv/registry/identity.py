@@ -137,7 +137,8 @@ def _identity(basis: LoadBasis) -> ModelIdentity:
     settings = {name: value for name, value in msgspec.to_builtins(params).items() if name not in _WITHOUT_EFFECT}
     shards = [sampled_digest(stamps[str(path)]) for path in weights.shards or (weights.path,)]
     facts = msgspec.json.encode([_build(), settings, shards], order="sorted")
-    template = params.chat_template if params.chat_template is not None else weights.header.chat_template
+    own = None if params.chat_template_name else weights.header.chat_template
+    template = params.chat_template if params.chat_template is not None else own
     return ModelIdentity(
         weights=hashlib.sha256(facts).hexdigest(),
         adapters={

@@ -36,7 +36,7 @@ class Examination:
             self._form = PLAIN
         elif plain is not None:
             with contextlib.suppress(TimeoutError):  # more work than it seemed: then the child does it, when asked
-                self._form = examine(template.source, plain.prompter)
+                self._form = examine("\n".join(template.sources), plain.prompter)
         else:
             self._job = errands.add(Examine(), time.monotonic())
 

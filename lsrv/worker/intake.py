@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from lsrv.chat.format.answer_format import AnswerFormat
 from lsrv.chat.format.opening import n_prefilled
 from lsrv.chat.reading.answer import AnswerReader
+from lsrv.chat.templates.choosing import ChosenTemplate, choose_template
 from lsrv.chat.templates.hiding import Rendered
 from lsrv.engine.detokenize import StopStrings, TextAssembler
 from lsrv.engine.llama.partition import tokenize_around
@@ -31,30 +32,40 @@ from lsrv.worker.infill import InfillRoom, infill_tokens
 from lsrv.worker.length import check_scores, check_size, size_of, too_long
 from lsrv.worker.reply import AnswerWriter
 
+_CHATML = ("<|im_start|>", "<|im_end|>")
+
 
 class Intake:
     """Turns commands for one loaded model into sequences. Every error is a RequestError the client can act on."""
 
     def __init__(self, loaded: LoadedModel, beside: Beside) -> None:
+        """Raises LoadFailedError if there is no chat template of the name that the settings give."""
         self._loaded = loaded
         self._beside = beside
         self._vocab = loaded.model.vocab
         self._bos = self._token_text(self._vocab.bos)
-        self._template = loaded.params.chat_template or loaded.model.chat_template()
+        self._template = None if loaded.params.is_embedding else self._chosen_template()
+
+    def _chosen_template(self) -> ChosenTemplate:
+        """Raises LoadFailedError."""
+        params = self._loaded.params
+        has_chatml = all(self._vocab.single_token(name) is not None for name in _CHATML)
+        own = self._loaded.model.chat_template
+        return choose_template(params.chat_template, params.chat_template_name, own, has_chatml=has_chatml)
 
     @property
     def template(self) -> OpenTemplate | None:
-        """The model's chat template; None if it has none."""
-        if self._template is None:
+        """The model's chat template; None if nobody chats with it."""
+        chosen = self._template
+        if chosen is None:
             return None
-        return OpenTemplate(self._template, bos=self._bos, eos=self._token_text(self._vocab.eos))
+        eos = self._token_text(self._vocab.eos)
+        return OpenTemplate(chosen.source, bos=self._bos, eos=eos, tool_source=chosen.tool_source)
 
     @property
     def template_source(self) -> str:
-        """Where the template is from; empty: the model has none."""
-        if self._template is None:
-            return ""
-        return "models.toml" if self._loaded.params.chat_template else "GGUF"
+        """Where the template is from; empty: nobody chats with it."""
+        return self._template.origin if self._template is not None else ""
 
     def hidden_names(self) -> list[str]:
         """Names of the control tokens that are but text where a client's text spells them out. Slow, once."""

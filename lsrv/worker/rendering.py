@@ -38,10 +38,10 @@ class Rendering:
         self._errands = errands
         self._beside = beside
         self._find_names = find_names
-        self._source = template.source if template is not None else ""
+        self._source = "\n".join(template.sources) if template is not None else ""
         self._hider: Hider | None = None  # once there is a chat
         self._has_template = template is not None
-        self._plain = _plain(template) if template is not None and is_plain(template.source) else None
+        self._plain = _plain(template) if template is not None and all(map(is_plain, template.sources)) else None
         if template is None or self._plain is not None:
             errands.lay_out(template)
         else:
@@ -94,4 +94,4 @@ def _hider(find_names: Callable[[], list[str]], source: str, thoughts: Marks | N
 
 
 def _plain(template: OpenTemplate) -> PlainTemplate:
-    return PlainTemplate(ChatTemplate(template.source, bos=template.bos, eos=template.eos))
+    return PlainTemplate(ChatTemplate(*template.sources, bos=template.bos, eos=template.eos))

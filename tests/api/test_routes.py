@@ -128,18 +128,13 @@ def test_what_our_engine_can_not_do_goes_to_who_can(client: openai.OpenAI) -> No
     assert client.chat.completions.create(model="images", messages=messages).model == "good"
 
 
-def test_a_model_without_a_chat_template_is_passed_over_for_a_chat(
-    start_server: StartServer, upstream: UpstreamServer, tmp_path: Path
+def test_a_model_without_a_chat_template_answers_a_chat_by_an_assumed_one(
+    start_server: StartServer, tmp_path: Path
 ) -> None:
     plain = copies_of_stories(tmp_path)[0]
     del plain["chat_template"]
-    far = {"model_id": "far", "kind": "upstream", "upstream": {"base_url": upstream.base_url("good")}}
-    route = {"model_id": "r", "split": [{"model": TINY}], "fallback": ["far"]}
-    front = start_server(models=[plain, far], routes=[route])
-    assert answered_by(front.openai(), "r") == "far"
-    with pytest.raises(openai.BadRequestError, match="no chat template") as caught:
-        answered_by(front.openai(), TINY)
-    assert caught.value.code == "capability_not_supported"
+    front = start_server(models=[plain], routes=[{"model_id": "r", "split": [{"model": TINY}]}])
+    assert answered_by(front.openai(), "r") == TINY
 
 
 def test_an_operator_may_choose_a_route_as_the_default(

@@ -158,7 +158,6 @@ def test_without_max_tokens_the_answer_fills_the_context(worker: WorkerUnderTest
         (Generate(request_id=1, prompt=[1, 99999]), "prompt"),
         (Generate(request_id=1, prompt=[-1]), "prompt"),
         (Generate(request_id=1, prompt="a", sampling=Sampling(logit_bias={512: 1.0})), "logit_bias"),
-        (Generate(request_id=1, messages=[{"role": "user", "content": "hi"}]), "messages"),
         (Detokenize(request_id=1, tokens=[512]), "tokens"),
         (Embed(request_id=1, inputs=["a"]), "model"),
     ],
@@ -351,3 +350,28 @@ def test_a_chat_begins_with_one_bos(start_worker: StartWorker, begins: str) -> N
         event = worker.next()
         accepted += [event] if isinstance(event, Accepted) else []
     assert accepted[0].n_prompt_tokens == accepted[1].n_prompt_tokens
+
+
+def test_a_model_without_a_chat_template_chats_by_a_plain_one(worker: WorkerUnderTest) -> None:
+    worker.send(Tokenize(request_id=1, messages=[{"role": "user", "content": "hi"}], wants_pieces=False))
+    tokenized = worker.next()
+    assert isinstance(tokenized, Tokenized)
+    assert tokenized.prompt == "User: hi\nAssistant:"
+
+
+def test_a_template_is_chosen_by_its_name(start_worker: StartWorker) -> None:
+    worker = start_worker()
+    worker.load(chat_template_name="llama3")
+    worker.send(Tokenize(request_id=1, messages=[{"role": "user", "content": "hi"}], wants_pieces=False))
+    tokenized = worker.next()
+    assert isinstance(tokenized, Tokenized)
+    assert tokenized.prompt.startswith("<|start_header_id|>user<|end_header_id|>")
+
+
+def test_a_name_that_no_template_has_fails_the_load(start_worker: StartWorker) -> None:
+    worker = start_worker()
+    worker.send(Load(LoadParams(model_path=str(STORIES), n_ctx_seq=64, n_slots=1, chat_template_name="no")))
+    event = worker.next()
+    while not isinstance(event, LoadFailed):
+        event = worker.next()
+    assert "chat_template_name" in event.error.message

@@ -120,6 +120,7 @@ def _meta(view: EntryView) -> dict[str, object]:
             "n_ctx_because": view.context_because or "so configured",
             "placed_because": view.place_because or "so configured",
             "n_ctx_train": info.n_ctx_train,
+            "has_chat_template": info.has_chat_template,
             "n_slots": info.n_slots,
             "n_vocab": info.n_vocab,
             "n_embd": info.n_embd,

@@ -16,11 +16,12 @@ from lsrv.errors import LoadFailedError
 class ChatTemplate:
     """A compiled template with the tokens it may name."""
 
-    def __init__(self, source: str, *, bos: str, eos: str) -> None:
-        """Raises LoadFailedError if the template is no valid Jinja."""
+    def __init__(self, source: str, tool_source: str | None = None, *, bos: str, eos: str) -> None:
+        """`tool_source`: another one for chats with tools. Raises LoadFailedError if the template is no valid Jinja."""
         self._names: Mapping[str, object] = {"bos_token": bos, "eos_token": eos, "documents": None}
         try:
             self._template = compiled(source)
+            self._tool_template = self._template if tool_source is None else compiled(tool_source)
         except MemoryError:
             raise
         except Exception as error:
@@ -34,7 +35,8 @@ class ChatTemplate:
         asks: let the assistant's answer begin at the end.
         """
         given = {"messages": chat.messages, "tools": chat.tools, "add_generation_prompt": asks}
-        return self._template.generate({**self._names, **chat.kwargs, **given})
+        template = self._tool_template if chat.tools else self._template
+        return template.generate({**self._names, **chat.kwargs, **given})
 
     def text(self, chat: Chat, *, asks: bool) -> str:
         """The same in one. Raises whatever the template does."""

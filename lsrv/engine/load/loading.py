@@ -239,8 +239,12 @@ def _warm_up(context: Context, model: Model, params: LoadParams) -> None:
 
 def _shows_tools(model: Model, params: LoadParams) -> bool:
     """Whether a template that chats may be rendered by has a word for them."""
-    given = params.chat_template
-    templates = (model.chat_template(), model.chat_template("tool_use")) if given is None else (given,)
+    if params.chat_template is not None:
+        templates = (params.chat_template,)
+    elif params.chat_template_name:
+        templates = (model.chat_template(params.chat_template_name),)
+    else:
+        templates = (model.chat_template(), model.chat_template("tool_use"))
     return any(template is not None and "tools" in template for template in templates)
 
 
@@ -260,7 +264,7 @@ def _describe(model: Model, context: Context, params: LoadParams, log: Sequence[
         n_threads=params.n_threads,
         n_threads_batch=params.n_threads_batch,
         pooling=context.pooling,
-        has_chat_template=params.chat_template is not None or model.chat_template() is not None,
+        has_chat_template=bool(params.chat_template or params.chat_template_name or model.chat_template()),
         has_tools=_shows_tools(model, params),
         can_generate=not params.is_embedding,
         can_embed=params.is_embedding and context.pooling != "rank",

@@ -29,6 +29,7 @@ _WITHOUT_EFFECT = {
     "n_threads",
     "n_threads_batch",
     "chat_template",
+    "chat_template_name",
     "has_control_in_text",
     "cache_ram_bytes",
     "cache_disk_bytes",

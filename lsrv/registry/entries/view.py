@@ -111,7 +111,7 @@ def capabilities_of(kind: str, info: ModelInfo | None) -> tuple[Capability, ...]
     if info is not None:
         found: dict[Capability, bool] = {
             "completion": info.can_generate,
-            "chat": info.can_generate and info.has_chat_template,
+            "chat": info.can_generate,
             "tools": info.can_generate and info.has_tools,
             "embedding": info.can_embed,
             "rerank": info.can_rerank,

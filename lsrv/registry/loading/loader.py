@@ -108,6 +108,7 @@ class Loader:
             if known_bad is not None and known_bad.weights == fingerprint:
                 raise LoadLostError(known_bad)
             worker, info, fitted = await self._load_or_heal(model, basis, on_progress, admission)
+            _log_template(model.listed_id, info)
             return LoadedWorker(worker, info, basis, fitted.plan, fitted.context_because, fitted.place_because)
         except LsrvError as error:
             raise LoadLostError(_failure(error, fingerprint)) from error
@@ -191,6 +192,12 @@ async def _or_stop(worker: WorkerProcess, step: Awaitable[_Outcome]) -> _Outcome
 
 def _openness(model: ModelSettings, basis: LoadBasis) -> Openness:
     return Openness(basis.weights.header.n_ctx_train, has_open_layers(model))
+
+
+def _log_template(listed_id: str, info: ModelInfo) -> None:
+    if info.can_generate and not info.has_chat_template:
+        reason = "the GGUF has none; /props shows it, chat_template and chat_template_name choose another"
+        _log.warning("chats by an assumed template", extra={"model_id": listed_id, "because": reason})
 
 
 def _log_fit(listed_id: str, fitted: Fitted) -> None:

@@ -54,6 +54,7 @@ def load_params(
         rope_freq_base=context.rope_freq_base,
         rope_freq_scale=context.rope_freq_scale,
         chat_template=chat_template,
+        chat_template_name=model.chat_template_name or "",
         has_control_in_text=model.control_in_text,
         adapters=list(adapters),
         speculation=model.speculative.mode,

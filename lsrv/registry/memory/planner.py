@@ -112,7 +112,9 @@ async def lone_planner(worker_command: Sequence[str], deadlines: Deadlines | Non
 def _key(params: LoadParams) -> bytes:
     """What a plan depends on: the files' identity, and all settings of sizes. Raises WeightsNotFoundError."""
     files = [_identity(path) for path in (params.model_path, params.draft_path) if path]
-    sizing = msgspec.structs.replace(params, n_ctx_seq=0, n_threads=0, n_threads_batch=0, chat_template=None)
+    sizing = msgspec.structs.replace(
+        params, n_ctx_seq=0, n_threads=0, n_threads_batch=0, chat_template=None, chat_template_name=""
+    )
     return msgspec.msgpack.encode((files, sizing))
 
 

@@ -38,9 +38,9 @@ class Desk:
         try:
             match errand:
                 case OpenTemplate():
-                    template = ChatTemplate(errand.source, bos=errand.bos, eos=errand.eos)
+                    template = ChatTemplate(*errand.sources, bos=errand.bos, eos=errand.eos)
                     self._prompter = CheckedPrompter(template)
-                    self._source = errand.source
+                    self._source = "\n".join(errand.sources)
                     return Done()
                 case Render():
                     return _checked(self._rendered(errand))

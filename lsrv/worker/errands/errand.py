@@ -14,11 +14,17 @@ MAX_TEXT_BYTES = 64 * 1024 * 1024  # of one answer
 
 
 class OpenTemplate(msgspec.Struct, frozen=True, tag="open_template"):
-    """Keep this chat template for what is rendered from now on."""
+    """Keep this chat template for what is rendered from now on. `tool_source`: another one for chats with tools."""
 
     source: str
     bos: str
     eos: str
+    tool_source: str | None = None
+
+    @property
+    def sources(self) -> list[str]:
+        """All Jinja of it."""
+        return [self.source] if self.tool_source is None else [self.source, self.tool_source]
 
 
 class Render(msgspec.Struct, frozen=True, tag="render"):
