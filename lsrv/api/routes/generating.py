@@ -13,6 +13,7 @@ from lsrv.api.answers.relay import Relay
 from lsrv.api.answers.vectors import built, vectors_of
 from lsrv.api.dialects import llamacpp
 from lsrv.api.dialects.fields.head import head_of
+from lsrv.api.dialects.llamaserver.completion_body import LLAMA_COMPLETION, is_native
 from lsrv.api.dialects.openai.chat import CHAT, ChatBody, parse_apply_template
 from lsrv.api.dialects.openai.completion import COMPLETION, CompletionBody
 from lsrv.api.dialects.openai.embedding import EmbeddingBody, embedding_body, parse_embedding
@@ -37,7 +38,11 @@ async def chat_completions(request: ApiRequest, server: ServerState) -> ASGIApp:
 
 
 async def completions(request: ApiRequest, server: ServerState) -> ASGIApp:
-    return Delivery(server, COMPLETION, request.scope)
+    """Without /v1 it is llama-server's own route, too: the body tells who asks."""
+    if request.scope["path"].startswith("/v1/"):
+        return Delivery(server, COMPLETION, request.scope)
+    raw = await body_of(request, server)
+    return Delivery(server, LLAMA_COMPLETION if is_native(raw) else COMPLETION, request.scope, raw)
 
 
 async def embeddings(request: ApiRequest, server: ServerState) -> Response[bytes]:

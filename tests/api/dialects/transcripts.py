@@ -27,6 +27,8 @@ _BLANKED = (
 _BLANKED_BESIDE = {"cache_read_input_tokens": "input_tokens"}  # the others of a prompt
 _BLANKED_ENDS = ("_duration", "_ms", "_time_sec", "_per_sec", "_per_second", "tok_per_sec")
 _TEXTS = ("content", "response", "thinking", "reasoning_content", "text", "delta", "partial_json", "arguments")
+_LISTS = ("tokens", "completion_probabilities")
+_COUNTS = ("tokens_predicted",)  # until now
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,10 @@ def _merged(one: Any, other: Any) -> Any:
 def _merged_field(key: str, one: Any, other: Any) -> Any:
     if key in _TEXTS and isinstance(one, str) and isinstance(other, str):
         return one + other
+    if key in _LISTS:
+        return one + other
+    if key in _COUNTS:
+        return other
     return one if one == other else _merged(one, other)
 
 
