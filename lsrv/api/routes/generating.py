@@ -38,7 +38,7 @@ async def chat_completions(request: ApiRequest, server: ServerState) -> ASGIApp:
 
 
 async def completions(request: ApiRequest, server: ServerState) -> ASGIApp:
-    """Without /v1 it is llama-server's own route, too: the body tells who asks."""
+    """The path without /v1 is llama-server's own, too: there the body tells who asks."""
     if request.scope["path"].startswith("/v1/"):
         return Delivery(server, COMPLETION, request.scope)
     raw = await body_of(request, server)

@@ -102,7 +102,7 @@ def _merged(one: Any, other: Any) -> Any:
 def _merged_field(key: str, one: Any, other: Any) -> Any:
     if key in _TEXTS and isinstance(one, str) and isinstance(other, str):
         return one + other
-    if key in _LISTS:
+    if key in _LISTS and isinstance(one, list) and isinstance(other, list):
         return one + other
     if key in _COUNTS:
         return other

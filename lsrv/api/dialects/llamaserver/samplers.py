@@ -31,7 +31,7 @@ ALL_SAMPLERS = tuple(_WITHOUT_EFFECT)
 
 
 def named_samplers(given: str | list[str] | None) -> tuple[str, ...] | None:
-    """By llama.cpp's names, of a list of names or a text of letters; None: all."""
+    """What a list of names or a text of letters names, by llama.cpp's names; None: all."""
     if given is None:
         return None
     names = [_LETTERS.get(each, each) for each in given]

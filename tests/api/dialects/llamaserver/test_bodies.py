@@ -23,7 +23,18 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
-NAMES = ("prompt", "n_predict", "stop", "n_probs", "samplers", "response_fields", "lora", "grammar", "logit_bias", "seed")
+NAMES = (
+    "prompt",
+    "n_predict",
+    "stop",
+    "n_probs",
+    "samplers",
+    "response_fields",
+    "lora",
+    "grammar",
+    "logit_bias",
+    "seed",
+)
 
 
 def completion(**body: Any) -> DialectRequest:
@@ -78,7 +89,10 @@ def test_an_order_of_samplers_that_is_not_ours_is_noted() -> None:
 
 
 def test_what_has_no_effect_is_noted_if_it_asks_for_something() -> None:
-    assert [note.partition(":")[0] for note in completion(id_slot=2, n_keep=5, min_keep=0).notes] == ["id_slot", "n_keep"]
+    assert [note.partition(":")[0] for note in completion(id_slot=2, n_keep=5, min_keep=0).notes] == [
+        "id_slot",
+        "n_keep",
+    ]
     assert not completion(id_slot=-1, n_keep=0, timings_per_token=False).notes
 
 
@@ -105,7 +119,8 @@ def test_images_are_refused() -> None:
 def test_an_infill_body_of_llama_vim_becomes_a_command() -> None:
     body = {
         "input_prefix": "a", "input_suffix": "b", "prompt": "c", "input_extra": [{"text": "x", "filename": "f.py"}],
-        "n_predict": 0, "n_indent": 4, "top_k": 40, "top_p": 0.9, "stream": False, "samplers": ["top_k", "top_p", "infill"],
+        "n_predict": 0, "n_indent": 4, "top_k": 40, "top_p": 0.9, "stream": False,
+        "samplers": ["top_k", "top_p", "infill"],
         "cache_prompt": True, "t_max_prompt_ms": 500, "t_max_predict_ms": 1000,
         "response_fields": ["content", "timings/prompt_n", "truncated"],
     }  # fmt: skip
@@ -127,7 +142,9 @@ def test_an_infill_without_one_side_is_refused_in_llama_servers_words(name: str)
     ("body", "native"),
     [({"n_predict": 1}, True), ({"n_predict": 1, "max_tokens": 1}, False), ({"max_tokens": 1}, False), ({}, False)],
 )
-def test_a_body_at_completions_is_llama_servers_own_if_it_has_n_predict_alone(body: dict[str, int], native: bool) -> None:
+def test_a_body_at_completions_is_llama_servers_own_if_it_has_n_predict_alone(
+    body: dict[str, int], native: bool
+) -> None:
     assert is_native(json.dumps(body).encode()) is native
 
 
