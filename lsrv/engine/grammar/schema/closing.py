@@ -39,14 +39,14 @@ def open_references(document: object) -> set[str]:
     """References to schemas that others add to: the objects there are no whole ones."""
     return {
         reference
-        for schema in _schemas(document)
+        for schema in schemas_in(document)
         if is_composed(schema)
-        for part in _schemas(schema)
+        for part in schemas_in(schema)
         if isinstance(reference := part.get("$ref"), str)
     }
 
 
-def _schemas(document: object) -> Iterator[Schema]:
+def schemas_in(document: object) -> Iterator[Schema]:
     """A schema and those inside, as far as they can be told from names of properties and from plain values."""
     pending = [document]
     while pending:
