@@ -78,6 +78,7 @@ async def run_server(
             await serving
     finally:
         await state.shadows.close()
+        await state.outliving.close()
         await registry.close()
         await state.responses.close()
         await state.shelf.close()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from lsrv.api.dialects.models import model_object
 from lsrv.api.feed import Feed, RequestFinished, RequestStarted
 from lsrv.api.http.access import Access
+from lsrv.api.http.outliving import OutlivingAnswers
 from lsrv.api.http.request_record import RequestRecord
 from lsrv.api.metrics.cache import CacheCollector
 from lsrv.api.metrics.requests import Metrics
@@ -43,6 +44,7 @@ class ServerState:
     feed: Feed = field(init=False)
     responses: ResponseCache = field(init=False)
     shelf: Shelf = field(init=False)
+    outliving: OutlivingAnswers = field(init=False)
     shadows: Shadows = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,6 +54,7 @@ class ServerState:
         self.registry.watch(self.feed.take)
         self.responses = _response_cache(self.settings.server)
         self.shelf = _shelf(self.settings.server)
+        self.outliving = OutlivingAnswers(self.end)
         self.metrics.add(CacheCollector(self.responses))
         self.metrics.add(RouteCollector(self.registry.routing, self.shadows))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from lsrv.api.dialects.responses.body import Item
-from lsrv.api.dialects.responses.kept import KeptResponse
+from lsrv.api.dialects.responses.kept import KeptResponse, interrupted
 from lsrv.api.http.errors import NotKeptError
 from lsrv.documents import Shelf
 from lsrv.echo import echo
@@ -39,7 +39,8 @@ class ResponseArchive:
         raw = await self._shelf.get(response_id)
         if raw is None:
             raise NotKeptError(f"Response with id '{echo(response_id)}' not found.", param="response_id")
-        return _decoder.decode(raw)
+        kept = _decoder.decode(raw)
+        return interrupted(kept) if kept.is_open else kept  # who still makes one is asked first
 
     async def put(self, kept: KeptResponse) -> bool:
         """Whether it could be kept."""

@@ -87,6 +87,7 @@ class InputBody(SamplingFields, kw_only=True):
 class ResponsesBody(InputBody, kw_only=True):
     stream: bool | None = None
     store: bool | None = None
+    background: bool | None = None
     previous_response_id: str | None = None
     include: list[str] | None = None
     max_output_tokens: Count | None = None

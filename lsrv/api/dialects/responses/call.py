@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from lsrv.api.dialects.contract import Dialect, DialectRequest, Heading, Reply
+from lsrv.api.dialects.contract import Dialect, DialectRequest, Head, Heading, Reply
 from lsrv.api.dialects.fields.head import head_of
 from lsrv.api.dialects.responses.body import Item, ResponsesBody
 from lsrv.api.dialects.responses.events import new_item_id
@@ -21,6 +21,8 @@ from lsrv.protocol.events import Finished
 
 KeepResponse = Callable[[KeptResponse], Awaitable[bool]]
 
+N_TOLD = 2  # events of a response in the background before anybody is asked
+
 
 @dataclass(frozen=True, slots=True)
 class AskedItems:
@@ -31,20 +33,34 @@ class AskedItems:
 
 
 class ResponsesCall:
-    """`keep` takes the response that is over, and says whether it could; None: it is not to be kept."""
+    """`keep` takes the response that is over, and says whether it could; None: it is not to be kept.
 
-    def __init__(self, body: ResponsesBody, items: AskedItems, keep: KeepResponse | None = None) -> None:
+    `background`: fields of a response whose client has been told already that it will be made.
+    """
+
+    def __init__(
+        self,
+        body: ResponsesBody,
+        items: AskedItems,
+        keep: KeepResponse | None = None,
+        background: Item | None = None,
+    ) -> None:
         self.response_id = new_item_id("resp")
+        self.input = [named_item(item) for item in items.new] if keep is not None else []
+        self.asked = asked_fields(body, self.response_id) | {"store": keep is not None} | (background or {})
+        self.reply: ResponsesReply | None = None  # of who was asked last
         self._body = body
         self._items = items
         self._keep = keep
-        self._asked = asked_fields(body, self.response_id) | {"store": keep is not None}
-        self._reply: ResponsesReply | None = None  # of who was asked last
+        self._n_told = 0 if background is None else N_TOLD
 
     @property
     def dialect(self) -> Dialect:
         """What delivers this call, and no other."""
-        return Dialect(read_head=head_of, parse=self._parse, error_event=self._error_event)
+        return Dialect(read_head=self._read_head, parse=self._parse, error_event=self._error_event)
+
+    def _read_head(self, raw: bytes) -> Head:
+        return replace(head_of(raw), is_streaming=bool(self._body.stream))
 
     def _parse(self, raw: bytes) -> DialectRequest:
         """`raw` is the body that was read."""
@@ -52,16 +68,14 @@ class ResponsesCall:
         return request if self._keep is None else replace(request, before_end=self._before_end)
 
     def _make_reply(self, form: OutputForm, heading: Heading) -> Reply:
-        self._reply = ResponsesReply(ResponseForm(self._asked, form), heading)
-        return self._reply
+        self.reply = ResponsesReply(ResponseForm(self.asked, form, self._n_told), heading)
+        return self.reply
 
     async def _before_end(self, ends: Sequence[Finished]) -> None:
-        if self._keep is None or self._reply is None:
+        if self._keep is None or self.reply is None:
             return
-        response = self._reply.response(ends[0])
-        kept = KeptResponse(response, [named_item(item) for item in self._items.new])
-        if not await self._keep(kept):
-            self._reply.was_not_kept()
+        if not await self._keep(KeptResponse(self.reply.ended(ends[0]), self.input)):
+            self.reply.was_not_kept()
 
     def _error_event(self, error: LsrvError) -> bytes:
-        return self._reply.broken_off(error) if self._reply is not None else b""
+        return self.reply.broken_off(error) if self.reply is not None else b""

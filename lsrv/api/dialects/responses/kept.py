@@ -32,6 +32,11 @@ class KeptResponse(msgspec.Struct, frozen=True):
     input: list[Item]
 
     @property
+    def is_open(self) -> bool:
+        """Whether it was still being made when it was kept."""
+        return self.response["status"] in ("queued", "in_progress")
+
+    @property
     def response_id(self) -> str:
         return str(self.response["id"])
 
@@ -46,6 +51,13 @@ class KeptResponse(msgspec.Struct, frozen=True):
     def item(self, item_id: str) -> Item | None:
         """One of its items."""
         return next((item for item in (*self.input, *self.output) if item.get("id") == item_id), None)
+
+
+def interrupted(kept: KeptResponse) -> KeptResponse:
+    """What became of a response that was being made when its server stopped."""
+    message = "The server stopped while this response was being made; ask again."
+    error: Item = {"code": "server_error", "message": message}
+    return KeptResponse(kept.response | {"status": "failed", "error": error}, kept.input)
 
 
 def named_item(item: Item) -> Item:

@@ -27,7 +27,9 @@ class Ending:
     incomplete_details: Item | None = None
 
 
+QUEUED = Ending("queued")
 IN_PROGRESS = Ending("in_progress")
+CANCELLED = Ending("cancelled")
 
 
 def ending_of(finished: Finished) -> Ending:
@@ -54,9 +56,9 @@ def response_object(
 ) -> Item:
     """The whole object. `asked`: its fields that the request said."""
     response: Item = {
+        "created_at": heading.created,
         **asked,
         "object": "response",
-        "created_at": heading.created,
         "model": heading.model_id,
         "status": ending.status,
         "error": ending.error,
