@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import logging
 import time
 from collections.abc import Callable
 
 import msgspec
+from msgspec.structs import replace
 
 from lsrv.chat.format.answer_format import AnswerFormat, Marks
 from lsrv.chat.format.words import in_words
@@ -14,12 +16,14 @@ from lsrv.chat.templates.chat import Chat
 from lsrv.chat.templates.hiding import Hider, Rendered, shown
 from lsrv.chat.templates.plain import PlainTemplate, is_plain
 from lsrv.chat.templates.template import ChatTemplate
-from lsrv.errors import UnsupportedCapabilityError
+from lsrv.errors import RequestError, UnsupportedCapabilityError
 from lsrv.protocol.commands import Generate, Tokenize
 from lsrv.worker.beside import Beside
 from lsrv.worker.errands.errand import OpenTemplate, Render
 from lsrv.worker.errands.errands import Errands
 from lsrv.worker.pending import result_of
+
+_log = logging.getLogger(__name__)
 
 _SHORT_BYTES = 16 * 1024
 _encode = msgspec.msgpack.Encoder().encode
@@ -39,6 +43,7 @@ class Rendering:
         self._beside = beside
         self._find_names = find_names
         self._source = "\n".join(template.sources) if template is not None else ""
+        self._has_told = False  # that tools were refused
         self._hider: Hider | None = None  # once there is a chat
         self._has_template = template is not None
         self._plain = _plain(template) if template is not None and all(map(is_plain, template.sources)) else None
@@ -67,11 +72,29 @@ class Rendering:
         chat = Chat(command.messages, command.template_kwargs, tools or None)
         n_bytes = len(_encode(chat))
         chat, meant = await self._beside.run(n_bytes, functools.partial((await self._get_hider(form)).hidden, chat))
-        chat = in_words(chat, form)  # behind the hiding: it writes control tokens that are meant
-        text = self._at_once(chat, n_bytes)
-        if text is None:
-            text = await result_of(self._errands.add(Render(chat), time.monotonic()).text)
+        text = await self._written(chat, form, n_bytes)
         return await self._beside.run(n_bytes, functools.partial(shown, text, meant))
+
+    async def _written(self, chat: Chat, form: AnswerFormat, n_bytes: int) -> str:
+        """What the template writes. Tools that it refuses, and not the chat, are told in words."""
+        # Behind the hiding: words hold control tokens that are meant.
+        try:
+            return await self._text(in_words(chat, form), n_bytes)
+        except RequestError as refusal:
+            if not chat.tools or not form.shows_tools:
+                raise
+            try:
+                text = await self._text(in_words(chat, replace(form, shows_tools=False)), n_bytes)
+            except RequestError:
+                raise refusal from None
+            if not self._has_told:
+                _log.warning("the chat template can't render some tools, which are told in words: %s", refusal)
+            self._has_told = True
+            return text
+
+    async def _text(self, chat: Chat, n_bytes: int) -> str:
+        text = self._at_once(chat, n_bytes)
+        return await result_of(self._errands.add(Render(chat), time.monotonic()).text) if text is None else text
 
     async def _get_hider(self, form: AnswerFormat) -> Hider:
         """Made for the first chat: a large vocabulary takes a tenth of a second."""

@@ -29,3 +29,16 @@ def test_a_model_is_described_with_notes_of_what_its_template_needs(start_worker
     assert answer.chat_template == published("google-gemma-2-2b-it")
     assert any("no system messages" in note for note in answer.notes)
     assert any("names no tools" in note for note in answer.notes)
+
+
+def test_tools_that_a_template_refuses_are_told_in_words(start_worker: StartWorker) -> None:
+    worker = start_worker()
+    worker.load(chat_template=published("CohereForAI-c4ai-command-r-plus-tool_use"))
+    for at, (type_, is_in_words) in enumerate({"string": False, "object": True}.items()):
+        properties = {"about": {"type": type_}}  # of objects it reads what they don't say
+        tool = {"type": "function", "function": {"name": "look_up", "parameters": {"properties": properties}}}
+        worker.send(Tokenize(request_id=at, messages=ASKED, tool_use=ToolUse(tools=[tool], names=["look_up"])))
+        answer = worker.next()
+        assert isinstance(answer, Tokenized)
+        assert "look_up" in answer.prompt
+        assert ("within <tools></tools>" in answer.prompt) == is_in_words

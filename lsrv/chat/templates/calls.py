@@ -37,7 +37,7 @@ def with_calls(messages: list[Message], needs: TemplateNeeds) -> list[Message]:
 
 
 def with_single_calls(messages: list[Message]) -> list[Message]:
-    """`messages` in which each call is a message of its own, and is followed by its result."""
+    """`messages` in which each call that has a result is a message of its own, and is followed by it."""
     fitted: list[Message] = []
     results: list[Message] = []  # of the calls before
     for at, message in enumerate(messages):
@@ -45,7 +45,7 @@ def with_single_calls(messages: list[Message]) -> list[Message]:
             continue
         calls = calls_of(message)
         results = list(itertools.takewhile(_is_result, messages[at + 1 :])) if len(calls) > 1 else results
-        if len(calls) < 2:
+        if len(calls) < 2 or not results:
             fitted.append(message)
             continue
         left = list(results)

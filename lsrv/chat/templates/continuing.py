@@ -15,7 +15,7 @@ def opened(write: WriteChat, chat: Chat) -> str:
     """The prompt of `chat`, which ends where the answer begins.
 
     A last message of the assistant that says something is continued; an empty one asks for an answer. A client may say
-    so itself, by `add_generation_prompt` and `continue_final_message` among the variables (transformers' names).
+    so itself, by `add_generation_prompt` and `continue_final_message` among the variables, as to transformers.
     """
     chat, asks, continues = _wishes(chat)
     last = chat.messages[-1] if chat.messages else {}
@@ -24,7 +24,7 @@ def opened(write: WriteChat, chat: Chat) -> str:
         return write(_without_last(chat), asks is not False)
     if continues and not is_open:
         raise RequestError(f"{_CONTINUES} needs a last message of the assistant, without calls", param=_CONTINUES)
-    if is_open and continues is not False and not (asks and continues is None):
+    if is_open and continues is not False and not (asks is not None and continues is None):
         return _continued(write, chat)
     return write(chat, asks is not False)
 

@@ -51,8 +51,8 @@ def _joined(parts: list[dict[str, object]]) -> object:
 
 def _with_tools(chat: Chat, needs: TemplateNeeds) -> Chat:
     tools = chat.tools
-    if tools is not None and needs.full_tools:
-        tools = [_full(tool) for tool in tools]
+    if tools is not None and (needs.full_tools or needs.full_parameters):
+        tools = [_full(tool, needs) for tool in tools]
     if needs.no_tools == "text":
         functions = json.dumps([tool.get("function") for tool in tools or []], indent=4, ensure_ascii=False)
         names: dict[str, object] = {"functions": functions, "datetime": strftime_now(_DATE)}
@@ -60,7 +60,7 @@ def _with_tools(chat: Chat, needs: TemplateNeeds) -> Chat:
     return replace(chat, tools=[] if tools is None and needs.no_tools == "empty" else tools)
 
 
-def _full(tool: dict[str, object]) -> dict[str, object]:
+def _full(tool: dict[str, object], needs: TemplateNeeds) -> dict[str, object]:
     function = tool.get("function")
     if not isinstance(function, dict):
         return tool
@@ -68,7 +68,19 @@ def _full(tool: dict[str, object]) -> dict[str, object]:
     parameters = told.get("parameters", {})
     if isinstance(parameters, dict):
         parameters = _filled(cast("dict[str, object]", parameters), _NOTHING)
+        if needs.full_parameters:
+            parameters["properties"] = _described(parameters["properties"])
     return {**tool, "function": _filled({**told, "parameters": parameters}, {"description": ""})}
+
+
+def _described(properties: object) -> object:
+    if not isinstance(properties, dict):
+        return properties
+    each = cast("dict[str, object]", properties).items()
+    bare: dict[str, object] = {"description": ""}
+    return {
+        name: _filled(cast("dict[str, object]", told), bare) if isinstance(told, dict) else told for name, told in each
+    }
 
 
 def _filled(given: dict[str, object], missing: dict[str, object]) -> dict[str, object]:

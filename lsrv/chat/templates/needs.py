@@ -16,6 +16,7 @@ class TemplateNeeds(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     no_tools: NoTools = "none"  # what `tools` is without any; "text": they are text in `functions`, beside `datetime`
     full_tools: bool = False  # each has to have a description and parameters
+    full_parameters: bool = False  # each of those a description, too
     refuses_system: bool = False
     joins_systems: bool = False  # of several in front it takes one
     refuses_later_system: bool = False

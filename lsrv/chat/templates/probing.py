@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from typing import NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from msgspec.structs import replace
 
@@ -23,8 +23,13 @@ from lsrv.chat.templates.needs import NoContent, NoTools, Role, TemplateNeeds
 
 _ASKED, _ASKED_ON, _SAID, _RESULT = "Quxasked", "Quxmore", "Quxsaid", "Quxresult"
 _RULE, _RULE_ON = "Quxrule", "Quxlaw"
-_TOOL, _NAME, _VALUE = "quxtool", "quxname", "Quxvalue"
+_TOOL, _NAME, _VALUE, _OTHER_VALUE = "quxtool", "quxname", "Quxvalue", "Quxother"
 _SHORT_ID, _OTHER_ID, _USUAL_ID = "abcd12345", "efgh67890", "call_0123456789abcdefABCDEFgh"
+_BARE_TOOL: dict[str, object] = {
+    "name": _TOOL,
+    "description": "any",
+    "parameters": {"type": "object", "properties": {"quxkey": {"type": "string"}}},
+}
 _PARAMETERS = {"type": "object", "properties": {"quxkey": {"type": "string", "description": "any"}}}
 
 _LIMIT_S = 0.5  # of processor time; usual templates take a fiftieth of that
@@ -55,6 +60,7 @@ def _found(probe: _Probe) -> TemplateNeeds:
     _look_at_systems(probe)
     probe.set_if_only_so("joins_users", [_user(), _user(_ASKED_ON)], _ASKED, _ASKED_ON)
     probe.set_if_only_so("full_tools", [_user()], _TOOL, tools=[_tool({"name": _TOOL})])
+    probe.set_if_only_so("full_parameters", [_user()], _TOOL, tools=[_tool(_BARE_TOOL)])
     _look_at_calls(probe)
     return probe.needs
 
@@ -138,6 +144,7 @@ class _CallForm(NamedTuple):
     is_object: bool
     content: NoContent
     id: str
+    value: str = _VALUE
 
 
 def _look_at_calls(probe: _Probe) -> None:
@@ -151,14 +158,13 @@ def _look_at_calls(probe: _Probe) -> None:
         _look_at_unseen_calls(probe)
         return
     probe.needs = replace(probe.needs, short_ids=form.id == _SHORT_ID)
-    if not _shows(probe, form._replace(is_object=not form.is_object)):
-        probe.needs = replace(probe.needs, arguments="object" if form.is_object else "text")
+    probe.needs = replace(probe.needs, arguments=_arguments_form(probe, form))
     _look_at_results(probe, form)
     _look_at_several(probe, form)
 
 
 def _look_at_several(probe: _Probe, form: _CallForm) -> None:
-    call, other = _call(form), form._replace(id=_OTHER_ID)
+    call, other = _call(form), form._replace(id=_OTHER_ID, value=_OTHER_VALUE)
     calls = [*calls_of(call), *calls_of(_call(other))]
     chat = [
         _user(),
@@ -166,7 +172,7 @@ def _look_at_several(probe: _Probe, form: _CallForm) -> None:
         {**_result(form.id), "name": _NAME},
         {**_result(_OTHER_ID), "name": _NAME},
     ]
-    probe.set_if_only_so("single_calls", chat, _RESULT, tools=[_tool()])
+    probe.set_if_only_so("single_calls", chat, _VALUE, _OTHER_VALUE, _RESULT, tools=[_tool()])
 
 
 def _look_at_unseen_calls(probe: _Probe) -> None:
@@ -188,10 +194,25 @@ def _call_forms() -> Iterator[_CallForm]:
     return (_CallForm(is_object, content, id_) for id_, content, is_object in forms)
 
 
+def _shown(probe: _Probe, form: _CallForm) -> str:
+    return probe.text([_user(), _call(form), {**_result(form.id), "name": _NAME}], [_tool()]) or ""
+
+
 def _shows(probe: _Probe, form: _CallForm) -> bool:
     """Whether a call is shown with its arguments, as they are and not as a text inside of JSON."""
-    written = probe.text([_user(), _call(form), {**_result(form.id), "name": _NAME}], [_tool()]) or ""
+    written = _shown(probe, form)
     return _TOOL in written.partition(_ASKED)[2] and _VALUE in written and f'\\"{_VALUE}' not in written
+
+
+def _arguments_form(probe: _Probe, form: _CallForm) -> Literal["any", "object", "text"]:
+    """How arguments have to be. Where both ways are shown, and not alike: an object, unless Python's is printed."""
+    other = form._replace(is_object=not form.is_object)
+    if not _shows(probe, other):
+        return "object" if form.is_object else "text"
+    written = {each.is_object: _shown(probe, each) for each in (form, other)}
+    if written[True] == written[False]:
+        return "any"
+    return "text" if "'quxkey'" in written[True] else "object"
 
 
 def _look_at_results(probe: _Probe, form: _CallForm) -> None:
@@ -217,7 +238,7 @@ def _assistant() -> Message:
 
 
 def _call(form: _CallForm) -> Message:
-    arguments: object = {"quxkey": _VALUE} if form.is_object else json.dumps({"quxkey": _VALUE})
+    arguments: object = {"quxkey": form.value} if form.is_object else json.dumps({"quxkey": form.value})
     call = {"id": form.id, "type": "function", "function": {"name": _TOOL, "arguments": arguments}}
     return {"role": "assistant", "content": None, "tool_calls": [call]}
 

@@ -56,6 +56,7 @@ def test_who_asks_for_an_answer_behind_a_last_message_gets_one() -> None:
     assert prompt(CHATML, says("Hello"), add_generation_prompt=True) == f"{closed}<|im_start|>assistant\n"
     assert prompt(CHATML, says("Hello"), continue_final_message=False) == f"{closed}<|im_start|>assistant\n"
     assert prompt(CHATML, says("Hello"), continue_final_message=False, add_generation_prompt=False) == closed
+    assert prompt(CHATML, says("Hello"), add_generation_prompt=False) == closed
 
 
 def test_nobody_answers_where_no_answer_is_asked_for() -> None:

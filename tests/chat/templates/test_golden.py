@@ -18,12 +18,13 @@ from tests.chat.templates.golden import GOLDEN, PUBLISHED, REFUSED, FixedTime, d
 EXPECTED: dict[str, dict[str, str]] = json.loads(GOLDEN.read_text())
 
 CALLS = ("call", "calls", "calls, answered", "thoughts with calls")
+SEVERAL = ("calls", "calls, answered")
 # Where ours differs, and why.
 DIFFERENT = {
     "transformers has the list of parts printed, or nothing; ours are lines": {
         "CohereForAI-c4ai-command-r7b-12-2024-tool_use": ("parts",),
-        "GigaChat3-10B-A1.8B": ("parts",),
-        "GigaChat3.1-10B-A1.8B": ("parts",),
+        "GigaChat3-10B-A1.8B": ("parts", *SEVERAL),
+        "GigaChat3.1-10B-A1.8B": ("parts", *SEVERAL),
         "HuggingFaceTB-SmolLM3-3B": ("parts",),
         "LFM2-8B-A1B": ("parts",),
         "LFM2.5-Instruct": ("parts",),
@@ -42,6 +43,9 @@ DIFFERENT = {
     },
     "the template shows calls only where content is null, which transformers leaves out": {
         "deepseek-ai-DeepSeek-R1-Distill-Llama-8B": CALLS,
+    },
+    "the template drops all calls of a message but the first; ours are messages of their own, as those of GigaChat": {
+        "openai-gpt-oss-120b": SEVERAL,
     },
     "the template drops results of tools; ours are user messages": {"microsoft-Phi-3.5-mini-instruct": CALLS},
 }

@@ -155,3 +155,51 @@ def test_people_are_told_what_is_done_for_a_template() -> None:
 def test_a_template_that_writes_without_measure_is_not_probed() -> None:
     template = ChatTemplate("{{ 'x' * 1000000 }}{{ messages[0].content }}", bos="", eos="")
     assert CheckedPrompter(template).needs == TemplateNeeds()
+
+
+@each_template
+def test_several_calls_and_results_are_all_told(path: Path) -> None:
+    messages = several_called(None)
+    text = of(path).prompt(Chat(messages, {}, [TOOL]))
+    if "look_up" in of(path).prompt(Chat(called("{}"), {}, [TOOL])).partition(USER)[2]:
+        assert all(each in text for each in ("Quxsky", "Quxsea", "Rayleigh scattering", "Plankton"))
+        places = [text.index(each) for each in ("Quxsky", "Rayleigh scattering")]
+        assert places == sorted(places)
+
+
+def several_called(content: str | None) -> list[Message]:
+    arguments = ({"about": "Quxsky"}, {"about": "Quxsea"})
+    calls = [
+        {"id": f"{ID}{at}", "type": "function", "function": {"name": "look_up", "arguments": json.dumps(each)}}
+        for at, each in enumerate(arguments)
+    ]
+    results = ("Rayleigh scattering", "Plankton")
+    return [
+        user(),
+        {"role": "assistant", "content": content, "tool_calls": calls},
+        *({"role": "tool", "tool_call_id": f"{ID}{at}", "content": each} for at, each in enumerate(results)),
+    ]
+
+
+def test_calls_go_one_by_one_where_a_message_holds_one() -> None:
+    text = prompter("openai-gpt-oss-120b").prompt(Chat(several_called("I look it up."), {}, [TOOL]))
+    places = [text.index(each) for each in ("I look it up.", "Quxsky", "Rayleigh", "Quxsea", "Plankton")]
+    assert places == sorted(places)
+    assert text.count("I look it up.") == 1
+
+
+@pytest.mark.parametrize("name", ["google-gemma-4-31B-it", "Kimi-K3"])
+@pytest.mark.parametrize("content", [None, "I look it up."])
+def test_arguments_that_are_text_become_what_the_template_writes_of_objects(name: str, content: str | None) -> None:
+    as_text, as_object = (
+        prompter(name).prompt(Chat(called(write({"about": "sky"}), content), {}, [TOOL]))
+        for write in (json.dumps, dict)
+    )
+    assert as_text == as_object
+
+
+def test_parameters_without_a_description_get_one_where_a_template_needs_it() -> None:
+    function = {"name": "look_up", "parameters": {"type": "object", "properties": {"about": {"type": "string"}}}}
+    tool: dict[str, object] = {"type": "function", "function": function}
+    text = prompter("CohereForAI-c4ai-command-r-plus-tool_use").prompt(Chat([user()], {}, [tool]))
+    assert "look_up" in text
