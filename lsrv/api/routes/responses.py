@@ -12,18 +12,24 @@ from litestar.types import Scope
 
 from lsrv.api.answers.delivery import Delivery
 from lsrv.api.dialects.responses.background import BackgroundCall
-from lsrv.api.dialects.responses.body import ResponsesBody, items_of, read_responses
+from lsrv.api.dialects.responses.body import InputBody, ResponsesBody, items_of, read_input, read_responses
 from lsrv.api.dialects.responses.call import AskedItems, ResponsesCall
 from lsrv.api.dialects.responses.events import events_after
 from lsrv.api.dialects.responses.kept import page
+from lsrv.api.dialects.responses.request import tokenize_command
 from lsrv.api.http.framing import SERVER_SENT_EVENTS
 from lsrv.api.http.outliving import Following, OutlivingAnswer
+from lsrv.api.http.receive import until_disconnect
+from lsrv.api.http.request_record import record_of
 from lsrv.api.kept.responses import ResponseArchive
 from lsrv.api.routing.handler import ApiRequest, HandlerAnswer, body_of, json_response
 from lsrv.api.routing.route import EVENTS, JSON, Route
 from lsrv.api.routing.table import resource_of
 from lsrv.api.state import ServerState
 from lsrv.errors import CapacityError, RequestError
+from lsrv.model_id import ModelId
+from lsrv.protocol.commands import Tokenize
+from lsrv.protocol.events import Tokenized
 
 _encode = msgspec.json.Encoder().encode
 
@@ -83,7 +89,22 @@ async def list_input_items(request: ApiRequest, server: ServerState) -> Response
     return json_response(_encode(page(kept.input, request.query_params)))
 
 
-async def _items(archive: ResponseArchive, body: ResponsesBody) -> AskedItems:
+async def count_input_tokens(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    body = read_input(await body_of(request, server))
+    items = await _items(ResponseArchive(server.shelf), body)
+    command = tokenize_command(body, items.earlier, items.new)
+    model_id = server.registry.names.resolve(body.model)
+    server.begin(record_of(request.scope), model_id)
+    n_tokens = len((await until_disconnect(request.receive, _tokenize(server, model_id, command))).tokens)
+    return json_response(_encode({"object": "response.input_tokens", "input_tokens": n_tokens}))
+
+
+async def _tokenize(server: ServerState, model_id: ModelId, command: Tokenize) -> Tokenized:
+    async with server.registry.acquire(model_id) as lease:
+        return await lease.tokenize(command)
+
+
+async def _items(archive: ResponseArchive, body: InputBody) -> AskedItems:
     """What is to be answered, with what came before. Raises NotKeptError."""
     previous = body.previous_response_id
     earlier = [] if previous is None else await archive.history(previous)
@@ -129,6 +150,7 @@ ROUTES = (
         body=ResponsesBody,
         media_types=(JSON, EVENTS),
     ),
+    Route("POST", "/v1/responses/input_tokens", count_input_tokens, "How long an input is", body=InputBody),
     Route("GET", "/v1/responses/{id}", get_response, "A response that is kept", media_types=(JSON, EVENTS)),
     Route("POST", "/v1/responses/{id}/cancel", cancel_response, "End a response that is made in the background"),
     Route("DELETE", "/v1/responses/{id}", delete_response, "Forget a response"),

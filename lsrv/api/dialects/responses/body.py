@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +14,7 @@ from lsrv.api.dialects.fields.tools import MAX_TOOLS
 from lsrv.api.dialects.fields.turn import KeepAliveField, Priority
 from lsrv.api.dialects.openai.service_tier import ServiceTier
 from lsrv.api.http.body import decode_body
+from lsrv.errors import UnsupportedParameterError
 
 MAX_METADATA = 16
 
@@ -30,6 +31,9 @@ FlatToolList = Annotated[
         }
     ),
 ]
+
+
+NotHere = Annotated[object, Meta(extra_json_schema={"description": "OpenAI keeps these; here they are refused."})]
 
 
 class TextFormat(msgspec.Struct):
@@ -82,13 +86,15 @@ class InputBody(SamplingFields, kw_only=True):
     reasoning: ReasoningOptions | None = None
     text: TextOptions | None = None
     truncation: Literal["auto", "disabled"] | None = None
+    previous_response_id: str | None = None
+    conversation: NotHere = None
+    prompt: NotHere = None
 
 
 class ResponsesBody(InputBody, kw_only=True):
     stream: bool | None = None
     store: bool | None = None
     background: bool | None = None
-    previous_response_id: str | None = None
     include: list[str] | None = None
     max_output_tokens: Count | None = None
     max_tool_calls: Count | None = None
@@ -110,12 +116,27 @@ class ResponsesBody(InputBody, kw_only=True):
     normalize_adapters: bool | None = None
 
 
+Body = TypeVar("Body", bound=InputBody)
+
 _decoder = msgspec.json.Decoder(ResponsesBody)
+_input_decoder = msgspec.json.Decoder(InputBody)
 
 
 def read_responses(raw: bytes) -> ResponsesBody:
     """Raises RequestError."""
-    return decode_body(_decoder, raw)
+    return _without_what_is_not_here(decode_body(_decoder, raw))
+
+
+def read_input(raw: bytes) -> InputBody:
+    """What `input_tokens` counts. Raises RequestError."""
+    return _without_what_is_not_here(decode_body(_input_decoder, raw))
+
+
+def _without_what_is_not_here(body: Body) -> Body:
+    for param, instead in (("conversation", "previous_response_id"), ("prompt", "instructions and input")):
+        if getattr(body, param) is not None:
+            raise UnsupportedParameterError(f"{param}: this server keeps none; send {instead}.", param=param)
+    return body
 
 
 def items_of(given: str | list[Item] | None) -> list[Item]:

@@ -14,11 +14,11 @@ from lsrv.api.dialects.fields.template_variables import effort_kwargs
 from lsrv.api.dialects.fields.turn import keep_alive_of
 from lsrv.api.dialects.openai.service_tier import priority_of
 from lsrv.api.dialects.responses.body import InputBody, Item, ResponsesBody, TextFormat
-from lsrv.api.dialects.responses.history import history_of
+from lsrv.api.dialects.responses.history import History, history_of
 from lsrv.api.dialects.responses.output import OutputForm
 from lsrv.api.dialects.responses.tools import offered_tools
 from lsrv.errors import RequestError
-from lsrv.protocol.commands import Generate, Grammar
+from lsrv.protocol.commands import Generate, Grammar, Tokenize
 
 _SEALED_THOUGHTS = "reasoning.encrypted_content"
 _LOGPROBS = "message.output_text.logprobs"
@@ -32,9 +32,7 @@ def parse_responses(
 ) -> DialectRequest:
     """The request that `body` asks for with `items`, behind those that came `earlier`. Raises RequestError."""
     tools = offered_tools(body)
-    history = history_of(body.instructions, earlier, items)
-    if not history.messages:
-        raise RequestError("input is missing or empty: send a text, or a list of items.", param="input")
+    history = _messages(body, earlier, items)
     command = Generate(
         request_id=0,
         messages=history.messages,
@@ -60,6 +58,25 @@ def parse_responses(
         make_reply=lambda heading: make_reply(form, heading),
         notes=(*tools.notes, *history.notes, *_notes(body)),
     )
+
+
+def tokenize_command(body: InputBody, earlier: Sequence[Item], items: Sequence[Item]) -> Tokenize:
+    """What counts the tokens that a model would read. Raises RequestError."""
+    return Tokenize(
+        request_id=0,
+        messages=_messages(body, earlier, items).messages,
+        template_kwargs=_template_kwargs(body),
+        tool_use=offered_tools(body).use,
+        add_special=True,
+        wants_pieces=False,
+    )
+
+
+def _messages(body: InputBody, earlier: Sequence[Item], items: Sequence[Item]) -> History:
+    history = history_of(body.instructions, earlier, items)
+    if not history.messages:
+        raise RequestError("input is missing or empty: send a text, or a list of items.", param="input")
+    return history
 
 
 def _template_kwargs(body: InputBody) -> dict[str, object]:

@@ -114,3 +114,16 @@ def test_codex_is_answered_whatever_tools_it_brings(demo: openai.OpenAI) -> None
 def test_a_malformed_body_is_a_400(server: RunningServer, body: str) -> None:
     answer = server.http.post("/v1/responses", content=body, headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+
+
+def test_tokens_are_counted_as_an_answer_counts_them(server: RunningServer) -> None:
+    asked = {"model": TINY, "input": "Once upon a time", "instructions": "Tell."}
+    counted = server.http.post("/v1/responses/input_tokens", json=asked).json()
+    answered = server.http.post("/v1/responses", json=GREEDY | asked).json()
+    assert counted == {"object": "response.input_tokens", "input_tokens": answered["usage"]["input_tokens"]}
+
+
+@pytest.mark.parametrize("field", ["conversation", "prompt"])
+def test_what_only_openai_keeps_is_refused_by_name(server: RunningServer, field: str) -> None:
+    answer = server.http.post("/v1/responses", json=GREEDY | {"input": "a", field: {"id": "x"}})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, field)
