@@ -16,9 +16,10 @@ from lsrv import __version__
 from lsrv.api.dialects.fields.inputs import MAX_INPUTS, TokenId, inputs_of
 from lsrv.api.dialects.fields.turn import Priority
 from lsrv.api.dialects.fields.vectors import floats_of
+from lsrv.api.dialects.llamaserver.settings import settings_object
 from lsrv.api.http.body import decode_body
 from lsrv.errors import RequestError
-from lsrv.protocol.commands import Detokenize, Embed, Tokenize
+from lsrv.protocol.commands import Detokenize, Embed, Generate, Tokenize
 from lsrv.protocol.events import Described, Detokenized, Embedded, Tokenized
 
 
@@ -117,10 +118,17 @@ def props_body(listed_id: str, described: Described) -> bytes:
     """What llama-server says of a model that it serves, and behind that what was found in the model's template."""
     return _encode(
         {
-            "default_generation_settings": {"params": {}, "n_ctx": described.n_ctx_seq},
+            "default_generation_settings": {
+                "params": settings_object(Generate(request_id=0, is_streaming=False), described.sampling, None),
+                "n_ctx": described.n_ctx_seq,
+            },
             "total_slots": described.n_slots,
             "model_alias": listed_id,
-            "modalities": {"vision": False, "audio": False},
+            "modalities": {"vision": False, "video": False, "audio": False},
+            "endpoint_slots": True,
+            "endpoint_props": False,
+            "endpoint_metrics": True,
+            "is_sleeping": False,
             "chat_template": described.chat_template or "",
             "chat_template_source": described.chat_template_source,
             "bos_token": described.bos,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from litestar import Response
 
 from lsrv.api.dialects.llamacpp import props_body, server_props_body
+from lsrv.api.dialects.llamaserver.wording import LLAMA_SERVER_ERRORS, NotOfferedError
+from lsrv.api.http.access import Needs
 from lsrv.api.http.receive import until_disconnect
 from lsrv.api.http.request_record import record_of
 from lsrv.api.routing.handler import ApiRequest, json_response
@@ -36,4 +38,24 @@ async def _described(server: ServerState, model_id: ModelId) -> Described:
         return await lease.describe()
 
 
-ROUTES = (Route("GET", "/props", props, "How a model's chats look: its template, and what was found in it"),)
+async def set_props(_: ApiRequest, _server: ServerState) -> Response[bytes]:
+    raise NotOfferedError("This server does not support changing global properties: models.toml says them.")
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/props",
+        props,
+        "How a model's chats look: its template, what was found in it, and its settings",
+        errors=LLAMA_SERVER_ERRORS,
+    ),
+    Route(
+        "POST",
+        "/props",
+        set_props,
+        "Changes nothing: models.toml says it",
+        needs=Needs.ADMIN_KEY,
+        errors=LLAMA_SERVER_ERRORS,
+    ),
+)

@@ -92,3 +92,23 @@ def test_texts_that_are_too_long_lose_what_is_far_from_the_gap(start_server: Sta
     answer = coder.http.post("/infill", json=body)
     assert answer.status_code == 200
     assert answer.json()["tokens_evaluated"] < 256
+
+
+def test_slots_of_a_model_are_listed_without_loading_it(start_server: StartServer, server: RunningServer) -> None:
+    own = start_server(models=[{"model_id": server.model_path(TINY), "alias": TINY, "context": {"slots": 2}}])
+    assert own.http.get("/slots").json() == []
+    assert own.http.post("/completion", json={"prompt": "a", "n_predict": 1}).status_code == 200
+    slots = own.http.get("/slots", params={"fail_on_no_slot": "1"}).json()
+    assert [(slot["id"], slot["is_processing"]) for slot in slots] == [(0, False), (1, False)]
+
+
+def test_what_is_not_offered_is_told_in_llama_servers_words(server: RunningServer) -> None:
+    for path in ("/slots/0?action=save", "/props"):
+        answer = server.http.post(path, json={"filename": "x"})
+        assert answer.status_code == 501
+        assert answer.json()["error"]["type"] == "not_supported_error"
+
+
+def test_props_tell_the_settings_that_hold_by_default(server: RunningServer) -> None:
+    told = server.http.get("/props", params={"model": TINY}).json()["default_generation_settings"]
+    assert (told["params"]["temperature"], told["params"]["n_predict"], told["n_ctx"]) == (0.8, -1, 512)
