@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from lsrv.chat.format.answer_format import AnswerFormat, Marks
 from lsrv.chat.format.words import in_words
-from lsrv.chat.templates.chat import Chat
+from lsrv.chat.templates.chat import THINK, Chat
 from lsrv.chat.templates.hiding import Hider, Rendered, shown
 from lsrv.chat.templates.plain import PlainTemplate, is_plain
 from lsrv.chat.templates.template import ChatTemplate
@@ -72,7 +72,7 @@ class Rendering:
         chat = Chat(command.messages, command.template_kwargs, tools or None)
         n_bytes = len(_encode(chat))
         chat, meant = await self._beside.run(n_bytes, functools.partial((await self._get_hider(form)).hidden, chat))
-        text = await self._written(chat, form, n_bytes)
+        text = await self._written(replace(chat, thoughts=_thoughts(form)), form, n_bytes)
         return await self._beside.run(n_bytes, functools.partial(shown, text, meant))
 
     async def _written(self, chat: Chat, form: AnswerFormat, n_bytes: int) -> str:
@@ -110,6 +110,13 @@ class Rendering:
         if self._plain is None or "loop" in chat.kwargs or n_bytes > _SHORT_BYTES:
             return None
         return self._plain.render(chat)
+
+
+def _thoughts(form: AnswerFormat) -> tuple[str, str]:
+    """What stands around a thought."""
+    if form.channels is not None and form.channels.thoughts:
+        return form.channels.thoughts[0] + form.channels.message, form.channels.ends[0]
+    return (form.thoughts.opens, form.thoughts.closes) if form.thoughts is not None else THINK
 
 
 def _hider(find_names: Callable[[], list[str]], source: str, thoughts: Marks | None) -> Hider:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from lsrv.chat.templates.chat import Chat, Message, WriteChat
+from lsrv.chat.templates.chat import THINK, Chat, Message, WriteChat
 from lsrv.errors import RequestError
 
 _ASKS, _CONTINUES = "add_generation_prompt", "continue_final_message"
@@ -48,9 +48,57 @@ def _continued(write: WriteChat, chat: Chat) -> str:
     """The text up to a mark behind what the last message says; where a template leaves that out, it stands behind the
     beginning of an answer.
     """
+    if (thought := _open_thought(chat)) is not None:
+        return _thinking(write, chat, thought)
+    before = _before_mark(write, chat)
+    return before if before is not None else write(_without_last(chat), True) + _said(chat.messages[-1])
+
+
+def _thinking(write: WriteChat, chat: Chat, thought: str) -> str:
+    """A prompt that ends in `thought`: as the template writes it, else behind the beginning of an answer."""
+    if not chat.messages[-1].get("content"):
+        before = _attempted(write, chat)
+        if before is not None and _is_thinking(before, thought, chat):
+            return before
+    opens, closes = chat.thoughts
+    prompt = write(_without_last(chat), True)
+    if closes and prompt.rstrip().endswith(closes):  # it begins with a thought that is left out
+        prompt = prompt.rstrip().removesuffix(closes)
+    return prompt + ("" if prompt.rstrip().endswith(opens) else opens) + thought
+
+
+def _attempted(write: WriteChat, chat: Chat) -> str | None:
+    try:
+        return _before_mark(write, chat)
+    except (MemoryError, TimeoutError):
+        raise
+    except Exception:  # noqa: BLE001 - a stranger's code may raise anything; there is another way
+        return None
+
+
+def _before_mark(write: WriteChat, chat: Chat) -> str | None:
     mark = _unused(chat)
     before, found, _ = write(_marked(chat, mark), False).rpartition(mark)
-    return before if found else write(_without_last(chat), True) + _said(chat.messages[-1])
+    return before if found else None
+
+
+def _open_thought(chat: Chat) -> str | None:
+    """What the last message says, if that is a thought which has not ended."""
+    last = chat.messages[-1]
+    content = last.get("content")
+    if not content:
+        return _said(last)
+    for opens, closes in (chat.thoughts, THINK):
+        said = content.lstrip() if isinstance(content, str) else ""
+        if opens and said.startswith(opens) and closes not in said:
+            return said.removeprefix(opens)
+    return None
+
+
+def _is_thinking(before: str, thought: str, chat: Chat) -> bool:
+    """Whether the template itself wrote `thought` as one: behind its mark, with nothing but blanks between."""
+    _, found, behind = before.rpartition(chat.thoughts[0]) if chat.thoughts[0] else ("", "", "")
+    return bool(found) and behind.strip() == thought.strip()
 
 
 def _marked(chat: Chat, mark: str) -> Chat:

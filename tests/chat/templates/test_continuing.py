@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lsrv.chat.templates.chat import Chat, Message
@@ -75,3 +77,34 @@ def test_wishes_that_cant_be_met_are_refused(messages: list[Message], kwargs: di
     with pytest.raises(RequestError, match=said) as raised:
         prompt(CHATML, *messages, **kwargs)
     assert raised.value.param == "continue_final_message"
+
+
+PUBLISHED = Path(__file__).parent / "published"
+QWEN3 = "<|im_end|>\n<|im_start|>assistant\n"
+THINKING = {
+    "Qwen-Qwen3-0.6B": ("<think>", f"{QWEN3}<think>abc "),
+    "Qwen3.5-4B": ("<think>", f"{QWEN3}<think>\nabc "),
+    "ByteDance-Seed-OSS": ("<seed:think>", "<seed:eos><seed:bos>assistant\n<seed:think>abc "),
+    "deepseek-ai-DeepSeek-V3.1": ("<think>", "<\uff5cAssistant\uff5c><think>abc "),
+    "mistralai-Ministral-3-14B-Reasoning-2512": ("[THINK]", "[/INST][THINK]abc "),
+    "openai-gpt-oss-120b": (
+        "<|channel|>analysis<|message|>",
+        "<|end|><|start|>assistant<|channel|>analysis<|message|>abc ",
+    ),
+}
+CLOSES = {"<think>": "</think>", "<seed:think>": "</seed:think>", "[THINK]": "[/THINK]"}
+
+
+@pytest.mark.parametrize(("name", "opens", "end"), [(name, *each) for name, each in THINKING.items()], ids=THINKING)
+@pytest.mark.parametrize("kind", ["own mark", "think", "reasoning_content"])
+def test_a_thought_that_has_not_ended_goes_on_as_a_thought(name: str, opens: str, end: str, kind: str) -> None:
+    said: Message = {"role": "assistant", "content": {"own mark": f"{opens}abc ", "think": "<think>abc "}.get(kind, "")}
+    if kind == "reasoning_content":
+        said["reasoning_content"] = "abc "
+    template = ChatTemplate((PUBLISHED / f"{name}.jinja").read_text(), bos="", eos="")
+    text = CheckedPrompter(template).prompt(Chat([HELLO, said], {}, thoughts=(opens, CLOSES.get(opens, "<|end|>"))))
+    assert text.replace("<think>\nabc", "<think>abc").endswith(end.replace("<think>\nabc", "<think>abc"))
+
+
+def test_a_thought_that_has_ended_is_the_templates_to_write() -> None:
+    assert prompt(CHATML, says("<think>a</think>b")) == ASKED + "<think>a</think>b"

@@ -18,7 +18,7 @@ from tests.chat.templates.golden import GOLDEN, PUBLISHED, REFUSED, FixedTime, d
 EXPECTED: dict[str, dict[str, str]] = json.loads(GOLDEN.read_text())
 
 CALLS = ("call", "calls", "calls, answered", "thoughts with calls")
-SEVERAL = ("calls", "calls, answered")
+SEVERAL = ("calls", "calls, answered", "thoughts with calls")
 # Where ours differs, and why.
 DIFFERENT = {
     "transformers has the list of parts printed, or nothing; ours are lines": {
