@@ -62,7 +62,8 @@ def _thinking(write: WriteChat, chat: Chat, thought: str) -> str:
             return before
     opens, closes = chat.thoughts
     prompt = write(_without_last(chat), True)
-    if closes and prompt.rstrip().endswith(closes):  # it begins with a thought that is left out
+    begun = prompt.removeprefix(write(_without_last(chat), False))  # a mark may begin where the turn before ends
+    if closes and begun.rstrip().endswith(closes):  # it begins with a thought that is left out
         prompt = prompt.rstrip().removesuffix(closes)
     return prompt + ("" if prompt.rstrip().endswith(opens) else opens) + thought
 

@@ -86,13 +86,19 @@ THINKING = {
     "Qwen3.5-4B": ("<think>", f"{QWEN3}<think>\nabc "),
     "ByteDance-Seed-OSS": ("<seed:think>", "<seed:eos><seed:bos>assistant\n<seed:think>abc "),
     "deepseek-ai-DeepSeek-V3.1": ("<think>", "<\uff5cAssistant\uff5c><think>abc "),
+    "upstage-Solar-Open-100B": ("<|think|>", "<|end|><|begin|>assistant<|think|>abc "),
     "mistralai-Ministral-3-14B-Reasoning-2512": ("[THINK]", "[/INST][THINK]abc "),
     "openai-gpt-oss-120b": (
         "<|channel|>analysis<|message|>",
         "<|end|><|start|>assistant<|channel|>analysis<|message|>abc ",
     ),
 }
-CLOSES = {"<think>": "</think>", "<seed:think>": "</seed:think>", "[THINK]": "[/THINK]"}
+CLOSES = {
+    "<think>": "</think>",
+    "<seed:think>": "</seed:think>",
+    "[THINK]": "[/THINK]",
+    "<|think|>": "<|end|><|begin|>assistant",  # what also stands behind a user's turn
+}
 
 
 @pytest.mark.parametrize(("name", "opens", "end"), [(name, *each) for name, each in THINKING.items()], ids=THINKING)
