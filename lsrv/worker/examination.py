@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 
 import msgspec
@@ -20,6 +21,8 @@ from lsrv.worker.errands.errands import Errands
 from lsrv.worker.errands.lane import Job
 from lsrv.worker.pending import result_of
 
+_log = logging.getLogger(__name__)
+
 _decode = msgspec.json.Decoder(AnswerFormat).decode
 
 
@@ -32,6 +35,7 @@ class Examination:
         self._template = template
         self._form: AnswerFormat | None = None
         self._job: Job | None = None
+        self._has_told = False
         if template is None:
             self._form = PLAIN
         elif plain is not None:
@@ -44,6 +48,9 @@ class Examination:
         """What was found. Raises CapacityError if there was no child to look."""
         while self._form is None:
             self._form = await self._examined()
+        if not self._has_told and self._form.notes:
+            _log.warning("what the chat template asks for: %s", "; ".join(self._form.notes))
+        self._has_told = True
         return self._form
 
     async def described(self, request_id: int, info: ModelInfo, source: str, sampling: Sampling) -> Described:
