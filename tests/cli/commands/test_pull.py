@@ -75,7 +75,8 @@ def test_api_pull_tells_its_steps_line_by_line(
     answer = httpx.post(f"{server.url}/api/pull", json={"model": "hf.co/own/m-GGUF:Q8_0"}, timeout=60)
     lines = [json.loads(line) for line in answer.text.splitlines()]
     assert lines[-1] == {"status": "success"}
-    assert any(line["status"].startswith("fetch") and line["completed"] <= line["total"] for line in lines[:-1])
+    assert lines[0] == {"status": "pulling manifest"}
+    assert any(line["status"].startswith("pulling") and line["completed"] <= line["total"] for line in lines[1:-1])
     failed = httpx.post(f"{server.url}/api/pull", json={"model": "own/nothing"}, timeout=60)
     assert "own/nothing" in json.loads(failed.text.splitlines()[-1])["error"]
     (tmp_path / "secret.txt").write_text("root:x:0")
