@@ -63,7 +63,10 @@ def test_no_route_stands_twice() -> None:
 
 
 def test_only_health_is_for_everybody_and_what_changes_anything_is_for_admins() -> None:
-    assert {route.path for route in ROUTES if route.needs is Needs.NOTHING} == {"/health", "/healthz", "/readyz"}
+    assert {route.path for route in ROUTES if route.needs is Needs.NOTHING} == {
+        *("/health", "/healthz", "/readyz"),
+        *("/api/hello", "/api/event_logging/batch"),  # a client's probes: they tell nothing, and keep nothing
+    }
     admins = {(route.method, route.path) for route in ROUTES if route.needs is Needs.ADMIN_KEY}
     assert {path for method, path in admins if method == "GET"} == {
         *(path for method, path in DECLARED if method == "GET" and path.startswith("/admin/")),
@@ -86,7 +89,10 @@ def test_only_health_is_for_everybody_and_what_changes_anything_is_for_admins() 
         "/api/embed",
         "/api/embeddings",
         "/api/show",
-        *("/api/copy", "/api/create", "/api/push", "/api/blobs/{id}"),  # refused, whoever asks
+        *("/v1/messages", "/v1/messages/count_tokens"),
+        *("/v1/responses", "/v1/responses/input_tokens", "/v1/responses/{id}/cancel"),
+        *("/completion", "/infill"),
+        *("/api/copy", "/api/create", "/api/push", "/api/blobs/{id}", "/slots/{id}"),  # refused, whoever asks
     }
 
 
