@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from io import TextIOWrapper
@@ -23,6 +24,16 @@ def open_standard_streams() -> None:
         if getattr(sys, name) is None:
             stream: TextIOWrapper = open(number, _MODES[number], closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
+
+
+def give_up_unread() -> None:
+    """Forget what is buffered for a terminal or a pipe that is gone. Python would make that an exit code of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def has_terminal() -> bool:

@@ -24,7 +24,7 @@ from lsrv.cli.commands.verbs import disable, enable, load, reload, status, unloa
 from lsrv.cli.commands.weights import list_weights, rm
 from lsrv.cli.display.say import say
 from lsrv.errors import ConfigError, LsrvError
-from lsrv.standard_streams import open_standard_streams
+from lsrv.standard_streams import give_up_unread, open_standard_streams
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -98,3 +98,5 @@ def main() -> None:
     except OSError as error:  # of a file: what it is about says which
         say(f"{error.filename or 'the disk'}: {error.strerror or error}; check the path and permissions", err=True)
         sys.exit(EXIT_FAILED)
+    finally:
+        give_up_unread()

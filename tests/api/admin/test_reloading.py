@@ -303,6 +303,7 @@ def test_sighup_is_the_end_when_the_terminal_has_gone(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-c", "from lsrv.cli import main; main()", "from-config", "-p", "0"]
     environ = os.environ | {"XDG_CONFIG_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    environ.pop("PYTHONUNBUFFERED", None)  # else there is nothing left at the end that nobody takes
     process = subprocess.Popen(
         command, cwd=tmp_path, env=environ, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     )
