@@ -15,9 +15,15 @@ _FLOAT = re.compile(r"^Expected `int.*`, got `float`$", re.DOTALL)
 _STEP = re.compile(r"\.(?P<key>[^.\[\]]+)|\[(?P<index>\d+)\]")
 _MISFIT = re.compile(r"^(?P<what>.*) - at `\$(?P<path>.*)`$", re.DOTALL)
 
-MAX_MENDED = 64  # places of one body
+_MAX_MENDED = 64  # places of one body
+_MENDING_BYTES = 4 * 1024 * 1024  # that are read anew for them, in all: everybody waits meanwhile
 
 _Node = dict[str, object] | list[object]
+
+
+def most_mended(raw: bytes) -> int:
+    """In how many places a body of this length is looked into."""
+    return min(_MAX_MENDED, max(1, _MENDING_BYTES // max(1, len(raw))))
 
 
 def mended(raw: bytes, error: msgspec.ValidationError) -> bytes | None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from lsrv.api.http.allowances import MAX_MENDED, mended
+from lsrv.api.http.allowances import mended, most_mended
 from lsrv.echo import LINE_CHARS, echo
 from lsrv.errors import RequestError
 
@@ -53,7 +53,7 @@ def check_parts(raw: bytes) -> None:
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], raw: bytes) -> T:
-    for _ in range(MAX_MENDED):
+    for _ in range(most_mended(raw)):
         try:
             return decoder.decode(raw)
         except msgspec.ValidationError as error:

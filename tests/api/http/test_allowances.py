@@ -56,6 +56,14 @@ def test_what_is_no_such_value_is_named(raw: bytes, param: str) -> None:
     assert caught.value.param == param
 
 
+def test_a_long_body_is_looked_into_once_for_everybody_waits_meanwhile() -> None:
+    blanks = b" " * (4 * 1024 * 1024)
+    assert decode_body(_decoder, b'{"messages": [{"include_usage": null}]%b}' % blanks) == _Body([_Options()])
+    with pytest.raises(RequestError) as caught:
+        decode_body(_decoder, b'{"messages": [{"include_usage": null}, {"include_usage": null}]%b}' % blanks)
+    assert caught.value.param == "messages[1].include_usage"
+
+
 def test_a_chat_with_nulls_and_points_is_answered(server: RunningServer) -> None:
     body = {
         "messages": "Once",
