@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lsrv.chat.reading.said import Said, joined_calls
+from lsrv.chat.reading.said import Said, gathered_calls
 from lsrv.engine.sequence import Output, Sequence
 from lsrv.protocol.events import (
     AnswerDetails,
@@ -145,7 +145,7 @@ class AnswerWriter:
         return taken
 
     def _take(self) -> Said:
-        calls = joined_calls(self._calls) if self._calls else ()
+        calls = gathered_calls(self._calls) if self._calls else ()
         taken = Said("".join(self._content), "".join(self._reasoning), calls)
         self._content, self._reasoning, self._calls = [], [], []
         return taken

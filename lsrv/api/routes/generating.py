@@ -10,6 +10,7 @@ from litestar.types import ASGIApp
 
 from lsrv.api.answers.delivery import Delivery, first_body
 from lsrv.api.answers.relay import Relay
+from lsrv.api.answers.tokens import resolved, tokens_of
 from lsrv.api.answers.vectors import built, vectors_of
 from lsrv.api.dialects import llamacpp
 from lsrv.api.dialects.fields.head import head_of
@@ -24,8 +25,8 @@ from lsrv.api.routing.handler import ApiRequest, body_of, json_response
 from lsrv.api.routing.route import EVENTS, JSON, Route
 from lsrv.api.state import ServerState
 from lsrv.model_id import ModelId
-from lsrv.protocol.commands import Detokenize, Tokenize
-from lsrv.protocol.events import Detokenized, Tokenized
+from lsrv.protocol.commands import Detokenize
+from lsrv.protocol.events import Detokenized
 from lsrv.registry import Target
 
 AnswerHere = Callable[[ApiRequest, ServerState, ModelId, bytes], Coroutine[object, object, bytes]]  # model_id, body
@@ -51,7 +52,7 @@ async def embeddings(request: ApiRequest, server: ServerState) -> Response[bytes
 
 async def token_embeddings(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body, command = llamacpp.parse_embedding(await body_of(request, server))
-    model_id = _resolved(request, server, body.model)
+    model_id = resolved(server, record_of(request.scope), body.model)
     turn = server.turn(model_id, body.priority)
     asking = vectors_of(server, record_of(request.scope), model_id, command, turn)
     embedded = (await until_disconnect(request.receive, asking)).embedded
@@ -64,7 +65,9 @@ async def rerank(request: ApiRequest, server: ServerState) -> Response[bytes]:
 
 async def tokenize(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body, command = llamacpp.parse_tokenize(await body_of(request, server))
-    tokenized = await until_disconnect(request.receive, _tokenize(request, server, body.model, command))
+    tokenized = await until_disconnect(
+        request.receive, tokens_of(server, record_of(request.scope), body.model, command)
+    )
     build = partial(llamacpp.tokenize_body, body, tokenized)
     return json_response(await built(build, len(tokenized.tokens) // _TOKENS_LIKE_A_VECTOR))
 
@@ -77,7 +80,9 @@ async def detokenize(request: ApiRequest, server: ServerState) -> Response[bytes
 
 async def apply_template(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body, command = parse_apply_template(await body_of(request, server))
-    tokenized = await until_disconnect(request.receive, _tokenize(request, server, body.model, command))
+    tokenized = await until_disconnect(
+        request.receive, tokens_of(server, record_of(request.scope), body.model, command)
+    )
     return json_response(llamacpp.apply_template_body(tokenized))
 
 
@@ -117,21 +122,9 @@ async def _rerank(request: ApiRequest, server: ServerState, model_id: ModelId, r
     return rerank_body(wanted, listed_id, reranked)
 
 
-async def _tokenize(request: ApiRequest, server: ServerState, model: str | None, command: Tokenize) -> Tokenized:
-    async with server.registry.acquire(_resolved(request, server, model)) as lease:
-        return await lease.tokenize(command)
-
-
 async def _detokenize(request: ApiRequest, server: ServerState, model: str | None, command: Detokenize) -> Detokenized:
-    async with server.registry.acquire(_resolved(request, server, model)) as lease:
+    async with server.registry.acquire(resolved(server, record_of(request.scope), model)) as lease:
         return await lease.detokenize(command.tokens)
-
-
-def _resolved(request: ApiRequest, server: ServerState, model: str | None) -> ModelId:
-    """The canonical id; from here on those who log, count and watch know it, too. Raises ModelNotFoundError."""
-    model_id = server.registry.names.resolve(model)
-    server.begin(record_of(request.scope), model_id)
-    return model_id
 
 
 ROUTES = (

@@ -11,6 +11,7 @@ from litestar import Response
 from litestar.types import Scope
 
 from lsrv.api.answers.delivery import Delivery
+from lsrv.api.answers.tokens import tokens_of
 from lsrv.api.dialects.responses.background import BackgroundCall
 from lsrv.api.dialects.responses.body import InputBody, ResponsesBody, items_of, read_input, read_responses
 from lsrv.api.dialects.responses.call import AskedItems, ResponsesCall
@@ -27,9 +28,6 @@ from lsrv.api.routing.route import EVENTS, JSON, Route
 from lsrv.api.routing.table import resource_of
 from lsrv.api.state import ServerState
 from lsrv.errors import CapacityError, RequestError
-from lsrv.model_id import ModelId
-from lsrv.protocol.commands import Tokenize
-from lsrv.protocol.events import Tokenized
 
 _encode = msgspec.json.Encoder().encode
 
@@ -93,15 +91,9 @@ async def count_input_tokens(request: ApiRequest, server: ServerState) -> Respon
     body = read_input(await body_of(request, server))
     items = await _items(ResponseArchive(server.shelf), body)
     command = tokenize_command(body, items.earlier, items.new)
-    model_id = server.registry.names.resolve(body.model)
-    server.begin(record_of(request.scope), model_id)
-    n_tokens = len((await until_disconnect(request.receive, _tokenize(server, model_id, command))).tokens)
+    asked = tokens_of(server, record_of(request.scope), body.model, command)
+    n_tokens = len((await until_disconnect(request.receive, asked)).tokens)
     return json_response(_encode({"object": "response.input_tokens", "input_tokens": n_tokens}))
-
-
-async def _tokenize(server: ServerState, model_id: ModelId, command: Tokenize) -> Tokenized:
-    async with server.registry.acquire(model_id) as lease:
-        return await lease.tokenize(command)
 
 
 async def _items(archive: ResponseArchive, body: InputBody) -> AskedItems:

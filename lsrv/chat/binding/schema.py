@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import cast, get_args
 
 from lsrv.chat.format.answer_format import JsonType
+from lsrv.chat.format.pointer import pointed
 
 ToolSchema = dict[str, object]
 
@@ -65,11 +66,8 @@ class SchemaPart:
             yield schema
 
     def _referred(self, reference: str) -> ToolSchema:
-        at: object = self.root
-        names = reference.split("/")
-        for name in names[1:]:
-            at = _as_schema(at).get(name.replace("~1", "/").replace("~0", "~"))
-        if names[0] != "#" or not isinstance(at, dict):
+        at = pointed(self.root, reference)
+        if not isinstance(at, dict):
             raise ValueError(f"$ref {json.dumps(reference)[:100]} leads nowhere in it")
         return _as_schema(cast("ToolSchema", at))
 
@@ -206,9 +204,8 @@ def bare(value: object, *, is_named: bool = False) -> object:
 def _merged(outer: ToolSchema, inner: ToolSchema) -> ToolSchema:
     """Both at once, as far as one schema can say it: members are joined, and of one keyword twice the inner counts."""
     merged = outer | inner
-    for word in ("properties",):
-        if isinstance(outer.get(word), dict) and isinstance(inner.get(word), dict):
-            merged[word] = cast("ToolSchema", outer[word]) | cast("ToolSchema", inner[word])
+    if isinstance(outer.get("properties"), dict) and isinstance(inner.get("properties"), dict):
+        merged["properties"] = _as_schema(outer["properties"]) | _as_schema(inner["properties"])
     if isinstance(outer.get("required"), list) and isinstance(inner.get("required"), list):
         merged["required"] = [*cast("list[object]", outer["required"]), *cast("list[object]", inner["required"])]
     return merged

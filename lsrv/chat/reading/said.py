@@ -24,10 +24,10 @@ NOTHING = Said()
 def joined(said: Sequence[Said]) -> Said:
     """All that was said, in one."""
     calls = [call for each in said for call in each.calls]
-    return Said("".join(each.content for each in said), "".join(each.reasoning for each in said), joined_calls(calls))
+    return Said("".join(each.content for each in said), "".join(each.reasoning for each in said), gathered_calls(calls))
 
 
-def joined_calls(calls: Sequence[CallDelta]) -> list[CallDelta]:
+def gathered_calls(calls: Sequence[CallDelta]) -> list[CallDelta]:
     """The same calls, with the pieces of each one's arguments in one."""
     runs = groupby(calls, lambda call: (call.index, call.name))
     return [

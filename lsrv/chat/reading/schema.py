@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import cast, get_args
 
 from lsrv.chat.format.answer_format import JsonType
+from lsrv.chat.format.pointer import pointed
 from lsrv.chat.format.write import json_type
 
 _Schema = dict[str, object]
@@ -77,16 +78,8 @@ class Parameter:
                 found += cast("list[object]", each)
         reference = schema.get("$ref")
         if isinstance(reference, str):
-            found.append(self._referred(reference))
+            found.append(pointed(self._root, reference))
         return [cast("_Schema", each) for each in found if isinstance(each, dict)]
-
-    def _referred(self, reference: str) -> object:
-        if not reference.startswith("#"):
-            return None
-        at: object = self._root
-        for name in reference[1:].split("/")[1:]:
-            at = at.get(name.replace("~1", "/").replace("~0", "~")) if isinstance(at, dict) else None
-        return at
 
 
 def _own_types(schema: _Schema) -> set[JsonType]:

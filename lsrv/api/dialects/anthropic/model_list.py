@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from lsrv.api.dialects.fields.page_limit import page_limit
 from lsrv.api.dialects.fields.timestamp import rfc3339
-from lsrv.errors import ModelNotFoundError, RequestError
+from lsrv.errors import ModelNotFoundError
 from lsrv.registry import EntryView, RouteView
 
 MAX_LISTED = 1000
@@ -28,7 +29,7 @@ def models_known(views: Iterable[EntryView], routes: Iterable[RouteView]) -> lis
 
 def models_page(models: list[_Fields], query: Mapping[str, str]) -> bytes:
     """The part of them that `query` asks for (limit, after_id, before_id). Raises RequestError."""
-    limit = _limit(query.get("limit"))
+    limit = page_limit(query.get("limit"), default=_DEFAULT_LISTED, most=MAX_LISTED)
     ids = [model["id"] for model in models]
     first, last = 0, len(models)
     if (after_id := query.get("after_id")) in ids:
@@ -66,11 +67,3 @@ def _object(model_id: str, display_name: str, created: int, n_ctx: int | None = 
         "max_input_tokens": n_ctx,
         "max_tokens": n_ctx,
     }
-
-
-def _limit(given: str | None) -> int:
-    if given is None:
-        return _DEFAULT_LISTED
-    if not given.isascii() or not given.isdecimal() or not 1 <= int(given[:9]) <= MAX_LISTED:
-        raise RequestError(f"limit must be a number from 1 to {MAX_LISTED}.", param="limit")
-    return int(given)

@@ -1,7 +1,4 @@
-"""Events to `chat.completion` bodies and `chat.completion.chunk` events.
-
-A chunk is a constant head, the text as JSON, and a constant tail: one `%` per token instead of one object tree.
-"""
+"""Events to `chat.completion` bodies and `chat.completion.chunk` events."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ import msgspec
 
 from lsrv.api.dialects.contract import DONE, Heading
 from lsrv.api.dialects.openai.calls import CallWriter, OldCallWriter, ToolCallWriter
+from lsrv.api.dialects.openai.chunk_frame import ChunkFrame
 from lsrv.api.dialects.openai.heading import heading_fields
 from lsrv.api.dialects.openai.prompt_logprobs import scored_prompt
 from lsrv.api.dialects.openai.shared_fields import ReplyForm
@@ -31,10 +29,8 @@ class ChatReply:
         self._form = form
         self._calls: CallWriter = OldCallWriter() if has_old_calls else ToolCallWriter()
         self._common = heading_fields(heading, "chatcmpl", has_tier=form.has_tier)
-        self._cached: dict[str, object] = {"cached": True} if heading.is_cached else {}
-        common = _encode({"object": "chat.completion.chunk", **self._common})
-        self._head = b"data: " + common[:-1] + b',"choices":['
-        self._tail = b'],"usage":null}\n\n' if form.has_usage else b"]}\n\n"
+        common = {"object": "chat.completion.chunk", **self._common}
+        self._frame = ChunkFrame(common, has_usage=form.has_usage, is_cached=heading.is_cached)
 
     def head(self) -> bytes:
         """The role of every choice, with empty content: some clients break without the key."""
@@ -51,13 +47,13 @@ class ChatReply:
         last = self._chunk(index, b'{"content":""}', finish_reason=reason)
         if self._form.has_usage or self._form.n_choices > 1:
             return rest + last
-        return rest + last[: -len(self._tail)] + b"]," + self._account({"timings": timings_object(finished.usage)})
+        return rest + self._frame.with_counts(last, {"timings": timings_object(finished.usage)})
 
     def tail(self, finished: Sequence[Finished]) -> bytes:
         if not self._form.has_usage:
             return DONE
         usage = total_usage(finished, self._form.n_choices)
-        return self._head + b"]," + self._account(_counts(usage)) + DONE
+        return self._frame.counts_alone(_counts(usage)) + DONE
 
     def body(self, finished: Sequence[Finished]) -> bytes:
         usage = total_usage(finished, self._form.n_choices)
@@ -69,7 +65,7 @@ class ChatReply:
             }
             | self._scored_prompt(finished[0])
             | _counts(usage)
-            | self._cached
+            | self._frame.cached
         )
 
     # What an answer says, by channel, is written in the two methods that follow, and nowhere else.
@@ -102,18 +98,14 @@ class ChatReply:
         n_top = self._form.n_prompt_logprobs
         return {} if n_top is None else {"prompt_logprobs": scored_prompt(end.prompt_logprobs, n_top)}
 
-    def _account(self, counts: dict[str, object]) -> bytes:
-        """The end of a stream's last chunk: what the answer took, and whether anything was computed for it."""
-        return _encode(counts | self._cached)[1:] + b"\n\n"
-
     def _chunk(self, index: int, delta: bytes, *, logprobs: bytes = b"null", finish_reason: bytes = b"null") -> bytes:
         return b'%b{"index":%d,"delta":%b,"logprobs":%b,"finish_reason":%b}%b' % (
-            self._head,
+            self._frame.head,
             index,
             delta,
             logprobs,
             finish_reason,
-            self._tail,
+            self._frame.tail,
         )
 
 

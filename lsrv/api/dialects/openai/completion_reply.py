@@ -8,6 +8,7 @@ import msgspec
 
 from lsrv.api.dialects.contract import DONE, Heading
 from lsrv.api.dialects.openai.best_of import best_choices
+from lsrv.api.dialects.openai.chunk_frame import ChunkFrame
 from lsrv.api.dialects.openai.heading import heading_fields
 from lsrv.api.dialects.openai.legacy_logprobs import TextTokens
 from lsrv.api.dialects.openai.prompt_logprobs import scored_prompt
@@ -44,16 +45,14 @@ class CompletionForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CompletionReply:
-    """One answer of `/v1/completions`; chunks are built as in `chat_reply`."""
+    """One answer of `/v1/completions`."""
 
     def __init__(self, completion: CompletionForm, form: ReplyForm, heading: Heading) -> None:
         self._completion = completion
         self._form = form
         self._common = {"object": "text_completion", **heading_fields(heading, "cmpl", has_tier=form.has_tier)}
-        self._cached: dict[str, object] = {"cached": True} if heading.is_cached else {}
         self._tokens: dict[int, TextTokens] = {}
-        self._head = b"data: " + _encode(self._common)[:-1] + b',"choices":['
-        self._tail = b'],"usage":null}\n\n' if form.has_usage else b"]}\n\n"
+        self._frame = ChunkFrame(self._common, has_usage=form.has_usage, is_cached=heading.is_cached)
 
     def head(self) -> bytes:
         return b""
@@ -66,7 +65,7 @@ class CompletionReply:
         last = self._chunk(index, finished, _encode(finished.finish_reason))
         if self._form.has_usage:
             return last
-        return last[: -len(self._tail)] + b"]," + self._account({"timings": timings_object(finished.usage)})
+        return self._frame.with_counts(last, {"timings": timings_object(finished.usage)})
 
     def tail(self, finished: Sequence[Finished]) -> bytes:
         """A chunk without choices only for those who asked: OpenAI's own clients look into the first one of each."""
@@ -74,18 +73,14 @@ class CompletionReply:
             return DONE
         usage = total_usage(finished, self._form.n_choices)
         counts: dict[str, object] = {"timings": timings_object(usage), "usage": usage_object(usage)}
-        return self._head + b"]," + self._account(counts) + DONE
-
-    def _account(self, counts: dict[str, object]) -> bytes:
-        """The end of a chunk: what the answer took, and whether anything was computed for it."""
-        return _encode(counts | self._cached)[1:] + b"\n\n"
+        return self._frame.counts_alone(counts) + DONE
 
     def body(self, finished: Sequence[Finished]) -> bytes:
         usage = total_usage(finished, self._form.n_choices)
         best = best_choices(finished, self._form.n_choices, self._completion.n_returned)
         choices = [self._choice(index, end) for index, end in enumerate(best)]
         counts = {"usage": usage_object(usage), "timings": timings_object(usage)}
-        return _encode(self._common | {"choices": choices} | counts | self._cached)
+        return _encode(self._common | {"choices": choices} | counts | self._frame.cached)
 
     def _choice(self, index: int, end: Finished) -> dict[str, object]:
         choice: dict[str, object] = {
@@ -99,12 +94,12 @@ class CompletionReply:
 
     def _chunk(self, index: int, said: Delta | Finished, finish_reason: bytes) -> bytes:
         return b'%b{"index":%d,"text":%b,"logprobs":%b,"finish_reason":%b}%b' % (
-            self._head,
+            self._frame.head,
             index,
             _encode(said.text),
             b"null" if self._completion.n_top_logprobs is None else self._logprobs(index, said),
             finish_reason,
-            self._tail,
+            self._frame.tail,
         )
 
     def _logprobs(self, index: int, said: Delta | Finished) -> bytes:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from lsrv.api.dialects.fields.page_limit import page_limit
 from lsrv.api.dialects.responses.body import Item
 from lsrv.api.dialects.responses.events import new_item_id
 from lsrv.echo import echo
@@ -74,7 +75,7 @@ def named_item(item: Item) -> Item:
 
 def page(items: Sequence[Item], query: Mapping[str, str]) -> Item:
     """A list as this API gives it, by `after`, `limit` and `order` (the newest first). Raises RequestError."""
-    limit, order = _limit(query.get("limit")), _order(query.get("order"))
+    limit, order = page_limit(query.get("limit"), default=_LISTED, most=MAX_LISTED), _order(query.get("order"))
     ordered = list(items) if order == "asc" else list(reversed(items))
     if (after := query.get("after")) is not None:
         places = [i for i, item in enumerate(ordered) if item.get("id") == after]
@@ -90,14 +91,6 @@ def page(items: Sequence[Item], query: Mapping[str, str]) -> Item:
         "last_id": ids[-1] if ids else None,
         "has_more": len(ordered) > limit,
     }
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return _LISTED
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MAX_LISTED:
-        raise RequestError(f"limit must be a number from 1 to {MAX_LISTED}.", param="limit")
-    return int(text)
 
 
 def _order(text: str | None) -> Literal["asc", "desc"]:
