@@ -20,6 +20,7 @@ from collections.abc import Callable, Generator
 
 import uvicorn
 
+from lsrv.api import life
 from lsrv.api.admin.reload import reload_settings
 from lsrv.api.app import create_gate, create_state
 from lsrv.api.http.connection import GuardedProtocol, IdleConnections, Limits
@@ -28,8 +29,7 @@ from lsrv.api.http.signals import StopSignals, hangups
 from lsrv.api.state import ReadSettings, ServerState
 from lsrv.config import ServerSettings, Settings
 from lsrv.errors import ConfigError
-from lsrv.registry import Registry, forget_prompts
-from lsrv.threads import in_thread
+from lsrv.registry import Registry
 
 _log = logging.getLogger(__name__)
 
@@ -61,11 +61,7 @@ async def run_server(
     stop = StopSignals()
     try:
         with stop.installed(), hangups(functools.partial(reload_settings, state), stop):
-            await registry.start()
-            state.responses.forget_unused()
-            state.shelf.forget_unused()
-            if not settings.server.cache_disk_bytes:
-                in_thread(forget_prompts)
+            await life.start(state)
             serving = asyncio.create_task(server.serve(sockets))
             if on_listening is not None:
                 on_listening([_url(listener) for listener in sockets])
@@ -77,11 +73,7 @@ async def run_server(
             server.should_exit = True
             await serving
     finally:
-        await state.shadows.close()
-        await state.outliving.close()
-        await registry.close()
-        await state.responses.close()
-        await state.shelf.close()
+        await life.close(state)
     return 1 if stop.second.is_set() else 0
 
 
@@ -133,9 +125,7 @@ def _uvicorn_config(state: ServerState, limits: Limits) -> uvicorn.Config:
 
 async def _drain(state: ServerState, server: uvicorn.Server) -> None:
     """Refuse what is new, wait for what runs; then let the last bytes go out."""
-    state.is_draining = True
-    await state.registry.drain(state.settings.server.drain_timeout_s)
-    state.feed.close()
+    await life.drain(state)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_CLOSE_TIMEOUT_S):
             while server.server_state.tasks:
