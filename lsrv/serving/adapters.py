@@ -12,7 +12,7 @@ from lsrv.protocol.commands import AdapterChoice
 from lsrv.registry import OfferedAdapter
 
 
-class AdapterStack(msgspec.Struct, frozen=True):
+class AppliedAdapters(msgspec.Struct, frozen=True):
     """What a request says of adapters: names or llama.cpp's numbers with weights (None: the adapter's own)."""
 
     items: tuple[tuple[str | int, float | None], ...] | None = None  # None: nothing was said
@@ -20,7 +20,9 @@ class AdapterStack(msgspec.Struct, frozen=True):
     param: str = "adapters"
 
 
-def chosen_adapters(stack: AdapterStack, named: str | None, offered: Sequence[OfferedAdapter]) -> list[AdapterChoice]:
+def chosen_adapters(
+    stack: AppliedAdapters, named: str | None, offered: Sequence[OfferedAdapter]
+) -> list[AdapterChoice]:
     """What applies to a request: its own stack, or the adapter `named` with the model, or the defaults.
 
     Raises RequestError for an adapter that is not offered, or given twice.

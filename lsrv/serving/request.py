@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from lsrv.protocol.commands import Generate
-from lsrv.serving.adapters import AdapterStack
+from lsrv.serving.adapters import AppliedAdapters
 
 RANDOM_SEED = -1  # in a command's sampling: another seed each time, whatever the entry or the server says
 
@@ -17,7 +17,7 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     commands: list[Generate]
     n_choices: int  # per prompt; commands[i] is choice i % n_choices of prompt i // n_choices
     is_streaming: bool
-    adapters: AdapterStack = AdapterStack()
+    adapters: AppliedAdapters = AppliedAdapters()
     uses_response_cache: bool = True
     keep_alive_s: float | None = None  # None: as the settings say
     priority: int | None = None  # None: the entry's

@@ -11,7 +11,7 @@ from msgspec import Meta
 from lsrv.api.http.errors import ForbiddenError
 from lsrv.errors import RequestError
 from lsrv.registry import OfferedAdapter
-from lsrv.serving.adapters import AdapterStack
+from lsrv.serving.adapters import AppliedAdapters
 
 MAX_ADAPTERS = 16  # in one request
 
@@ -47,7 +47,7 @@ class UnloadAdapterBody(msgspec.Struct, kw_only=True):
 
 def stack_of(
     adapters: list[str | AdapterItem] | None, adapter: str | None, lora: list[LoraItem] | None, *, is_normalized: bool
-) -> AdapterStack:
+) -> AppliedAdapters:
     """The one of three fields that is given: ours, mistral.rs's, llama.cpp's. Raises RequestError."""
     said = {"adapters": adapters, "adapter": adapter, "lora": lora}
     given = [param for param, value in said.items() if value is not None]
@@ -60,7 +60,7 @@ def stack_of(
     param = given[0] if given else "adapters"
     if len(items) > MAX_ADAPTERS:
         raise RequestError(f"{param} names {len(items)} adapters; at most {MAX_ADAPTERS} are allowed.", param=param)
-    return AdapterStack(tuple(items) if given else None, is_normalized, param)
+    return AppliedAdapters(tuple(items) if given else None, is_normalized, param)
 
 
 def checked_source(lora_path: str, folder: str | None) -> Path:

@@ -28,7 +28,7 @@ class EmbeddingBody(msgspec.Struct, kw_only=True):
     priority: Priority | None = None
 
 
-class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
+class EmbeddingWanted(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None
     priority: int | None
     command: Embed
@@ -41,10 +41,10 @@ _decoder = msgspec.json.Decoder(EmbeddingBody)
 _encode = msgspec.json.Encoder().encode
 
 
-def parse_embedding(raw: bytes) -> EmbeddingRequest:
+def parse_embedding(raw: bytes) -> EmbeddingWanted:
     """The request that `raw` asks for. Raises RequestError with `param`."""
     body = decode_body(_decoder, raw)
-    return EmbeddingRequest(
+    return EmbeddingWanted(
         model=body.model,
         priority=body.priority,
         command=Embed(request_id=0, inputs=inputs_of(body.input, "input", MAX_INPUTS)),
@@ -54,7 +54,7 @@ def parse_embedding(raw: bytes) -> EmbeddingRequest:
     )
 
 
-def embedding_body(request: EmbeddingRequest, model_id: str, embedded: Embedded) -> bytes:
+def embedding_body(request: EmbeddingWanted, model_id: str, embedded: Embedded) -> bytes:
     """OpenAI's list of embeddings. Raises RequestError if `dimensions` is above what the model has."""
     data = [
         {"object": "embedding", "index": i, "embedding": _vector(raw, request)}
@@ -65,7 +65,7 @@ def embedding_body(request: EmbeddingRequest, model_id: str, embedded: Embedded)
     return _encode({"object": "list", "data": data, "model": model_id, "usage": usage})
 
 
-def _vector(raw: bytes, request: EmbeddingRequest) -> str | list[float]:
+def _vector(raw: bytes, request: EmbeddingWanted) -> str | list[float]:
     vector = floats_of(raw)
     if request.n_dimensions is not None and request.n_dimensions != len(vector):
         vector = shortened(vector, request.n_dimensions)

@@ -32,7 +32,7 @@ class AllowedTools(msgspec.Struct):
     mode: Literal["auto", "required"] = "auto"
 
 
-class ToolChoice(msgspec.Struct):
+class ToolsToCall(msgspec.Struct):
     """`{"type": "function", "function": {"name"}}`, or of type allowed_tools with `{"mode", "tools"}`."""
 
     type: Literal["function", "allowed_tools"] = "function"
@@ -40,7 +40,7 @@ class ToolChoice(msgspec.Struct):
     allowed_tools: AllowedTools | None = None
 
 
-ToolChoiceField = Literal["none", "auto", "required"] | ToolChoice
+ToolChoiceField = Literal["none", "auto", "required"] | ToolsToCall
 FunctionList = Annotated[list[object], Meta(extra_json_schema={"description": "The old word for tools."})]
 FunctionCallField = Literal["none", "auto"] | Named  # the old word for tool_choice
 
@@ -49,9 +49,9 @@ def tool_use_of(given: list[object], choice: ToolChoiceField | None, *, is_paral
     """What an answer may call; None: nothing. A named tool is called once unless `is_parallel`. Raises RequestError."""
     tools = checked_tools(given)
     names = [name_of(tool) for tool in tools]
-    if isinstance(choice, ToolChoice) and choice.type == "function":
+    if isinstance(choice, ToolsToCall) and choice.type == "function":
         return ToolUse(tools=tools, names=_named(choice, names), choice="required", is_parallel=bool(is_parallel))
-    if isinstance(choice, ToolChoice):
+    if isinstance(choice, ToolsToCall):
         mode, names = _allowed(choice.allowed_tools, names)
         return ToolUse(tools=tools, names=names, choice=mode, is_parallel=is_parallel is not False)
     if choice == "required" and not tools:
@@ -73,7 +73,7 @@ def function_use_of(functions: list[object], choice: FunctionCallField | None) -
     return ToolUse(tools=tools, names=[choice.name], choice="required", is_parallel=False)
 
 
-def _named(choice: ToolChoice, names: list[str]) -> list[str]:
+def _named(choice: ToolsToCall, names: list[str]) -> list[str]:
     if choice.function is None:
         raise RequestError("tool_choice of type function needs function.name.", param="tool_choice.function")
     _check_known(choice.function.name, names, "tool_choice.function.name")

@@ -13,7 +13,7 @@ from lsrv.api.dialects.fields.tools import Tool, name_of
 from lsrv.api.dialects.openai.tool_choice import (
     AllowedTools,
     Named,
-    ToolChoice,
+    ToolsToCall,
     ToolChoiceField,
     ToolName,
     tool_use_of,
@@ -107,9 +107,9 @@ def _choice(choice: FlatToolChoiceField | None, tools: list[object]) -> ToolChoi
         return choice
     if choice.type == "allowed_tools":
         allowed = [ToolName(Named(tool.name or "")) for tool in choice.tools if tool.type in _CHOSEN]
-        return ToolChoice("allowed_tools", allowed_tools=AllowedTools(allowed, choice.mode))
+        return ToolsToCall("allowed_tools", allowed_tools=AllowedTools(allowed, choice.mode))
     if choice.type in _CHOSEN:
-        return ToolChoice("function", function=Named(choice.name or ""))
+        return ToolsToCall("function", function=Named(choice.name or ""))
     raise RequestError(
         f"tool_choice is of type {echo(choice.type)!r}; this server runs no such tool. There are: "
         f"{echo(', '.join(name_of(cast('Tool', tool)) for tool in tools)) or 'none'}.",

@@ -22,7 +22,7 @@ _MOE: ConfigJson = {"decoder_sparse_step": 1, "mlp_only_layers": []}
 
 
 @dataclass(frozen=True)
-class Architecture:
+class ConvertedArchitecture:
     """How one family of checkpoints becomes a GGUF. The names are Hugging Face's class and llama.cpp's architecture."""
 
     name: str  # "LlamaForCausalLM"
@@ -84,25 +84,29 @@ _GEMMA3: ConfigJson = {**_GEMMA, "num_attention_heads": 8, "num_key_value_heads"
 _BERT: ConfigJson = {"type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "gelu"}
 
 _ARCHITECTURES = (
-    Architecture("LlamaForCausalLM", "llama", is_interleaved=True, check=_all_layers_attend_fully),
-    Architecture("MistralForCausalLM", "llama", is_interleaved=True),
-    Architecture("Qwen2ForCausalLM", "qwen2", fixed={"use_sliding_window": False}, check=_all_layers_attend_fully),
-    Architecture("Qwen3ForCausalLM", "qwen3", fixed={"use_sliding_window": False}, check=_all_layers_attend_fully),
-    Architecture(
+    ConvertedArchitecture("LlamaForCausalLM", "llama", is_interleaved=True, check=_all_layers_attend_fully),
+    ConvertedArchitecture("MistralForCausalLM", "llama", is_interleaved=True),
+    ConvertedArchitecture(
+        "Qwen2ForCausalLM", "qwen2", fixed={"use_sliding_window": False}, check=_all_layers_attend_fully
+    ),
+    ConvertedArchitecture(
+        "Qwen3ForCausalLM", "qwen3", fixed={"use_sliding_window": False}, check=_all_layers_attend_fully
+    ),
+    ConvertedArchitecture(
         "Qwen2MoeForCausalLM",
         "qwen2moe",
         output="always",
         fixed={"use_sliding_window": False, "norm_topk_prob": False, **_MOE},
         check=_all_layers_attend_fully,
     ),
-    Architecture(
+    ConvertedArchitecture(
         "Qwen3MoeForCausalLM",
         "qwen3moe",
         defaults={"norm_topk_prob": False},
         fixed={"use_sliding_window": False, "norm_topk_prob": True, **_MOE},
         check=_all_layers_attend_fully,
     ),
-    Architecture(
+    ConvertedArchitecture(
         "Gemma2ForCausalLM",
         "gemma2",
         activation=_GELU_TANH,
@@ -111,10 +115,10 @@ _ARCHITECTURES = (
         defaults={**_GEMMA, "sliding_window": 4096, "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0},
         check=_gemma_scale,
     ),
-    Architecture(
+    ConvertedArchitecture(
         "Gemma3ForCausalLM", "gemma3", activation=_GELU_TANH, norm_shift=1.0, defaults=_GEMMA3, check=_gemma_scale
     ),
-    Architecture(
+    ConvertedArchitecture(
         "Gemma3ForConditionalGeneration",
         "gemma3",
         activation=_GELU_TANH,
@@ -122,8 +126,8 @@ _ARCHITECTURES = (
         defaults=_GEMMA3,
         check=_gemma_scale,
     ),
-    Architecture("Phi3ForCausalLM", "phi3", check=_phi_heads),
-    Architecture(
+    ConvertedArchitecture("Phi3ForCausalLM", "phi3", check=_phi_heads),
+    ConvertedArchitecture(
         "SmolLM3ForCausalLM",
         "smollm3",
         is_interleaved=True,
@@ -131,16 +135,16 @@ _ARCHITECTURES = (
         fixed={"use_sliding_window": False},
         check=_every_fourth_layer_without_rope,
     ),
-    Architecture("GraniteForCausalLM", "granite", is_interleaved=True),
-    Architecture("Olmo2ForCausalLM", "olmo2", output="always", check=_all_layers_attend_fully),
-    Architecture("BertModel", "bert", "gelu", "encoder", defaults=_BERT, check=_absolute_positions),
-    Architecture(
+    ConvertedArchitecture("GraniteForCausalLM", "granite", is_interleaved=True),
+    ConvertedArchitecture("Olmo2ForCausalLM", "olmo2", output="always", check=_all_layers_attend_fully),
+    ConvertedArchitecture("BertModel", "bert", "gelu", "encoder", defaults=_BERT, check=_absolute_positions),
+    ConvertedArchitecture(
         "RobertaModel", "bert", "gelu", "encoder", position_offset=True, defaults=_BERT, check=_absolute_positions
     ),
-    Architecture(
+    ConvertedArchitecture(
         "XLMRobertaModel", "bert", "gelu", "encoder", position_offset=True, defaults=_BERT, check=_absolute_positions
     ),
-    Architecture(
+    ConvertedArchitecture(
         "DistilBertModel",
         "bert",
         "gelu",
@@ -160,13 +164,13 @@ _SAME_AS = {
     "XLMRobertaForMaskedLM": "XLMRobertaModel",
     "DistilBertForMaskedLM": "DistilBertModel",
 }
-ARCHITECTURES: Mapping[str, Architecture] = {each.name: each for each in _ARCHITECTURES}
+ARCHITECTURES: Mapping[str, ConvertedArchitecture] = {each.name: each for each in _ARCHITECTURES}
 
 # What can be read: plain numbers, and FP8 with scales. GPTQ, AWQ, MXFP4, bitsandbytes, ... are refused.
 _FP8_METHODS = {"fp8", "fbgemm_fp8"}
 
 
-def check_convertible(config: ConfigJson, file_names: Iterable[str]) -> Architecture:
+def check_convertible(config: ConfigJson, file_names: Iterable[str]) -> ConvertedArchitecture:
     """The architecture of a repository with that config.json and those files. Raises ConvertError that names it."""
     outer = {name: value for name, value in config.items() if name != "text_config"}
     names = Config(outer).texts("architectures") or []
@@ -187,7 +191,7 @@ def check_convertible(config: ConfigJson, file_names: Iterable[str]) -> Architec
     return found
 
 
-def _mismatch(architecture: Architecture, config: Config) -> str:
+def _mismatch(architecture: ConvertedArchitecture, config: Config) -> str:
     """What llama.cpp would compute differently from this config; "" if nothing."""
     for name, value in architecture.fixed.items():
         given = config.values.get(name, value)

@@ -6,7 +6,7 @@ Sources: load_arch_hparams() in llama.cpp's src/models/*.cpp, and the configurat
 from __future__ import annotations
 
 from lsrv.errors import ConvertError
-from lsrv.frontdoor.making.convert.architecture import Architecture
+from lsrv.frontdoor.making.convert.architecture import ConvertedArchitecture
 from lsrv.frontdoor.making.convert.config import Config
 from lsrv.frontdoor.making.convert.rope import Rope, RopeValue, rope
 
@@ -17,7 +17,7 @@ _LLAMA_MAX_LAYERS = 512
 _WIDTH_MAX = 2**20  # of an embedding, a head, and the number of heads; the widest model has some 2**16
 
 
-def hyperparameters(architecture: Architecture, config: Config) -> Rope:
+def hyperparameters(architecture: ConvertedArchitecture, config: Config) -> Rope:
     """Keys below "ARCH.", and the small tensors that belong to rope. Raises ConvertError for what is missing or odd."""
     shared = _shape(config)
     if architecture.kind == "encoder":
@@ -62,7 +62,7 @@ def _shape(config: Config) -> dict[str, RopeValue]:
     }
 
 
-def _encoder(architecture: Architecture, config: Config) -> dict[str, RopeValue]:
+def _encoder(architecture: ConvertedArchitecture, config: Config) -> dict[str, RopeValue]:
     keys: dict[str, RopeValue] = {
         "attention.causal": False,
         "attention.layer_norm_epsilon": config.number("layer_norm_eps"),
@@ -106,7 +106,7 @@ def _experts(config: Config) -> dict[str, RopeValue]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _windows(architecture: Architecture, config: Config) -> dict[str, RopeValue]:
+def _windows(architecture: ConvertedArchitecture, config: Config) -> dict[str, RopeValue]:
     """Sliding windows, where llama.cpp has them: the Gemmas. A layer's kind is written down, not left to its rule."""
     if architecture.arch not in ("gemma2", "gemma3"):
         return {}

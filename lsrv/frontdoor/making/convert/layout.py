@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from lsrv.errors import ConvertError
-from lsrv.frontdoor.making.convert.architecture import Architecture
+from lsrv.frontdoor.making.convert.architecture import ConvertedArchitecture
 from lsrv.frontdoor.making.convert.config import Config
 from lsrv.frontdoor.making.convert.hyperparameters import (
     EXPERTS,
@@ -33,7 +33,7 @@ _MAY_BE_MISSING = {OUTPUT, "token_types.weight"}  # the first may be the embeddi
 _QKV = ("attn_q.bias", "attn_k.bias", "attn_v.bias")
 
 
-def require_layout(architecture: Architecture, config: Config, made: Sequence[MadeTensor]) -> None:
+def require_layout(architecture: ConvertedArchitecture, config: Config, made: Sequence[MadeTensor]) -> None:
     """Raises ConvertError for the first tensor that is missing, or whose shape is not the one config.json asks for."""
     for_all, per_layer = _of_all(architecture, config, made), _of_layer(architecture, config)
     for tensor in made:
@@ -62,7 +62,7 @@ def _require_all(wanted: Iterable[str], names: set[str]) -> None:
         raise ConvertError(f"no tensor of the safetensors files becomes {missing[0]}{more}; fetch the missing files")
 
 
-def _of_all(architecture: Architecture, config: Config, made: Sequence[MadeTensor]) -> _Shapes:
+def _of_all(architecture: ConvertedArchitecture, config: Config, made: Sequence[MadeTensor]) -> _Shapes:
     """Tensors outside of layers. The vocabulary is as long as the embedding: config.json may leave its padding out."""
     rows = {tensor.name: tensor.shape[0] for tensor in made if len(tensor.shape) == 2}
     table = (rows.get(EMBEDDING, 0), n_embd(config))
@@ -78,14 +78,14 @@ def _of_all(architecture: Architecture, config: Config, made: Sequence[MadeTenso
     }
 
 
-def _of_layer(architecture: Architecture, config: Config) -> _Shapes:
+def _of_layer(architecture: ConvertedArchitecture, config: Config) -> _Shapes:
     shapes = _attention(architecture, config) | _feed_forward(architecture, config) | _norms(architecture, config)
     biased = shapes if architecture.kind == "encoder" else _QKV if architecture.arch.startswith("qwen2") else ()
     biases = {name.replace(".weight", ".bias") for name in biased}
     return shapes | {name: shapes[name.replace(".bias", ".weight")][:1] for name in biases}
 
 
-def _attention(architecture: Architecture, config: Config) -> _Shapes:
+def _attention(architecture: ConvertedArchitecture, config: Config) -> _Shapes:
     width, n_kv = n_embd(config), n_head_kv(config) * head_dim(config)
     n_q = n_head(config) * head_dim(config)
     output = {"attn_output.weight": (width, n_q)}
@@ -98,7 +98,7 @@ def _attention(architecture: Architecture, config: Config) -> _Shapes:
     }
 
 
-def _feed_forward(architecture: Architecture, config: Config) -> _Shapes:
+def _feed_forward(architecture: ConvertedArchitecture, config: Config) -> _Shapes:
     width, inner = n_embd(config), n_ff(config)
     if architecture.arch.endswith("moe"):
         return _experts(architecture, config, width)
@@ -108,7 +108,7 @@ def _feed_forward(architecture: Architecture, config: Config) -> _Shapes:
     return gate | {"ffn_up.weight": (inner, width), "ffn_down.weight": (width, inner)}
 
 
-def _experts(architecture: Architecture, config: Config, width: int) -> _Shapes:
+def _experts(architecture: ConvertedArchitecture, config: Config, width: int) -> _Shapes:
     n, inner = config.integer(*EXPERTS), config.integer("moe_intermediate_size")
     shapes: _Shapes = {
         "ffn_gate_inp.weight": (n, width),
@@ -127,7 +127,7 @@ def _experts(architecture: Architecture, config: Config, width: int) -> _Shapes:
     }
 
 
-def _norms(architecture: Architecture, config: Config) -> _Shapes:
+def _norms(architecture: ConvertedArchitecture, config: Config) -> _Shapes:
     width, arch = (n_embd(config),), architecture.arch
     if architecture.kind == "encoder":
         return {"attn_output_norm.weight": width, "layer_output_norm.weight": width}

@@ -8,7 +8,7 @@ from pathlib import Path
 from gguf import GGUFWriter, SpecialVocab
 
 from lsrv.errors import ConvertError
-from lsrv.frontdoor.making.convert.architecture import Architecture
+from lsrv.frontdoor.making.convert.architecture import ConvertedArchitecture
 from lsrv.frontdoor.making.convert.config import Config
 from lsrv.frontdoor.making.convert.json_file import read_optional, read_text
 from lsrv.frontdoor.making.convert.pooling import pooling_type
@@ -25,7 +25,7 @@ def add_metadata(
     writer: GGUFWriter,
     source: Path,
     name: str,
-    architecture: Architecture,
+    architecture: ConvertedArchitecture,
     config: Config,
     numbers: Rope,
     n_tokens: int,

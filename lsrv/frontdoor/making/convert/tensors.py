@@ -16,7 +16,7 @@ from gguf import MODEL_ARCH, MODEL_ARCH_NAMES, TensorNameMap, get_tensor_name_ma
 from gguf import GGMLQuantizationType as Type
 
 from lsrv.errors import ConvertError
-from lsrv.frontdoor.making.convert.architecture import Architecture
+from lsrv.frontdoor.making.convert.architecture import ConvertedArchitecture
 from lsrv.frontdoor.making.convert.config import Config
 from lsrv.frontdoor.making.convert.hyperparameters import EXPERTS, head_dim, n_layer, n_positions_skipped
 from lsrv.frontdoor.making.convert.layout import EMBEDDING, OUTPUT, require_layout
@@ -48,7 +48,9 @@ class _Named:
     scale: Scale | None
 
 
-def plan_tensors(architecture: Architecture, config: Config, sources: dict[str, SourceTensor]) -> list[MadeTensor]:
+def plan_tensors(
+    architecture: ConvertedArchitecture, config: Config, sources: dict[str, SourceTensor]
+) -> list[MadeTensor]:
     """The tensors of the GGUF in the order of the file. Raises ConvertError."""
     named = _named(architecture, config, sources.values())
     names = get_tensor_name_map(_model_arch(architecture.arch), n_layer(config))
@@ -63,7 +65,7 @@ def _model_arch(arch: str) -> MODEL_ARCH:
     return {name: each for each, name in MODEL_ARCH_NAMES.items()}[arch]
 
 
-def _named(architecture: Architecture, config: Config, sources: Iterable[SourceTensor]) -> list[_Named]:
+def _named(architecture: ConvertedArchitecture, config: Config, sources: Iterable[SourceTensor]) -> list[_Named]:
     usual = {_usual_name(architecture, source.name): source for source in sources}
     scales = {match[1]: source for name, source in usual.items() if (match := _SCALE.fullmatch(name))}
     return [
@@ -90,7 +92,7 @@ def _scale(config: Config, source: SourceTensor, scale: SourceTensor | None) -> 
     return Scale(scale, *block)
 
 
-def _usual_name(architecture: Architecture, name: str) -> str:
+def _usual_name(architecture: ConvertedArchitecture, name: str) -> str:
     if architecture.kind == "encoder":
         return re.sub(r"\.beta$", ".bias", re.sub(r"\.gamma$", ".weight", _ENCODER_PREFIX.sub("", name)))
     for prefix, usual in _DECODER_PREFIXES:
@@ -99,7 +101,7 @@ def _usual_name(architecture: Architecture, name: str) -> str:
     return f"model.{name}" if name.startswith(_BARE) else name
 
 
-def _is_left_behind(architecture: Architecture, name: str) -> bool:
+def _is_left_behind(architecture: ConvertedArchitecture, name: str) -> bool:
     return name.startswith("lm_head.") and (architecture.kind == "encoder" or architecture.output == "never")
 
 
@@ -147,7 +149,7 @@ def _halves(each: _Named) -> list[tuple[str, tuple[int, ...], list[Piece]]]:
 
 
 def _made(
-    architecture: Architecture,
+    architecture: ConvertedArchitecture,
     config: Config,
     names: TensorNameMap,
     name: str,
@@ -177,7 +179,7 @@ def _interleaved(source: SourceTensor, n_rot: int) -> Rows:
     return np.arange(source.n_rows).reshape(-1, 2, n_rot // 2).swapaxes(1, 2).reshape(-1)
 
 
-def _with_output(architecture: Architecture, config: Config, made: list[MadeTensor]) -> list[MadeTensor]:
+def _with_output(architecture: ConvertedArchitecture, config: Config, made: list[MadeTensor]) -> list[MadeTensor]:
     """An output matrix where llama.cpp wants one of its own; none where it is the embedding's."""
     has_output = any(each.name == OUTPUT for each in made)
     if not has_output and _needs_output(architecture, config):
@@ -192,7 +194,7 @@ def _with_output(architecture: Architecture, config: Config, made: list[MadeTens
     return made
 
 
-def _needs_output(architecture: Architecture, config: Config) -> bool:
+def _needs_output(architecture: ConvertedArchitecture, config: Config) -> bool:
     """Whether a checkpoint has a matrix of its own for the output; those of a bare "…Model" come without."""
     is_bare = any(name.endswith("Model") for name in config.texts("architectures") or [])
     is_untied = architecture.output != "never" and not config.flag("tie_word_embeddings")

@@ -14,7 +14,7 @@ from lsrv.api.http.errors import ForbiddenError
 from lsrv.errors import RequestError
 from lsrv.protocol.commands import AdapterChoice
 from lsrv.registry import OfferedAdapter
-from lsrv.serving.adapters import AdapterStack, chosen_adapters
+from lsrv.serving.adapters import AppliedAdapters, chosen_adapters
 from tests.conftest import RunningServer, StartServer, copies_of_stories
 from tests.models.lora import write_lora
 
@@ -267,19 +267,19 @@ OFFERED = [
 
 
 def test_what_is_not_said_comes_from_the_adapter() -> None:
-    assert chosen_adapters(AdapterStack((("a", None), (3, None))), None, OFFERED) == [
+    assert chosen_adapters(AppliedAdapters((("a", None), (3, None))), None, OFFERED) == [
         AdapterChoice("a", 0.5),
         AdapterChoice("b", 1.0),
     ]
-    assert chosen_adapters(AdapterStack(), None, OFFERED) == [AdapterChoice("b", 0.25)]
-    assert chosen_adapters(AdapterStack(), "a", OFFERED) == [AdapterChoice("a", 0.5)]
-    assert chosen_adapters(AdapterStack(()), None, OFFERED) == []
+    assert chosen_adapters(AppliedAdapters(), None, OFFERED) == [AdapterChoice("b", 0.25)]
+    assert chosen_adapters(AppliedAdapters(), "a", OFFERED) == [AdapterChoice("a", 0.5)]
+    assert chosen_adapters(AppliedAdapters(()), None, OFFERED) == []
 
 
 def test_normalized_weights_sum_up_to_one_unless_they_sum_up_to_nothing() -> None:
-    stack = AdapterStack((("a", 3.0), ("b", 1.0)), is_normalized=True)
+    stack = AppliedAdapters((("a", 3.0), ("b", 1.0)), is_normalized=True)
     assert chosen_adapters(stack, None, OFFERED) == [AdapterChoice("a", 0.75), AdapterChoice("b", 0.25)]
-    opposite = AdapterStack((("a", 1.0), ("b", -1.0)), is_normalized=True)
+    opposite = AppliedAdapters((("a", 1.0), ("b", -1.0)), is_normalized=True)
     assert chosen_adapters(opposite, None, OFFERED) == [AdapterChoice("a", 1.0), AdapterChoice("b", -1.0)]
 
 
@@ -287,8 +287,8 @@ def test_contradictions_are_refused() -> None:
     with pytest.raises(RequestError, match="adapters and lora say the same"):
         stack_of([AdapterItem(name="a")], None, [LoraItem(id=0, scale=1)], is_normalized=False)
     with pytest.raises(RequestError, match="named with adapter 'a', and adapters is given, too"):
-        chosen_adapters(AdapterStack(()), "a", OFFERED)
+        chosen_adapters(AppliedAdapters(()), "a", OFFERED)
     with pytest.raises(RequestError, match="names an adapter twice"):
-        chosen_adapters(AdapterStack((("a", 1.0), (0, 1.0))), None, OFFERED)
+        chosen_adapters(AppliedAdapters((("a", 1.0), (0, 1.0))), None, OFFERED)
     with pytest.raises(RequestError, match="names 17 adapters; at most 16"):
         stack_of(["a"] * 17, None, None, is_normalized=False)
