@@ -13,9 +13,9 @@ from lsrv.api.dialects.fields.tools import Tool, name_of
 from lsrv.api.dialects.openai.tool_choice import (
     AllowedTools,
     Named,
-    ToolsToCall,
     ToolChoiceField,
     ToolName,
+    ToolsToCall,
     tool_use_of,
 )
 from lsrv.api.dialects.responses.body import FlatToolChoice, FlatToolChoiceField, InputBody
