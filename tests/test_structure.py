@@ -89,7 +89,7 @@ ARROWS: dict[str, set[str]] = {
     "documents": {"errors", "threads", "sqlite_file"},
     "registry": {"frontdoor", "config", *LEAVES},
     "serving": {"registry", "response_cache", "config", *LEAVES},
-    "runner": {"registry", "config", *LEAVES},
+    "runner": {"api", "registry", "config", *LEAVES},
     "api": {"serving", "registry", "response_cache", "documents", "config", "web", *LEAVES},
     "web": set(),
     "cli": {"hangups", "api", "runner", "registry", "frontdoor", "config", *LEAVES},

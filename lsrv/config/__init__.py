@@ -1,6 +1,7 @@
 """models.toml -> typed settings. Every error names file, line or key, and the mend. TOML is known only here."""
 
 from lsrv.config.change import ChangedModel, SettingsChange, plan_change
+from lsrv.config.files import find_config
 from lsrv.config.load import load_settings, settings_for_models
 from lsrv.config.model import (
     AdapterSettings,
@@ -33,6 +34,7 @@ __all__ = [
     "Settings",
     "SettingsChange",
     "UpstreamSettings",
+    "find_config",
     "json_schema",
     "load_settings",
     "parse_duration",
