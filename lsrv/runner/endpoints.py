@@ -122,7 +122,7 @@ class ModelEndpoints:
         return None if default is None else self.get(default)
 
     def available(self) -> list[ModelEndpoint]:
-        """Those that answer, or load when they are asked."""
+        """Endpoints that answer, or load when they are asked."""
         return [each for each in self if each.status == "ready"]
 
     def all(self) -> list[ModelEndpoint]:
