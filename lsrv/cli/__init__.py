@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import rich_click as click
+import rich_click.rich_click as rich_click_settings
 
 import lsrv
 from lsrv.cli.commands.cache import cache
@@ -22,6 +22,7 @@ from lsrv.cli.commands.serve import serve
 from lsrv.cli.commands.tune import tune
 from lsrv.cli.commands.verbs import disable, enable, load, reload, status, unload
 from lsrv.cli.commands.weights import list_weights, rm
+from lsrv.cli.display.drawing import wants_plain
 from lsrv.cli.display.say import say
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.standard_streams import give_up_unread, open_standard_streams
@@ -31,7 +32,9 @@ EXIT_USAGE = 2
 
 
 # https://no-color.org; None leaves it to click, which colours terminals only.
-_COLOR = False if os.environ.get("NO_COLOR") else None
+_COLOR = False if wants_plain() else None
+if wants_plain():
+    rich_click_settings.COLOR_SYSTEM = None
 
 
 _COMMANDS = (

@@ -30,6 +30,42 @@ def _configured_url() -> str:
     return f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
 
 
+class _GpuLayersType(click.ParamType[int | str]):
+    """A number of layers, "all" or "auto"."""
+
+    name = "N|all|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        text = str(value)
+        if text in ("all", "auto"):
+            return text
+        if not text.isdecimal():
+            self.fail(f'{text!r} is no number of layers; write one, "all" or "auto"', param, ctx)
+        return int(text)
+
+
+gpu_layers_type = _GpuLayersType()
+
+# llama-server's names of our options, as people's fingers know them.
+_OF_LLAMA_SERVER = {
+    "ctx-size": "context",
+    "n-gpu-layers": "gpu-layers",
+    "parallel": "slots",
+    "embeddings": "embedding",
+    "hf": "model",
+    "hf-repo": "model",
+}
+
+
+def with_words_of_llama_server() -> dict[str, Any]:
+    """Settings of a command that takes llama-server's option names, too."""
+    return {"token_normalize_func": _own_word}
+
+
+def _own_word(word: str) -> str:
+    return _OF_LLAMA_SERVER.get(word, word)
+
+
 def server_options(command: ClickCommand) -> ClickCommand:
     """`--url` and `--api-key`: which running server a command talks to."""
     command = click.option(

@@ -17,6 +17,7 @@ from rich.console import Console
 from lsrv import log
 from lsrv.api import ReadSettings, run_server
 from lsrv.cli.display.banner import Finding, banner
+from lsrv.cli.display.drawing import may_draw
 from lsrv.cli.display.load_bars import LoadBars
 from lsrv.cli.display.preload_room import preload_warnings
 from lsrv.cli.display.say import say
@@ -37,15 +38,18 @@ class _SlowDiskError(LsrvError):
     """Nothing is known of an entry's files yet: they may be there."""
 
 
-def serve_until_stopped(loaded: LoadedSettings, reread: ReadSettings | None = None) -> NoReturn:
+def serve_until_stopped(
+    loaded: LoadedSettings, reread: ReadSettings | None = None, *, needs_all: bool = False
+) -> NoReturn:
     """Serve until a signal comes, then exit with the server's code. Raises ConfigError if it can't start.
 
-    `reread` loads the settings again, for a reload; None: they came from no file.
+    `reread` loads the settings again, for a reload; None: they came from no file. `needs_all`: entries whose weights
+    can't be found are a reason not to start; raises what was found of the first.
     """
     outlet = log.configure(loaded.settings.server.access_log_format)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            code = runner.run(_serve(loaded, reread, outlet))
+            code = runner.run(_serve(loaded, reread, outlet, needs_all=needs_all))
     finally:
         is_written = outlet.close(_LAST_LINES_S)
     if not is_written:
@@ -61,11 +65,13 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Outlet) -> int:
+async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Outlet, *, needs_all: bool) -> int:
+    if needs_all:
+        _refuse_lost(await _findings(loaded))
     if loaded.settings.global_.offline:
         _refuse_missing(await _findings(loaded))
     console = Console(stderr=True)
-    bars = LoadBars(console) if sys.stderr.isatty() and not console.is_dumb_terminal else None
+    bars = LoadBars(console) if may_draw(sys.stderr) else None
 
     def draw(event: RegistryEvent) -> None:
         if bars is not None:  # where no bars are shown, log lines tell it
@@ -76,7 +82,7 @@ async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Ou
 
     def greet(addresses: list[str]) -> None:
         gc.freeze()  # what is here now lives as long as the process: to look through it held all streams up for 40 ms
-        greeting = asyncio.create_task(_greet(loaded, registry, addresses, outlet))
+        greeting = asyncio.create_task(_greet(loaded, registry, addresses, outlet, bars))
         greeting.add_done_callback(_note_failure)
         greetings.append(greeting)
 
@@ -89,12 +95,15 @@ async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Ou
             outlet.put(bars.close)
 
 
-async def _greet(loaded: LoadedSettings, registry: Registry, addresses: list[str], outlet: Outlet) -> None:
+async def _greet(
+    loaded: LoadedSettings, registry: Registry, addresses: list[str], outlet: Outlet, bars: LoadBars | None
+) -> None:
     """Say the banner. Reading the heads of many GGUFs takes a while: in a thread, and after the port is open."""
     findings = await _findings(loaded)
     crowded = preload_warnings(loaded.settings, findings, registry.memory().budget_bytes)
     told = replace(loaded, warnings=loaded.warnings + crowded)
-    outlet.put(partial(say, banner(told, findings, registry.names.default_id, addresses)))
+    text = banner(told, findings, registry.names.default_id, addresses)
+    outlet.put(partial(say, text) if bars is None else partial(bars.stand_aside, partial(say, text)))
 
 
 async def _findings(loaded: LoadedSettings) -> dict[str, Finding]:
@@ -118,6 +127,13 @@ def _note_failure(greeting: asyncio.Task[None]) -> None:
     error = None if greeting.cancelled() else greeting.exception()
     if error is not None:
         _log.error("can't make the banner", exc_info=error)
+
+
+def _refuse_lost(findings: Mapping[str, Finding]) -> None:
+    """Raises what is wrong with the first entry that can't be served."""
+    for error in findings.values():
+        if isinstance(error, LsrvError) and not isinstance(error, _SlowDiskError):
+            raise error
 
 
 def _refuse_missing(findings: Mapping[str, Finding]) -> None:

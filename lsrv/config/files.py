@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 from lsrv.config import json_lines, toml_lines
+from lsrv.config.advice.slips import json_slip, toml_slip
 from lsrv.config.layer import ConfigPlace, KeyPath, Layer
 from lsrv.config.mistralrs import json_form
 from lsrv.config.mistralrs.foreign import Adapted, adapt
@@ -132,6 +133,7 @@ def _syntax_error(path: Path, text: str, line: int, column: int, what: str) -> C
     written = lines[line - 1] if line <= len(lines) else ""
     kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
     shown = written.strip()[:100]
-    if any(secret in shown for secret in ("api_keys", "admin_keys", "token_source")):
+    if any(secret in shown for secret in ("api_key", "admin_key", "token_source", "password")):
         shown = shown.split("=")[0].split(":")[0] + "= …"
-    return ConfigError(f"{path}:{line}:{column}: not {kind}: {what}: `{shown}`")
+    slip = json_slip(text, written, column) if kind == "JSON" else toml_slip(written)
+    return ConfigError(f"{path}:{line}:{column}: not {kind}: {slip or what}: `{shown}`")

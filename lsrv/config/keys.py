@@ -10,6 +10,7 @@ from typing import get_args
 
 from pydantic.fields import FieldInfo
 
+from lsrv.config.advice.foreign_words import foreign
 from lsrv.config.layer import KeyPath
 from lsrv.config.settings import Settings
 from lsrv.config.table import Table
@@ -39,7 +40,12 @@ def pattern_of(path: KeyPath) -> tuple[str, ...]:
 
 
 def nearest(path: KeyPath) -> str | None:
-    """What the unknown key at `path` probably meant: a key of the same table, else that name in another table."""
+    """What the unknown key at `path` probably meant.
+
+    Another server's word for ours, or a key of the same table, else that name in another table.
+    """
+    if known := foreign(pattern_of(path)):
+        return known
     *table, name = pattern_of(path)
     siblings = [key.path[-1] for key in known_keys().values() if key.path[:-1] == tuple(table)]
     same = difflib.get_close_matches(name, siblings, n=1, cutoff=0.75)

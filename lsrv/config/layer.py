@@ -66,6 +66,8 @@ def merge(below: Layer, above: Layer) -> Layer:
     raw = _over(below.raw, {key: value for key, value in above.raw.items() if key != "models"})
     if "models" in above.raw and not isinstance(above.raw["models"], list):
         raw["models"] = above.raw["models"]
+    elif not isinstance(below.raw.get("models", []), list):
+        raw["models"] = below.raw["models"]  # the type check reports it
     elif "models" in above.raw or "models" in below.raw:
         raw["models"] = models
     moved = {_moved(path, index): place for path, place in above.places.items()}
@@ -76,7 +78,8 @@ def merge(below: Layer, above: Layer) -> Layer:
     kept = {
         path: place for path, place in below.places.items() if not any(path[:n] in replaced for n in range(len(path)))
     }
-    return Layer(raw, below.origin if below.raw else above.origin, kept | moved)
+    is_of_below = bool(below.raw) or below.origin.folder is not None  # an empty file is still the one to mend
+    return Layer(raw, below.origin if is_of_below else above.origin, kept | moved)
 
 
 def _merge_models(below: list[RawTable], above: list[RawTable]) -> tuple[list[RawTable], list[int]]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lsrv.config.keys import nearest
+from lsrv.config.advice.table_slips import table_slip
+from lsrv.config.keys import nearest, pattern_of
 from lsrv.config.layer import ConfigPlace, KeyPath, Layer, as_tables
 from lsrv.config.table import shown
 from lsrv.errors import ConfigError
@@ -21,8 +22,6 @@ _SENTENCES: dict[str, Callable[[object, dict[str, Any]], str]] = {
     "float_type": lambda value, context: f"{shown(value)} is not a number; write one without quotes",
     "string_type": lambda value, context: "not a string; put quotes around it",  # no echo: it may be a key
     "tuple_type": lambda value, context: "not a list; put [ ] around it",
-    "dict_type": lambda value, context: "not a table; write its keys under a [header]",
-    "model_type": lambda value, context: "not a table; write its keys under a [header]",
     "literal_error": lambda value, context: f"{shown(value)} is not possible; write {_choices(context['expected'])}",
     "greater_than_equal": lambda value, context: f"{shown(value)} is too small; at least {context['ge']}",
     "greater_than": lambda value, context: f"{shown(value)} is too small; above {context['gt']}",
@@ -81,6 +80,10 @@ def _sentence(kind: str, path: KeyPath, value: object, context: dict[str, Any]) 
     if kind == "extra_forbidden":
         near = nearest(path)
         return f'unknown key; did you mean "{near}"?' if near else "unknown key; remove it"
+    if kind == "tuple_type" and isinstance(value, dict):
+        return f"not a list; write [[{'.'.join(pattern_of(path))}]] with two brackets, once for each"
+    if kind in ("dict_type", "model_type"):
+        return table_slip(pattern_of(path), value)
     if kind in _SENTENCES:
         return _SENTENCES[kind](value, context)
     return f"not possible ({kind}); see `lsrv config schema`"

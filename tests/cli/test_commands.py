@@ -57,6 +57,61 @@ def test_a_missing_config_ends_with_2_and_names_the_file() -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("arguments", [["/no/such/model.gguf"], ["-m", "/no/such/model.gguf"]])
+def test_a_model_that_is_not_there_is_no_server(arguments: list[str]) -> None:
+    result = _lsrv("serve", "-p", "0", *arguments)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "there is no /no/such/model.gguf" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-c", "512", "-ngl", "all", "-t", "1", "-np", "2"],
+        ["--ctx-size", "512", "--n-gpu-layers", "9", "--parallel", "2"],
+    ],
+)
+def test_a_model_may_stand_behind_the_command_with_options_as_llama_server_calls_them(arguments: list[str]) -> None:
+    result = CliRunner().invoke(cli, ["serve", "/no/such/model.gguf", *arguments, "--threads", "0"])
+    assert result.exit_code == 2
+    assert "threads" in result.output  # the one that is wrong
+
+
+def test_layers_that_are_no_number_are_refused() -> None:
+    assert '"all" or "auto"' in CliRunner().invoke(cli, ["serve", "a.gguf", "-ngl", "most"]).output
+
+
+def test_one_alias_is_not_for_several_models() -> None:
+    result = CliRunner().invoke(cli, ["serve", "a.gguf", "-m", "b.gguf", "--alias", "x"])
+    assert result.exit_code == 2
+    assert "--alias is for one MODEL" in result.output
+
+
+def test_a_config_may_stand_behind_the_command_but_only_one() -> None:
+    assert "one config at a time" in CliRunner().invoke(cli, ["from-config", "a.toml", "-f", "b.toml"]).output
+    assert "/no/such/models.toml: no such file" in _lsrv("from-config", "/no/such/models.toml").stderr
+
+
+def test_a_wrong_config_is_told_before_the_server_is_imported(tmp_path: Path) -> None:
+    path = tmp_path / "models.toml"
+    path.write_text("port =")
+    code = (
+        "import sys; from lsrv.cli import cli\ntry: cli()\nfinally: print([n for n in sys.modules if n == 'litestar'])"
+    )
+    command = [sys.executable, "-c", code, "from-config", str(path)]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stdout == "[]\n"
+
+
+def test_tab_offers_the_models_of_the_config_in_this_folder(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_text(
+        '[server]\nport = 9\n[[models]]\nmodel_id = "org/a"\nalias = ["apple", "b"]\n[[models]]\nmodel_id = "other"\n'
+    )
+    environ = {**os.environ, "_LSRV_COMPLETE": "bash_complete", "COMP_WORDS": "lsrv load a", "COMP_CWORD": "2"}
+    command = [sys.executable, "-m", "lsrv"]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert done.stdout == "plain,apple\n"
+
+
 def test_the_schema_is_json() -> None:
     result = CliRunner().invoke(cli, ["config", "schema"])
     assert result.exit_code == 0

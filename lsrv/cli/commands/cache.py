@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import rich_click as click
 
+from lsrv.cli.completing import served_name
 from lsrv.cli.display.say import say
 from lsrv.cli.options import json_option, server_options
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=served_name)
 @click.option("--purge", is_flag=True, help="Delete them, in memory and on disk.")
 @server_options
 @json_option

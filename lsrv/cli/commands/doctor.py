@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import rich_click as click
 
+from lsrv.cli.completing import served_name
 from lsrv.cli.display.chat_format import shown_format
 from lsrv.cli.display.say import say
 from lsrv.cli.options import json_option, server_options
@@ -24,7 +25,7 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to check the port at.")
 @click.option("-p", "--port", default=1234, show_default=True, type=click.IntRange(1, 65535), help="Port to check.")
-@click.argument("model", required=False)
+@click.argument("model", required=False, shell_complete=served_name)
 @server_options
 @json_option
 def doctor(model: str | None, host: str, port: int, url: str, api_key: str | None, as_json: bool) -> None:

@@ -7,6 +7,7 @@ import sys
 
 import rich_click as click
 
+from lsrv.cli.display.drawing import may_draw
 from lsrv.cli.display.say import say
 from lsrv.cli.options import json_option, server_options
 
@@ -23,8 +24,7 @@ def ps(url: str, api_key: str | None, as_json: bool, is_watching: bool) -> None:
 
     client = ServerClient(url, api_key)
     if is_watching:
-        is_terminal = sys.stdout.isatty() and not as_json
-        show_table(client) if is_terminal else show_lines(client, as_json=as_json)
+        show_lines(client, as_json=as_json) if as_json or not may_draw(sys.stdout) else show_table(client)
         return
     models = listed(client)
     if as_json:

@@ -6,12 +6,13 @@ import sys
 
 import rich_click as click
 
+from lsrv.cli.completing import model_or_file
 from lsrv.cli.display.say import say
 from lsrv.cli.options import yes_option
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=model_or_file)
 @click.option("--quant", metavar="Q", help='A width ("4") or a name ("Q5_K_M"); without it full precision.')
 @click.option("--isq", metavar="Q", help="Quantize here to Q, although there may be a ready file.")
 @click.option("--file", "files", multiple=True, metavar="NAME", help="This file of the repository; repeat for parts.")

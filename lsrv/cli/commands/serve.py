@@ -1,48 +1,72 @@
-"""`lsrv serve -m MODEL`: serve one model without writing a models.toml."""
+"""`lsrv serve MODEL`: serve one model, or some, without writing a models.toml."""
 
 from __future__ import annotations
 
 import rich_click as click
 
-from lsrv.cli.options import listen_options
+from lsrv.cli.completing import model_or_file
+from lsrv.cli.options import gpu_layers_type, listen_options, with_words_of_llama_server
 from lsrv.hangups import hold_hangups
 
 
-@click.command()
+@click.command(context_settings=with_words_of_llama_server())
+@click.argument("models", metavar="[MODEL]...", nargs=-1, shell_complete=model_or_file)
 @click.option(
-    "-m", "--model", "model_id", required=True, metavar="MODEL", help="A GGUF, a folder with GGUFs, or a Hub id."
+    "-m",
+    "--model",
+    "more_models",
+    multiple=True,
+    metavar="MODEL",
+    shell_complete=model_or_file,
+    help="The same as MODEL behind the command.",
 )
 @click.option("--alias", multiple=True, help="Another name clients may use; may be given several times.")
 @click.option("--quant", metavar="QUANT", help='A width ("4") or a name ("Q5_K_M").')
-@click.option("--context", "context_length", type=click.IntRange(min=1), help="Longest prompt + answer, in tokens.")
-@click.option("--slots", type=click.IntRange(min=1), help="Requests computed together.")
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads of decoding.")
-@click.option("--gpu-layers", type=click.IntRange(min=0), help="Layers on the GPU; default: as many as fit.")
+@click.option(
+    "-c", "--context", "context_length", type=click.IntRange(min=1), help="Longest prompt + answer, in tokens."
+)
+@click.option("-np", "--slots", type=click.IntRange(min=1), help="Requests computed together.")
+@click.option("-t", "--threads", type=click.IntRange(min=1), help="CPU threads of decoding.")
+@click.option("-ngl", "--gpu-layers", type=gpu_layers_type, help="Layers on the GPU, or all; default: as many as fit.")
 @click.option("--embedding", is_flag=True, help="Serve embeddings instead of text.")
 @listen_options
 def serve(
-    model_id: str,
+    models: tuple[str, ...],
+    more_models: tuple[str, ...],
     alias: tuple[str, ...],
     quant: str | None,
     context_length: int | None,
     slots: int | None,
     threads: int | None,
-    gpu_layers: int | None,
+    gpu_layers: int | str | None,
     embedding: bool,
     **listen: object,
 ) -> None:
-    """Serve one model, loaded at once."""
+    """Serve MODEL, loaded at once: a GGUF, a folder with GGUFs, or a Hub id. The first of several is the default.
+
+    Such as `lsrv serve gemma.gguf -c 8192` or `lsrv serve Qwen/Qwen3-4B --quant 4`.
+    """
     hold_hangups()
-    from lsrv.cli.start import serve_until_stopped
     from lsrv.config import settings_for_models
 
-    entry = {
-        "model_id": model_id,
-        "alias": list(alias),
-        "kind": "embedding" if embedding else None,
-        "preload": True,
-        "quantization": {"quant": quant},
-        "context": {"context_length": context_length, "slots": slots},
-        "device": {"threads": threads, "gpu_layers": gpu_layers},
-    }
-    serve_until_stopped(settings_for_models([entry], overrides={"server": listen}))
+    model_ids = tuple(dict.fromkeys([*models, *more_models]))
+    if not model_ids:
+        raise click.UsageError("name a MODEL: a GGUF, a folder with GGUFs, or a Hub id (OWNER/NAME)")
+    if alias and len(model_ids) > 1:
+        raise click.UsageError("--alias is for one MODEL; several have their aliases in a models.toml")
+    entries = [
+        {
+            "model_id": model_id,
+            "alias": list(alias),
+            "kind": "embedding" if embedding else None,
+            "preload": True,
+            "quantization": {"quant": quant},
+            "context": {"context_length": context_length, "slots": slots},
+            "device": {"threads": threads, "gpu_layers": gpu_layers},
+        }
+        for model_id in model_ids
+    ]
+    loaded = settings_for_models(entries, overrides={"server": listen})
+    from lsrv.cli.start import serve_until_stopped  # late: a wrong flag is told before this takes half a second
+
+    serve_until_stopped(loaded, needs_all=True)

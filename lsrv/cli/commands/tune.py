@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from lsrv.cli.completing import model_or_file
 from lsrv.cli.display.say import say
 from lsrv.cli.options import json_option
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=model_or_file)
 @click.option("-c", "--context", "contexts", multiple=True, type=click.IntRange(min=1), help="Context length; repeat.")
 @click.option("--slots", type=click.IntRange(min=1), help="Requests served at once; each has that context.")
 @json_option

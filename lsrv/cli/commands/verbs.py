@@ -7,6 +7,7 @@ import sys
 
 import rich_click as click
 
+from lsrv.cli.completing import served_name
 from lsrv.cli.display.say import say
 from lsrv.cli.options import json_option, server_options
 
@@ -15,7 +16,7 @@ _FAILURES = frozenset({"not_found", "no_loader_config", "internal_error"})
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=served_name)
 @server_options
 @json_option
 def load(model: str, url: str, api_key: str | None, as_json: bool) -> None:
@@ -24,7 +25,7 @@ def load(model: str, url: str, api_key: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=served_name)
 @click.option("--force", is_flag=True, help="End running requests instead of waiting for them.")
 @server_options
 @json_option
@@ -34,7 +35,7 @@ def unload(model: str, force: bool, url: str, api_key: str | None, as_json: bool
 
 
 @click.command()
-@click.argument("model", required=False)
+@click.argument("model", required=False, shell_complete=served_name)
 @server_options
 @json_option
 def reload(model: str | None, url: str, api_key: str | None, as_json: bool) -> None:
@@ -52,7 +53,7 @@ def reload(model: str | None, url: str, api_key: str | None, as_json: bool) -> N
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=served_name)
 @server_options
 @json_option
 def enable(model: str, url: str, api_key: str | None, as_json: bool) -> None:
@@ -61,7 +62,7 @@ def enable(model: str, url: str, api_key: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=served_name)
 @server_options
 @json_option
 def disable(model: str, url: str, api_key: str | None, as_json: bool) -> None:
@@ -73,7 +74,7 @@ def disable(model: str, url: str, api_key: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", shell_complete=served_name)
 @server_options
 @json_option
 def status(model: str, url: str, api_key: str | None, as_json: bool) -> None:

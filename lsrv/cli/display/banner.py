@@ -21,6 +21,7 @@ Findings = Mapping[str, Finding]  # by model_id; nothing is looked for where ano
 
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_DEFAULT_PORT = 1234
 _N_SHOWN_WARNINGS = 20
 
 
@@ -37,7 +38,7 @@ def banner(loaded: LoadedSettings, findings: Findings, default_model_id: str | N
         *_warnings(loaded.warnings),
         *_reach(settings.server),
         *(["Try it:\n  " + curl(url, *example, has_keys=bool(settings.server.api_keys))] if example else []),
-        f"Reference: {url}/docs   Another terminal: lsrv ps   Stop: Ctrl-C",
+        f"Reference: {url}/docs   Another terminal: lsrv ps{_where(url)}   Stop: Ctrl-C",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -47,6 +48,11 @@ def typeable(url: str) -> str:
     parts = urlsplit(url)
     own = _ANY_ADDRESS.get(parts.hostname or "")
     return url if own is None else f"http://{own}:{parts.port}"
+
+
+def _where(url: str) -> str:
+    """What `lsrv ps` must be told to find the server at `url` from any folder."""
+    return "" if urlsplit(url).port == _DEFAULT_PORT and urlsplit(url).hostname in _LOOPBACK else f" --url {url}"
 
 
 def curl(url: str, model: ModelSettings, finding: Weights | Pending | None, *, has_keys: bool) -> str:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Generator
 from types import FrameType
 
+from lsrv.cli.display.drawing import may_draw
 from lsrv.cli.display.say import say
 from lsrv.frontdoor.progress import BuildProgress, Cancel, OnBuildProgress
 from lsrv.printable import printable
@@ -28,7 +29,7 @@ def build_bar() -> Generator[tuple[OnBuildProgress, Cancel], None, None]:
     heeded = [number for number in _STOPS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup, `&` in a script
     before = {number: signal.signal(number, give_up) for number in heeded}
     try:
-        if sys.stderr.isatty():
+        if may_draw(sys.stderr):
             with _drawn() as on_progress:
                 yield on_progress, cancel
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -40,6 +41,13 @@ class LoadBars:
                 self._remove(event.model_id)
             case "status":
                 pass  # the same from the clients' side
+
+    def stand_aside(self, write: Callable[[], None]) -> None:
+        """Have `write` print while no bar is drawn: it writes to the terminal past them, into their lines."""
+        self._bars.stop()
+        write()
+        if self._tasks:
+            self._bars.start()
 
     def close(self) -> None:
         """Remove every bar."""

@@ -34,6 +34,7 @@ def show_lines(client: ServerClient, *, as_json: bool) -> None:
                 continue
             for text in event_lines(name, data, stages):
                 say(f"{time.strftime('%H:%M:%S')} {printable(text)}")
+        _say_end(client)
 
 
 def show_table(client: ServerClient) -> None:
@@ -55,6 +56,13 @@ def show_table(client: ServerClient) -> None:
                 models, fetched_s, is_stale = listed(client), time.monotonic(), False
             table = models_table(models, steps, console.width)
             live.update(Text(table, no_wrap=True, overflow="ellipsis"), refresh=True)
+        live.stop()
+        _say_end(client)
+
+
+def _say_end(client: ServerClient) -> None:
+    """The last table or line would else look as if it still held."""
+    say(f"the server at {client.url} has ended", err=True)
 
 
 def event_lines(name: str, data: JsonObject, stages: dict[str, str]) -> Iterator[str]:

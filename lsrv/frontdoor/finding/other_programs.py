@@ -24,6 +24,7 @@ from lsrv.home import expanded, home
 
 OLLAMA_SERVICE = Path("/usr/share/ollama/.ollama/models")  # of the Linux package
 _OLLAMA_MODEL = "application/vnd.ollama.image.model"
+_OLLAMA_LATEST = ":latest"  # what a name without a tag means there
 _OLLAMA_LIBRARY = ("registry.ollama.ai", "library")
 _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
 _N_MANIFEST_BYTES_MAX = 1 << 20
@@ -76,7 +77,7 @@ def _of_programs() -> list[_Place]:
 def _opened_once(places: list[_Place], model_id: str | None) -> list[FoundWeights]:
     found: dict[Path, FoundWeights] = {}
     for place in places:
-        if model_id not in (None, place.model_id):
+        if model_id not in (None, place.model_id, place.model_id.removesuffix(_OLLAMA_LATEST)):
             continue
         if (file := _resolved(place.shards[0])) not in found and (weights := _opened(place)) is not None:
             found[file] = weights

@@ -57,6 +57,19 @@ def test_routes_are_listed_and_one_may_be_the_default(tmp_path: Path) -> None:
     assert row == ["*", "r", "-", "-", "-", "route", "to", "a,", "b"]
 
 
+@pytest.mark.parametrize(
+    ("url", "command"),
+    [
+        ("http://127.0.0.1:1234", "lsrv ps "),
+        ("http://127.0.0.1:8080", "lsrv ps --url http://127.0.0.1:8080"),
+        ("http://0.0.0.0:8080", "lsrv ps --url http://127.0.0.1:8080"),
+        ("http://192.168.1.4:1234", "lsrv ps --url http://192.168.1.4:1234"),
+    ],
+)
+def test_the_command_for_another_terminal_finds_this_server(url: str, command: str) -> None:
+    assert f"Another terminal: {command}" in banner(_loaded(), {}, None, [url])
+
+
 def test_an_entry_that_can_not_be_served_says_why(findings: dict[str, Finding]) -> None:
     assert "b: there is no /weights/b.gguf; check the path" in banner(_loaded(), findings, None, [URL])
 

@@ -37,6 +37,17 @@ def test_a_load_that_fails_takes_only_its_own_bar_away() -> None:
     assert "first" not in screen.getvalue()[before_close:]
 
 
+def test_what_is_printed_meanwhile_stands_on_lines_of_its_own() -> None:
+    screen = io.StringIO()
+    bars = LoadBars(Console(file=screen, force_terminal=True, width=80))
+    bars.handle(RegistryEvent(kind="loading", model_id="id", listed_id="tiny"))
+    bars.stand_aside(lambda: print("BANNER", file=screen))
+    bars.close()
+    before, after = screen.getvalue().split("BANNER\n")
+    assert before.endswith("\x1b[2K")  # the bar's line was cleared, and the cursor is at its beginning
+    assert "loading tiny" in after  # the load goes on, and so does its bar
+
+
 def test_a_name_with_brackets_is_shown_as_it_is() -> None:
     screen = io.StringIO()
     bars = LoadBars(Console(file=screen, force_terminal=True, width=80))

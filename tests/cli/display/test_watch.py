@@ -95,7 +95,9 @@ def test_programs_get_every_event_as_json(start_server: StartServer) -> None:
     names = {event["event"] for event in events}
     assert {"snapshot", "status", "progress", "request_started", "request_finished"} == names
     assert server.stop() == 0
-    assert process.wait(DEADLINE_S) == 0  # the stream ended, and so does who watches it
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 0  # the stream ended, and so does who watches it
+    assert errors == f"the server at {server.url} has ended\n"
 
 
 def test_a_terminal_gets_a_table_that_stays_true(start_server: StartServer) -> None:

@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub import constants
 
 from lsrv.frontdoor.finding import other_programs
-from lsrv.frontdoor.finding.other_programs import FoundWeights, find_on_disk
+from lsrv.frontdoor.finding.other_programs import FoundWeights, find_in_programs, find_on_disk
 from tests.frontdoor.gguf.gguf_file import gguf, string, write_model, write_shards
 
 Q4, Q8 = 15, 7  # llama_ftype
@@ -93,6 +93,14 @@ def test_a_broken_manifest_is_passed_over(text: str, home: Path) -> None:
     write_manifest(models, "registry.ollama.ai/library/good/1", [("model", f"sha256:{'1' * 64}")])
     (models / "manifests" / "registry.ollama.ai" / "library" / "good" / "2").write_text(text)
     assert [each.path for each in find_on_disk()] == [blob]
+
+
+def test_a_name_without_a_tag_is_ollamas_latest(home: Path) -> None:
+    models = home / ".ollama" / "models"
+    blob = write_blob(models, "1")
+    write_manifest(models, "registry.ollama.ai/library/llama3.2/latest", [("model", f"sha256:{'1' * 64}")])
+    assert [each.path for each in find_in_programs("llama3.2")] == [blob]
+    assert find_in_programs("llama3") == []
 
 
 def test_ollama_models_names_another_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
