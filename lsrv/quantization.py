@@ -42,6 +42,8 @@ _FAMILY = re.compile(r"Q(\d)_?K", re.IGNORECASE)
 _FOREIGN = re.compile(r"(?:HQQ|AFQ|FP|F8Q)\d+", re.IGNORECASE)
 
 
+_FULL_PRECISION_BITS = 16
+
 AutoQuant = Literal["auto"]  # what fits this machine
 AUTO: AutoQuant = "auto"
 
@@ -103,6 +105,11 @@ def bits(quantization: str) -> int:
     plain = quantization.upper().removeprefix("UD-")
     found = re.match(r"(?:I?Q|TQ|B?F|MXFP|NVFP)(\d+)", plain)
     return int(found[1]) if found else 0
+
+
+def is_full(quantization: str) -> bool:
+    """Whether it is a precision that models are published in: 16 bits or more."""
+    return bits(quantization) >= _FULL_PRECISION_BITS
 
 
 def find_name(file_stem: str) -> str | None:

@@ -73,15 +73,17 @@ def test_of_derived_repositories_the_owners_comes_first_then_known_ones(door, hu
     assert weights.origin == "Hub, own/m-GGUF@main"
     assert "made by own, the model's owner" in weights.chosen_because
     del hub_server.repos["own/m-GGUF"]
-    other = door().prepare(WeightsSpec(model_id="own/m", quant=parse_quant("q4k"), revision="main", quantized_file=()))
-    assert other.path == weights.path, "what was fetched is used in place, whatever is on the Hub now"
+    again = door().prepare(WeightsSpec(model_id="own/m", quant=parse_quant("4"), revision="main", quantized_file=()))
+    assert again.path == weights.path, "what was decided holds, whatever is on the Hub now"
 
 
 def test_files_of_unknown_owners_need_consent(door, hub_server, tmp_path) -> None:
     hub_server.add_repo("own/m", {"config.json": b'{"architectures": ["StrangeForCausalLM"]}'})
     file = {"m-Q4_K_M.gguf": model(tmp_path, "m", Q4_K_M)}
     hub_server.add_repo("stranger/m-GGUF", file, base_model="own/m", tags=("gguf",))
-    with pytest.raises(ConvertError, match=r"(?s)Strange.*GGUF repositories of it: stranger/m-GGUF; name one"):
+    with pytest.raises(
+        ConvertError, match=r"(?s)Strange.*GGUF repositories of it: stranger/m-GGUF \(Q4_K_M\); name one"
+    ):
         door().prepare(WeightsSpec(model_id="own/m", quant=parse_quant("4")))
     weights = door(has_consent=True).prepare(WeightsSpec(model_id="own/m", quant=parse_quant("4")))
     assert "made by stranger, the most downloaded" in weights.chosen_because

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import PurePath
 from typing import Annotated, Literal
 
 import msgspec
@@ -112,7 +113,15 @@ def _meta(view: EntryView) -> dict[str, object]:
     if view.status == "unloaded" and view.unload_reason:
         meta["unload_reason"] = view.unload_reason
     if view.weights is not None:
-        meta |= {"quantization": view.weights.quantization, "size": view.weights.size_bytes}
+        weights = view.weights
+        meta |= {
+            "quantization": weights.quantization,
+            "size": weights.size_bytes,
+            "file": PurePath(weights.path).name,
+            "origin": weights.origin,
+            "chosen_because": weights.chosen_because,
+            "made_here": weights.is_made_here,
+        }
     if view.info is not None:
         info = view.info
         meta |= {

@@ -180,13 +180,13 @@ OPENAI_ERRORS = ErrorShape(error_body)
 
 
 def error_response(error: LsrvError, shape: ErrorShape) -> ErrorResponse:
-    """Status, headers and body of `error`. A retry is advised only where it can help."""
+    """Status, headers and body of `error`. A retry is advised where it can help: one of two headers, never both."""
     headers = [(b"content-type", b"application/json")]
-    retry_after_s = error.fields.get("retry_after_s", DEFAULT_RETRY_AFTER_S if error.is_retryable else None)
-    if isinstance(retry_after_s, int | float):
-        headers.append((b"retry-after", b"%d" % max(1, math.ceil(retry_after_s))))
-    if not error.is_retryable:
+    retry_after_s = error.fields.get("retry_after_s", DEFAULT_RETRY_AFTER_S)
+    if not error.is_retryable:  # it may still say when it is looked at again: in its body, for people
         headers.append((b"x-should-retry", b"false"))
+    elif isinstance(retry_after_s, int | float):
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(retry_after_s))))
     if isinstance(error, UnauthorizedError):
         headers.append((b"www-authenticate", b"Bearer"))
     if isinstance(allowed := error.fields.get("allow"), list):

@@ -10,6 +10,8 @@ from lsrv.frontdoor.finding.choice import Candidate, Choice
 from lsrv.frontdoor.gguf.header import GgufHeader, read_header, require_model
 from lsrv.quantization import bits
 
+MADE_HERE = "made here"  # the beginning of such an origin
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -22,6 +24,11 @@ class Weights:
     origin: str  # where it was found, for people
     chosen_because: str
     header: GgufHeader
+
+    @property
+    def is_made_here(self) -> bool:
+        """Whether lsrv converted or quantized it."""
+        return self.origin.startswith(MADE_HERE)
 
 
 def open_weights(folder: Path, choice: Choice, origin: str) -> Weights:

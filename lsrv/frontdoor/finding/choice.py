@@ -34,9 +34,18 @@ class Choice:
     candidate: Candidate
     because: str
 
+    @property
+    def precision(self) -> int:
+        """Bits per weight, rounded down; 0: not known."""
+        return bits(self.candidate.quantization or "")
+
 
 class NoChoiceError(Exception):
     """No candidate is what was asked for, or several are. The text says which and what to do."""
+
+
+class NoFitError(NoChoiceError):
+    """No candidate is what was asked for: another place may have it."""
 
 
 def is_gguf(name: str) -> bool:
@@ -86,17 +95,21 @@ def choose(candidates: Sequence[Candidate], quant: Quant | None, files: tuple[st
         return _complete(_named(candidates, files), "named by quantized_file")
     models = [candidate for candidate in candidates if is_model(candidate)]
     if not models:
-        raise NoChoiceError("there is no model among the GGUF files" if candidates else "there is no GGUF file")
+        raise NoFitError("there is no model among the GGUF files" if candidates else "there is no GGUF file")
     if quant is None:
         best = min(models, key=_precision_rank)
         because = "the only model there" if len(models) == 1 else "no quant given: the highest precision there"
         return _complete(_single(models, best), because)
     ranked = {model: rank for model in models if (rank := quant.rank(model.quantization or "")) is not None}
     if not ranked:
-        there = ", ".join(sorted({model.quantization or "unknown" for model in models}))
-        raise NoChoiceError(f'no file is of quant "{quant.text}"; there is: {there}')
+        raise NoFitError(f'no file is of quant "{quant.text}"; there is: {variants(models)}')
     best = min(ranked, key=lambda model: ranked[model])
     return _complete(_single(models, best), f'best match of quant "{quant.text}"')
+
+
+def variants(candidates: Iterable[Candidate]) -> str:
+    """The quantizations of the models among them, for people; empty if there is no model."""
+    return ", ".join(sorted({each.quantization or "unknown" for each in candidates if is_model(each)}))
 
 
 def choose_projector(names: Iterable[str]) -> str | None:
@@ -135,7 +148,9 @@ def _single(models: list[Candidate], best: Candidate) -> Candidate:
     """`best`, unless another model is of the very same quantization."""
     twins = [model.name for model in models if model.quantization == best.quantization]
     if len(twins) > 1:
-        raise NoChoiceError(f"{len(twins)} models fit equally: {', '.join(twins)}; name one with format.quantized_file")
+        raise NoChoiceError(
+            f"{len(twins)} models fit equally: {', '.join(twins)}; name one with format.quantized_file (pull: --file)"
+        )
     return best
 
 

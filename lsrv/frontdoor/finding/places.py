@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from lsrv.errors import WeightsNotFoundError
+from lsrv.frontdoor.finding.checked import MADE_HERE
 from lsrv.frontdoor.finding.choice import Candidate, Choice, NoChoiceError, choose, group_shards, is_gguf, is_shard
 from lsrv.frontdoor.finding.folder import candidates_in, is_there
 from lsrv.frontdoor.finding.other_programs import FoundWeights, find_in_programs
@@ -84,7 +85,7 @@ def made_places(spec: WeightsSpec, store: Store) -> Iterator[Place]:
     try:
         made = store.entries()
     except OSError as error:
-        yield Place("made", store.folder, (), f"made here, {spec.repo_at}", trouble=_why(error))
+        yield Place("made", store.folder, (), f"{MADE_HERE}, {spec.repo_at}", trouble=_why(error))
         return
     for stored in made:
         if stored.origin != spec.repo_at:
@@ -93,7 +94,7 @@ def made_places(spec: WeightsSpec, store: Store) -> Iterator[Place]:
             "made",
             stored.path.parent,
             (Candidate((stored.path.name,), quantization=stored.quantization),),
-            f"made here, {stored.origin}",
+            f"{MADE_HERE}, {stored.origin}",
             because=f"made here from {stored.origin} before",
             is_whole=stored.recipe.is_conversion,
         )

@@ -41,6 +41,10 @@ class Hub:
         self.patience = patience or Patience()
         self._asked_token = token
 
+    def with_patience(self, patience: Patience) -> Hub:
+        """The same Hub, asked with another patience."""
+        return Hub(self._asked_token, self.offline, patience)
+
     def list_repo(self, repo_id: str, revision: str = "main", cancel: Cancel | None = None) -> HubRepo:
         """Files with sizes and hashes at the commit that `revision` (branch, tag or commit) means now."""
         if not is_hub_id(repo_id):

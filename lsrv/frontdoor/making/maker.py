@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from lsrv.frontdoor.finding.checked import Weights, open_weights
+from lsrv.frontdoor.finding.checked import MADE_HERE, Weights, open_weights
 from lsrv.frontdoor.finding.choice import Candidate, Choice
 from lsrv.frontdoor.making.convert import VERSION, convert, files_needed
 from lsrv.frontdoor.making.make_quantized import keep_quantized, recipe
@@ -123,4 +123,4 @@ def _key(source: SafetensorsSource) -> str:
 
 def _opened(stored: StoredWeights, because: str) -> Weights:
     choice = Choice(Candidate((stored.path.name,), quantization=stored.quantization), because)
-    return open_weights(stored.path.parent, choice, f"made here, {stored.origin}")
+    return open_weights(stored.path.parent, choice, f"{MADE_HERE}, {stored.origin}")

@@ -286,4 +286,5 @@ def _weights_view(loaded: LoadedWorker) -> WeightsView:
         size_bytes=weights.size_bytes,
         origin=weights.origin,
         chosen_because=weights.chosen_because,
+        is_made_here=weights.is_made_here,
     )

@@ -46,6 +46,7 @@ class WeightsView(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     origin: str
     chosen_because: str
+    is_made_here: bool
 
 
 class WorkerLog(msgspec.Struct, frozen=True, kw_only=True):

@@ -101,6 +101,7 @@ class Loader:
         fingerprint: Fingerprint | None = None
         try:
             weights = await self._builds.get(model, lambda progress: on_progress(_as_load(progress)))
+            _log_weights(model.listed_id, weights)
             draft = draft_of(model)
             guesser = await self._builds.get(draft, lambda progress: on_progress(_as_load(progress))) if draft else None
             basis = await in_thread(find_basis, model, adapters, weights, guesser)
@@ -192,6 +193,20 @@ async def _or_stop(worker: WorkerProcess, step: Awaitable[_Outcome]) -> _Outcome
 
 def _openness(model: ModelSettings, basis: LoadBasis) -> Openness:
     return Openness(basis.weights.header.n_ctx_train, has_open_layers(model))
+
+
+def _log_weights(listed_id: str, weights: Weights) -> None:
+    _log.info(
+        "weights",
+        extra={
+            "model_id": listed_id,
+            "path": str(weights.path),
+            "quantization": weights.quantization,
+            "made_here": "yes" if weights.is_made_here else "no",
+            "origin": weights.origin,
+            "because": weights.chosen_because,
+        },
+    )
 
 
 def _log_template(listed_id: str, info: ModelInfo) -> None:

@@ -215,6 +215,8 @@ def test_only_what_may_work_later_may_be_retried() -> None:
     assert later[b"retry-after"] == b"3"
     assert b"x-should-retry" not in later
     assert never[b"x-should-retry"] == b"false"
+    broken = dict(error_response(errors.CorruptWeightsError("x", retry_after_s=1), OPENAI_ERRORS).headers)
+    assert (broken.get(b"retry-after"), broken[b"x-should-retry"]) == (None, b"false")
 
 
 def test_numbers_behind_an_error_are_told_and_logs_are_not() -> None:
