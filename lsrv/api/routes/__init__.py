@@ -14,6 +14,7 @@ from lsrv.api.routes import (
     models,
     ollama,
     ollama_models,
+    page,
     props,
     pull,
     responses,
@@ -36,5 +37,6 @@ ROUTES: tuple[Route, ...] = (
     *adapters.ROUTES,
     *admin.ROUTES,
     *health.ROUTES,
+    *page.ROUTES,
     *docs.ROUTES,
 )

@@ -14,7 +14,7 @@ from lsrv.api.routing.table import resource_of
 from lsrv.api.state import ServerState
 
 _FOLDER = Path(__file__).parents[1] / "reference" / "static"
-_HTML, _TEXT = "text/html", "text/plain"  # Litestar adds the charset
+_HTML = "text/html"  # Litestar adds the charset
 _MEDIA_TYPES = {"docs.html": _HTML, "docs.js": "text/javascript", "docs.css": "text/css"}
 _PAGE_HEADERS = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -24,13 +24,6 @@ _PAGE_HEADERS = {
 
 async def openapi(_: ApiRequest, server: ServerState) -> Response[bytes]:
     return json_response(server.reference())
-
-
-async def root(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    here = request.scope.get("server")
-    if here is not None and here[1] == server.ollama_port:
-        return Response(b"Ollama is running", media_type=_TEXT)  # by these words its clients know that it is there
-    return _page("docs.html")
 
 
 async def docs(_: ApiRequest, _server: ServerState) -> Response[bytes]:
@@ -54,7 +47,6 @@ def _page(name: str) -> Response[bytes]:
 
 
 ROUTES = (
-    Route("GET", "/", root, "The same page as /docs; on Ollama's port its greeting", media_types=(_HTML, _TEXT)),
     Route("GET", "/docs", docs, "This reference as a page", media_types=(_HTML,)),
     Route("GET", "/docs/{id}", docs_file, "A file of that page", media_types=tuple(_MEDIA_TYPES.values())),
     Route("GET", "/openapi.json", openapi, "This reference as an OpenAPI document"),

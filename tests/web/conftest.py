@@ -1,0 +1,93 @@
+"""One browser and one server for all tests of the page. Each test has a profile of its own, as of a new visitor.
+
+The browser is the system's Chromium, else the one that `playwright install chromium` brings.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.conftest import RunningServer, copies_of_stories
+from tests.web.scripted_model import ScriptedModel
+
+PATIENCE_MS = 30_000  # of a busy machine; what is there sooner is seen sooner
+
+expect.set_options(timeout=PATIENCE_MS)
+
+# What a browser writes for every answer of 400 and above, and where no server answers: the page says more of both.
+_NETWORK = re.compile(r"Failed to load resource|net::ERR_")
+
+
+@pytest.fixture(scope="package")
+def scripted() -> Iterator[ScriptedModel]:
+    """Answers for the model "scripted" of `web_server`."""
+    with ScriptedModel() as model:
+        yield model
+
+
+@pytest.fixture(scope="package")
+def web_server(scripted: ScriptedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Models: tiny (stories), other/tiny:b, tiny-embedding, and two that say what `scripted` says."""
+    upstreams = [
+        {"model_id": name, "kind": "upstream", "upstream": {"base_url": scripted.base_url}}
+        for name in ("scripted", "scripted-too")
+    ]
+    models = [*copies_of_stories(tmp_path_factory.mktemp("models")), *upstreams]
+    running = RunningServer({"server": {"port": 0, "spare_workers": 0}, "models": models}, {})
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Ends with this package: its loop would be in the way of tests that run one of their own."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=sandbox)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a new visitor. Whatever the browser complains about fails the test: the policy, errors, and the like."""
+    context = browser.new_context(reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE_MS)
+    opened = context.new_page()
+    complaints: list[str] = []
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not _NETWORK.search(message.text):
+            complaints.append(message.text)
+
+    opened.on("console", on_console)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    yield opened
+    context.close()
+    assert not complaints
+
+
+@pytest.fixture
+def chat(page: Page, web_server: RunningServer) -> Page:
+    """The page on a new chat with the scripted model."""
+    page.goto(web_server.url)
+    choose_model(page, "scripted")
+    return page
+
+
+def choose_model(page: Page, name: str) -> None:
+    page.get_by_role("button", name=re.compile("^Model: ")).click()
+    page.get_by_role("dialog", name="Model").get_by_role("button", name=re.compile(f"^{re.escape(name)}( |$)")).click()
+
+
+def say(page: Page, text: str) -> None:
+    page.get_by_role("textbox", name="Message").fill(text)
+    page.get_by_role("button", name="Send", exact=True).click()
