@@ -58,7 +58,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page of a new visitor. Whatever the browser complains about fails the test: the policy, errors, and the like."""
+    """A page of a new visitor. What the browser complains about fails the test: the policy, errors, and the like."""
     context = browser.new_context(reduced_motion="reduce")
     context.set_default_timeout(PATIENCE_MS)
     opened = context.new_page()
@@ -85,7 +85,9 @@ def chat(page: Page, web_server: RunningServer) -> Page:
 
 def choose_model(page: Page, name: str) -> None:
     page.get_by_role("button", name=re.compile("^Model: ")).click()
-    page.get_by_role("dialog", name="Model").get_by_role("button", name=re.compile(f"^{re.escape(name)}( |$)")).click()
+    page.get_by_role("dialog", name="Model").get_by_role(
+        "button", name=re.compile(rf"^{re.escape(name)}(?![\w:-])")
+    ).click()
 
 
 def say(page: Page, text: str) -> None:

@@ -28,7 +28,7 @@ def test_an_answer_is_shown_as_it_comes_and_can_be_stopped(chat: Page, scripted:
     chat.get_by_role("button", name="Stop").click()
     expect(chat.get_by_text("Stopped.", exact=True).first).to_be_visible()
     expect(chat.get_by_text("First words.")).to_be_visible()
-    expect(chat.get_by_role("button", name="Send")).to_be_visible()
+    expect(chat.get_by_role("button", name="Send", exact=True)).to_be_visible()
 
 
 def test_a_conversation_is_there_after_a_reload(chat: Page, scripted: ScriptedModel) -> None:

@@ -36,7 +36,7 @@ export function ModelMenu({ name, label, chosen, isHidden = false, onChoose }) {
 
 export function StateDot({ model }) {
   const word = stateWord(model);
-  return html`<span class="dot dot-${word.replace(/\W/g, "-")}" title=${word}></span>`;
+  return html`<span class="dot dot-${word.replace(/\W/g, "-")}" title=${word} aria-hidden="true"></span>`;
 }
 
 export function stateWord(model) {
@@ -99,7 +99,8 @@ function Choice({ model, isChosen, onChoose }) {
   return html`<button type="button" class="choice" aria-pressed=${isChosen} onClick=${() => onChoose(model.id)}>
     <${StateDot} model=${model} />
     <span class="choice-name">${model.id}</span>
-    <span class="faint">${facts.filter(Boolean).join(" · ") || stateWord(model)}</span>
+    <span class="faint">${facts.filter(Boolean).join(" · ")}</span>
+    <span class="visually-hidden">, ${stateWord(model)}</span>
     ${isChosen && html`<${Icon} name="check" />`}
   </button>`;
 }
