@@ -28,7 +28,7 @@ async def root(request: ApiRequest, server: ServerState) -> Response[bytes]:
 
 async def page(request: ApiRequest, server: ServerState) -> Response[bytes]:
     _check_is_served(server)
-    if request.scope["path"].endswith("/"):  # the page names its files by paths relative to where it stands
+    if request.scope["raw_path"].endswith(b"/"):  # the page names its files by paths relative to where it stands
         return _redirect("../ui")
     return _answer(request, _START)
 

@@ -62,9 +62,10 @@ def test_no_route_stands_twice() -> None:
     assert len(spelled) == len(set(spelled))
 
 
-def test_only_health_is_for_everybody_and_what_changes_anything_is_for_admins() -> None:
+def test_only_health_and_the_page_are_for_everybody_and_what_changes_anything_is_for_admins() -> None:
     assert {route.path for route in ROUTES if route.needs is Needs.NOTHING} == {
         *("/health", "/healthz", "/readyz"),
+        *("/", "/ui", "/ui/{id}"),  # the page asks for a key itself; its files are everybody's
         *("/api/hello", "/api/event_logging/batch"),  # a client's probes: they tell nothing, and keep nothing
     }
     admins = {(route.method, route.path) for route in ROUTES if route.needs is Needs.ADMIN_KEY}

@@ -1,11 +1,9 @@
 // Conversations where they are kept: in this browser's IndexedDB, and nowhere else. What is open is a signal; every change
-// of it is written soon after. Other tabs are told, and follow.
+// of it is written at once, or as soon as the write before it is done. Other tabs are told, and follow.
 
 import { openDB } from "../vendor/idb.js";
 import { signal } from "../ui.js";
 import { newConversation } from "./conversation.js";
-
-const WRITE_AFTER_MS = 250;
 
 const database = openDB("lsrv", 1, {
   upgrade(db) {
@@ -20,7 +18,8 @@ export const heads = signal([]);
 export const storeProblem = signal("");
 
 const opened = new Map(); // id -> signal of the conversation
-const pending = new Map(); // id -> timer of its next write
+const pending = new Set(); // ids with changes that are not written yet
+const writing = new Set(); // ids of which a write has begun
 const tabs = new BroadcastChannel("lsrv.conversations");
 
 const headOf = ({ id, title, updatedAt, model }) => ({ id, title, updatedAt, model });
@@ -75,27 +74,33 @@ export function change(conversation, how) {
 
 export function keep(value) {
   heads.value = sorted([headOf(value), ...heads.value.filter((head) => head.id !== value.id)]);
-  if (!pending.has(value.id)) pending.set(value.id, setTimeout(() => write(value.id), WRITE_AFTER_MS));
+  pending.add(value.id);
+  write(value.id);
 }
 
+/** Write what is pending of a conversation. One write at a time: the last one must not be overtaken. */
 async function write(id) {
-  clearTimeout(pending.get(id));
-  pending.delete(id);
-  const value = opened.get(id)?.value;
-  if (!value) return;
+  if (writing.has(id)) return;
+  writing.add(id);
   try {
-    const transaction = (await database).transaction(["conversations", "heads"], "readwrite");
-    transaction.objectStore("conversations").put(value);
-    transaction.objectStore("heads").put(headOf(value));
-    await transaction.done;
-    tabs.postMessage({ id });
+    const db = await database;
+    while (pending.delete(id) && opened.has(id)) {
+      const value = opened.get(id).value;
+      const transaction = db.transaction(["conversations", "heads"], "readwrite");
+      transaction.objectStore("conversations").put(value);
+      transaction.objectStore("heads").put(headOf(value));
+      transaction.commit(); // now it also survives the end of the page
+      await transaction.done;
+      tabs.postMessage({ id });
+    }
   } catch (error) {
     storeProblem.value = `The conversation could not be kept: ${error.message}`;
+  } finally {
+    writing.delete(id);
   }
 }
 
 export async function removeConversation(id) {
-  clearTimeout(pending.get(id));
   pending.delete(id);
   opened.delete(id);
   heads.value = heads.value.filter((head) => head.id !== id);
@@ -108,7 +113,6 @@ export async function removeConversation(id) {
 
 /** All that is kept, whole. */
 export async function allConversations() {
-  writeAll();
   return (await database).getAll("conversations");
 }
 
@@ -137,17 +141,11 @@ export async function search(text) {
   return found;
 }
 
-function writeAll() {
-  for (const id of [...pending.keys()]) write(id);
-}
-
 export function startStore(isBusy) {
-  addEventListener("pagehide", writeAll);
-  document.addEventListener("visibilitychange", () => document.hidden && writeAll());
   tabs.addEventListener("message", async ({ data: { id } }) => {
     await loadHeads();
     const own = opened.get(id);
-    if (!own || pending.has(id) || isBusy(id)) return; // what is written here is newer
+    if (!own || pending.has(id) || writing.has(id) || isBusy(id)) return; // what is written here is newer
     const theirs = await (await database).get("conversations", id);
     if (theirs) own.value = theirs; // one that another tab still writes keeps that state
     else opened.delete(id);
