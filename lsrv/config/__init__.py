@@ -1,23 +1,18 @@
 """models.toml -> typed settings. Every error names file, line or key, and the mend. TOML is known only here."""
 
 from lsrv.config.change import ChangedModel, SettingsChange, plan_change
-from lsrv.config.files import find_config
+from lsrv.config.entry.answering import AdapterSettings, DefaultSettings
+from lsrv.config.entry.running import ContextSettings, DeviceSettings
+from lsrv.config.entry.upstream import UpstreamSettings
+from lsrv.config.entry.weights import FormatSettings, QuantizationSettings
 from lsrv.config.load import load_settings, settings_for_models
-from lsrv.config.model import (
-    AdapterSettings,
-    ContextSettings,
-    DefaultSettings,
-    DeviceSettings,
-    FormatSettings,
-    ModelSettings,
-    QuantizationSettings,
-)
+from lsrv.config.model import ModelSettings
+from lsrv.config.reading.files import find_config
+from lsrv.config.reading.template import read_template, template_path
 from lsrv.config.schema import json_schema
 from lsrv.config.server import GlobalSettings, ServerSettings
 from lsrv.config.settings import LoadedSettings, Settings
 from lsrv.config.table import parse_duration
-from lsrv.config.template import read_template, template_path
-from lsrv.config.upstream import UpstreamSettings
 
 __all__ = [
     "AdapterSettings",

@@ -16,14 +16,14 @@ from pydantic import ValidationError
 
 from lsrv.config.checks import find_contradictions, known_names, route_is_whole
 from lsrv.config.env import comma_list, read_environment
-from lsrv.config.files import find_config, find_local, read_file, unreadable
 from lsrv.config.layer import ConfigPlace, KeyPath, Layer, RawTable, as_table, as_tables, merge, names_of
 from lsrv.config.model import ModelSettings
 from lsrv.config.not_yet import find, find_not_yet
 from lsrv.config.problems import Problem, config_error, problem, validation_problems
+from lsrv.config.reading.files import find_config, find_local, read_file, unreadable
+from lsrv.config.reading.template import absolute, read_template
 from lsrv.config.settings import LoadedSettings, Settings
 from lsrv.config.table import as_strings
-from lsrv.config.template import absolute, read_template
 from lsrv.errors import ConfigError
 from lsrv.home import expanded
 

@@ -13,7 +13,7 @@ from lsrv.api.dialects.openai.chat import parse_chat
 from lsrv.api.dialects.openai.completion import parse_completion
 from lsrv.api.dialects.openai.usage import timings_object, usage_object
 from lsrv.api.http.errors import OPENAI_ERRORS, error_response, status_of
-from lsrv.config.model import DefaultSettings
+from lsrv.config.entry.answering import DefaultSettings
 from lsrv.protocol.commands import Generate, Sampling
 from lsrv.protocol.events import Delta, Finished, Usage
 from lsrv.serving.defaults import fill_defaults

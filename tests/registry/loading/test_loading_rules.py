@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lsrv.config import ModelSettings
-from lsrv.config.model import ContextSettings, DeviceSettings
+from lsrv.config.entry.running import ContextSettings, DeviceSettings
 from lsrv.errors import CrashedError, LoadFailedError, StartFailedError
 from lsrv.frontdoor import Weights, read_header
 from lsrv.registry.entries import retry_times

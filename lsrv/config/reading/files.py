@@ -7,12 +7,12 @@ import re
 import tomllib
 from pathlib import Path
 
-from lsrv.config import json_lines, toml_lines
 from lsrv.config.advice.slips import json_slip, toml_slip
 from lsrv.config.layer import ConfigPlace, KeyPath, Layer
 from lsrv.config.mistralrs import json_form
 from lsrv.config.mistralrs.foreign import Adapted, adapt
 from lsrv.config.problems import Problem
+from lsrv.config.reading import json_lines, toml_lines
 from lsrv.demo import CONFIG_PATH as DEMO_PATH
 from lsrv.errors import ConfigError
 

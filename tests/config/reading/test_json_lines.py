@@ -5,7 +5,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsrv.config.json_lines import find_lines
+from lsrv.config.reading.json_lines import find_lines
 
 
 def test_keys_and_elements_have_their_lines():

@@ -5,7 +5,7 @@ import tomllib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsrv.config.toml_lines import find_lines
+from lsrv.config.reading.toml_lines import find_lines
 
 
 def test_a_key_in_the_second_array_table_has_its_own_line():

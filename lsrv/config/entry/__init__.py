@@ -1,0 +1,1 @@
+"""The tables of a [[models]] entry; the entry itself is `config/model`."""

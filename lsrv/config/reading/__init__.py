@@ -1,0 +1,1 @@
+"""Reading config files into layers, and the files that a config names."""
