@@ -15,16 +15,18 @@ from typing import cast
 from pydantic import ValidationError
 
 from lsrv.config.checks import find_contradictions, known_names, route_is_whole
+from lsrv.config.effect.gpu_build import is_cpu_build
+from lsrv.config.effect.idle import idle_keys
+from lsrv.config.effect.named_files import file_problems, file_warnings, texts_at
 from lsrv.config.env import comma_list, read_environment
 from lsrv.config.layer import ConfigPlace, KeyPath, Layer, RawTable, as_table, as_tables, merge, names_of
 from lsrv.config.model import ModelSettings
-from lsrv.config.not_yet import find, find_not_yet
+from lsrv.config.not_yet import find_not_yet
 from lsrv.config.problems import Problem, config_error, problem, validation_problems
-from lsrv.config.reading.files import find_config, find_local, read_file, unreadable
-from lsrv.config.reading.template import absolute, read_template
+from lsrv.config.reading.files import find_config, find_local, read_file
+from lsrv.config.reading.template import absolute
 from lsrv.config.settings import LoadedSettings, Settings
 from lsrv.config.table import as_strings
-from lsrv.errors import ConfigError
 from lsrv.home import expanded
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -90,10 +92,11 @@ class _Loading:
         self._problems += find_not_yet(merged) + find_contradictions(merged)
         _place_templates(merged)
         _place_adapter_folder(merged)
-        self._check_files(merged)
+        self._problems += file_problems(merged)
         settings = self._validated(merged)
         if self._problems or settings is None:
             raise config_error(self._problems)
+        self._warnings += [*file_warnings(merged), *idle_keys(merged, is_cpu_build=is_cpu_build())]
         return LoadedSettings(_resolved(settings, merged).read_from(source), self._warnings, self._files)
 
     def _with_catalog(self, layer: Layer) -> Layer:
@@ -152,23 +155,6 @@ class _Loading:
         own = [own] if isinstance(own, str) else own
         if isinstance(own, (list, tuple)):
             server["api_keys"] = list(dict.fromkeys([*cast("list[str]", own), *keys]))
-
-    def _check_files(self, layer: Layer) -> None:
-        """Every file that the config names: what is missing is told here, not by the first request."""
-        for path, source in _texts(layer, "global.token_source"):
-            kind, _, name = source.partition(":")
-            if kind == "path" and (wrong := unreadable(expanded(name))):
-                self._problems.append(problem(layer, path, f'{wrong}; mend the path, or write "cache"'))
-        for path, name in _texts(layer, "models.quantization.imatrix"):
-            index = cast("int", path[1])
-            folder = layer.place(("models", index, "model_id")).folder or Path.cwd()
-            if wrong := unreadable(folder / expanded(name)):
-                self._problems.append(problem(layer, path, f"{wrong}; write the path of an importance matrix"))
-        for path, template in _templates(layer):
-            try:
-                read_template(template)
-            except ConfigError as error:
-                self._problems.append(problem(layer, path, error.message))
 
     def _validated(self, layer: Layer) -> Settings | None:
         try:
@@ -235,17 +221,10 @@ def _only(layer: Layer, name: str, kept: list[int]) -> Layer:
     return Layer({**layer.raw, name: [tables[index] for index in kept]}, layer.origin, places)
 
 
-def _templates(layer: Layer) -> list[tuple[KeyPath, str]]:
-    return [*_texts(layer, "models.chat_template"), *_texts(layer, "models.jinja_explicit")]
-
-
-def _texts(layer: Layer, key: str) -> list[tuple[KeyPath, str]]:
-    return [(path, text) for path, text in find(layer, key) if isinstance(text, str)]
-
-
 def _place_templates(layer: Layer) -> None:
     """Template paths start where they are written."""
-    for path, template in _templates(layer):
+    templates = [*texts_at(layer, "models.chat_template"), *texts_at(layer, "models.jinja_explicit")]
+    for path, template in templates:
         folder = layer.place(path).folder or Path.cwd()
         layer.models()[cast("int", path[1])][str(path[2])] = absolute(template, folder)
 

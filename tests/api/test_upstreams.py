@@ -80,10 +80,13 @@ def events_of(front: RunningServer, model: str, **fields: Any) -> list[dict[str,
 
 def test_a_chat_is_answered_as_by_the_server_behind_it(server: RunningServer, front: RunningServer) -> None:
     options: Any = {"messages": MESSAGES, "max_tokens": 24, "temperature": 0, "logprobs": True, "top_logprobs": 2}
-    options["extra_body"] = {"cache_prompt": False}  # else the second prompt is computed in another way
+    server.openai().chat.completions.create(model=TINY, **options)  # so that both find the prompt in the cache
     there = server.openai().chat.completions.create(model=TINY, **options)
     here = front.openai().chat.completions.create(model="story", **options)
-    assert here.choices == there.choices
+    assert here.choices[0].message == there.choices[0].message
+    told, known = (answer.choices[0].logprobs.content for answer in (here, there))
+    assert [each.token for each in told] == [each.token for each in known]
+    assert [each.logprob for each in told] == pytest.approx([each.logprob for each in known], abs=0.01)
     assert here.usage is not None and here.usage.completion_tokens == 24
     assert here.model == "story" and here.id != there.id
 
@@ -131,12 +134,15 @@ def test_tokens_count_in_the_metrics(front: RunningServer) -> None:
 # -- what travels ----------------------------------------------------------------------------------------
 
 
+OWN = {"priority": 3, "keep_alive": "1h", "response_cache": False, "session_id": "s", "cache_prompt": True, "cache": {}}
+
+
 def test_tools_and_unknown_fields_travel_and_our_own_do_not(front: RunningServer, upstream: UpstreamServer) -> None:
     tools = [{"type": "function", "function": {"name": "weather"}}]
-    answer = ask(front, "good", tools=tools, service_tier="flex", priority=3, keep_alive="1h", top_k=7).json()
+    answer = ask(front, "good", tools=tools, service_tier="flex", top_k=7, **OWN).json()
     sent = upstream.requests_to("good")[-1].body
     assert sent["tools"] == tools and sent["service_tier"] == "flex" and sent["top_k"] == 7
-    assert sent["model"] == "their-model" and "keep_alive" not in sent and "priority" not in sent
+    assert sent["model"] == "their-model" and not OWN.keys() & sent.keys()
     assert answer["choices"][0]["message"]["tool_calls"] == [TOOL_CALL]
     assert answer["system_fingerprint"] == "fp_1"
     assert answer["model"] == "good" and answer["id"].startswith("chatcmpl-") and answer["created"] > 1

@@ -32,6 +32,8 @@ def find_config() -> Path:
 
 def find_local(path: Path) -> Path | None:
     """The models.local.toml beside `path`, if there is one. None is beside the built-in demo."""
+    if not path.name:  # "." and "/": folders, which whoever reads them is told
+        return None
     local = path.with_name(LOCAL_FILE_NAME)
     return local if path != DEMO_PATH and local != path and _is_there(local) else None
 
@@ -58,6 +60,8 @@ def unreadable(path: Path) -> str:
 def read_file(path: Path) -> Adapted:
     """The layer that `path` is. Raises ConfigError if it can't be read at all."""
     kind = path.suffix.lower()
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; name the file in it, such as {path / FILE_NAME}")
     if kind == ".toml":
         return adapt(_read_toml(path, _read_text(path)))
     if kind == ".json":

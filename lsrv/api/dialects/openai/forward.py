@@ -17,7 +17,11 @@ from lsrv.serving.defaults import Defaults, left_open_by, with_system
 JsonBody = dict[str, object]
 
 _ADAPTER_FIELDS = ("adapters", "adapter", "lora")
-_OWN_FIELDS = (*_ADAPTER_FIELDS, "normalize_adapters", "keep_alive", "cache", "priority")  # for lsrv alone
+# For lsrv alone: a strict server answers 400 to what it does not know.
+_OWN_FIELDS = frozenset(
+    {*_ADAPTER_FIELDS, "normalize_adapters", "keep_alive", "cache", "cache_prompt", "response_cache", "priority"}
+    | {"session_id"}
+)
 _ID_PREFIXES = {"chat/completions": "chatcmpl", "completions": "cmpl"}
 
 _decoder = msgspec.json.Decoder(dict[str, object])

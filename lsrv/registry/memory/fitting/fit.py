@@ -16,6 +16,7 @@ from lsrv.registry.memory.fitting.placement import Ask, place
 
 FindBounds = Callable[[Mapping[str, DeviceMemory]], Bounds]  # by what devices have free now
 
+_NO_GPU = "no GPU that llama.cpp can use: all of it is on the CPU"
 _USUAL_SLOTS = 4  # the engine's own number may be smaller, never larger
 
 
@@ -47,7 +48,7 @@ async def fit(ask: Ask, params: LoadParams, openness: Openness, find_bounds: Fin
     lengths = [params.n_ctx_seq] if params.n_ctx_seq else lengths_to_plan(openness.n_ctx_train, n_slots)
     planned = await ask(params, lengths)
     bounds = find_bounds(planned.devices)
-    place_because = ""
+    place_because = "" if planned.devices or params.main_gpu < 0 else _NO_GPU
     if openness.has_open_layers and planned.devices:
         placed = await place(ask, params, planned, lengths[0], bounds)
         place_because = placed.because

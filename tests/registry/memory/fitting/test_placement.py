@@ -77,7 +77,11 @@ def test_experts_come_last_onto_a_gpu() -> None:
 async def test_without_a_gpu_nothing_is_placed_and_one_question_is_enough() -> None:
     machine = Machine({})
     fitted = await machine.fit()
-    assert (fitted.params.n_gpu_layers, fitted.place_because, len(machine.asked)) == (-1, "", 1)
+    assert (fitted.params.n_gpu_layers, fitted.place_because, len(machine.asked)) == (
+        -1,
+        "no GPU that llama.cpp can use: all of it is on the CPU",
+        1,
+    )
 
 
 async def test_what_fits_lies_on_the_gpu_whole_and_its_context_grows_there() -> None:
