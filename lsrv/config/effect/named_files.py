@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import cast
 
 from lsrv import demo
-from lsrv.config.reading.files import unreadable
 from lsrv.config.layer import KeyPath, Layer, as_table, as_tables
 from lsrv.config.not_yet import find
 from lsrv.config.problems import Problem, problem
+from lsrv.config.reading.files import unreadable
 from lsrv.config.reading.template import read_template
 from lsrv.errors import ConfigError
 from lsrv.home import expanded
