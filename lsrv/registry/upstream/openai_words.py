@@ -21,6 +21,7 @@ _CARRIED = frozenset(
     {"request_id", "messages", "prompt", "template_kwargs", "sampling", "max_tokens", "stop", "n_top_logprobs"}
     | {"tool_use", "grammar", "ignore_eos", "cache_prompt", "is_echoing", "is_streaming"}
     | {"infill"}  # has OpenAI's own word
+    | {"reasoning_budget"}  # becomes an effort
     | {"wants_tokens", "wants_details", "wants_progress"}  # whose answer has none: what is told beside a text
     | {"max_decode_s"}  # for who waits for one line: here it is a longer answer
     | {"is_copy"}  # says how to compute
@@ -99,13 +100,14 @@ def path_and_body(command: Generate, model: str) -> tuple[str, dict[str, object]
     _refuse_rest(command)
     is_chat = command.messages is not None
     body: dict[str, object] = {"model": model, **_what(command), **_sampling(command), **_logprobs(command, is_chat)}
-    kwargs = command.template_kwargs
+    kwargs = _variables(command)
     body |= {name: kwargs[name] for name in kwargs.keys() & _PROMPT_FIELDS} | tool_fields(command.tool_use)
     optional: dict[str, object | None] = {
         "response_format": _response_format(command),
         "max_tokens": command.max_tokens,
         "stop": command.stop or None,
         "suffix": command.infill.suffix if command.infill is not None else None,
+        "reasoning_effort": kwargs.pop("reasoning_effort", None),
         "chat_template_kwargs": {name: kwargs[name] for name in kwargs.keys() - _PROMPT_FIELDS} or None,
         "ignore_eos": command.ignore_eos or None,
         "echo": command.is_echoing or None,
@@ -114,6 +116,26 @@ def path_and_body(command: Generate, model: str) -> tuple[str, dict[str, object]
     }
     body |= {name: value for name, value in optional.items() if value is not None}
     return "chat/completions" if is_chat else "completions", body
+
+
+def _variables(command: Generate) -> dict[str, object]:
+    """The template's variables. An effort says that there is to be thought, too, and servers without templates know it.
+
+    A budget of thought has no word in OpenAI's API: it becomes the effort that other gateways make of it.
+    """
+    kwargs = dict(command.template_kwargs)
+    if command.reasoning_budget is not None and kwargs.get("enable_thinking") is not False:
+        kwargs.setdefault("reasoning_effort", _effort(command.reasoning_budget))
+    if "reasoning_effort" in kwargs and kwargs.get("enable_thinking") is True:
+        del kwargs["enable_thinking"]
+    return kwargs
+
+
+def _effort(n_tokens: int) -> str:
+    """For so many tokens of thought; the numbers are litellm's."""
+    if n_tokens < 0:  # as many as the model wants
+        return "high"
+    return "none" if n_tokens == 0 else "low" if n_tokens < 2048 else "medium" if n_tokens < 4096 else "high"
 
 
 def _refuse_rest(command: Generate) -> None:

@@ -17,6 +17,7 @@ from lsrv.errors import NothingToLoadError, UnsupportedParameterError, UpstreamE
 from lsrv.protocol.commands import AdapterChoice, Embed, Generate, Grammar, Sampling, ToolUse
 from lsrv.protocol.events import CallDelta, Delta, Finished
 from lsrv.registry import Lease, assemble
+from lsrv.registry.upstream.openai_words import path_and_body
 from tests.conftest import EMBEDDING, TINY, RunningServer
 from tests.upstream_server import UpstreamServer
 
@@ -135,6 +136,28 @@ async def test_what_can_not_travel_is_refused_by_name(server: RunningServer, fie
     async with leased(server.url, TINY) as lease:
         with pytest.raises(UnsupportedParameterError, match=f"{next(iter(field))}.* can't be sent to an upstream"):
             lease.generate(Generate(request_id=0, prompt="x", **field))
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ({"template_kwargs": {"enable_thinking": True, "reasoning_effort": "high"}}, {"reasoning_effort": "high"}),
+        ({"template_kwargs": {"enable_thinking": True}, "reasoning_budget": 1024}, {"reasoning_effort": "low"}),
+        ({"template_kwargs": {"enable_thinking": True}, "reasoning_budget": 2048}, {"reasoning_effort": "medium"}),
+        ({"reasoning_budget": 4096}, {"reasoning_effort": "high"}),
+        ({"reasoning_budget": 0}, {"reasoning_effort": "none"}),
+        ({"template_kwargs": {"enable_thinking": True}}, {"chat_template_kwargs": {"enable_thinking": True}}),
+        (
+            {"template_kwargs": {"enable_thinking": False}, "reasoning_budget": 9},
+            {"chat_template_kwargs": {"enable_thinking": False}},
+        ),
+    ],
+    ids=str,
+)
+def test_how_much_is_to_be_thought_travels_in_openais_word(asked: dict[str, Any], sent: dict[str, Any]) -> None:
+    """A strict server knows no variables of templates."""
+    _, body = path_and_body(replace(CHAT, **asked), "m")
+    assert {name: body[name] for name in ("reasoning_effort", "chat_template_kwargs") if name in body} == sent
 
 
 async def test_priority_has_its_effect_here_and_does_not_travel() -> None:
