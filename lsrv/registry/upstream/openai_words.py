@@ -132,7 +132,7 @@ def _variables(command: Generate) -> dict[str, object]:
 
 
 def _effort(n_tokens: int) -> str:
-    """For so many tokens of thought; the numbers are litellm's."""
+    """What so many tokens of thought are called; the numbers are litellm's."""
     if n_tokens < 0:  # as many as the model wants
         return "high"
     return "none" if n_tokens == 0 else "low" if n_tokens < 2048 else "medium" if n_tokens < 4096 else "high"
