@@ -76,5 +76,9 @@ def _as_lsrv_error(request: ApiRequest, error: Exception) -> LsrvError:
     if isinstance(error, HTTPException) and error.status_code < 500:
         return RequestError(error.detail)
     record = record_of(request.scope)
-    _log.error("request failed", exc_info=error, extra={"request_id": record.request_id, "model_id": record.model_id})
+    _log.error(
+        "request failed",
+        exc_info=error,
+        extra=record.logged,
+    )
     return LsrvError(f"An internal error; the server's log says more under request id {record.request_id}.")

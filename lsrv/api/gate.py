@@ -87,7 +87,7 @@ class Gate:
             "request_id": record.request_id,
         }
         optional = {
-            "model_id": record.model_id or None,
+            "model_id": self._state.registry.names.logged_id(record.model_id) or None,
             "n_prompt_tokens": record.n_prompt_tokens,
             "n_completion_tokens": record.n_completion_tokens,
             "cache_hit": record.is_cache_hit,

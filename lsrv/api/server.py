@@ -59,6 +59,7 @@ async def run_server(
     sockets += [each for each in ollama_sockets if each not in sockets]
     server = _Server(_uvicorn_config(state, limits or Limits(n_connections=raise_file_limit())))
     stop = StopSignals()
+    state.stop = stop.ask
     try:
         with stop.installed(), hangups(functools.partial(reload_settings, state), stop):
             await life.start(state)

@@ -39,6 +39,7 @@ class ServerState:
     started_at: float = field(default_factory=time.monotonic)
     looks: Lanes = field(default_factory=Lanes)  # at processes and folders
     notes: Notes = field(default_factory=Notes)
+    stop: Callable[[], None] | None = None  # ends the server as SIGTERM would; None: it lives in a caller's process
     ollama_port: int | None = None  # where Ollama's clients look for it, if it listens there
     access: Access = field(init=False)
     feed: Feed = field(init=False)

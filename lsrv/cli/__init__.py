@@ -18,10 +18,12 @@ from lsrv.cli.commands.plan import plan
 from lsrv.cli.commands.ps import ps
 from lsrv.cli.commands.pull import login, pull
 from lsrv.cli.commands.quantize import quantize
+from lsrv.cli.commands.rm import rm
 from lsrv.cli.commands.serve import serve
+from lsrv.cli.commands.show import show
 from lsrv.cli.commands.tune import tune
-from lsrv.cli.commands.verbs import disable, enable, load, reload, status, unload
-from lsrv.cli.commands.weights import list_weights, rm
+from lsrv.cli.commands.verbs import disable, enable, load, logs, reload, status, stop, unload
+from lsrv.cli.commands.weights import list_weights
 from lsrv.cli.display.drawing import wants_plain
 from lsrv.cli.display.say import say
 from lsrv.errors import ConfigError, LsrvError
@@ -48,6 +50,8 @@ _COMMANDS = (
     enable,
     disable,
     status,
+    stop,
+    logs,
     plan,
     cache,
     pull,
@@ -55,6 +59,7 @@ _COMMANDS = (
     tune,
     list_weights,
     rm,
+    show,
     login,
     config,
     doctor,
@@ -65,9 +70,10 @@ _COMMANDS = (
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "color": _COLOR})
 @click.command_panel("Serve", commands=["from-config", "serve"])
 @click.command_panel(
-    "A running server", commands=["ps", "load", "unload", "reload", "enable", "disable", "status", "plan", "cache"]
+    "A running server",
+    commands=["ps", "load", "unload", "reload", "enable", "disable", "status", "plan", "cache", "logs", "stop"],
 )
-@click.command_panel("Weights", commands=["pull", "tune", "quantize", "list", "rm", "login"])
+@click.command_panel("Weights", commands=["pull", "tune", "quantize", "list", "show", "rm", "login"])
 @click.command_panel("This machine", commands=["config", "doctor", "completions"])
 @click.version_option(lsrv.__version__, prog_name="lsrv")
 def cli() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,6 +17,7 @@ from lsrv.cli.options import DEFAULT_URL
 from lsrv.errors import ConfigError, LsrvError, ServerError
 
 CONNECT_TIMEOUT_S = 5.0
+_LOOK_S = 0.1
 
 JsonObject = dict[str, Any]  # a server's answer; every reader checks what it takes out
 
@@ -54,6 +57,17 @@ class ServerClient:
             raise ServerError(f"the server at {self.url} broke off: {error}") from error
         finally:
             connection.close()
+
+    def wait_until_gone(self) -> None:
+        """Return when nothing listens there any more: a server that was told to stop goes on until it is done."""
+        parts = _split(self.url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        while True:
+            try:
+                socket.create_connection((parts.hostname or "", port), CONNECT_TIMEOUT_S).close()
+            except OSError:
+                return
+            time.sleep(_LOOK_S)
 
     def _headers(self) -> dict[str, str]:
         key = {"authorization": f"Bearer {self.api_key}"} if self.api_key else {}

@@ -124,6 +124,10 @@ class Names:
         """What an entry is called in listings, by its canonical id."""
         return self._listed[model_id]
 
+    def logged_id(self, model_id: str) -> str:
+        """The same for log lines: an entry that was removed meanwhile keeps the id it had."""
+        return next((listed for own, listed in self._listed.items() if own == model_id), model_id)
+
     def _partings(self, model: str) -> Iterator[Target]:
         """Every way to read `model` as a known name and an adapter, the shortest name first."""
         at = -1

@@ -133,9 +133,12 @@ def test_ps_shows_a_loaded_model_with_its_memory_and_slots(running: Running) -> 
     assert row["status"] == "loaded"
     table = running.ask("ps").stdout.splitlines()
     header = re.split(" {2,}", table[0])
-    assert header == ["MODEL", "STATUS", "QUANT", "MEMORY", "SLOTS", "REQUESTS", "LAST USED", "UNLOADED BECAUSE"]
+    assert header[:8] == ["MODEL", "STATUS", "QUANT", "MEMORY", "ON", "CONTEXT", "SLOTS", "REQUESTS"]
+    assert header[8:] == ["UNLOADS IN", "LAST USED", "ALSO", "UNLOADED BECAUSE"]
     # Slots busy come with the last heartbeat, which may be a second old.
-    assert re.fullmatch(r"demo +loaded +\S.* +[\d.]+ MiB +\d/\d+ +0 +[\d.]+s ago( +.+)?", table[1])
+    assert re.fullmatch(
+        r"demo +loaded +\S.* +[\d.]+ MiB +CPU +1024 +\d/\d+ +0 +\S.*s +[\d.]+s ago +lsrv-demo( +.+)?", table[1]
+    )
 
 
 def test_the_verbs_change_the_state_that_status_tells(running: Running) -> None:
@@ -150,6 +153,19 @@ def test_a_model_that_is_not_there_ends_with_1(running: Running) -> None:
     assert result.returncode == 1
     assert "not_found" in result.stdout
     assert "demo" in result.stderr
+
+
+def test_a_stop_unloads_one_model_or_ends_the_server_as_sigterm_does(tmp_path: Path) -> None:
+    with _server(tmp_path, "from-config") as server:
+        server.ask("load", "demo")
+        assert "runs" in server.ask("logs", "demo").stderr
+        assert server.ask("stop", "demo").stdout == "demo: unloaded\n"
+        stopped = server.ask("stop", "--json")
+        assert (stopped.returncode, json.loads(stopped.stdout)["status"]) == (0, "stopped")
+        assert server.ask("ps").returncode == 1  # it was waited for
+        _, errors = server.process.communicate(timeout=DEADLINE_S)
+    assert server.process.returncode == 0
+    assert "draining" in errors
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -72,7 +72,10 @@ class Delivery:
             if not stream.has_started:
                 raise
             record = self._record
-            _log.exception("request failed", extra={"request_id": record.request_id, "model_id": record.model_id})
+            _log.exception(
+                "request failed",
+                extra=record.logged,
+            )
             error = LsrvError("An internal error ended this answer; the server's log says more.")
             await self._fail(error, send, stream)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Annotated, Literal
@@ -125,6 +126,7 @@ def _meta(view: EntryView) -> dict[str, object]:
     if view.info is not None:
         info = view.info
         meta |= {
+            "expires_in_s": None if math.isinf(view.expires_in_s) else round(view.expires_in_s, 3),
             "n_ctx": info.n_ctx_seq,
             "n_ctx_because": view.context_because or "so configured",
             "placed_because": view.place_because or "so configured",

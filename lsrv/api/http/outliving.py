@@ -139,7 +139,10 @@ class OutlivingAnswers:
             await app(scope, answer.receive, answer.send)
             last = await conclude()
         except Exception:  # noqa: BLE001  # whatever it is, the answer is over
-            _log.exception("request failed", extra={"request_id": record.request_id, "model_id": record.model_id})
+            _log.exception(
+                "request failed",
+                extra=record.logged,
+            )
         finally:
             answer.end(last)
             self._end(record, time.perf_counter() - record.arrived_at)

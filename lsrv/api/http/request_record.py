@@ -25,6 +25,11 @@ class RequestRecord:
     error_code: str | None = None
     is_cache_hit: bool | None = None  # None: the response cache has no part in it
 
+    @property
+    def logged(self) -> dict[str, str]:
+        """Which request it is, as fields of a log line."""
+        return {"request_id": self.request_id, "model_id": self.listed_id or self.model_id}
+
 
 def attach_record(scope: Scope, record: RequestRecord) -> None:
     scope.setdefault("state", {})[_KEY] = record  # pyright: ignore[reportArgumentType]  # litestar types it as its own

@@ -38,6 +38,12 @@ class StopSignals:
             for number in heeded:
                 loop.remove_signal_handler(number)
 
+    def ask(self) -> None:
+        """Take a request of an operator for the first signal. Asked again, nothing more happens."""
+        if not self.first.is_set():
+            _log.info("draining, as its operator asked")
+            self.first.set()
+
     def receive(self, number: int) -> None:
         """Take a signal for an order to stop."""
         name = signal.Signals(number).name

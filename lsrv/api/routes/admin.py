@@ -92,6 +92,13 @@ async def reload_config(_: ApiRequest, server: ServerState) -> Response[bytes]:
     return json_response(_encode(await reload_settings(server)))
 
 
+async def stop(_: ApiRequest, server: ServerState) -> Response[bytes]:
+    if server.stop is None:
+        raise RequestError("This server lives in another program, which ends it; there is nothing to stop here.")
+    server.stop()
+    return json_response(_encode({"status": "draining", "drain_timeout_s": server.settings.server.drain_timeout_s}))
+
+
 async def events(_: ApiRequest, server: ServerState) -> ASGIApp:
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:
         await until_disconnect(receive, _write_events(server, EventStream(send, SERVER_SENT_EVENTS)))
@@ -126,5 +133,6 @@ ROUTES = (
     _route("GET", "/admin/models/{id}/cache", prefix_cache, "What a model's prefix cache holds, how often it helped"),
     _route("POST", "/admin/default", choose_default, "Another default model, for this run", DefaultBody),
     _route("GET", "/admin/events", events, "What happens, as server-sent events", media_type=EVENTS),
+    _route("POST", "/admin/stop", stop, "Drain, and end the server, as SIGTERM does"),
     _route("POST", "/admin/reload", reload_config, "Take in the config file anew; what it changed"),
 )

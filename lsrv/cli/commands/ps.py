@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 
 import rich_click as click
@@ -17,9 +18,12 @@ from lsrv.cli.options import json_option, server_options
 @server_options
 @json_option
 def ps(url: str, api_key: str | None, as_json: bool, is_watching: bool) -> None:
-    """List the models of a running server: state, memory, slots busy, requests. Loads nothing."""
+    """List the models of a running server: state, memory, context, requests, when they unload. Loads nothing.
+
+    Such as `lsrv ps --watch`, or `lsrv ps --json | jq '.[].id'`.
+    """
     from lsrv.cli.client import ServerClient
-    from lsrv.cli.display.models_table import listed, models_table
+    from lsrv.cli.display.models_table import listed, models_table, route_lines
     from lsrv.cli.display.watch import show_lines, show_table
 
     client = ServerClient(url, api_key)
@@ -30,7 +34,9 @@ def ps(url: str, api_key: str | None, as_json: bool, is_watching: bool) -> None:
     if as_json:
         say(json.dumps(models, indent=2))
         return
-    say(models_table(models))
+    say(models_table(models, width=shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
+    if routes := route_lines(client):
+        say("\n" + "\n".join(routes))
     for model in models:
         if model.get("error") and "parent" not in model:  # an adapter has that of its model
             say(f"\n{model['id']}: {model['error']['message']}", err=True)

@@ -1,9 +1,10 @@
-"""`lsrv load|unload|reload|enable|disable|status MODEL`: the verbs of a running server's models."""
+"""`lsrv load|unload|reload|enable|disable|status|stop|logs MODEL`: the verbs of a running server's models."""
 
 from __future__ import annotations
 
 import json
 import sys
+from urllib.parse import quote
 
 import rich_click as click
 
@@ -80,6 +81,55 @@ def disable(model: str, url: str, api_key: str | None, as_json: bool) -> None:
 def status(model: str, url: str, api_key: str | None, as_json: bool) -> None:
     """Say whether MODEL is loaded. Loads nothing."""
     _run_verb("status", {"model_id": model}, url, api_key, as_json)
+
+
+@click.command()
+@click.argument("model", required=False, shell_complete=served_name)
+@server_options
+@json_option
+def stop(model: str | None, url: str, api_key: str | None, as_json: bool) -> None:
+    """End the server, once its running requests are done. With MODEL: only take that one out of memory.
+
+    Such as `lsrv stop`, or `lsrv stop qwen3-4b`.
+    """
+    from lsrv.cli.client import ServerClient
+
+    if model is not None:
+        _run_verb("unload", {"model_id": model}, url, api_key, as_json)
+        return
+    client = ServerClient(url, api_key)
+    answer = client.post("/admin/stop", {})
+    if sys.stderr.isatty():
+        say(f"the server at {url} finishes its running requests …", err=True)
+    client.wait_until_gone()
+    say(json.dumps(answer | {"status": "stopped"}, indent=2) if as_json else f"the server at {url} has stopped")
+
+
+@click.command()
+@click.argument("model", shell_complete=served_name)
+@click.option("-n", "--lines", "n_lines", type=click.IntRange(min=1), default=200, help="Only the last ones.")
+@server_options
+@json_option
+def logs(model: str, n_lines: int, url: str, api_key: str | None, as_json: bool) -> None:
+    """Print what the worker of MODEL wrote last (llama.cpp's own lines), and why the one before it is gone.
+
+    Such as `lsrv logs qwen3-4b -n 20`.
+    """
+    from lsrv.cli.client import ServerClient
+
+    answer = ServerClient(url, api_key).get(f"/admin/models/{quote(model)}/logs")
+    if as_json:
+        say(json.dumps(answer, indent=2))
+        return
+    for name in ("previous", "worker"):
+        told = answer.get(name)
+        if told is not None:
+            for line in told["lines"][-n_lines:]:
+                say(line)
+            what = "" if told["lines"] else ", and has written nothing"
+            say(f"(worker {told['pid']} {'ended: ' + told['end'] if told['end'] else 'runs' + what})", err=True)
+    if answer.get("previous") is None and answer.get("worker") is None:
+        say(f"{answer['id']} had no worker yet; its first request, or `lsrv load`, starts one", err=True)
 
 
 def _run_verb(verb: str, body: dict[str, object], url: str, api_key: str | None, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`lsrv list` and `lsrv rm`: the weights that lsrv made, and those that other programs have here."""
+"""`lsrv list`: the weights that lsrv made, and those that other programs have here."""
 
 from __future__ import annotations
 
@@ -41,24 +41,6 @@ def list_weights(found: bool, as_json: bool) -> None:
         say("\n" + (table if others else "no weights of other programs were found"))
     elif not made:
         say("`lsrv list --found` shows those of other programs", err=True)
-
-
-@click.command()
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
-def rm(names: tuple[str, ...]) -> None:
-    """Delete weights that lsrv made. NAME is a key of `lsrv list`, or a file name.
-
-    Files that were downloaded, or belong to other programs, are never touched.
-    """
-    from lsrv.frontdoor.store.store import Store, only_one
-    from lsrv.units import size
-
-    store = Store()
-    chosen = {stored.key: stored for stored in (only_one(store.find(name), name) for name in names)}
-    for stored in chosen.values():
-        say(f"{stored.path.name}: {size(store.remove(stored))} freed")
-    if left := store.sweep():
-        say(f"unfinished files: {size(left)} freed")
 
 
 def composition(quantization: str, tensor_bytes: Mapping[str, int]) -> str:

@@ -93,6 +93,23 @@ def read_header(path: Path) -> GgufHeader:
         ) from None
 
 
+def read_keys(path: Path) -> dict[str, GgufValue]:
+    """What the GGUF at `path` says of itself by key, in bytes where it is text; None for lists and what is long.
+
+    Raises as `read_header`.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            data = GgufBytes(path, file, path.stat().st_size)
+            _read_version(data)
+            data.u64("the number of tensors")
+            return _read_keys(data, min(data.u64("the number of keys"), _N_KEYS_MAX))
+    except OSError as error:
+        raise WeightsNotFoundError(
+            f"{path}: can't be read ({error.strerror}); check the path and permissions"
+        ) from None
+
+
 def read_header_from(path: Path, file: Readable, size_bytes: int) -> GgufHeader:
     """The same of a file that is open at its first byte, or elsewhere; `path` is for messages."""
     return _read(GgufBytes(path, file, size_bytes))

@@ -182,8 +182,8 @@ class Entry:
             self._announce("unloaded")  # whoever shows the progress of this load must hear of its end
             raise
         except Exception as error:  # noqa: BLE001  # whoever waits for this load must hear of its end
-            _log.exception("a load failed in an unforeseen way", extra={"model_id": self.settings.model_id})
-            unforeseen = LsrvError(f"loading model '{self.settings.model_id}' failed: {type(error).__name__}: {error}")
+            _log.exception("a load failed in an unforeseen way", extra={"model_id": self.settings.listed_id})
+            unforeseen = LsrvError(f"loading model '{self.settings.listed_id}' failed: {type(error).__name__}: {error}")
             self._lose(attempt, Failure(error=unforeseen.info(), is_retryable=True))
         else:
             self._gain(attempt, loaded, loop.time() - began_s)

@@ -106,6 +106,12 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat: Heartbeat | None = None
     created: int = 0
 
+    @property
+    def expires_in_s(self) -> float:
+        """Seconds until it is unloaded if nobody asks for it, counted once its requests are done; inf: never."""
+        idle_s = 0.0 if self.n_running or self.n_waiting else self.last_used_s_ago or 0.0
+        return max(0.0, self.keep_alive_s - idle_s)
+
 
 def capabilities_of(kind: str, info: ModelInfo | None) -> tuple[Capability, ...]:
     """What a loaded model can do, or what `kind` promises of one that is not."""

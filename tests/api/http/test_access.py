@@ -14,7 +14,7 @@ import pytest
 from lsrv.api.http.access import Access, Caller, host_name, is_loopback
 from lsrv.api.http.errors import ForbiddenError
 from lsrv.config.server import ServerSettings
-from tests.conftest import RunningServer, StartServer, wait_until
+from tests.conftest import TINY, RunningServer, StartServer, wait_until
 
 BODY = {"prompt": "a", "max_tokens": 1}
 
@@ -202,6 +202,7 @@ def test_every_request_is_one_log_line_without_its_prompt(server: RunningServer)
     line = next(line for line in server.log_lines("request") if line["request_id"] == "logged")
     assert line["status"] == 200
     assert line["n_completion_tokens"] == 1
+    assert line["model_id"] == TINY  # as it is listed, not the path of its file
     assert "secret" not in server.log
 
 

@@ -147,7 +147,7 @@ def test_an_adapter_does_not_repeat_the_memory_of_its_model() -> None:
     model = {"id": "m", "status": "loaded", "meta": meta | {"quantization": "Q8_0", "memory": {"kv_bytes": 1 << 20}}}
     table = models_table([model, model | {"id": "m:pirate", "parent": "m"}]).splitlines()
     assert table[1].split()[:4] == ["m", "loaded", "Q8_0", "1.0"]
-    assert table[2].split() == ["m:pirate", "loaded", "-", "-", "-", "-", "-", "-"]
+    assert set(table[2].split()[2:]) == {"-"}
 
 
 def test_in_a_narrow_terminal_names_give_way_and_stay_apart() -> None:
@@ -160,6 +160,28 @@ def test_in_a_narrow_terminal_names_give_way_and_stay_apart() -> None:
     assert [line.split()[1] for line in table.splitlines()] == ["STATUS", "loaded", "loaded"]
     assert "ago" in table and ":pirate" in table
     assert all(line.index("loaded") < 20 for line in models_table(models, width=10).splitlines()[1:])
+
+
+def test_a_row_says_context_place_expiry_and_other_names() -> None:
+    by_device = {"CPU": 1 << 20, "CUDA0": 3 << 20}
+    memory = {"weights_bytes": 4 << 20, "by_device": by_device}
+    meta = {"n_running": 1, "n_waiting": 2, "n_slots_busy": 1, "n_slots": 4, "last_used_s_ago": 0.0, "n_ctx": 4096}
+    meta |= {"expires_in_s": 600.0, "memory": memory, "quantization": "Q8_0"}
+    model = {"id": "m", "root": "org/m", "aliases": ["m", "other"], "status": "loaded", "meta": meta}
+    forever = model | {"id": "n", "aliases": ["n"], "meta": meta | {"expires_in_s": None, "memory": {"by_device": {}}}}
+    header, first, second = models_table([model, forever]).splitlines()
+    for title, word in (("ON", "GPU 75%"), ("CONTEXT", "4096"), ("UNLOADS IN", "10m 0s"), ("ALSO", "other, org/m")):
+        assert first[header.index(title) :].startswith(word)
+    assert second[header.index("UNLOADS IN") :].startswith("never")
+
+
+def test_columns_give_way_until_the_table_fits_a_phone() -> None:
+    meta = {"n_running": 0, "n_waiting": 0, "n_slots_busy": 0, "n_slots": 4, "last_used_s_ago": 1.0, "n_ctx": 4096}
+    meta |= {"expires_in_s": 600.0, "memory": {"kv_bytes": 1 << 20, "by_device": {"CPU": 1 << 20}}}
+    model = {"id": "a-model-with-a-name", "root": "a/b", "aliases": [], "status": "loaded", "meta": meta}
+    for width in (40, 60, 80, 120):
+        assert max(map(len, models_table([model], width=width).splitlines())) <= width
+    assert "MEMORY" in models_table([model], width=40)
 
 
 def test_a_model_that_had_to_leave_says_why(start_server: StartServer, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ VS Code offers a model to its agents by `capabilities`, shows `general.basename`
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections.abc import Mapping
 
@@ -135,18 +134,10 @@ def _running(known: KnownModel, now: float) -> dict[str, object]:
         "size": n_bytes,
         "digest": _digest(known),
         "details": _details(known.facts),
-        "expires_at": rfc3339(now + _expires_in_s(view)),
+        "expires_at": rfc3339(now + min(view.expires_in_s, _NEVER_S)),
         "size_vram": n_bytes - by_device.get("CPU", 0),
         "context_length": view.info.n_ctx_seq,
     }
-
-
-def _expires_in_s(view: EntryView) -> float:
-    """A century stands for never."""
-    if math.isinf(view.keep_alive_s):
-        return _NEVER_S
-    idle_s = 0.0 if view.n_running or view.n_waiting else view.last_used_s_ago or 0.0
-    return max(0.0, view.keep_alive_s - idle_s)
 
 
 def _details(facts: ModelFacts | None) -> dict[str, object]:
