@@ -13,7 +13,7 @@ from lsrv.cli.options import json_option
 from lsrv.errors import WeightsNotFoundError
 
 if TYPE_CHECKING:
-    from lsrv.frontdoor.store.downloads import Download
+    from lsrv.frontdoor.hub.downloads import Download
     from lsrv.frontdoor.store.store import StoredWeights
 
 _HOW_ELSEWHERE = {"Ollama": "`ollama rm {name}`", "LM Studio": "LM Studio's My Models", "llama.cpp": "`rm {path}`"}
@@ -30,7 +30,7 @@ def rm(names: tuple[str, ...], yes: bool, as_json: bool) -> None:
     `lsrv rm Qwen/Qwen3-4B-GGUF/Qwen3-4B-Q8_0.gguf`. What Ollama, LM Studio or llama.cpp have is theirs.
     """
     from lsrv.frontdoor.hub.cache_layout import default_cache
-    from lsrv.frontdoor.store.downloads import remove_download
+    from lsrv.frontdoor.hub.downloads import remove_download
     from lsrv.frontdoor.store.store import Store
 
     store, cache = Store(), default_cache()
@@ -53,7 +53,7 @@ def _choose(store: object, name: str, made: dict[str, StoredWeights], downloads:
     """Put what `name` means where it belongs. Raises WeightsNotFoundError: nothing is deleted then."""
     from lsrv.frontdoor.finding.other_programs import find_in_programs
     from lsrv.frontdoor.hub.cache_layout import default_cache
-    from lsrv.frontdoor.store.downloads import find_download
+    from lsrv.frontdoor.hub.downloads import find_download
     from lsrv.frontdoor.store.store import Store, only_one
 
     assert isinstance(store, Store)

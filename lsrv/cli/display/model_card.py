@@ -119,7 +119,7 @@ def _shape(card: Mapping[str, Any]) -> str:
 
 
 def _many(n: int) -> str:
-    """As people say it: 4.0 billion."""
+    """A number as people say it: "4.0 billion"."""
     for unit, word in ((10**9, " billion"), (10**6, " million")):
         if n >= unit:
             return f"{n / unit:.1f}{word}"
