@@ -61,7 +61,7 @@ def remove_download(cache: Path, download: Download) -> int:
 
 
 def _unlinked(download: Download) -> list[Path]:
-    """Its blobs that no other name leads to. A blob that lies elsewhere is somebody else's."""
+    """Blobs of `download` that no other name leads to. A blob that lies elsewhere is somebody else's."""
     others = [path for path in (download.folder / "snapshots").rglob("*") if path not in download.links]
     used = {path.resolve() for path in others if path.is_symlink()}
     return [blob for blob in download.blobs if blob not in used and blob.is_relative_to(download.folder.resolve())]
