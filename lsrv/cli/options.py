@@ -12,7 +12,7 @@ DEFAULT_URL = "http://127.0.0.1:1234"
 _URL_HELP = (
     "A running server. Default: where the models.toml of this folder, or LSRV_HOST and LSRV_PORT, let one listen."
 )
-_OWN_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_OWN_ADDRESSES = {"localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 ClickCommand = Callable[..., Any]
 

@@ -88,7 +88,9 @@ class ServerSettings(Table):
     """The port, who may use it, and how workers come and go."""
 
     host: Annotated[str, AfterValidator(checked(_host_problem))] = Field(
-        default="127.0.0.1", description="Address to listen on; other machines get 403 until there are api_keys."
+        default="localhost",
+        description='Address to listen on; "localhost" is 127.0.0.1 and ::1. Other machines get 403 until there are '
+        "api_keys.",
     )
     port: int = Field(default=1234, ge=0, le=65535, description="TCP port; 0 takes a free one.")
     ollama_port: OllamaPort = Field(

@@ -19,6 +19,12 @@ MAX_QUOTES = 400_000
 MAX_DEPTH = 64  # of values that pass through unread, such as template arguments
 _MIN_INT, _MAX_INT = -(2**63), 2**64 - 1  # what msgpack can carry to the worker
 
+# Escapes in texts, pairs of surrogates as one; what remains of surrogates is alone.
+_ESCAPED = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[^u]|u(?![dD][89a-fA-F]))"
+    rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
 _PLACE = re.compile(r"^(?P<what>.*) - at (?:`key` in )?`\$\.?(?P<path>.*)`$", re.DOTALL)
 
 
@@ -78,8 +84,19 @@ def _explained(error: msgspec.DecodeError, raw: bytes) -> RequestError:
     if not raw.strip():
         return RequestError("The body is empty; this route needs a JSON object.")
     if not isinstance(error, msgspec.ValidationError):
-        return RequestError(f"The body is not valid JSON: {echo(str(error))}.")
+        return _lone_surrogate(raw) or RequestError(f"The body is not valid JSON: {echo(str(error))}.")
     return _misfit(error)
+
+
+def _lone_surrogate(raw: bytes) -> RequestError | None:
+    """Half of a character, as programs leave it that cut texts by UTF-16: msgspec takes what follows for the rest."""
+    for escape in _ESCAPED.finditer(raw):
+        if (half := escape["half"]) is not None:
+            return RequestError(
+                f"The body is not valid JSON: {half.decode()} at byte {escape.start()} is half of a character (a lone "
+                "surrogate); leave it out, or send the other half, too."
+            )
+    return None
 
 
 def _misfit(error: msgspec.ValidationError) -> RequestError:

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState as UvicornState
 
 from lsrv.api.http.errors import OPENAI_ERRORS, HeadersTooLargeError, RequestTimeoutError, error_response
+from lsrv.api.http.until_close import write_until_close
 from lsrv.errors import CapacityError, LsrvError, RequestError
 
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
@@ -159,6 +160,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._n_body_bytes = self._n_unread_bytes = 0
         self._arm(limits.body_interval_s, self._check_body_rate)
         super().on_headers_complete()
+        if self.scope["http_version"] == "1.0":
+            write_until_close(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         if self._is_refused:

@@ -10,6 +10,8 @@ from lsrv.errors import ConfigError
 
 MAX_OPEN_FILES = 65536
 _ALL = (int(socket.AF_INET6), "::")
+_LOOPBACK = (int(socket.AF_INET), "127.0.0.1"), (int(socket.AF_INET6), "::1")
+_N_TRIES = 8  # to find a port that is free at all addresses, where any will do
 _RESERVED_FILES = 256  # workers' pipes, logs, weights
 
 
@@ -17,8 +19,19 @@ def bind(host: str, port: int) -> list[socket.socket]:
     """One socket per address of `host`, all on the same port. Raises ConfigError if that can't be had.
 
     "::" is all addresses, those of IPv4 included, whatever the system makes of it: each family has its own socket, so
-    that clients are known by their addresses as they are.
+    that clients are known by their addresses as they are. "localhost" is both loopbacks, of which clients take either.
     """
+    for n_left in reversed(range(_N_TRIES if port == 0 else 1)):
+        try:
+            return _bound(host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not n_left:
+                raise _explained(error, host, port) from error
+    raise AssertionError  # the last try has returned or raised
+
+
+def _bound(host: str, port: int) -> list[socket.socket]:
+    """The same in one try. Raises OSError; no socket is left open then."""
     sockets: list[socket.socket] = []
     try:
         for family, address in _addresses(host, port):
@@ -31,14 +44,16 @@ def bind(host: str, port: int) -> list[socket.socket]:
             listener.bind((address, chosen_port))
             listener.listen(2048)
             listener.setblocking(False)
-    except OSError as error:
+    except OSError:
         for listener in sockets:
             listener.close()
-        raise _explained(error, host, port) from error
+        raise
     return sockets
 
 
 def _addresses(host: str, port: int) -> list[tuple[int, str]]:
+    if host.lower() == "localhost":  # whatever this machine's hosts file says of it
+        return [each for each in _LOOPBACK if _is_here(*each)]
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     addresses = dict.fromkeys((int(family), str(address[0])) for family, _, _, _, address in found)
     if _ALL in addresses and _has_ipv4():
@@ -47,9 +62,15 @@ def _addresses(host: str, port: int) -> list[tuple[int, str]]:
 
 
 def _has_ipv4() -> bool:
+    return _is_here(socket.AF_INET, "0.0.0.0")
+
+
+def _is_here(family: int, address: str) -> bool:
+    """Whether this machine has that address: a kernel may be without a family, a container without IPv6."""
     try:
-        socket.socket(socket.AF_INET, socket.SOCK_STREAM).close()
-    except OSError:  # a kernel without it
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
         return False
     return True
 

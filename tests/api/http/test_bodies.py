@@ -180,3 +180,9 @@ def test_quotes_within_a_text_are_no_parts(server: RunningServer) -> None:
     answer = server.http.post("/tokenize", content=content, headers=JSON)
     assert answer.status_code == 200
     assert len(answer.json()["tokens"]) >= 1000
+
+
+def test_half_a_character_is_named_with_its_place(server: RunningServer) -> None:
+    """As cut texts of JavaScript have it at their end, with more behind it."""
+    error = server.http.post("/v1/completions", content=b'{"prompt":"\\ud83d\\ude00 a\\ud83dbc"}').json()["error"]
+    assert "\\ud83d at byte 25 is half of a character" in error["message"]

@@ -26,6 +26,12 @@ def connected(server: RunningServer, timeout_s: float = 30.0) -> Iterator[socket
 
 def answer_to(server: RunningServer, *parts: bytes) -> tuple[int, dict[str, Any]]:
     """Status and JSON body of what the server says to raw bytes, read until it closes."""
+    head, body = raw_answer(server, *parts)
+    return int(head.split()[1]), json.loads(body)
+
+
+def raw_answer(server: RunningServer, *parts: bytes) -> tuple[bytes, bytes]:
+    """Head and body of the same, as they came."""
     with connected(server) as sock:
         for part in parts:
             sock.sendall(part)
@@ -33,7 +39,7 @@ def answer_to(server: RunningServer, *parts: bytes) -> tuple[int, dict[str, Any]
         while data := sock.recv(65536):
             answer += data
     head, _, body = answer.partition(b"\r\n\r\n")
-    return int(head.split()[1]), json.loads(body)
+    return head, body
 
 
 def request(*headers: bytes, body: bytes = b"") -> bytes:
@@ -276,3 +282,14 @@ def _raise_file_limit(n_files: int) -> None:
     if hard != resource.RLIM_INFINITY and hard < n_files:
         pytest.skip(f"this needs {n_files} open files, the machine allows {hard}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, n_files), hard))
+
+
+@pytest.mark.parametrize("stream", ["true", "false"])
+def test_http_1_0_gets_no_chunks(server: RunningServer, stream: str) -> None:
+    """What it can't read it would take for text; its body ends with the connection."""
+    asked = b'{"prompt":"a","max_tokens":2,"stream":%b}' % stream.encode()
+    head, body = raw_answer(server, request(b"content-length: %d" % len(asked), body=asked).replace(b"/1.1", b"/1.0"))
+    assert b"connection: close" in head and b"transfer-encoding" not in head
+    assert body.endswith(b"data: [DONE]\n\n") if stream == "true" else json.loads(body)["object"] == "text_completion"
+    assert stream != "true" or body.startswith(b'data: {"object":"text_completion"')
+    assert_well(server)

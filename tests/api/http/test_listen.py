@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from lsrv.api.http.listen import bind
+from lsrv.config import ServerSettings
 
 
 @contextmanager
@@ -30,3 +31,15 @@ def test_all_addresses_of_ipv6_are_those_of_ipv4_too_on_one_port() -> None:
 def test_an_address_means_itself() -> None:
     with bound("127.0.0.1") as (listener,):
         assert listener.getsockname()[0] == "127.0.0.1"
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+def test_localhost_is_both_loopbacks_on_one_port() -> None:
+    with bound("localhost") as listeners:
+        addresses = [each.getsockname()[:2] for each in listeners]
+        port = addresses[0][1]
+        assert addresses == [("127.0.0.1", port), ("::1", port)]
+
+
+def test_who_says_nothing_is_served_at_localhost() -> None:
+    assert ServerSettings().host == "localhost"
