@@ -12,7 +12,7 @@ from lsrv.config.table import Table
 # What an entry may change while its model stays in memory. Whatever is not named here needs a new load.
 _LIGHT = frozenset(
     {"alias", "enabled", "preload", "pinned", "priority", "keep_alive", "max_concurrency", "queue", "defaults"}
-    | {"response_cache"}
+    | {"response_cache", "display_name", "description", "mode"}
 )
 # What is looked up anew at every use. Whatever is not named here needs a new process.
 _AT_ONCE = frozenset(

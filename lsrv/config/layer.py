@@ -59,8 +59,9 @@ def names_of(model: RawTable) -> list[str]:
 def merge(below: Layer, above: Layer) -> Layer:
     """`above` over `below`: tables merge key by key, lists and values replace, entries merge by name, new ones go last.
 
-    An entry of `above` merges with the first entry below that shares a name with it. Its model_id replaces that
-    entry's, unless it only repeats an alias of it. Entries of one layer never merge with each other.
+    An entry of `above` merges with the entry below that has its first alias, else with the first that shares a name
+    with it. Its model_id replaces that entry's, unless it only repeats an alias of it. Entries of one layer never
+    merge with each other.
     """
     models, index = _merge_models(below.models(), above.models())
     raw = _over(below.raw, {key: value for key, value in above.raw.items() if key != "models"})
@@ -86,7 +87,7 @@ def _merge_models(below: list[RawTable], above: list[RawTable]) -> tuple[list[Ra
     """The merged entries, and for each entry of `above` its index among them."""
     merged, free, index = list(below), set(range(len(below))), list[int]()
     for model in above:
-        match = next((i for i in sorted(free) if set(names_of(below[i])) & set(names_of(model))), None)
+        match = _match(below, sorted(free), model)
         if match is None:
             index.append(len(merged))
             merged.append(model)
@@ -96,6 +97,16 @@ def _merge_models(below: list[RawTable], above: list[RawTable]) -> tuple[list[Ra
         is_alias = model.get("model_id") in names_of(below[match])[1:]
         merged[match] = _over(below[match], {k: v for k, v in model.items() if not (is_alias and k == "model_id")})
     return merged, index
+
+
+def _match(below: list[RawTable], free: list[int], model: RawTable) -> int | None:
+    """The entry that `model` goes over: the first with its listed name, else with any name of it.
+
+    Two entries may share a model_id: each is then known by its alias.
+    """
+    names = names_of(model)
+    listed = [i for i in free if names[1:2] and names_of(below[i])[1:2] == names[1:2]]
+    return next((i for i in (*listed, *free) if set(names_of(below[i])) & set(names)), None)
 
 
 def _over(below: RawTable, above: RawTable) -> RawTable:

@@ -1,6 +1,6 @@
 """Files, environment and flags into one `Settings`. Layers, the later over the earlier:
 
-built-in defaults < catalog files < the file < models.local.toml beside it < environment < flags
+built-in defaults < catalog files < the file < models.local.yaml and .toml beside it < environment < flags
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lsrv.config.layer import ConfigPlace, KeyPath, Layer, RawTable, as_table, a
 from lsrv.config.model import ModelSettings
 from lsrv.config.not_yet import find_not_yet
 from lsrv.config.problems import Problem, config_error, problem, validation_problems
-from lsrv.config.reading.files import find_config, find_local, read_file
+from lsrv.config.reading.files import find_config, find_locals, passed_over, read_file
 from lsrv.config.reading.template import absolute
 from lsrv.config.settings import LoadedSettings, Settings
 from lsrv.config.table import as_strings
@@ -47,8 +47,9 @@ def load_settings(
     """
     source = path if path is not None else find_config()
     loading = _Loading(environ)
-    files = [each for each in (source, find_local(source)) if each is not None]
-    return loading.load([loading.read(each) for each in files], overrides, source)
+    if path is None:
+        loading.tell(passed_over(source))
+    return loading.load([loading.read(each) for each in (source, *find_locals(source))], overrides, source)
 
 
 def settings_for_models(
@@ -75,6 +76,9 @@ class _Loading:
         self._files: list[Path] = []
         self._warnings: list[str] = []
         self._problems: list[Problem] = []
+
+    def tell(self, warnings: list[str]) -> None:
+        self._warnings += warnings
 
     def read(self, path: Path) -> Layer:
         found = read_file(path)

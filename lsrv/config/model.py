@@ -11,9 +11,13 @@ from lsrv.config.entry.answering import AdapterSettings, DefaultSettings
 from lsrv.config.entry.running import ContextSettings, DeviceSettings, SpeculativeSettings
 from lsrv.config.entry.upstream import UpstreamSettings
 from lsrv.config.entry.weights import FormatSettings, QuantizationSettings
-from lsrv.config.table import CanonicalName, OtherNames, Seconds, Table, as_tuple
+from lsrv.config.layer import as_table
+from lsrv.config.table import CanonicalName, OtherNames, Seconds, Table, as_tuple, shown
 
 _POOLINGS = {"text": (), "embedding": ("none", "mean", "cls", "last"), "rerank": ("rank",)}  # of a kind
+
+_UNSAID = {"enabled": True, "preload": False}
+_MODES = {"off": {"enabled": False}, "lazy": _UNSAID, "eager": {"enabled": True, "preload": True}}
 
 # What only an entry that is loaded here can mean. An upstream's limit stands in its own table.
 _LOCAL_KEYS = frozenset(
@@ -32,6 +36,12 @@ class ModelSettings(Table):
     alias: OtherNames = Field(default=(), description="Other names; the first one is listed.")
     kind: Literal["auto", "text", "embedding", "rerank", "multimodal", "speech", "upstream", "handler"] = Field(
         default="auto", description="What the model does; auto reads it from the file."
+    )
+    display_name: str = Field(default="", max_length=200, description="What people read in lists; else its id.")
+    description: str = Field(default="", max_length=2000, description="What it is good for, in lists.")
+    mode: Literal["off", "lazy", "eager"] | None = Field(
+        default=None,
+        description="One word for enabled and preload: off (disabled), lazy (at first use), eager (at start).",
     )
     enabled: bool = Field(default=True, description="false: listed, never loaded; requests for it are refused (409).")
     revision: str = Field(default="main", min_length=1, description="Branch, tag or commit on the Hub.")
@@ -61,6 +71,20 @@ class ModelSettings(Table):
 
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _weights_id: str | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_mode(cls, value: object) -> object:
+        """`mode` sets enabled and preload; whoever says both must mean the same."""
+        raw = as_table(value)
+        mode = raw.get("mode")
+        meant = _MODES.get(mode) if isinstance(mode, str) else None
+        if meant is None:
+            return value
+        for key, wanted in meant.items():
+            if raw.get(key, wanted) is not wanted:
+                raise ValueError(f'mode = "{mode}" and {key} = {shown(raw[key])} contradict each other; keep one')
+        return {**raw, **{key: wanted for key, wanted in meant.items() if wanted is not _UNSAID[key]}}
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

@@ -45,8 +45,8 @@ def test_a_folder_is_no_config(tmp_path):
         load_settings(tmp_path / "a.toml", environ={})
 
 
-def test_yaml_is_refused_by_name(error_of):
-    assert '".yaml" is no kind of config' in error_of("a: 1", name="models.yaml")
+def test_an_ending_of_no_config_is_refused_by_name(error_of):
+    assert '".ini" is no kind of config' in error_of("a: 1", name="models.ini")
 
 
 def test_bytes_that_are_no_utf8_are_named(tmp_path):

@@ -113,7 +113,7 @@ def test_a_json_label_without_a_model_is_named_with_its_line(error_of):
 
 def test_a_json_key_written_twice_is_refused(error_of):
     text = '{"a": {"Plain": {"model_id": "a"}},\n"a": {"Plain": {"model_id": "b"}}}'
-    assert error_of(text, name="m.json") == "m.json:2: a: written twice in its object; keep one"
+    assert error_of(text, name="m.json") == "m.json:2: a: written twice in its table or object; keep one"
 
 
 def test_an_unknown_key_of_a_json_body_has_its_line(error_of):
@@ -187,3 +187,23 @@ def test_an_error_in_a_lora_has_the_line_it_was_written_on(error_of):
 def test_x_lora_is_refused(error_of):
     message = error_of(MODEL + "[models.adapter]\nxlora = 'o/n'\n")
     assert 'models.toml:4: models["a"].adapter.xlora: llama.cpp has no X-LoRA' in message
+
+
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        ("GGML", "llama.cpp reads GGUF"),
+        ("LoraGGML", "llama.cpp reads GGUF"),
+        ("XLoraGGML", "llama.cpp reads GGUF"),
+        ("Lora", "[[models.adapters]]"),
+        ("LoraGGUF", "[[models.adapters]]"),
+        ("XLora", "no X-LoRA"),
+        ("XLoraGGUF", "no X-LoRA"),
+        ("DiffusionPlain", "makes no images"),
+        ("Speech", "no speech"),
+        ("Toml", "lsrv from-config -f FILE"),
+    ],
+)
+def test_bodies_that_lsrv_can_not_serve_are_refused_by_name_and_nothing_else_is_said_of_them(error_of, body, said):
+    message = error_of(json.dumps({"a": {"Plain": {"model_id": "m"}}, "x": {body: {"model_id": "b"}}}), name="m.json")
+    assert message.count("\n") == 0 and f"x.{body}: not served here" in message and said in message

@@ -145,3 +145,19 @@ def test_an_entry_of_flags_takes_the_layers_below():
     assert (
         settings_for_models([{"model_id": "a"}], environ={"LSRV_KEEP_ALIVE": "0"}).settings.models[0].keep_alive_s == 0
     )
+
+
+@pytest.mark.parametrize(
+    "mode, enabled, preload", [("off", False, False), ("lazy", True, False), ("eager", True, True)]
+)
+def test_mode_is_one_word_for_enabled_and_preload(load, mode, enabled, preload):
+    model = load(f'[[models]]\nmodel_id = "a"\nmode = "{mode}"\n').settings.models[0]
+    assert (model.enabled, model.preload) == (enabled, preload)
+
+
+@pytest.mark.parametrize(
+    "mode, other", [("off", "enabled = true"), ("lazy", "preload = true"), ("eager", "preload = false")]
+)
+def test_a_mode_that_another_key_contradicts_is_refused_with_both(error_of, mode, other):
+    message = error_of(f'[[models]]\nmodel_id = "a"\nmode = "{mode}"\n{other}\n')
+    assert f'mode = "{mode}" and {other} contradict each other; keep one' in message

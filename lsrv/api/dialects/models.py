@@ -89,6 +89,8 @@ def model_object(view: EntryView) -> dict[str, object]:
         "endpoint_status": view.endpoint_status,
         "root": view.model_id,
         "aliases": list(view.aliases),
+        "display_name": view.display_name or view.listed_id,
+        "description": view.description,
         "capabilities": list(view.capabilities),
         "tools_available": "tools" in view.capabilities,
         "mcp_tools_count": 0,

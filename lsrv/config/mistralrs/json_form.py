@@ -16,6 +16,22 @@ _BODIES: dict[str, str | None] = {
     "GGUF": None,
     "Embedding": "embedding",
 }
+_NO_XLORA = "llama.cpp has no X-LoRA; remove the entry"
+_LORA = 'name the base with "Plain" or "GGUF", and each LoRA in [[models.adapters]] of a models.toml'
+_GGML = "llama.cpp reads GGUF and no older format; name a GGUF of that model"
+# The other bodies that mistral.rs knows -> why they are refused, and what to do.
+_REFUSED: dict[str, str] = {
+    "GGML": _GGML,
+    "LoraGGML": _GGML,
+    "XLoraGGML": _GGML,
+    "Lora": _LORA,
+    "LoraGGUF": _LORA,
+    "XLora": _NO_XLORA,
+    "XLoraGGUF": _NO_XLORA,
+    "DiffusionPlain": "lsrv makes no images; remove the entry",
+    "Speech": "lsrv serves text, and no speech; remove the entry",
+    "Toml": 'name that file with "lsrv from-config -f FILE", or as [server] catalog',
+}
 _WITH_IMAGES = ("VisionPlain", "MultimodalPlain")
 
 # Key of an entry or of its body -> the key in models.toml, where the two differ.
@@ -80,6 +96,11 @@ class _Conversion:
         if not isinstance(entry, dict):
             text = 'not a model; write {"Plain": {"model_id": "…"}}, or use models.toml for other settings'
             self.problems.append(Problem(self._place((key,)), str(key), text))
+            return
+        if refused := [(name, why) for name, why in _REFUSED.items() if isinstance(as_table(entry).get(name), dict)]:
+            for name, why in refused:
+                path = (key, name)
+                self.problems.append(Problem(self._place(path), ".".join(map(str, path)), f"not served here: {why}"))
             return
         index = len(self.models)
         self.models.append({})

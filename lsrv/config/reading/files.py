@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 from lsrv.config.advice.slips import json_slip, toml_slip
 from lsrv.config.layer import ConfigPlace, KeyPath, Layer
 from lsrv.config.mistralrs import json_form
 from lsrv.config.mistralrs.foreign import Adapted, adapt
+from lsrv.config.models_yaml.forms import convert_yaml
 from lsrv.config.problems import Problem
-from lsrv.config.reading import json_lines, toml_lines
+from lsrv.config.reading import json_lines, toml_lines, yaml_text
+from lsrv.config.reading.contents import SUFFIXES, Language, language_of
 from lsrv.demo import CONFIG_PATH as DEMO_PATH
 from lsrv.errors import ConfigError
 
 FILE_NAME = "models.toml"
 LOCAL_FILE_NAME = "models.local.toml"
+_LOCAL_FILE_NAMES = ("models.local.yml", "models.local.yaml", LOCAL_FILE_NAME)  # the later over the earlier
+_YAML_FILE_NAMES = ("models.yaml", "models.yml")
 _BYTES_MAX = 4 * 1024 * 1024
 
 
@@ -30,12 +35,21 @@ def find_config() -> Path:
     return next((path for path in (here, of_user) if _is_there(path)), DEMO_PATH)
 
 
-def find_local(path: Path) -> Path | None:
-    """The models.local.toml beside `path`, if there is one. None is beside the built-in demo."""
+def find_locals(path: Path) -> list[Path]:
+    """The overlays beside `path` (models.local.toml, or .yaml), the lowest first. None is beside the built-in demo."""
     if not path.name:  # "." and "/": folders, which whoever reads them is told
-        return None
-    local = path.with_name(LOCAL_FILE_NAME)
-    return local if path != DEMO_PATH and local != path and _is_there(local) else None
+        return []
+    beside = [path.with_name(name) for name in _LOCAL_FILE_NAMES]
+    return [local for local in beside if path != DEMO_PATH and local != path and _is_there(local)]
+
+
+def passed_over(path: Path) -> list[str]:
+    """A warning for each models.yaml of the current folder that is not read though somebody may think so.
+
+    `path` was found, and not named: a models.yaml is read where it is named only.
+    """
+    there = [name for name in _YAML_FILE_NAMES if _is_there(Path(name)) and Path(name) != path]
+    return [f"{name}: is not read; name it with -f {name}, or as [server] catalog" for name in there]
 
 
 def _is_there(path: Path) -> bool:
@@ -59,14 +73,21 @@ def unreadable(path: Path) -> str:
 
 def read_file(path: Path) -> Adapted:
     """The layer that `path` is. Raises ConfigError if it can't be read at all."""
-    kind = path.suffix.lower()
+    suffix = path.suffix.lower()
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder; name the file in it, such as {path / FILE_NAME}")
-    if kind == ".toml":
-        return adapt(_read_toml(path, _read_text(path)))
-    if kind == ".json":
-        return _read_json(path, _read_text(path))
-    raise ConfigError(f'{path}: "{path.suffix}" is no kind of config; write a .toml file (or a .json of mistral.rs)')
+    if suffix not in SUFFIXES:
+        raise ConfigError(f'{path}: "{path.suffix}" is no kind of config; write a .toml file (or a .yaml, or a .json)')
+    text = _read_text(path)
+    named, language = SUFFIXES[suffix], language_of(text, suffix)
+    if language == named:
+        return _READERS[named](path, text)
+    try:
+        read = _READERS[language](path, text)
+    except ConfigError:
+        return _READERS[named](path, text)  # it only begins so: what is wrong is told as of what it should be
+    told = f"{path}: is {language} by what it holds, and read as such; a name with .{language.lower()} would say so"
+    return Adapted(read.layer, [told, *read.warnings], read.problems)
 
 
 def _read_text(path: Path) -> str:
@@ -86,7 +107,7 @@ def _read_text(path: Path) -> str:
         raise ConfigError(f"{path}: can't be read ({error.strerror}); check its permissions") from None
 
 
-def _read_toml(path: Path, text: str) -> Layer:
+def _read_toml(path: Path, text: str) -> Adapted:
     text = text.replace("\r\n", "\n")
     try:
         raw = tomllib.loads(text)
@@ -94,8 +115,8 @@ def _read_toml(path: Path, text: str) -> Layer:
     except tomllib.TOMLDecodeError as error:
         raise _toml_error(path, text, str(error)) from None
     except RecursionError:
-        raise ConfigError(f"{path}: nested too deeply; no setting needs that") from None
-    return Layer(raw, _origin(path), _places(path, lines))
+        raise _too_deep(path) from None
+    return adapt(Layer(raw, _origin(path), _places(path, lines)))
 
 
 def _read_json(path: Path, text: str) -> Adapted:
@@ -103,15 +124,46 @@ def _read_json(path: Path, text: str) -> Adapted:
         value = json.loads(text)
         lines, twice = json_lines.find_lines(text)
     except json.JSONDecodeError as error:
-        raise _syntax_error(path, text, error.lineno, error.colno, error.msg) from None
+        raise _syntax_error(path, text, "JSON", error.lineno, error.colno, error.msg) from None
     except RecursionError:
-        raise ConfigError(f"{path}: nested too deeply; no setting needs that") from None
+        raise _too_deep(path) from None
     places = _places(path, lines)
     converted = json_form.convert(value, _origin(path), places)
-    adapted = adapt(converted.layer)
-    repeated = [Problem(places[key], ".".join(map(str, key)), "written twice in its object; keep one") for key in twice]
-    warnings, problems = converted.warnings + adapted.warnings, converted.problems + adapted.problems
-    return Adapted(adapted.layer, warnings, problems + repeated)
+    return _adapted(converted.layer, converted.warnings, [*converted.problems, *_repeated(places, twice)])
+
+
+def _read_yaml(path: Path, text: str) -> Adapted:
+    try:
+        value, lines, twice = yaml_text.read_yaml(text)
+    except yaml_text.YamlError as error:
+        raise _syntax_error(path, text, "YAML", error.line, error.column, str(error)) from None
+    except RecursionError:
+        raise _too_deep(path) from None
+    places = _places(path, lines)
+    converted = convert_yaml(value, _origin(path), places, is_overlay=path.name in _LOCAL_FILE_NAMES)
+    return _adapted(converted.layer, converted.warnings, [*converted.problems, *_repeated(places, twice)])
+
+
+_READERS: dict[Language, Callable[[Path, str], Adapted]] = {
+    "TOML": _read_toml,
+    "JSON": _read_json,
+    "YAML": _read_yaml,
+}
+
+
+def _adapted(layer: Layer, warnings: list[str], problems: list[Problem]) -> Adapted:
+    adapted = adapt(layer)
+    return Adapted(adapted.layer, warnings + adapted.warnings, problems + adapted.problems)
+
+
+def _repeated(places: dict[KeyPath, ConfigPlace], twice: list[KeyPath]) -> list[Problem]:
+    return [
+        Problem(places[key], ".".join(map(str, key)), "written twice in its table or object; keep one") for key in twice
+    ]
+
+
+def _too_deep(path: Path) -> ConfigError:
+    return ConfigError(f"{path}: nested too deeply; no setting needs that")
 
 
 def _origin(path: Path) -> ConfigPlace:
@@ -129,15 +181,14 @@ def _toml_error(path: Path, text: str, message: str) -> ConfigError:
     found = re.search(r"\(at line (\d+), column (\d+)\)$", message)
     lines = text.rstrip("\n").split("\n")
     line, column = (int(found[1]), int(found[2])) if found else (len(lines), len(lines[-1]) + 1)
-    return _syntax_error(path, text, line, column, what)
+    return _syntax_error(path, text, "TOML", line, column, what)
 
 
-def _syntax_error(path: Path, text: str, line: int, column: int, what: str) -> ConfigError:
+def _syntax_error(path: Path, text: str, language: Language, line: int, column: int, what: str) -> ConfigError:
     lines = text.split("\n")
     written = lines[line - 1] if line <= len(lines) else ""
-    kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
     shown = written.strip()[:100]
     if any(secret in shown for secret in ("api_key", "admin_key", "token_source", "password")):
         shown = shown.split("=")[0].split(":")[0] + "= …"
-    slip = json_slip(text, written, column) if kind == "JSON" else toml_slip(written)
-    return ConfigError(f"{path}:{line}:{column}: not {kind}: {slip or what}: `{shown}`")
+    slip = {"JSON": json_slip(text, written, column), "TOML": toml_slip(written), "YAML": ""}[language]
+    return ConfigError(f"{path}:{line}:{column}: not {language}: {slip or what}: `{shown}`")

@@ -118,6 +118,8 @@ class Entry:
             model_id=self.settings.model_id,
             listed_id=self.settings.listed_id,
             aliases=self.settings.alias,
+            display_name=self.settings.display_name,
+            description=self.settings.description,
             kind=self._kind(),
             capabilities=capabilities_of(self.settings.kind, loaded.info if loaded is not None else None),
             adapters=tuple(self.adapters),

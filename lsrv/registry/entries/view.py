@@ -71,6 +71,8 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     model_id: ModelId
     listed_id: str
     aliases: tuple[str, ...]
+    display_name: str = ""
+    description: str = ""
     kind: str
     owned_by: str = "local"
     capabilities: tuple[Capability, ...] = ()  # as far as they are known: a file tells at its load

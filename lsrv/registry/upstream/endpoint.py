@@ -174,6 +174,8 @@ class UpstreamEndpoint:
             model_id=self.settings.model_id,
             listed_id=self.settings.listed_id,
             aliases=self.settings.alias,
+            display_name=self.settings.display_name,
+            description=self.settings.description,
             kind="upstream",
             capabilities=("completion", "chat", "tools"),
             owned_by=self._upstream.owned_by,
