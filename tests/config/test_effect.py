@@ -15,7 +15,8 @@ from lsrv.errors import ConfigError
 
 # One value of each key of an entry that asks for something.
 ASKED = {
-    "alias": '["other"]', "enabled": "true", "revision": '"v1"', "chat_template": '"{{ messages }}"',
+    "alias": '["other"]', "display_name": '"a"', "description": '"a"', "mode": '"lazy"',
+    "enabled": "true", "revision": '"v1"', "chat_template": '"{{ messages }}"',
     "chat_template_name": '"chatml"', "jinja_explicit": '"{{ messages }}"', "control_in_text": "true",
     "preload": "true", "pinned": "true", "priority": "1", "keep_alive": '"1m"', "max_concurrency": "1", "queue": "1",
     "response_cache": "true", "format.format": '"plain"', "format.quantized_file": '"a.gguf"', "format.mmproj": '"a"',
@@ -33,7 +34,7 @@ ASKED = {
     "adapters": '[{ name = "a", source = "o/a" }]',
 }  # fmt: skip
 # What has an effect, by kind of entry. All else is a warning or an error; a new key has to be put somewhere.
-EVERYWHERE = {"alias", "enabled", "response_cache", "defaults.priority"}
+EVERYWHERE = {"alias", "display_name", "description", "mode", "enabled", "response_cache", "defaults.priority"}
 LOCAL = EVERYWHERE | {
     "queue", "revision", "preload", "pinned", "priority", "keep_alive", "max_concurrency", "format.format",
     "format.quantized_file", "quantization.quant", "quantization.isq", "device.cpu", "device.threads",
