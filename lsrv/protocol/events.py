@@ -253,6 +253,7 @@ class Embedded(msgspec.Struct, frozen=True, tag="embedded"):
     vectors: list[bytes]  # one per input: n_dims little-endian float32; without pooling as many for each token
     n_prompt_tokens: int
     n_dims: int
+    n_tokens: list[int] = []  # of each input; empty where only their sum is known
 
 
 class Reranked(msgspec.Struct, frozen=True, kw_only=True, tag="reranked"):

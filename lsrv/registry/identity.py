@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 import lsrv
-from lsrv.config import ModelSettings, Settings
+from lsrv.config import ModelSettings, Settings, UpstreamSettings
 from lsrv.errors import LsrvError
 from lsrv.file_digest import sampled_digest, stamp_of
 from lsrv.frontdoor import Weights
@@ -147,6 +147,12 @@ def _identity(basis: LoadBasis) -> ModelIdentity:
         },
         date_formats=date_formats(template),
     )
+
+
+def identity_of_upstream(upstream: UpstreamSettings) -> ModelIdentity:
+    """Who is asked, and for what. What that server makes of a name is its own matter: kept answers have an age."""
+    facts = [_build(), upstream.base_url, upstream.model, sorted(upstream.headers.items())]
+    return ModelIdentity(hashlib.sha256(msgspec.json.encode(facts)).hexdigest(), {}, ())
 
 
 def date_formats(template: str | None) -> tuple[str, ...] | None:

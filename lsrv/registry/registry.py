@@ -16,7 +16,7 @@ from lsrv.registry.endpoints.waiting import Standing, Turn
 from lsrv.registry.entries import refusals
 from lsrv.registry.entries.view import EntryView, MemoryView, WorkerLog
 from lsrv.registry.entries.watchers import Watcher, Watchers
-from lsrv.registry.identity import Identities
+from lsrv.registry.identity import Identities, ModelIdentity, identity_of_upstream
 from lsrv.registry.life.idle import IdleWork
 from lsrv.registry.life.start_and_end import Life
 from lsrv.registry.loading.builds import Builds
@@ -127,6 +127,16 @@ class Registry:
     def sends_away(self, model_id: ModelId) -> bool:
         """Whether requests to an entry leave this machine for good. Raises ModelNotFoundError."""
         return self._endpoints.of(model_id).sends_away
+
+    async def identity(self, model_id: ModelId) -> ModelIdentity | None:
+        """What the answers of an entry depend on beside the request; loads nothing. Raises ModelNotFoundError.
+
+        None: that can't be told, or the entry must not answer.
+        """
+        endpoint = self._endpoints.of(model_id)
+        if (upstream := endpoint.settings.upstream) is None:
+            return await self.identities.get(model_id)
+        return identity_of_upstream(upstream) if endpoint.view().status != "disabled" else None
 
     # -- requests ----------------------------------------------------------------------------------
 

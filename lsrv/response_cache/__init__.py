@@ -5,7 +5,7 @@ the two tiers, `cache` is both of them for an event loop; `flight` lets equal re
 """
 
 from lsrv.response_cache.answer import is_keepable, whole_answer
-from lsrv.response_cache.cache import CacheLimits, ResponseCache
+from lsrv.response_cache.cache import CacheLimits, FoundBytes, ResponseCache
 from lsrv.response_cache.flight import Flight, Flights
 from lsrv.response_cache.key import Subject, is_repeatable, key_of
 from lsrv.response_cache.statistics import ModelStatistics
@@ -14,6 +14,7 @@ __all__ = [
     "CacheLimits",
     "Flight",
     "Flights",
+    "FoundBytes",
     "ModelStatistics",
     "ResponseCache",
     "Subject",

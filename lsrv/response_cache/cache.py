@@ -8,7 +8,7 @@ import functools
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
@@ -42,6 +42,13 @@ class CacheLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_age_s: float
 
 
+class FoundBytes(msgspec.Struct, frozen=True):
+    """A kept answer, and which tier had it."""
+
+    raw: bytes
+    is_from_disk: bool
+
+
 class ResponseCache:
     """Kept answers in memory, and in `folder` below a bound. Nothing is opened before the first answer is asked for."""
 
@@ -62,37 +69,62 @@ class ResponseCache:
 
     async def get(self, model_id: str, key: str) -> list[Finished] | None:
         """The answer under `key`, one end per choice."""
-        kept, outcome = self._memory.get(key, self._clock()), "memory"
-        if kept is None:
-            kept, outcome = await self._from_disk(model_id, key), "disk"
-        if kept is None:  # it may have been put there while the disk was asked
-            kept, outcome = self._memory.get(key, self._clock()), "memory"
-        if kept is None:
-            return None
-        self._used.add(key)
-        self.count(outcome, model_id)
-        return decode(kept.raw)
+        raw = await self.get_bytes(model_id, [key])
+        return decode(raw[0]) if raw is not None else None
 
-    async def _from_disk(self, model_id: str, key: str) -> Kept | None:
+    async def get_bytes(self, model_id: str, keys: Sequence[str]) -> list[bytes] | None:
+        """What is kept under all of `keys`, in their order, which is one hit; None if one of them is missing."""
+        found = await self.find(model_id, keys)
+        if len(found) < len(set(keys)):
+            return None
+        self.count_hit(model_id, found.values())
+        return [found[key].raw for key in keys]
+
+    async def find(self, model_id: str, keys: Sequence[str]) -> dict[str, FoundBytes]:
+        """What is kept under some of `keys`. Counts nothing."""
+        found = self._in_memory(keys)
+        if missing := [key for key in dict.fromkeys(keys) if key not in found]:
+            found |= await self._from_disk(model_id, missing)
+            # Some may have been put there while the disk was asked.
+            found |= self._in_memory([key for key in missing if key not in found])
+        self._used.update(found)
+        return found
+
+    def count_hit(self, model_id: str, found: Iterable[FoundBytes]) -> None:
+        """One request was answered by what was found."""
+        self.count("disk" if any(each.is_from_disk for each in found) else "memory", model_id)
+
+    def _in_memory(self, keys: Iterable[str]) -> dict[str, FoundBytes]:
+        now = self._clock()
+        kept = ((key, self._memory.get(key, now)) for key in keys)
+        return {key: FoundBytes(each.raw, is_from_disk=False) for key, each in kept if each is not None}
+
+    async def _from_disk(self, model_id: str, keys: Sequence[str]) -> dict[str, FoundBytes]:
         n_purges = self._n_purges[model_id]
         try:
             async with asyncio.timeout(_READ_S):
-                kept = await self._in_thread(lambda disk: disk.get(key, self._clock()), None)
+                found = await self._in_thread(lambda disk: disk.get_all(keys, self._clock()), {})
         except TimeoutError:
-            return None
-        if kept is None or self._n_purges[model_id] != n_purges:
-            return None
-        self._memory.put(key, kept)
-        return kept
+            return {}
+        if self._n_purges[model_id] != n_purges:
+            return {}
+        for key, kept in found.items():
+            self._memory.put(key, kept)
+        return {key: FoundBytes(kept.raw, is_from_disk=True) for key, kept in found.items()}
 
     async def put(self, model_id: str, key: str, ends: Sequence[Finished]) -> None:
         """Keep an answer; returns when it is in memory, before it is on disk."""
+        self.put_bytes(model_id, {key: await asyncio.to_thread(encode, ends)})
+
+    def put_bytes(self, model_id: str, found: Mapping[str, bytes]) -> None:
+        """Keep answers that are bytes already."""
         now = self._clock()
-        kept = Kept(model_id, await asyncio.to_thread(encode, ends), now)
-        self._memory.put(key, kept)
+        kept = {key: Kept(model_id, raw, now) for key, raw in found.items()}
+        for key, each in kept.items():
+            self._memory.put(key, each)
         used, self._used = self._used, set()
         self._send(lambda disk: disk.touch(used, now))
-        self._send(lambda disk: disk.put(key, kept, now))
+        self._send(lambda disk: disk.put_all(kept, now))
 
     def forget_unused(self) -> None:
         """Begin to delete what an earlier server left on a disk that is off now. Off means that nothing is there."""

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -62,12 +62,21 @@ class DiskTier:
 
     def get(self, key: str, now: float) -> Kept | None:
         """The answer under `key`, which counts as used; one that is too old or damaged is deleted."""
-        return self._run(lambda db: self._read(db, key, now), None)
+        return self.get_all([key], now).get(key)
+
+    def get_all(self, keys: Sequence[str], now: float) -> dict[str, Kept]:
+        """The same of each of `keys` that is there."""
+        return self._run(lambda db: self._read_all(db, keys, now), {})
 
     def put(self, key: str, kept: Kept, now: float) -> None:
         """Keep an answer; those unused longest give way. One that would take most of the file is not kept."""
-        if kept.n_bytes <= self._max_bytes // 2:
-            self._run(lambda db: self._write(db, key, kept, now), None)
+        self.put_all({key: kept}, now)
+
+    def put_all(self, kept: Mapping[str, Kept], now: float) -> None:
+        """The same for several answers."""
+        small = {key: each for key, each in kept.items() if each.n_bytes <= self._max_bytes // 2}
+        if small:
+            self._run(lambda db: self._write(db, small, now), None)
 
     def touch(self, keys: Iterable[str], now: float) -> None:
         """Answers that were used without asking this tier."""
@@ -155,6 +164,14 @@ class DiskTier:
 
     # -- its rows ----------------------------------------------------------------------------------
 
+    def _read_all(self, db: sqlite3.Connection, keys: Sequence[str], now: float) -> dict[str, Kept]:
+        if len(keys) == 1:
+            found = [self._read(db, keys[0], now)]
+        else:
+            with transaction(db):
+                found = [self._read(db, key, now) for key in keys]
+        return {key: kept for key, kept in zip(keys, found, strict=True) if kept is not None}
+
     def _read(self, db: sqlite3.Connection, key: str, now: float) -> Kept | None:
         row = db.execute("SELECT model_id, raw, checksum, made_at FROM answers WHERE key = ?", (key,)).fetchone()
         if row is None:
@@ -169,11 +186,15 @@ class DiskTier:
         db.execute("UPDATE answers SET used_at = ? WHERE key = ?", (now, key))
         return Kept(model_id, raw, made_at)
 
-    def _write(self, db: sqlite3.Connection, key: str, kept: Kept, now: float) -> None:
-        row = (key, kept.model_id, kept.raw, _checksum(key, kept.model_id, kept.raw), kept.made_at, now)
+    def _write(self, db: sqlite3.Connection, kept: Mapping[str, Kept], now: float) -> None:
+        rows = [
+            (key, each.model_id, each.raw, _checksum(key, each.model_id, each.raw), each.made_at, now)
+            for key, each in kept.items()
+        ]
         with transaction(db):
             db.execute("DELETE FROM answers WHERE made_at < ?", (now - self._max_age_s,))
-            db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", row)
+            for row in rows:
+                db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)", row)
             while (n_excess := n_used_bytes(db) - self._max_bytes) > 0 and _drop_oldest(db, n_excess):
                 pass  # rows share pages, so that one pass may free less than the answers' own bytes
         if n_bytes(db) > self._max_bytes:

@@ -83,7 +83,7 @@ class _Question:
     async def subject(self) -> Subject | None:
         """Who answers now; None if that can't be told."""
         model_id, adapters = self.asked.model_id, self.asked.adapters
-        identity = await self.registry.identities.get(model_id)
+        identity = await self.registry.identity(model_id)
         if identity is None:
             return None
         generations = {adapter.name: adapter.generation for adapter in self.registry.adapters.of(model_id)}

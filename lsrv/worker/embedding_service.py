@@ -78,10 +78,11 @@ class EmbeddingService:
 
     def _answer(self, request: EmbeddingInputs) -> Event:
         vectors = [vector for vector in request.vectors if vector is not None]
-        n_tokens = sum(len(tokens) for tokens in request.inputs)
+        n_tokens_each = [len(tokens) for tokens in request.inputs]
+        n_tokens = sum(n_tokens_each)
         if not self._info.can_rerank:
             raw = [vector.astype("<f4").tobytes() for vector in vectors]
-            return Embedded(request.request_id, raw, n_tokens, self._info.n_embd)
+            return Embedded(request.request_id, raw, n_tokens, self._info.n_embd, n_tokens_each)
         return Reranked(
             request_id=request.request_id,
             scores=[float(vector[0]) for vector in vectors],

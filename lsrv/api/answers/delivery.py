@@ -111,7 +111,7 @@ class Delivery:
         state.begin(record, target.model_id)
         record.is_cache_hit = None  # what came of another one
         if path is not None and state.registry.takes_openai_bodies(target.model_id):
-            return Relay(state, target.model_id, path, raw, record, transcript)
+            return Relay(state, target.model_id, path, raw, record, self._use, transcript)
         return Generation(state, self._dialect.parse(raw), target, record, self._use, transcript)
 
     async def _stream(self, raw: bytes, attempts: Attempts, stream: EventStream) -> None:

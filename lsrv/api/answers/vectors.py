@@ -13,6 +13,8 @@ from lsrv.model_id import ModelId
 from lsrv.protocol.commands import Embed
 from lsrv.protocol.events import Embedded
 from lsrv.registry import Turn
+from lsrv.serving.kept_pieces import PieceCache, embed
+from lsrv.serving.sources import CacheUse
 
 _MANY_VECTORS = 32  # from here on the body is built in a thread, so that streams go on meanwhile
 
@@ -27,16 +29,28 @@ class LeasedVectors:
 
 
 async def vectors_of(
-    server: ServerState, record: RequestRecord, model_id: ModelId, command: Embed, turn: Turn
+    server: ServerState,
+    record: RequestRecord,
+    model_id: ModelId,
+    command: Embed,
+    turn: Turn,
+    use: CacheUse = "off",
 ) -> LeasedVectors:
-    """What `command` asks for."""
-    async with server.registry.acquire(model_id, turn) as lease:
-        lease_wait_s = time.perf_counter() - record.arrived_at
-        embedded = await lease.embed(command)
-        listed_id = lease.listed_id
+    """What `command` asks for; `use`: what the response cache may do."""
+    lease_wait_s = 0.0
+
+    async def compute(command: Embed) -> Embedded:
+        nonlocal lease_wait_s
+        async with server.registry.acquire(model_id, turn) as lease:
+            lease_wait_s = time.perf_counter() - record.arrived_at
+            embedded = await lease.embed(command)
+        server.metrics.of(model_id).count_prompt(embedded.n_prompt_tokens)
+        return embedded
+
+    pieces = PieceCache(server.registry, server.responses, model_id, use)
+    embedded, record.is_cache_hit = await embed(pieces, command, compute)
     record.n_prompt_tokens = embedded.n_prompt_tokens
-    server.metrics.of(model_id).count_prompt(embedded.n_prompt_tokens)
-    return LeasedVectors(embedded, listed_id, lease_wait_s)
+    return LeasedVectors(embedded, server.registry.settings_of(model_id).listed_id, lease_wait_s)
 
 
 async def built(build: Callable[[], bytes], n_vectors: int) -> bytes:

@@ -35,6 +35,7 @@ class RerankBody(msgspec.Struct, kw_only=True):
     raw_scores: bool = False
     keep_alive: KeepAliveField = None
     priority: Priority | None = None
+    response_cache: bool | None = None
 
 
 class RerankRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +48,7 @@ class RerankRequest(msgspec.Struct, frozen=True, kw_only=True):
     has_texts: bool
     has_raw_scores: bool
     keep_alive_s: float | None
+    uses_response_cache: bool
 
 
 _decoder = msgspec.json.Decoder(RerankBody)
@@ -68,6 +70,7 @@ def parse_rerank(raw: bytes) -> RerankRequest:
         has_texts=body.return_text if is_bare else body.return_documents,
         has_raw_scores=body.raw_scores,
         keep_alive_s=keep_alive_of(body.keep_alive),
+        uses_response_cache=body.response_cache is not False,
     )
 
 

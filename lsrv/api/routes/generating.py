@@ -8,6 +8,7 @@ from functools import partial
 from litestar import Response
 from litestar.types import ASGIApp
 
+from lsrv.api.answers.cache_control import cache_use
 from lsrv.api.answers.delivery import Delivery, first_body
 from lsrv.api.answers.relay import Relay
 from lsrv.api.answers.tokens import resolved, tokens_of
@@ -26,8 +27,10 @@ from lsrv.api.routing.route import EVENTS, JSON, Route
 from lsrv.api.state import ServerState
 from lsrv.model_id import ModelId
 from lsrv.protocol.commands import Detokenize
-from lsrv.protocol.events import Detokenized
+from lsrv.protocol.events import Detokenized, Reranked
 from lsrv.registry import Target
+from lsrv.serving.kept_pieces import PieceCache
+from lsrv.serving.kept_pieces import rerank as cached_ranking
 
 AnswerHere = Callable[[ApiRequest, ServerState, ModelId, bytes], Coroutine[object, object, bytes]]  # model_id, body
 
@@ -54,7 +57,8 @@ async def token_embeddings(request: ApiRequest, server: ServerState) -> Response
     body, command = llamacpp.parse_embedding(await body_of(request, server))
     model_id = resolved(server, record_of(request.scope), body.model)
     turn = server.turn(model_id, body.priority)
-    asking = vectors_of(server, record_of(request.scope), model_id, command, turn)
+    use = cache_use(request.scope["headers"])
+    asking = vectors_of(server, record_of(request.scope), model_id, command, turn, use)
     embedded = (await until_disconnect(request.receive, asking)).embedded
     return json_response(await built(partial(llamacpp.embedding_body, embedded), len(embedded.vectors)))
 
@@ -94,7 +98,8 @@ async def _answered(request: ApiRequest, server: ServerState, path: str, here: A
         model_id = target.model_id
         server.begin(record_of(request.scope), model_id)
         if server.registry.takes_openai_bodies(model_id):
-            return await Relay(server, model_id, path, raw, record_of(request.scope)).body()
+            use = cache_use(request.scope["headers"])
+            return await Relay(server, model_id, path, raw, record_of(request.scope), use).body()
         return await here(request, server, model_id, raw)
 
     head = head_of(raw)
@@ -106,7 +111,8 @@ async def _answered(request: ApiRequest, server: ServerState, path: str, here: A
 async def _embed(request: ApiRequest, server: ServerState, model_id: ModelId, raw: bytes) -> bytes:
     wanted = parse_embedding(raw)
     turn = server.turn(model_id, wanted.priority, wanted.keep_alive_s)
-    found = await vectors_of(server, record_of(request.scope), model_id, wanted.command, turn)
+    use = cache_use(request.scope["headers"]) if wanted.uses_response_cache else "off"
+    found = await vectors_of(server, record_of(request.scope), model_id, wanted.command, turn, use)
     build = partial(embedding_body, wanted, found.listed_id, found.embedded)
     return await built(build, len(found.embedded.vectors))
 
@@ -114,12 +120,19 @@ async def _embed(request: ApiRequest, server: ServerState, model_id: ModelId, ra
 async def _rerank(request: ApiRequest, server: ServerState, model_id: ModelId, raw: bytes) -> bytes:
     wanted = parse_rerank(raw)
     turn = server.turn(model_id, wanted.priority, wanted.keep_alive_s)
-    async with server.registry.acquire(model_id, turn) as lease:
-        reranked = await lease.rerank(wanted.query, wanted.documents)
-        listed_id = lease.listed_id
-    record_of(request.scope).n_prompt_tokens = reranked.n_prompt_tokens
-    server.metrics.of(model_id).count_prompt(reranked.n_prompt_tokens)
-    return rerank_body(wanted, listed_id, reranked)
+    record = record_of(request.scope)
+
+    async def compute() -> Reranked:
+        async with server.registry.acquire(model_id, turn) as lease:
+            reranked = await lease.rerank(wanted.query, wanted.documents)
+        server.metrics.of(model_id).count_prompt(reranked.n_prompt_tokens)
+        return reranked
+
+    use = cache_use(request.scope["headers"]) if wanted.uses_response_cache else "off"
+    pieces = PieceCache(server.registry, server.responses, model_id, use)
+    reranked, record.is_cache_hit = await cached_ranking(pieces, wanted.query, wanted.documents, compute)
+    record.n_prompt_tokens = reranked.n_prompt_tokens
+    return rerank_body(wanted, server.registry.settings_of(model_id).listed_id, reranked)
 
 
 async def _detokenize(request: ApiRequest, server: ServerState, model: str | None, command: Detokenize) -> Detokenized:

@@ -10,6 +10,7 @@ from functools import partial
 from litestar import Response
 from litestar.types import ASGIApp
 
+from lsrv.api.answers.cache_control import cache_use
 from lsrv.api.answers.delivery import Delivery, first_body
 from lsrv.api.answers.vectors import built, vectors_of
 from lsrv.api.dialects.contract import Dialect
@@ -119,7 +120,8 @@ async def _vectors(
             await _load(server, model_id, wanted.keep_alive_s)
             return write(wanted, listed_id, None, VectorsTaken(*[time.perf_counter() - record.arrived_at] * 2))
         turn = server.turn(model_id, None, wanted.keep_alive_s)
-        found = await vectors_of(server, record, model_id, wanted.command, turn)
+        use = cache_use(request.scope["headers"])
+        found = await vectors_of(server, record, model_id, wanted.command, turn, use)
         taken = VectorsTaken(found.lease_wait_s, time.perf_counter() - record.arrived_at)
         build = partial(write, wanted, found.listed_id, found.embedded, taken)
         return await built(build, len(found.embedded.vectors))

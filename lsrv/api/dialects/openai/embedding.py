@@ -26,6 +26,7 @@ class EmbeddingBody(msgspec.Struct, kw_only=True):
     dimensions: Annotated[int, Meta(ge=1)] | None = None
     keep_alive: KeepAliveField = None
     priority: Priority | None = None
+    response_cache: bool | None = None
 
 
 class EmbeddingWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +36,7 @@ class EmbeddingWanted(msgspec.Struct, frozen=True, kw_only=True):
     is_base64: bool
     n_dimensions: int | None
     keep_alive_s: float | None
+    uses_response_cache: bool
 
 
 _decoder = msgspec.json.Decoder(EmbeddingBody)
@@ -51,6 +53,7 @@ def parse_embedding(raw: bytes) -> EmbeddingWanted:
         is_base64=body.encoding_format == "base64",
         n_dimensions=body.dimensions,
         keep_alive_s=keep_alive_of(body.keep_alive),
+        uses_response_cache=body.response_cache is not False,
     )
 
 
