@@ -27,6 +27,7 @@ async def close(state: ServerState) -> None:
     """End all that goes on behind answers, then every worker, then what is kept. Also after a start that failed."""
     await state.shadows.close()
     await state.outliving.close()
+    await state.streams.close()
     await state.registry.close()
     await state.responses.close()
     await state.shelf.close()

@@ -45,7 +45,8 @@ class ServerState:
     feed: Feed = field(init=False)
     responses: ResponseCache = field(init=False)
     shelf: Shelf = field(init=False)
-    outliving: OutlivingAnswers = field(init=False)
+    outliving: OutlivingAnswers = field(init=False)  # by the ids of responses
+    streams: OutlivingAnswers = field(init=False)  # by the ids that clients gave to conversations
     shadows: Shadows = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +57,7 @@ class ServerState:
         self.responses = _response_cache(self.settings.server)
         self.shelf = _shelf(self.settings.server)
         self.outliving = OutlivingAnswers(self.end)
+        self.streams = OutlivingAnswers(self.end)
         self.metrics.add(CacheCollector(self.responses))
         self.metrics.add(RouteCollector(self.registry.routing, self.shadows))
 

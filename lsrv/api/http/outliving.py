@@ -14,13 +14,16 @@ from typing import cast
 
 from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
-from lsrv.api.http.errors import ClientGoneError
+from lsrv.api.http.errors import OPENAI_ERRORS, ClientGoneError
 from lsrv.api.http.event_stream import EventStream
 from lsrv.api.http.framing import Framing
 from lsrv.api.http.receive import until_disconnect
 from lsrv.api.http.request_record import RequestRecord, attach_record, record_of
+from lsrv.api.http.respond import send_error, send_response
+from lsrv.errors import LsrvError, RequestError
 
 _MAX_OVER = 64  # answers that are over and can still be followed
+_MAX_OVER_BYTES = 64 << 20  # of all of them
 _CLOSE_S = 5.0
 
 _log = logging.getLogger(__name__)
@@ -31,18 +34,25 @@ End = Callable[[RequestRecord, float], None]  # after so many seconds
 class OutlivingAnswer:
     """One answer. `view`: what it has come to so far, as a body. `chunks`: complete events, in their order.
 
-    `refusal`: the body of an answer that failed before it began to be sent; empty: it did not.
+    `refusal`: the body of an answer that failed before it began to be sent; empty: it did not. `started_at` and
+    `ended_at` (None until then) are of `time.monotonic()`.
     """
 
     def __init__(self, view: Callable[[], bytes], opening: bytes) -> None:
         self.view = view
         self.chunks = [opening]
+        self.n_bytes = len(opening)
         self.refusal = b""
         self.is_cancelled = False
-        self.is_over = False
-        self._is_refused = False
+        self.started_at = time.monotonic()
+        self.ended_at: float | None = None
+        self._refused_with: tuple[int, list[tuple[bytes, bytes]]] | None = None
         self._cancelled = asyncio.Event()
         self._changed = asyncio.Event()
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended_at is not None
 
     async def receive(self) -> HTTPReceiveMessage:
         """The receiving side of the app: nothing, until the answer is cancelled."""
@@ -52,15 +62,16 @@ class OutlivingAnswer:
     async def send(self, message: Message) -> None:
         """The sending side of it."""
         if message["type"] == "http.response.start":
-            self._is_refused = message["status"] != 200
-        elif message["type"] == "http.response.body" and self._is_refused:
+            if message["status"] != 200:
+                self._refused_with = (message["status"], [*message["headers"]])
+        elif message["type"] == "http.response.body" and self._refused_with is not None:
             self.refusal += message["body"]
         elif message["type"] == "http.response.body" and message["body"]:
             self._add(message["body"])
 
     def end(self, last: bytes) -> None:
         """Nothing more comes than `last`."""
-        self.is_over = True
+        self.ended_at = time.monotonic()
         self._add(last)
 
     async def cancel(self) -> None:
@@ -83,8 +94,21 @@ class OutlivingAnswer:
             if changed is self._changed:
                 await changed.wait()
 
+    async def send_refusal(self, send: Send) -> None:
+        """What it was refused with, as it was told; to be asked once it is over, of one that never began."""
+        if self.is_cancelled:
+            await send_error(send, RequestError("This answer was cancelled before it began."), OPENAI_ERRORS)
+            return
+        if self._refused_with is None:
+            error = LsrvError("An internal error ended this answer; the server's log says more.")
+            await send_error(send, error, OPENAI_ERRORS)
+            return
+        status, headers = self._refused_with
+        await send_response(send, status, [each for each in headers if each[0] != b"content-length"], self.refusal)
+
     def _add(self, data: bytes) -> None:
         self.chunks.append(data)
+        self.n_bytes += len(data)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
@@ -100,6 +124,12 @@ class OutlivingAnswers:
     def get(self, answer_id: str) -> OutlivingAnswer | None:
         """One that runs, or was among the last ones."""
         return self._answers.get(answer_id)
+
+    def named(self, answer_id: str) -> list[tuple[str, OutlivingAnswer]]:
+        """That one, and those whose ids say `::` and something more behind it."""
+        return [
+            (key, each) for key, each in self._answers.items() if key == answer_id or key.startswith(f"{answer_id}::")
+        ]
 
     def start(
         self,
@@ -119,7 +149,7 @@ class OutlivingAnswers:
         task.add_done_callback(self._tasks.discard)
 
     def forget(self, answer_id: str) -> None:
-        """Nobody can follow it any more."""
+        """Nobody new can follow it."""
         self._answers.pop(answer_id, None)
 
     async def close(self) -> None:
@@ -146,8 +176,14 @@ class OutlivingAnswers:
         finally:
             answer.end(last)
             self._end(record, time.perf_counter() - record.arrived_at)
-            over = [key for key, each in self._answers.items() if each.is_over]
-            for key in over[:-_MAX_OVER]:
+            self._forget_old_ones()
+
+    def _forget_old_ones(self) -> None:
+        over = [(key, each.n_bytes) for key, each in self._answers.items() if each.is_over]
+        n_kept = n_bytes = 0
+        for key, n_own in reversed(over):
+            n_kept, n_bytes = n_kept + 1, n_bytes + n_own
+            if n_kept > _MAX_OVER or n_bytes > _MAX_OVER_BYTES:
                 self.forget(key)
 
 
@@ -165,7 +201,10 @@ class Following:
             await until_disconnect(receive, self._write(stream))
         except ClientGoneError:
             return  # it may come back
-        await stream.end(b"")
+        if self._answer.n_bytes:
+            await stream.end(b"")
+        else:
+            await self._answer.send_refusal(send)
 
     async def _write(self, stream: EventStream) -> None:
         async with stream.comments(lambda: "waiting"):

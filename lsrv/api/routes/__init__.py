@@ -15,9 +15,9 @@ from lsrv.api.routes import (
     ollama,
     ollama_models,
     page,
-    props,
     pull,
     responses,
+    sounds_and_images,
     virtual_models,
 )
 from lsrv.api.routing.route import Route
@@ -25,8 +25,8 @@ from lsrv.api.routing.route import Route
 ROUTES: tuple[Route, ...] = (
     *generating.ROUTES,
     *models.ROUTES,
-    *props.ROUTES,
     *responses.ROUTES,
+    *sounds_and_images.ROUTES,
     *virtual_models.ROUTES,
     *cache.ROUTES,
     *anthropic.ROUTES,

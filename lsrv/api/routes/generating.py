@@ -7,10 +7,12 @@ from functools import partial
 
 from litestar import Response
 from litestar.types import ASGIApp
+from msgspec.structs import replace
 
 from lsrv.api.answers.cache_control import cache_use
 from lsrv.api.answers.delivery import Delivery, first_body
 from lsrv.api.answers.relay import Relay
+from lsrv.api.answers.resumable import conversation_of, resumable
 from lsrv.api.answers.tokens import resolved, tokens_of
 from lsrv.api.answers.vectors import built, vectors_of
 from lsrv.api.dialects import llamacpp
@@ -38,7 +40,22 @@ _TOKENS_LIKE_A_VECTOR = 256  # in the time that their bodies take
 
 
 async def chat_completions(request: ApiRequest, server: ServerState) -> ASGIApp:
-    return Delivery(server, CHAT, request.scope)
+    """With an X-Conversation-Id a stream goes on without its client."""
+    conversation_id = conversation_of(request.scope)
+    if not conversation_id:
+        return Delivery(server, CHAT, request.scope)
+    raw = await body_of(request, server)
+    if not CHAT.read_head(raw).is_streaming:
+        return Delivery(server, CHAT, request.scope, raw)
+    return await resumable(server, CHAT, request.scope, raw, conversation_id)
+
+
+async def count_chat_tokens(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    """How many tokens a chat has as its model reads it, in the words of the Responses API, as llama-server says it."""
+    body, command = parse_apply_template(await body_of(request, server))
+    asked = tokens_of(server, record_of(request.scope), body.model, replace(command, add_special=True))
+    n_tokens = len((await until_disconnect(request.receive, asked)).tokens)
+    return json_response(b'{"object":"response.input_tokens","input_tokens":%d}' % n_tokens)
 
 
 async def completions(request: ApiRequest, server: ServerState) -> ASGIApp:
@@ -142,6 +159,7 @@ async def _detokenize(request: ApiRequest, server: ServerState, model: str | Non
 
 ROUTES = (
     Route("POST", "/v1/chat/completions", chat_completions, "Answer a chat", body=ChatBody, media_types=(JSON, EVENTS)),
+    Route("POST", "/v1/chat/completions/input_tokens", count_chat_tokens, "How long a chat is", body=ChatBody),
     Route("POST", "/v1/completions", completions, "Continue a text", body=CompletionBody, media_types=(JSON, EVENTS)),
     Route("POST", "/v1/embeddings", embeddings, "Vectors of texts", body=EmbeddingBody),
     Route(

@@ -28,6 +28,7 @@ class Route:
     `body`: the type that decodes a request's body; None: the route reads none. `media_types`: those of an answer.
     `errors`: how whatever goes wrong is told, before the handler has the request, too. `takes_curls_type`: a body may
     be called a form, which is what `curl -d` does, and what people type where an API's own examples do.
+    `takes_any_type`: whatever the body is, the route reads none of it, so that no page gains by sending a form.
     `request_id_name`: the header that its clients read besides x-request-id.
     """
 
@@ -40,6 +41,7 @@ class Route:
     media_types: tuple[str, ...] = (JSON,)
     errors: ErrorShape = OPENAI_ERRORS
     takes_curls_type: bool = False
+    takes_any_type: bool = False
     request_id_name: bytes | None = None
 
     @property
