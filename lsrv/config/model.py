@@ -144,6 +144,16 @@ class ModelSettings(Table):
         """What the weights are called: the model_id as it was written."""
         return self._weights_id or self.model_id
 
+    @property
+    def takes_projector(self) -> bool:
+        """Whether it sees or hears where there is something to do that with."""
+        return self.kind in ("auto", "multimodal")
+
+    @property
+    def needs_projector(self) -> bool:
+        """Whether it is of no use without."""
+        return self.kind == "multimodal" or self.format.mmproj is not None
+
     def named_apart(self) -> ModelSettings:
         """The same entry under its alias, for another one has its model_id already."""
         apart = self.model_copy(update={"model_id": self.alias[0], "alias": self.alias[1:]})

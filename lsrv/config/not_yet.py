@@ -18,10 +18,6 @@ class NotYet:
     mend: str
 
 
-def _always(value: object) -> bool:
-    return True
-
-
 def _unless(*harmless: object) -> Callable[[object], bool]:
     return lambda value: value not in harmless
 
@@ -32,9 +28,7 @@ def _if(*refused: object) -> Callable[[object], bool]:
 
 NOT_YET: tuple[NotYet, ...] = (
     NotYet("command", _if("run"), 'the chat in the terminal comes later; write command = "serve"'),
-    NotYet("models.kind", _if("multimodal"), 'images and audio come later; write "text" for the text part alone'),
     NotYet("models.kind", _if("speech", "handler"), "only GGUF models of text; remove the entry"),
-    NotYet("models.format.mmproj", _always, "images and audio come later; remove it for the text part alone"),
     NotYet("models.device.rpc", _unless([], ""), "remove it"),
 )
 

@@ -191,6 +191,8 @@ class Engine:
     def _shift(self) -> None:
         """Let full contexts give up their older half: only answers that may be longer than the context get here."""
         for sequence in self._running:
+            if sequence.media:  # it ends with its context: what it saw has no other place
+                continue
             shift = plan_shift(len(sequence.prompt), sequence.n_past, sequence.n_unread, self._n_ctx_seq)
             if shift is not None:
                 self._context.memory.shift(sequence.seq_id, shift.n_keep, shift.n_drop)
@@ -201,7 +203,7 @@ class Engine:
         """Decode the batch; where a shared KV cache is full, idle slots give theirs, then whose turn is last."""
         while True:
             try:
-                self._context.decode(self._filling.batch)
+                self._context.decode(filled.batch)
                 return filled
             except NoCellsError:
                 if self._cache.free_cells():
@@ -222,7 +224,7 @@ class Engine:
         self.counts.n_preempted += 1
 
     def _count(self, filled: Filled, compute_s: float) -> None:
-        n_tokens = self._filling.batch.n_tokens
+        n_tokens = filled.batch.n_tokens
         if not filled.is_scoring:  # which takes longer for as many tokens
             self._cost.observe(n_tokens - filled.n_prefill, filled.n_prefill, filled.n_past, compute_s)
         self.counts.n_steps += 1

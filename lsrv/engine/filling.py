@@ -11,6 +11,8 @@ import numpy as np
 
 from lsrv.engine.cost import StepCost
 from lsrv.engine.llama.batch import Batch
+from lsrv.engine.media.embedded import EmbeddedBatch
+from lsrv.engine.media.span import MediaSpan
 from lsrv.engine.prefix.cache import PrefixCache
 from lsrv.engine.scheduler import PrefillChunk, StreamLoad, Unread, copy_budget, plan_beside_streams, plan_prefill
 from lsrv.engine.scoring import share_rows
@@ -18,6 +20,7 @@ from lsrv.engine.sequence import Sequence, SequenceState
 from lsrv.engine.speculation.speculation import Speculation
 from lsrv.protocol.commands import LoadParams
 
+_N_PORTION_MIN = 16  # embeddings that a step reads however dear they are
 _by_seq_id = operator.attrgetter("seq_id")
 
 
@@ -34,6 +37,7 @@ class SequenceRows:
 class Filled:
     """A batch, in terms of sequences."""
 
+    batch: Batch | EmbeddedBatch
     rows: list[SequenceRows] = field(default_factory=list[SequenceRows])  # in the order of its outputs
     n_prefill: int = 0
     _sum_past: int = 0
@@ -74,7 +78,9 @@ class Filling:
     """Fills one batch again and again. Belongs to the engine thread."""
 
     def __init__(self, params: LoadParams, cache: PrefixCache, cost: StepCost, speculation: Speculation | None) -> None:
-        self.batch = Batch(params.n_batch)
+        self._batch = Batch(params.n_batch)
+        self._embedded: EmbeddedBatch | None = None  # made with the first picture or sound
+        self._was_embedded = False  # the last batch was of these
         self._n_batch = params.n_batch
         self._n_step = min(params.n_batch, params.n_ubatch)  # while others wait for the next one
         self._n_prefill = params.n_prefill or self._n_step
@@ -92,8 +98,13 @@ class Filling:
         costs a pass over the weights for every break (llama_batch_allocr::split_equal with `sequential`).
         """
         self._n_steps_alone = self._n_steps_alone + 1 if n_streams else math.inf
-        self.batch.clear()
-        filled = Filled()
+        looking = self._looking(turn)
+        if looking is not None:
+            return self._fill_embedded(looking, n_streams)
+        self._was_embedded = False
+        turn = [each for each in turn if _span_of(each) is None]
+        self._batch.clear()
+        filled = Filled(self._batch)
         chunks = self._plan_prefill(turn, n_streams)
         if not chunks:  # a prompt takes the time that guesses would use
             self._guess(turn)
@@ -103,6 +114,44 @@ class Filling:
             elif sequence.seq_id in chunks:
                 self._add_chunk(filled, sequence, chunks[sequence.seq_id])
         return filled
+
+    def _looking(self, turn: Items[Sequence]) -> Sequence | None:
+        """Whose picture or sound is read now: a batch holds tokens or embeddings, and both take turns."""
+        reading = [each for each in turn if _span_of(each) is not None and not self._cache.is_following(each)]
+        others = (each for each in turn if each not in reading and not self._cache.is_following(each))
+        if not reading or (self._was_embedded and any(others)):
+            return None
+        return min(reading, key=operator.attrgetter("due_s"))
+
+    def _fill_embedded(self, sequence: Sequence, n_streams: int) -> Filled:
+        """A portion of a picture or sound, as of a prompt; all of it where its parts see each other."""
+        span = _span_of(sequence)
+        assert span is not None
+        self._embedded = self._embedded or EmbeddedBatch(self._n_batch)
+        self._was_embedded = True
+        start = sequence.n_past - span.start
+        end = span.n_tokens
+        if span.is_causal:
+            end = min(end, start + self._n_portion(sequence, end - start, n_streams))
+        is_last = sequence.n_past + end - start == sequence.n_tokens
+        pos = sequence.media.position(span.start)
+        self._embedded.fill(span, start, end, pos, sequence.seq_id, n_outputs=int(is_last))
+        filled = Filled(self._embedded)
+        filled.advance(sequence, end - start, SequenceState.DECODE if is_last else SequenceState.PREFILL)
+        if is_last:
+            filled.rows.append(SequenceRows(sequence, 0, 1))
+        return filled
+
+    def _n_portion(self, sequence: Sequence, n_tokens: int, n_streams: int) -> int:
+        """How many embeddings a step reads beside streams, which wait for it."""
+        if not n_streams or not self._cost.decode.seconds(n_streams):
+            return self._n_prefill
+        unread = [
+            Unread(n_tokens, n_whole=n_tokens, n_past=sequence.n_past, priority=sequence.priority, is_older=False)
+        ]
+        load = StreamLoad(n_streams, n_streams, self._n_steps_alone)
+        chunks = plan_beside_streams(load, unread, self._n_step, self._slowdown, self._cost).chunks
+        return chunks[0].n_tokens if chunks else _N_PORTION_MIN
 
     def _guess(self, turn: Items[Sequence]) -> None:
         if self._speculation is None or not self._speculation.may_guess(turn):
@@ -125,7 +174,7 @@ class Filling:
         prefilling = [each for each in prefilling if n_scored.get(each) != 0]
         unread = [
             Unread(
-                min(self._cache.n_readable(each) - each.n_past, n_scored.get(each, self._n_batch)),
+                min(_n_text(each, self._cache.n_readable(each)), n_scored.get(each, self._n_batch)),
                 n_whole=each.n_tokens - each.n_cached,
                 n_past=each.n_past,
                 priority=max(other.priority for other in awaiting[each]),
@@ -167,10 +216,10 @@ class Filling:
         n_guesses = len(sequence.guesses)
         n_tokens = sequence.n_unread + n_guesses
         if n_tokens == 1:
-            self.batch.add_decode(sequence.generated[-1], sequence.n_past, sequence.seq_id)
+            self._batch.add_decode(sequence.generated[-1], sequence.next_position, sequence.seq_id)
         else:
             tokens = np.concatenate([sequence.unread(), np.array(sequence.guesses, np.int32)])
-            self.batch.add_chunk(tokens, sequence.n_past, sequence.seq_id, n_outputs=1 + n_guesses)
+            self._batch.add_chunk(tokens, sequence.next_position, sequence.seq_id, n_outputs=1 + n_guesses)
         filled.advance(sequence, n_tokens, SequenceState.DECODE)
         filled.rows.append(SequenceRows(sequence, 0, 1 + n_guesses))
 
@@ -180,7 +229,17 @@ class Filling:
         chunk = sequence.unread()[:n_tokens]
         n_scoring = sequence.scores.n_outputs(sequence.n_past + n_tokens) if sequence.scores is not None else 0
         rows = SequenceRows(sequence, n_scoring, int(is_last))
-        self.batch.add_chunk(chunk, sequence.n_past, sequence.seq_id, n_outputs=n_scoring + is_last)
+        self._batch.add_chunk(chunk, sequence.next_position, sequence.seq_id, n_outputs=n_scoring + is_last)
         filled.advance(sequence, n_tokens, SequenceState.DECODE if is_last else SequenceState.PREFILL)
         if rows.n_scoring or rows.n_choosing:
             filled.rows.append(rows)
+
+
+def _span_of(sequence: Sequence) -> MediaSpan | None:
+    """The picture or sound that a sequence reads next; None: it reads text, or writes."""
+    return sequence.media.at(sequence.n_past) if sequence.media else None
+
+
+def _n_text(sequence: Sequence, end: int) -> int:
+    """How many tokens of text a sequence reads next, up to `end`."""
+    return sequence.media.n_text(sequence.n_past, end) if sequence.media else end - sequence.n_past

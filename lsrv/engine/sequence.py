@@ -13,6 +13,7 @@ from lsrv.engine.detokenize import TextAssembler
 from lsrv.engine.grammar.constraint import Constraint
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
+from lsrv.engine.media.span import NO_MEDIA, MediaSpans
 from lsrv.engine.scoring import PromptScores
 from lsrv.engine.thoughts import ThoughtLimit
 from lsrv.errors import LsrvError
@@ -34,7 +35,7 @@ class Sequence:
     """A request inside the engine. Times are seconds of the engine's clock."""
 
     request_id: int
-    prompt: Tokens
+    prompt: Tokens  # with the ids of pictures and sounds where those stand
     sampler: SamplerChain | None  # None: the likeliest token, always
     text: TextAssembler
     n_max_tokens: int
@@ -51,6 +52,7 @@ class Sequence:
     can_reuse_cache: bool = True
     adapters: AdapterSet = NO_ADAPTERS
     visible: frozenset[int] = frozenset()  # control tokens whose names are part of the text: others have none
+    media: MediaSpans = NO_MEDIA
     constraint: Constraint | None = None
     thought_limit: ThoughtLimit | None = None
 
@@ -106,7 +108,13 @@ class Sequence:
     @property
     def n_reusable(self) -> int:
         """Leading tokens whose cells others may use, too: none after a shift."""
-        return 0 if self.n_dropped else self.n_past
+        n_shareable = self.media.n_shareable
+        return 0 if self.n_dropped else self.n_past if n_shareable is None else min(self.n_past, n_shareable)
+
+    @property
+    def next_position(self) -> int:
+        """llama.cpp's position of the first token that has no cell yet."""
+        return self.media.position(self.n_past) if self.media else self.n_past
 
     def verified(self, n_right: int) -> None:
         """`n_right` of its guesses were what it wrote: they are settled."""

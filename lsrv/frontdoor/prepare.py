@@ -16,7 +16,7 @@ from pathlib import Path
 from lsrv.errors import BuildCancelledError, ConvertError, FetchError, LsrvError, WeightsNotFoundError
 from lsrv.frontdoor.disk_errors import disk_told
 from lsrv.frontdoor.finding.checked import Weights, open_weights
-from lsrv.frontdoor.finding.choice import Candidate, Choice, choose_projector
+from lsrv.frontdoor.finding.choice import Candidate, Choice, projector_for
 from lsrv.frontdoor.finding.decisions import Decision, remember, remembered
 from lsrv.frontdoor.finding.offers import Offer, find_offers
 from lsrv.frontdoor.finding.on_hub import HubSearch, paths_of
@@ -226,6 +226,6 @@ class _Way:
         if isinstance(offer.place, Path):
             return open_weights(offer.place, choice, offer.origin)
         names = list(offer.candidate.files)
-        projector = choose_projector(file.name for file in offer.place.files) if self._spec.needs_projector else None
+        projector = projector_for(self._spec, [file.name for file in offer.place.files])
         self._fetch(offer.place, [*names, projector] if projector else names)
         return open_weights(self._snapshot(offer.place), choice, f"Hub, {offer.place.repo_id}@{offer.place.revision}")

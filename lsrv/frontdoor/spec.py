@@ -29,7 +29,8 @@ class WeightsSpec:
     revision: str = "main"
     folder: Path | None = None  # where relative paths start; None: the current one
     imatrix: Path | None = None
-    needs_projector: bool = False
+    needs_projector: bool = False  # what sees or hears comes along, where there is such a file
+    projector: str | None = None  # the name of that file; None: the best one
 
     @property
     def asked(self) -> Quant | None:

@@ -65,6 +65,8 @@ class LoadParams(msgspec.Struct, frozen=True, kw_only=True):
     adapters: list[AdapterFile] = []
     speculation: SpeculationMode = "off"
     n_guess_max: int = 16  # tokens guessed at once for one sequence
+    projector_path: str = ""  # the GGUF that makes embeddings of pictures and sound; empty: the model takes text alone
+    needs_projector: bool = False  # a load fails where it can't be used; else the model takes text alone then
     draft_path: str = ""  # the GGUF that guesses, for "draft"
     n_outputs: int = 0  # most logits rows of one llama_decode; 0: chosen
 
@@ -155,6 +157,13 @@ class Plan(msgspec.Struct, frozen=True, tag="plan"):
     n_ctx_seqs: list[int] = []  # one plan for each; empty: for what params.n_ctx_seq means
 
 
+class MediaFile(msgspec.Struct, frozen=True):
+    """A picture or a sound, the bytes of a file as a client sent it. `place`: the field it was in, for errors."""
+
+    data: bytes
+    place: str
+
+
 class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_defaults=True):
     """One generation. Exactly one of `messages` (chat, rendered by the model's template) and `prompt` is set.
 
@@ -166,6 +175,10 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
     messages: list[dict[str, object]] | None = None
     prompt: str | list[int] | None = None
     prompt_parts: list[str | int] = []  # texts and token ids in a row, in place of `prompt`
+    media: list[
+        MediaFile
+    ] = []  # in the order in which `media_marker` stands in the texts of messages, or in the prompt
+    media_marker: str = ""  # that no client can know
     infill: Infill | None = None  # of a prompt: the answer is what stands between both
     earlier_tokens: list[int] = []  # what stands before the prompt: an earlier one with its answer (`Finished.tokens`)
     wants_tokens: bool = False  # `Finished` has all tokens, those of the prompt first; each `Delta` its new ones
@@ -236,6 +249,8 @@ class Tokenize(msgspec.Struct, frozen=True, kw_only=True, tag="tokenize"):
     messages: list[dict[str, object]] | None = None
     template_kwargs: dict[str, object] = {}
     tool_use: ToolUse | None = None
+    media: list[MediaFile] = []
+    media_marker: str = ""
     add_special: bool = False
     parse_special: bool = True
     wants_pieces: bool = True

@@ -61,6 +61,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     has_chat_template: bool
     has_tools: bool = False  # that template shows a chat's tools
     can_generate: bool
+    can_see: bool = False
+    can_hear: bool = False
     can_embed: bool
     can_rerank: bool
     use_extra_bufts: bool

@@ -19,6 +19,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     n_embd: int
     modified_at: float
     chat_template: str | None
+    has_projector: bool  # it sees, or hears
 
 
 def facts_of(basis: LoadBasis) -> ModelFacts:
@@ -34,5 +35,6 @@ def facts_of(basis: LoadBasis) -> ModelFacts:
         n_ctx_train=header.n_ctx_train,
         n_embd=header.n_embd,
         modified_at=weights.path.stat().st_mtime,
+        has_projector=bool(params.projector_path),
         chat_template=own if own is not None else header.chat_template,
     )

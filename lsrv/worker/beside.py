@@ -22,14 +22,14 @@ class Beside:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         """`wake`: called from any thread whenever something is done."""
-        self._wake = wake
+        self.wake = wake
         self._short = _executor("short")
         self._long = _executor("long")
 
     def start(self, work: Callable[[], _Result], *, is_long: bool) -> Future[_Result]:
         """Do it on another thread."""
         future = (self._long if is_long else self._short).submit(work)
-        future.add_done_callback(lambda _: self._wake())
+        future.add_done_callback(lambda _: self.wake())
         return future
 
     async def run(self, n_bytes: int, work: Callable[[], _Result]) -> _Result:

@@ -19,6 +19,7 @@ from lsrv.engine.llama.partition import tokenize_around
 from lsrv.engine.llama.sampler import SamplerChain
 from lsrv.engine.llama.vocab import Tokens
 from lsrv.engine.load.loading import LoadedModel
+from lsrv.engine.media.span import NO_MEDIA, MediaSpans
 from lsrv.engine.sampling import SamplingValues, fill_sampling, sampling_said
 from lsrv.engine.scoring import PromptScores
 from lsrv.engine.sequence import Sequence
@@ -30,6 +31,7 @@ from lsrv.worker.chat_text import ChatText
 from lsrv.worker.errands.errand import OpenTemplate
 from lsrv.worker.infill import InfillRoom, infill_tokens
 from lsrv.worker.length import check_scores, check_size, size_of, too_long
+from lsrv.worker.media.senses import Senses
 from lsrv.worker.reply import AnswerWriter
 
 _CHATML = ("<|im_start|>", "<|im_end|>")
@@ -42,6 +44,7 @@ class Intake:
         """Raises LoadFailedError if there is no chat template of the name that the settings give."""
         self._loaded = loaded
         self._beside = beside
+        self._senses = Senses(loaded, beside)
         self._vocab = loaded.model.vocab
         self._bos = self._token_text(self._vocab.bos)
         self._template = None if loaded.params.is_embedding else self._chosen_template()
@@ -52,6 +55,10 @@ class Intake:
         has_chatml = all(self._vocab.single_token(name) is not None for name in _CHATML)
         own = self._loaded.model.chat_template
         return choose_template(params.chat_template, params.chat_template_name, own, has_chatml=has_chatml)
+
+    def close(self) -> None:
+        """Wait for what the projector computes."""
+        self._senses.close()
 
     @property
     def template(self) -> OpenTemplate | None:
@@ -80,10 +87,8 @@ class Intake:
         self, command: Generate, given: Rendered | str | list[int], form: AnswerFormat | None
     ) -> tuple[Sequence, AnswerWriter]:
         """The sequence to submit, and where its text goes. `form`: of a chat's answer."""
-        prompt, spelled = given if isinstance(given, Rendered) else (given, None)
-        work = functools.partial(self.prompt_tokens, prompt, spelled, infill=command.infill)
-        n_bytes = size_of(prompt) + (size_of(command.infill.suffix) if command.infill else 0)
-        tokens = await self._beside.run(n_bytes, work)
+        prompt = given.text if isinstance(given, Rendered) else given
+        tokens, media = await self._prompt(command, given)
         if command.earlier_tokens:
             tokens = self._behind(command.earlier_tokens, tokens)
         sampling = await self._in_tokens(command.sampling)
@@ -97,7 +102,8 @@ class Intake:
             prompt=tokens,
             sampler=await self._sampler(values, tokens),
             text=TextAssembler(stops if chat is None else chat),
-            n_max_tokens=n_max if self._loaded.params.is_shifting else min(n_max, n_room),
+            media=media,
+            n_max_tokens=n_max if self._loaded.params.is_shifting and not media else min(n_max, n_room),
             submitted_at=time.perf_counter(),
             n_top_logprobs=command.n_top_logprobs,
             is_ignoring_eos=command.ignore_eos,
@@ -113,6 +119,30 @@ class Intake:
         )
         details = self._details(tokens, values) if command.wants_details else None
         return sequence, self._writer(command, prompt, chat, details)
+
+    async def _prompt(self, command: Generate, given: Rendered | str | list[int]) -> tuple[Tokens, MediaSpans]:
+        prompt, spelled = given if isinstance(given, Rendered) else (given, None)
+        if command.media:
+            if not isinstance(prompt, str) or command.n_prompt_logprobs is not None:
+                param = "prompt" if command.n_prompt_logprobs is None else "prompt_logprobs"
+                raise RequestError(f"{param}: not beside pictures and sound; leave one of them out", param=param)
+            return await self.with_media(command, prompt, spelled)
+        work = functools.partial(self.prompt_tokens, prompt, spelled, infill=command.infill)
+        n_bytes = size_of(prompt) + (size_of(command.infill.suffix) if command.infill else 0)
+        return await self._beside.run(n_bytes, work), NO_MEDIA
+
+    async def with_media(
+        self, command: Generate | Tokenize, text: str, spelled: Set[int] | None
+    ) -> tuple[Tokens, MediaSpans]:
+        """Tokens of a text with pictures and sound in it, and these. Raises RequestError."""
+        param = "prompt" if spelled is None else "messages"
+        check_size(text, self._vocab, self._loaded.info.n_ctx_seq, param)
+
+        def tokens_of(stretch: str, is_first: bool, places: Set[int]) -> Tokens:
+            add_special = is_first and not self._has_own_bos(stretch, places)
+            return self.tokens(stretch, add_special=add_special, param=param, spelled=places)
+
+        return await self._senses.prompt(text, spelled or set(), command.media_marker, command.media, tokens_of)
 
     async def joined(self, parts: list[str | int]) -> list[int]:
         """The token ids of texts and ids in a row; a text that comes first begins as all prompts do.
@@ -138,7 +168,7 @@ class Intake:
         return sampling_said(fill_sampling(Sampling(), self._loaded.sampling_defaults, self._loaded.info.n_ctx_seq))
 
     def _details(self, prompt: Tokens, values: SamplingValues) -> AnswerDetails:
-        raw = b"".join(self._vocab.special_pieces(prompt))
+        raw = b"".join(self._vocab.special_pieces(prompt[prompt >= 0]))
         return AnswerDetails(raw.decode("utf-8", "replace"), sampling_said(values))
 
     def _stop_tokens(self, stops: list[str]) -> dict[int, str]:
@@ -271,7 +301,8 @@ class Intake:
         n_history = values.n_history
         if n_history > 0:
             for token in prompt[-n_history:].tolist():
-                chain.read(token)
+                if token >= 0:  # a picture repeats no word
+                    chain.read(token)
         return chain
 
     def tokenized(self, command: Tokenize, given: Rendered) -> Tokenized:

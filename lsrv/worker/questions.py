@@ -8,7 +8,7 @@ from lsrv.chat.templates.hiding import Rendered
 from lsrv.engine.embedding import EmbeddingEngine
 from lsrv.engine.engine import Engine
 from lsrv.protocol.commands import Describe, Detokenize, Request, Tokenize
-from lsrv.protocol.events import Event, Heartbeat, ModelInfo, PrefixCacheUse
+from lsrv.protocol.events import Event, Heartbeat, ModelInfo, PrefixCacheUse, Tokenized
 from lsrv.worker.beside import Beside
 from lsrv.worker.examination import Examination
 from lsrv.worker.intake import Intake
@@ -36,6 +36,9 @@ class Questions:
                 given = Rendered(question.text or "")
                 if question.messages is not None:
                     given = await self._rendering.prompt(question, await self._examination.form())
+                if question.media:
+                    tokens, _ = await self._intake.with_media(question, given.text, given.spelled)
+                    return [Tokenized(question.request_id, tokens.tolist(), [], given.text)]
                 work = functools.partial(self._intake.tokenized, question, given)
                 return [await self._beside.run(size_of(given.text), work)]
             case Detokenize():

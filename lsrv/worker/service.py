@@ -174,6 +174,7 @@ class GenerationService:
         self._engine.save_cache(time.monotonic() + _SAVE_S, _FILE_S)
         self._pending.close()
         self._beside.close()
+        self._intake.close()
 
     def _fail_all(self, error: DecodeError) -> list[Event]:
         failed = self._engine.fail_all()

@@ -18,7 +18,7 @@ ORDER = {
     "frontdoor": "prepare making finding hub store spec gguf disk_errors repository progress",
     "engine": (
         "load embedding engine filling writing prefix speculation slots line sequence scheduler cost adapters shift"
-        " turns thoughts scoring grammar logprobs llama sampling detokenize"
+        " turns thoughts scoring grammar logprobs media llama sampling detokenize"
     ),
     "cli": "commands start machine display client options completing",
 }

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from lsrv import __version__
 from lsrv.api.dialects.fields.inputs import MAX_INPUTS, TokenId, inputs_of
+from lsrv.api.dialects.fields.media import shown_marker
 from lsrv.api.dialects.fields.turn import Priority
 from lsrv.api.dialects.fields.vectors import floats_of
 from lsrv.api.dialects.llamaserver.settings import settings_object
@@ -80,7 +81,7 @@ def detokenize_body(detokenized: Detokenized) -> bytes:
 
 
 def apply_template_body(tokenized: Tokenized) -> bytes:
-    return _encode({"prompt": tokenized.prompt})
+    return _encode({"prompt": shown_marker(tokenized.prompt)})
 
 
 def parse_embedding(raw: bytes) -> tuple[TokenEmbeddingBody, Embed]:

@@ -60,6 +60,10 @@ def _is_silent(model: RawTable) -> bool:
     return model.get("kind") in ("embedding", "rerank")
 
 
+def _is_blind(model: RawTable) -> bool:
+    return model.get("kind") in ("text", "embedding", "rerank")
+
+
 def _is_on_cpu(model: RawTable) -> bool:
     return as_table(model.get("device")).get("cpu") is True
 
@@ -110,6 +114,7 @@ _RULES: tuple[_Rule, ...] = (
     _Rule("models.quantization.imatrix", _quantizes_nothing, 'nothing is quantized here without isq or quant = "…"'),
     _Rule("models.format.format", lambda model: _is_plain(model) and _is_of_gguf(model), "model_id names a GGUF"),
     _Rule("models.format.quantized_file", _is_plain, 'format = "plain" takes safetensors', ([], "")),
+    _Rule("models.format.mmproj", _is_blind, 'this kind of entry takes text alone; write kind = "multimodal"'),
     _Rule("models.revision", lambda model: _is_path(model.get("model_id")), _OWN_FILE, ("main",)),
     _Rule("models.preload", lambda model: model.get("enabled") is False, "the entry is switched off", (False,)),
     _Rule("models.queue", _waits_nowhere, "requests to an upstream wait only where it has a max_concurrency", (64,)),

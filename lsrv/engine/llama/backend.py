@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections import deque
+from collections.abc import Callable
 
 from lsrv.engine.llama.library import ggml, lib, libllama
 
@@ -40,6 +41,10 @@ class Log:
         if self._is_shown:
             sys.stderr.write(line)
             sys.stderr.flush()
+
+    def hear(self, set_callback: Callable[[object, object], None]) -> None:
+        """Take the lines of another library of llama.cpp's family, too."""
+        set_callback(self._callback, ctypes.c_void_p(0))
 
     def tail(self, n: int = 20) -> list[str]:
         """The last `n` lines, without line ends and progress dots."""

@@ -17,6 +17,8 @@ class Batch:
     Views: token, pos int32 (capacity,), seq_id int32 (capacity,), output int8 (capacity,).
     """
 
+    is_causal = True
+
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.n_tokens = 0

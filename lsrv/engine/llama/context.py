@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from lsrv.engine.llama.adapter import Adapter
-from lsrv.engine.llama.batch import Batch
 from lsrv.engine.llama.library import lib
 from lsrv.engine.llama.memory import Memory
 from lsrv.engine.llama.model import Model
@@ -63,6 +62,16 @@ class DecodeError(LsrvError):
 
 class NoCellsError(DecodeError):
     """A shared KV cache has no room for the batch. Everything is as it was before."""
+
+
+class AnyBatch(Protocol):
+    """What can be decoded: tokens, or embeddings in their place."""
+
+    n_tokens: int
+    raw: Any  # llama_batch
+
+    @property
+    def is_causal(self) -> bool: ...  # whether its tokens see only those before them
 
 
 class Context:
@@ -136,10 +145,14 @@ class Context:
         lib.llama_set_adapters_lora(self.handle, handles, len(adapters), weights)
         self._adapters = list(adapters)
 
-    def decode(self, batch: Batch) -> None:
+    def decode(self, batch: AnyBatch) -> None:
         """Run `batch` and wait for it. Raises NoCellsError, DecodeError. Source: llama_decode. Releases the GIL."""
         batch.raw.n_tokens = batch.n_tokens
+        if not batch.is_causal:
+            lib.llama_set_causal_attn(self.handle, False)
         code: int = lib.llama_decode(self.handle, batch.raw)
+        if not batch.is_causal:
+            lib.llama_set_causal_attn(self.handle, True)
         if code == _NO_CELLS:
             raise NoCellsError(f"the KV cache has no room for a batch of {batch.n_tokens} tokens")
         if code != 0:

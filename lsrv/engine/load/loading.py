@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -37,6 +38,9 @@ from lsrv.file_digest import FileStamp
 from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import LoadStage, ModelInfo
 
+if TYPE_CHECKING:
+    from lsrv.engine.media.projector import Projector
+
 _log = logging.getLogger(__name__)
 
 _N_WARMUP_TOKENS = 8  # more than one: the paths for matrices fault apart from those for vectors
@@ -55,6 +59,7 @@ class LoadedModel:
     info: ModelInfo
     sampling_defaults: dict[str, float]
     adapters: Adapters
+    projector: Projector | None  # what pictures and sounds go through
     generation: Engine | None
     embedding: EmbeddingEngine | None
     memory: ExitStack  # every model and context of it
@@ -93,6 +98,7 @@ def load_model(
         memory.callback(model.free)
         params = fit_params(params, model)
         adapters = _load_adapters(backend, model, params)
+        projector = _load_projector(backend, model, params, memory)
         on_progress("context", 0.0)
         context = Context(model, params)
         memory.callback(context.free)
@@ -109,9 +115,10 @@ def load_model(
     return LoadedModel(
         model=model,
         params=params,
-        info=_describe(model, context, params, log, time.perf_counter() - started),
+        info=_describe(model, context, params, log, projector, time.perf_counter() - started),
         sampling_defaults=model_defaults(model.meta),
         adapters=adapters,
+        projector=projector,
         generation=None
         if params.is_embedding
         else _engine(context, model, params, _sequence_folder(params, stamps, build), adapters, speculation, parts),
@@ -133,6 +140,25 @@ def _load_adapters(backend: Backend, model: Model, params: LoadParams) -> Adapte
     for file in params.adapters:
         adapters.load(file.name, file.path)
     return adapters
+
+
+def _load_projector(backend: Backend, model: Model, params: LoadParams, memory: ExitStack) -> Projector | None:
+    """Raises LoadFailedError. Most models have none: the library for it is imported with the first."""
+    if not params.projector_path or params.is_embedding:
+        return None
+    from lsrv.engine.llama.mtmd import mtmd
+    from lsrv.engine.media.projector import Projector
+
+    backend.log.hear(mtmd.mtmd_log_set)
+    try:
+        projector = Projector(params, model)
+    except LoadFailedError as error:
+        if params.needs_projector:
+            raise
+        _log.warning("the model takes text alone: %s", error.message)
+        return None
+    memory.callback(projector.free)
+    return projector
 
 
 def _check_memory(context: Context, model: Model, params: LoadParams) -> None:
@@ -248,7 +274,9 @@ def _shows_tools(model: Model, params: LoadParams) -> bool:
     return any(template is not None and "tools" in template for template in templates)
 
 
-def _describe(model: Model, context: Context, params: LoadParams, log: Sequence[str], load_s: float) -> ModelInfo:
+def _describe(
+    model: Model, context: Context, params: LoadParams, log: Sequence[str], projector: Projector | None, load_s: float
+) -> ModelInfo:
     return ModelInfo(
         arch=model.arch,
         name=model.meta("general.name") or "",
@@ -267,6 +295,8 @@ def _describe(model: Model, context: Context, params: LoadParams, log: Sequence[
         has_chat_template=bool(params.chat_template or params.chat_template_name or model.chat_template()),
         has_tools=_shows_tools(model, params),
         can_generate=not params.is_embedding,
+        can_see=projector is not None and projector.sees,
+        can_hear=projector is not None and projector.hears,
         can_embed=params.is_embedding and context.pooling != "rank",
         can_rerank=params.is_embedding and context.pooling == "rank",
         use_extra_bufts=params.use_extra_bufts,

@@ -18,6 +18,7 @@ from lsrv.engine.llama.context import Context
 from lsrv.engine.llama.model import Model
 from lsrv.engine.load.fit import fit_params, store_bytes
 from lsrv.engine.load.memory import memory_use, with_output
+from lsrv.engine.media.projector_size import projector_bytes
 from lsrv.engine.speculation.draft import draft_params
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
@@ -65,7 +66,7 @@ def _plan_context(
             f"{params.model_path}: a context of {params.n_slots} x {params.n_ctx_seq} tokens is beyond all machines; "
             "lower context_length or slots"
         )
-    memory = _with_adapters(_memory_of_context(backend, model, params), params)
+    memory = _with_files(_memory_of_context(backend, model, params), params)
     n_store_bytes = store_bytes(params, memory.kv_bytes)
     if draft is not None:
         memory = _together(memory, _memory_of_context(backend, draft, draft_params(params)))
@@ -96,12 +97,13 @@ def _together(one: MemoryUse, other: MemoryUse) -> MemoryUse:
     )
 
 
-def _with_adapters(memory: MemoryUse, params: LoadParams) -> MemoryUse:
-    """`memory` and the adapters' files, which are little more than the matrices in them.
+def _with_files(memory: MemoryUse, params: LoadParams) -> MemoryUse:
+    """`memory` and what lies beside the model: adapters, whose files are little more than matrices, and a projector.
 
     They lie where the model's matrices do; of several devices the fullest is charged.
     """
     n_bytes = sum(Path(file.path).stat().st_size for file in params.adapters)
+    n_bytes += projector_bytes(params.projector_path) if params.projector_path else 0
     fullest = max(memory.by_device, key=lambda device: memory.by_device[device])
     by_device = memory.by_device | {fullest: memory.by_device[fullest] + n_bytes}
     return msgspec.structs.replace(memory, weights_bytes=memory.weights_bytes + n_bytes, by_device=by_device)

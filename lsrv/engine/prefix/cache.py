@@ -243,6 +243,8 @@ class PrefixCache:
             self._following[sequence] = _Following(leader.holder.sequence, leader.n_tokens)
             source = None
         sequence.n_past = self._fetch(slot, source)
+        if sequence.media and sequence.media.whole(sequence.n_past) < sequence.n_past:
+            sequence.n_past = self._memory.keep_prefix(slot.seq_id, sequence.media.whole(sequence.n_past))
         if not sequence.first_token_at:  # else it comes back, and finds its own cells
             sequence.n_cached = min(sequence.n_past, len(sequence.prompt))
 

@@ -125,6 +125,8 @@ class Speculation:
 
     def _may_guess(self, sequence: Sequence) -> bool:
         """Whether there is a guess for a sequence. Learns from the one that was watched."""
+        if sequence.media:  # what it saw has no tokens that could come again
+            return False
         watched = self._watched.pop(sequence, None)
         if watched is not None and len(sequence.generated) > watched.n_generated:
             self._learn(sequence, 1, int(sequence.generated[watched.n_generated] == watched.token))

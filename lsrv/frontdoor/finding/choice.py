@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from lsrv.frontdoor.spec import WeightsSpec
 from lsrv.quantization import Quant, bits, find_name
 
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<no>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
@@ -116,6 +117,15 @@ def choose_projector(names: Iterable[str]) -> str | None:
     """The file that turns images or sound into embeddings: BF16 before F16, F32, and quantized ones."""
     found = [name for name in names if is_gguf(name) and "mmproj" in PurePosixPath(name).name.lower()]
     return min(found, key=lambda name: (_PROJECTORS.get(_quantization(name) or "", 3), name), default=None)
+
+
+def projector_for(spec: WeightsSpec, names: Iterable[str]) -> str | None:
+    """Which of a repository's files comes along with what `spec` asks for."""
+    if not spec.needs_projector:
+        return None
+    if spec.projector is None:
+        return choose_projector(names)
+    return spec.projector if spec.projector in names else None
 
 
 def best_source(candidates: Iterable[Candidate]) -> Candidate | None:

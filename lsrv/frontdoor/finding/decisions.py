@@ -54,5 +54,6 @@ def _path(endpoint: str, spec: WeightsSpec) -> Path:
         *spec.quantized_file,
         spec.format,
         str(spec.needs_projector),
+        spec.projector or "",
     ]
     return own_cache() / "choices" / f"{hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:32]}.json"

@@ -21,7 +21,7 @@ from lsrv.frontdoor.finding.choice import (
     best_source,
     candidates_of,
     choose,
-    choose_projector,
+    projector_for,
     variants,
 )
 from lsrv.frontdoor.finding.decisions import Decision, WayToWeights
@@ -129,7 +129,7 @@ class HubSearch:
     def _serve(self, repo: HubRepo, choice: Choice) -> Decision:
         candidate = choice.candidate
         decision = self._decision(repo, "serve", candidate.files, candidate.quantization, choice.because)
-        projector = choose_projector(file.name for file in repo.files) if self.spec.needs_projector else None
+        projector = projector_for(self.spec, [file.name for file in repo.files])
         return decision if projector is None else _with_projector(decision, projector)
 
     def _decision(

@@ -35,7 +35,7 @@ _ENDPOINT_STATUS: dict[Status, EndpointStatus] = {
 }
 
 
-Capability = Literal["completion", "chat", "tools", "embedding", "rerank"]
+Capability = Literal["completion", "chat", "tools", "vision", "audio", "embedding", "rerank"]
 
 
 class WeightsView(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,12 +122,16 @@ def capabilities_of(kind: str, info: ModelInfo | None) -> tuple[Capability, ...]
             "completion": info.can_generate,
             "chat": info.can_generate,
             "tools": info.can_generate and info.has_tools,
+            "vision": info.can_see,
+            "audio": info.can_hear,
             "embedding": info.can_embed,
             "rerank": info.can_rerank,
         }
         return tuple(name for name, is_there in found.items() if is_there)
     if kind == "embedding" or kind == "rerank":
         return (kind,)
+    if kind == "multimodal":
+        return ("completion", "vision")
     return () if kind == "auto" else ("completion",)
 
 

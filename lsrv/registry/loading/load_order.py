@@ -14,7 +14,7 @@ from lsrv.frontdoor import Weights
 from lsrv.protocol.commands import AdapterFile, LoadParams
 from lsrv.registry.loading.failure import Fingerprint
 from lsrv.registry.loading.params import load_params
-from lsrv.registry.loading.weights import find_adapter_file
+from lsrv.registry.loading.weights import find_adapter_file, find_projector
 from lsrv.registry.offered_adapters import OfferedAdapter
 
 
@@ -37,11 +37,13 @@ def find_basis(
     files = [AdapterFile(adapter.name, str(find_adapter_file(adapter, weights))) for adapter in adapters]
     paths = [*(weights.shards or (weights.path,)), *(Path(file.path) for file in files)]
     paths += [draft.path] if draft is not None else []
+    projector = find_projector(model, weights)
+    paths += [projector] if projector is not None else []
     template = model.jinja_explicit or model.chat_template
     if template is not None and (path := template_path(template)) is not None:
         paths.append(path)
     chat_template = None if template is None else read_template(template)
-    params = load_params(model, weights, chat_template, files, draft)
+    params = load_params(model, weights, chat_template, files, draft, projector)
     return LoadBasis(weights, tuple(adapters), params, _fingerprint(model, paths))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 from lsrv.config import ModelSettings
@@ -19,6 +20,7 @@ def load_params(
     chat_template: str | None,
     adapters: Iterable[AdapterFile] = (),
     draft: Weights | None = None,
+    projector: Path | None = None,
 ) -> LoadParams:
     """`model`'s settings in the engine's words. `chat_template` is Jinja source; None: the weights' own.
 
@@ -59,6 +61,8 @@ def load_params(
         adapters=list(adapters),
         speculation=model.speculative.mode,
         n_guess_max=model.speculative.max_tokens,
+        projector_path=str(projector) if projector is not None else "",
+        needs_projector=model.needs_projector,
         draft_path=str(draft.path) if draft is not None else "",
     )
 

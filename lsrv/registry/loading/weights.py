@@ -13,7 +13,7 @@ from pathlib import Path
 from lsrv.config import ModelSettings, Settings, settings_for_models
 from lsrv.echo import echo
 from lsrv.errors import BuildError, ConfigError, LsrvError, ModelNotFoundError, RequestError
-from lsrv.frontdoor import FrontDoor, Pending, Weights, WeightsSpec, find_adapter
+from lsrv.frontdoor import FrontDoor, Pending, Weights, WeightsSpec, choose_projector_beside, find_adapter
 from lsrv.frontdoor.finding.offers import Offer
 from lsrv.frontdoor.hub import Hub, find_token
 from lsrv.frontdoor.progress import Cancel, OnBuildProgress
@@ -42,7 +42,8 @@ def spec_of(model: ModelSettings) -> WeightsSpec:
         revision=model.revision,
         folder=folder,
         imatrix=folder / expanded(imatrix) if imatrix is not None else None,
-        needs_projector=model.kind == "multimodal",
+        needs_projector=model.takes_projector,
+        projector=model.format.mmproj,
     )
 
 
@@ -135,3 +136,13 @@ class Preparer:
 def find_adapter_file(adapter: OfferedAdapter, weights: Weights) -> Path:
     """The GGUF on this machine of an adapter for a model with these weights. Blocks. Raises BuildError."""
     return find_adapter(adapter.source, weights.header.arch, revision=adapter.revision, folder=adapter.folder)
+
+
+def find_projector(model: ModelSettings, weights: Weights) -> Path | None:
+    """The file that lets `model` see or hear; None: it takes text alone. Blocks on the disk.
+
+    Raises WeightsNotFoundError where the entry asks for one that is not here.
+    """
+    if not model.takes_projector or weights.header.kind != "text":
+        return None
+    return choose_projector_beside(weights, model.folder, model.format.mmproj, is_needed=model.needs_projector)

@@ -14,12 +14,14 @@ from lsrv.errors import UnsupportedParameterError
 from lsrv.protocol.commands import Generate
 from lsrv.protocol.events import CallDelta, Delta, Embedded, Finished, FinishReason, Reranked, Usage
 from lsrv.registry.upstream.logprob_words import Logprobs, token_logprobs
+from lsrv.registry.upstream.media_words import messages_of
 from lsrv.registry.upstream.tool_words import CalledFunction, CallPiece, CallReading, deltas_in, tool_fields
 
 _PROMPT_FIELDS = frozenset({"add_generation_prompt", "continue_final_message", "documents"})  # of a body itself
 _CARRIED = frozenset(
     {"request_id", "messages", "prompt", "template_kwargs", "sampling", "max_tokens", "stop", "n_top_logprobs"}
     | {"tool_use", "grammar", "ignore_eos", "cache_prompt", "is_echoing", "is_streaming"}
+    | {"media", "media_marker"}  # are parts of messages there
     | {"infill"}  # has OpenAI's own word
     | {"reasoning_budget"}  # becomes an effort
     | {"wants_tokens", "wants_details", "wants_progress"}  # whose answer has none: what is told beside a text
@@ -147,7 +149,7 @@ def _refuse_rest(command: Generate) -> None:
 
 
 def _what(command: Generate) -> dict[str, object]:
-    return {"prompt": command.prompt} if command.messages is None else {"messages": command.messages}
+    return {"prompt": command.prompt} if command.messages is None else {"messages": messages_of(command)}
 
 
 def _response_format(command: Generate) -> dict[str, object] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from lsrv.api.dialects.fields.media import Gathering
 from lsrv.echo import echo
 from lsrv.errors import RequestError, UnsupportedCapabilityError
 
@@ -16,8 +17,16 @@ class TextBlock(msgspec.Struct, tag="text"):
     text: str
 
 
+class ImageSource(msgspec.Struct):
+    """A picture in base64 (type base64, with `data`), or where it is (type url)."""
+
+    type: str
+    data: str | None = None
+    url: str | None = None
+
+
 class ImageBlock(msgspec.Struct, tag="image"):
-    """Refused: this version reads text only."""
+    source: ImageSource
 
 
 class DocumentSource(msgspec.Struct):
@@ -68,39 +77,45 @@ ReadableBlock = TextBlock | ImageBlock | DocumentBlock | SearchResultBlock | Too
 ContentBlock = ReadableBlock | ToolResultBlock | ThinkingBlock | RedactedThinkingBlock | ToolUseBlock
 
 
-def text_of(block: ReadableBlock, param: str) -> str:
-    """What a model reads of `block`. Raises UnsupportedCapabilityError for what is no text."""
+def text_of(block: ReadableBlock, param: str, media: Gathering) -> str:
+    """What a model reads of `block`; `media` gets pictures. Raises RequestError."""
     match block:
         case TextBlock():
             return block.text
         case DocumentBlock():
-            said = (block.title, block.context, _source_text(block.source, f"{param}.source"))
+            said = (block.title, block.context, _source_text(block.source, f"{param}.source", media))
             return "\n".join(text for text in said if text)
         case SearchResultBlock():
             return "\n".join((block.title, block.source, *(part.text for part in block.content)))
         case ToolReferenceBlock():
             return f"The tool {block.tool_name} can be called."
         case ImageBlock():
-            raise UnsupportedCapabilityError(
-                f"{param} is of type image; this version reads text only. Leave it out.", param=param
-            )
+            return _picture(block.source, f"{param}.source", media)
 
 
-def texts_of(content: str | list[TextBlock | ImageBlock], param: str) -> list[str]:
+def texts_of(content: str | list[TextBlock | ImageBlock], param: str, media: Gathering) -> list[str]:
     """The texts of what may be one. Raises UnsupportedCapabilityError."""
     if isinstance(content, str):
         return [content]
-    return [text_of(block, f"{param}[{i}]") for i, block in enumerate(content)]
+    return [text_of(block, f"{param}[{i}]", media) for i, block in enumerate(content)]
 
 
-def _source_text(source: DocumentSource, param: str) -> str:
+def _source_text(source: DocumentSource, param: str, media: Gathering) -> str:
     if source.type == "content" and source.content is not None:
-        return "\n".join(texts_of(source.content, f"{param}.content"))
+        return "\n".join(texts_of(source.content, f"{param}.content", media))
     if source.type != "text":
         raise UnsupportedCapabilityError(
-            f"{param} is of type {echo(source.type)!r}; this version reads text only: send type text with data.",
+            f"{param} is of type {echo(source.type)!r}; this server reads text and pictures: send type text with data.",
             param=param,
         )
     if source.data is None:
         raise RequestError(f"{param} has no data.", param=f"{param}.data")
     return source.data
+
+
+def _picture(source: ImageSource, param: str, media: Gathering) -> str:
+    if source.type == "base64" and source.data is not None:
+        return media.add_base64(source.data, param)
+    if source.type == "url" and source.url is not None:
+        return media.add_url(source.url, param)
+    raise RequestError(f"{param} is of type {echo(source.type)!r}; send type base64 with data.", param=param)

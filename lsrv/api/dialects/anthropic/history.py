@@ -19,6 +19,7 @@ from lsrv.api.dialects.anthropic.blocks import (
     ToolUseBlock,
     text_of,
 )
+from lsrv.api.dialects.fields.media import Gathering
 from lsrv.api.http.body import check_plain
 from lsrv.echo import echo
 from lsrv.errors import RequestError
@@ -37,14 +38,16 @@ class SaidMessage(msgspec.Struct):
     content: str | list[ContentBlock]
 
 
-def template_history(system: str | list[TextBlock] | None, messages: Sequence[SaidMessage]) -> list[_Message]:
-    """The same conversation in OpenAI's words. Raises RequestError."""
+def template_history(
+    system: str | list[TextBlock] | None, messages: Sequence[SaidMessage], media: Gathering
+) -> list[_Message]:
+    """The same conversation in OpenAI's words; `media` gets the pictures. Raises RequestError."""
     if not messages:
         raise RequestError("messages is empty; send at least one.", param="messages")
     called: dict[str, str] = {}
     found = _system(system)
     for i, message in enumerate(messages):
-        for each in _translated(message, called, f"messages[{i}].content"):
+        for each in _translated(message, called, f"messages[{i}].content", media):
             _add(found, each)
     return found
 
@@ -55,28 +58,28 @@ def _system(system: str | list[TextBlock] | None) -> list[_Message]:
     return [{"role": "system", "content": text}] if text else []
 
 
-def _translated(message: SaidMessage, called: dict[str, str], param: str) -> list[_Message]:
+def _translated(message: SaidMessage, called: dict[str, str], param: str, media: Gathering) -> list[_Message]:
     """`called`: the names of tools by the ids of calls so far."""
     if isinstance(message.content, str):
         return [{"role": message.role, "content": message.content}]
     if message.role == "assistant":
-        return [_answer(message.content, called, param)]
+        return [_answer(message.content, called, param, media)]
     results: list[_Message] = []
     texts: list[str] = []
     for i, block in enumerate(message.content):
         place = f"{param}[{i}]"
         if isinstance(block, ToolResultBlock):
-            results.append(_result(block, called, place))
+            results.append(_result(block, called, place, media))
         elif isinstance(block, ThinkingBlock | RedactedThinkingBlock | ToolUseBlock):
             raise RequestError(f"{place}: only the assistant can have written this block.", param=place)
         else:
-            texts.append(text_of(block, place))
+            texts.append(text_of(block, place, media))
     if results and not texts:
         return results
     return [*results, {"role": message.role, "content": "\n\n".join(texts)}]
 
 
-def _answer(content: list[ContentBlock], called: dict[str, str], param: str) -> _Message:
+def _answer(content: list[ContentBlock], called: dict[str, str], param: str, media: Gathering) -> _Message:
     """What the model wrote itself, and reads again as it was."""
     texts: list[str] = []
     thoughts: list[str] = []
@@ -93,7 +96,7 @@ def _answer(content: list[ContentBlock], called: dict[str, str], param: str) -> 
             case RedactedThinkingBlock():
                 pass
             case _:
-                texts.append(text_of(block, place))
+                texts.append(text_of(block, place, media))
     said: _Message = {"reasoning_content": "".join(thoughts), "tool_calls": calls}
     return {"role": "assistant", "content": "".join(texts)} | {name: value for name, value in said.items() if value}
 
@@ -105,7 +108,7 @@ def _call(block: ToolUseBlock, called: dict[str, str], param: str) -> _Message:
     return {"id": block.id.removeprefix(CALL_PREFIX), "type": "function", "function": function}
 
 
-def _result(block: ToolResultBlock, called: dict[str, str], param: str) -> _Message:
+def _result(block: ToolResultBlock, called: dict[str, str], param: str, media: Gathering) -> _Message:
     if block.tool_use_id not in called:
         raise RequestError(
             f"{param}: unexpected `tool_use_id` found in `tool_result` blocks: {echo(block.tool_use_id)}. Each must "
@@ -113,7 +116,7 @@ def _result(block: ToolResultBlock, called: dict[str, str], param: str) -> _Mess
             param=f"{param}.tool_use_id",
         )
     content, place = block.content or "", f"{param}.content"
-    parts = [content] if isinstance(content, str) else [text_of(part, place) for part in content]
+    parts = [content] if isinstance(content, str) else [text_of(part, place, media) for part in content]
     text = "\n".join(parts)
     return {
         "role": "tool",

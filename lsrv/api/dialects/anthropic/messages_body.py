@@ -16,6 +16,7 @@ from lsrv.api.dialects.anthropic.wording import ANTHROPIC_ERRORS, NAMED_EVENTS, 
 from lsrv.api.dialects.contract import Dialect, DialectRequest, Head
 from lsrv.api.dialects.fields.grammar import GrammarItem, SchemaJson, grammar_of, schema_grammar
 from lsrv.api.dialects.fields.head import without_latest
+from lsrv.api.dialects.fields.media import Gathering
 from lsrv.api.dialects.fields.sampling import Count, Fraction, NonNegative, stops_of
 from lsrv.api.http.body import decode_body
 from lsrv.errors import RequestError, UnsupportedParameterError
@@ -104,9 +105,10 @@ def parse_messages(raw: bytes) -> DialectRequest:
     tools, notes = offered_tools(body.tools or [])
     if body.mcp_servers:
         notes += ("mcp_servers: only Anthropic's own servers ask them; left out",)
+    media = Gathering()
     command = Generate(
         request_id=0,
-        messages=template_history(body.system, body.messages),
+        messages=template_history(body.system, body.messages, media),
         template_kwargs=_template_kwargs(body),
         tool_use=tool_use_of(tools, body.tool_choice),
         reasoning_budget=body.thinking.budget_tokens if body.thinking is not None else None,
@@ -118,7 +120,7 @@ def parse_messages(raw: bytes) -> DialectRequest:
     )
     return DialectRequest(
         model=body.model,
-        commands=[command],
+        commands=[media.put_into(command)],
         n_choices=1,
         is_streaming=command.is_streaming,
         make_reply=partial(MessageReply, body.max_tokens),
@@ -130,14 +132,16 @@ def parse_count(raw: bytes) -> Tokenize:
     """What makes the prompt of such a conversation, to be counted. Raises RequestError with `param`."""
     body = decode_body(_conversation_decoder, raw)
     tools, _ = offered_tools(body.tools or [])
-    return Tokenize(
+    media = Gathering()
+    command = Tokenize(
         request_id=0,
-        messages=template_history(body.system, body.messages),
+        messages=template_history(body.system, body.messages, media),
         template_kwargs=_template_kwargs(body),
         tool_use=tool_use_of(tools, body.tool_choice),
         add_special=True,
         wants_pieces=False,
     )
+    return media.put_into(command)
 
 
 MESSAGES = Dialect(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from lsrv.api.dialects.fields.inputs import TokenId
-from lsrv.errors import RequestError, UnsupportedCapabilityError
+from lsrv.api.dialects.fields.media import LLAMA_SERVERS_MARKER, Gathering
+from lsrv.errors import RequestError
 from lsrv.protocol.commands import Generate
 
 MAX_PROMPTS = 128
@@ -15,7 +16,7 @@ class PromptObject(msgspec.Struct):
     """A text with images or sounds."""
 
     prompt_string: str
-    multimodal_data: list[object] = []
+    multimodal_data: list[str] = []  # each in base64, in the order of their marks in the text
 
 
 PromptItem = str | TokenId | list[str | TokenId] | PromptObject
@@ -41,11 +42,7 @@ def _command(item: PromptItem) -> Generate:
     if isinstance(item, list):
         return _of_parts(item)
     if isinstance(item, PromptObject):
-        if item.multimodal_data:
-            raise UnsupportedCapabilityError(
-                "multimodal_data: this model sees and hears nothing; send text alone.", param="prompt"
-            )
-        return Generate(request_id=0, prompt=item.prompt_string)
+        return _with_media(item)
     if isinstance(item, int):
         raise RequestError(
             '"prompt" elements must be a string, a list of tokens, a JSON object containing a prompt string, or a list '
@@ -53,6 +50,23 @@ def _command(item: PromptItem) -> Generate:
             param="prompt",
         )
     return Generate(request_id=0, prompt=item)
+
+
+def _with_media(item: PromptObject) -> Generate:
+    """Raises RequestError unless each picture or sound has its mark in the text."""
+    if not item.multimodal_data:
+        return Generate(request_id=0, prompt=item.prompt_string)
+    texts = item.prompt_string.split(LLAMA_SERVERS_MARKER)
+    if len(texts) != len(item.multimodal_data) + 1:
+        raise RequestError(
+            f"prompt_string has {len(texts) - 1} marks {LLAMA_SERVERS_MARKER} for {len(item.multimodal_data)} of "
+            "multimodal_data; write one where each stands.",
+            param="prompt",
+        )
+    media = Gathering()
+    marks = [media.add_base64(each, f"multimodal_data[{i}]") for i, each in enumerate(item.multimodal_data)]
+    text = "".join(text + mark for text, mark in zip(texts, [*marks, ""], strict=True))
+    return media.put_into(Generate(request_id=0, prompt=text))
 
 
 def _of_parts(parts: _Parts) -> Generate:

@@ -7,6 +7,7 @@ from functools import partial
 import msgspec
 
 from lsrv.api.dialects.contract import DialectRequest
+from lsrv.api.dialects.fields.media import Gathering
 from lsrv.api.dialects.fields.tools import ToolList, checked_tools, name_of
 from lsrv.api.dialects.ollama.asking import OllamaBody, ollama_dialect, ollama_request
 from lsrv.api.dialects.ollama.history import OllamaMessage, openai_messages
@@ -33,10 +34,10 @@ def read_chat(raw: bytes) -> OllamaChatBody:
 def parse_ollama_chat(raw: bytes) -> DialectRequest:
     """The request that `raw` asks for. Raises RequestError with `param`."""
     body = read_chat(raw)
-    command = Generate(
-        request_id=0, messages=openai_messages(body.messages or []), tool_use=_tool_use(body.tools or [])
-    )
-    return ollama_request(body, command, partial(OllamaReply, CHAT_FORM))
+    media = Gathering()
+    messages = openai_messages(body.messages or [], media)
+    command = Generate(request_id=0, messages=messages, tool_use=_tool_use(body.tools or []))
+    return ollama_request(body, media.put_into(command), partial(OllamaReply, CHAT_FORM))
 
 
 OLLAMA_CHAT = ollama_dialect(parse_ollama_chat)

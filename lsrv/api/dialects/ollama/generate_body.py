@@ -12,8 +12,9 @@ import msgspec
 
 from lsrv.api.dialects.contract import DialectRequest
 from lsrv.api.dialects.fields.inputs import TokenId
+from lsrv.api.dialects.fields.media import Gathering
 from lsrv.api.dialects.ollama.asking import OllamaBody, ollama_dialect, ollama_request
-from lsrv.api.dialects.ollama.history import refuse_images
+from lsrv.api.dialects.ollama.history import with_images
 from lsrv.api.dialects.ollama.lines import GENERATE_FORM, OllamaReply
 from lsrv.api.http.body import decode_body
 from lsrv.errors import RequestError, UnsupportedParameterError
@@ -28,7 +29,7 @@ class OllamaGenerateBody(OllamaBody, kw_only=True):
     system: str | None = None
     template: str | None = None
     raw: bool | None = None
-    images: list[object] | None = None
+    images: list[str] | None = None
     context: list[TokenId] | None = None
 
 
@@ -44,7 +45,6 @@ def parse_ollama_generate(raw: bytes) -> DialectRequest:
     """The request that `raw` asks for. Raises RequestError with `param`."""
     body = read_generate(raw)
     _refuse_misfits(body)
-    refuse_images(body.images, "images")
     return ollama_request(body, _command(body), partial(OllamaReply, GENERATE_FORM))
 
 
@@ -52,14 +52,16 @@ OLLAMA_GENERATE = ollama_dialect(parse_ollama_generate)
 
 
 def _command(body: OllamaGenerateBody) -> Generate:
-    prompt = body.prompt or ""
+    media = Gathering()
+    prompt = with_images(body.prompt or "", body.images, "images", media)
     if body.suffix:
-        return Generate(request_id=0, prompt=prompt, infill=Infill(body.suffix))
+        return media.put_into(Generate(request_id=0, prompt=prompt, infill=Infill(body.suffix)))
     if body.raw:
-        return Generate(request_id=0, prompt=prompt)
+        return media.put_into(Generate(request_id=0, prompt=prompt))
     system: list[dict[str, object]] = [{"role": "system", "content": body.system}] if body.system else []
     messages: list[dict[str, object]] = [*system, {"role": "user", "content": prompt}]
-    return Generate(request_id=0, messages=messages, earlier_tokens=body.context or [], wants_tokens=True)
+    earlier = body.context or []
+    return media.put_into(Generate(request_id=0, messages=messages, earlier_tokens=earlier, wants_tokens=True))
 
 
 def _refuse_misfits(body: OllamaGenerateBody) -> None:

@@ -9,8 +9,9 @@ from typing import Literal
 
 import msgspec
 
+from lsrv.api.dialects.fields.media import Gathering
 from lsrv.api.http.body import check_plain
-from lsrv.errors import RequestError, UnsupportedCapabilityError
+from lsrv.errors import RequestError
 
 
 class OllamaCalledFunction(msgspec.Struct):
@@ -27,7 +28,7 @@ class OllamaMessage(msgspec.Struct, kw_only=True):
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | None = None
     thinking: str | None = None
-    images: list[object] | None = None
+    images: list[str] | None = None
     tool_calls: list[OllamaCall] | None = None
     tool_name: str | None = None
     tool_call_id: str | None = None
@@ -41,21 +42,20 @@ class _OpenCall(msgspec.Struct):
 _encode = msgspec.json.Encoder().encode
 
 
-def refuse_images(images: list[object] | None, param: str) -> None:
-    """Raises UnsupportedCapabilityError where there is one."""
-    if images:
-        raise UnsupportedCapabilityError(f"{param}: this version reads text only; leave it out.", param=param)
+def with_images(text: str, images: list[str] | None, param: str, media: Gathering) -> str:
+    """`text` behind its pictures, each in base64; `media` gets them. Raises RequestError."""
+    return "".join(media.add_base64(each, f"{param}[{i}]") for i, each in enumerate(images or [])) + text
 
 
-def openai_messages(messages: list[OllamaMessage]) -> list[dict[str, object]]:
-    """The same conversation in OpenAI's words, arguments as JSON texts. Raises RequestError."""
+def openai_messages(messages: list[OllamaMessage], media: Gathering) -> list[dict[str, object]]:
+    """The same conversation in OpenAI's words, arguments as JSON texts; `media` gets pictures. Raises RequestError."""
     open_calls: list[_OpenCall] = []
     found: list[dict[str, object]] = []
     for i, message in enumerate(messages):
         param = f"messages[{i}]"
-        refuse_images(message.images, f"{param}.images")
         role = "system" if message.role == "developer" else message.role
-        result: dict[str, object] = {"role": role, "content": message.content or ""}
+        content = with_images(message.content or "", message.images, f"{param}.images", media)
+        result: dict[str, object] = {"role": role, "content": content}
         if message.thinking:
             result["reasoning_content"] = message.thinking
         if message.tool_calls:

@@ -94,7 +94,8 @@ def capabilities(known: KnownModel) -> list[str]:
 
 
 def _promised(facts: ModelFacts | None) -> list[str]:
-    return ["completion" if facts is None or facts.kind == "text" else facts.kind]
+    eyes = ["vision"] if facts is not None and facts.has_projector else []
+    return ["completion" if facts is None or facts.kind == "text" else facts.kind, *eyes]
 
 
 def _listed(known: KnownModel) -> list[dict[str, object]]:

@@ -13,6 +13,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from lsrv.api.dialects.contract import DialectRequest
+from lsrv.api.dialects.fields.media import Gathering
 from lsrv.api.dialects.fields.messages import ChatMessage, template_messages
 from lsrv.api.dialects.fields.sampling import MAX_TOP_LOGPROBS, Count
 from lsrv.api.dialects.fields.template_variables import template_kwargs
@@ -68,13 +69,15 @@ def parse_chat(raw: bytes) -> DialectRequest:
     _refuse_other_modalities(body)
     n_top_logprobs = _n_top_logprobs(body)
     command = command_of(body, max_completion_tokens=body.max_completion_tokens, n_top_logprobs=n_top_logprobs)
+    media = Gathering()
     command = replace(
         command,
-        messages=template_messages(body.messages),
+        messages=template_messages(body.messages, media),
         template_kwargs=template_kwargs(body),
         tool_use=_tool_use(body),
         reasoning_budget=_reasoning_budget(body),
     )
+    command = media.put_into(command)
     reply = partial(ChatReply, has_old_calls=bool(body.functions))
     return generation_request(body, [command] * n_choices_of(body), reply)
 
@@ -82,14 +85,15 @@ def parse_chat(raw: bytes) -> DialectRequest:
 def parse_apply_template(raw: bytes) -> tuple[ChatBody, Tokenize]:
     """The body of a chat, of which its prompt is wanted. Raises RequestError with `param`."""
     body = decode_body(_decoder, raw)
+    media = Gathering()
     command = Tokenize(
         request_id=0,
-        messages=template_messages(body.messages),
+        messages=template_messages(body.messages, media),
         template_kwargs=template_kwargs(body),
         tool_use=_tool_use(body),
         wants_pieces=False,
     )
-    return body, command
+    return body, media.put_into(command)
 
 
 CHAT = openai_dialect(parse_chat, "chat/completions")

@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from lsrv.api.dialects.fields.media import Gathering
 from lsrv.api.dialects.fields.messages import ContentPart, message_content
 from lsrv.api.dialects.responses.body import Item
 from lsrv.api.dialects.responses.thoughts import unsealed
@@ -52,9 +53,10 @@ class ResultItem(msgspec.Struct):
 
 @dataclass(slots=True)
 class History:
-    """`messages`: what was said; `notes`: what was left out."""
+    """`messages`: what was said; `media`: pictures and sounds in it; `notes`: what was left out."""
 
     messages: list[Item] = field(default_factory=list[Item])
+    media: Gathering = field(default_factory=Gathering)
     notes: list[str] = field(default_factory=list[str])
     _calls: set[str] = field(default_factory=set[str])  # all ids of them
     _turn: Item | None = None  # the assistant's, as long as items may belong to it
@@ -87,7 +89,7 @@ class History:
             self.notes.append(f"{param}: an item of type {echo(str(kind))!r} says nothing to this server")
 
     def _message(self, item: MessageItem, param: str) -> None:
-        text = message_content(item.content, f"{param}.content")
+        text = message_content(item.content, f"{param}.content", self.media)
         if item.role != "assistant":
             self._turn = None
             role = "system" if item.role == "developer" else item.role
@@ -116,7 +118,7 @@ class History:
                 f"No tool call found for function call output with call_id {echo(item.call_id)}.", param=param
             )
         self._turn = None
-        text = message_content(item.output, f"{param}.output")
+        text = message_content(item.output, f"{param}.output", self.media)
         self.messages.append({"role": "tool", "tool_call_id": item.call_id, "content": text})
 
     def _begin(self, text: object) -> Item:

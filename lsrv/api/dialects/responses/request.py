@@ -48,7 +48,7 @@ def parse_responses(
     form = OutputForm(_has_summary(body), _SEALED_THOUGHTS in (body.include or []), tools.custom)
     return DialectRequest(
         model=body.model,
-        commands=[command],
+        commands=[history.media.put_into(command)],
         n_choices=1,
         is_streaming=command.is_streaming,
         adapters=stack_of(body.adapters, body.adapter, body.lora, is_normalized=bool(body.normalize_adapters)),
@@ -62,14 +62,16 @@ def parse_responses(
 
 def tokenize_command(body: InputBody, earlier: Sequence[Item], items: Sequence[Item]) -> Tokenize:
     """What counts the tokens that a model would read. Raises RequestError."""
-    return Tokenize(
+    history = _messages(body, earlier, items)
+    command = Tokenize(
         request_id=0,
-        messages=_messages(body, earlier, items).messages,
+        messages=history.messages,
         template_kwargs=_template_kwargs(body),
         tool_use=offered_tools(body).use,
         add_special=True,
         wants_pieces=False,
     )
+    return history.media.put_into(command)
 
 
 def _messages(body: InputBody, earlier: Sequence[Item], items: Sequence[Item]) -> History:

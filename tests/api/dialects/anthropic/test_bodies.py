@@ -122,8 +122,8 @@ def test_documents_of_text_are_read() -> None:
 @pytest.mark.parametrize(
     ("block", "words"),
     [
-        ({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": ""}}, "text only"),
-        ({"type": "document", "source": {"type": "base64", "data": ""}}, "text only"),
+        ({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": ""}}, "is empty"),
+        ({"type": "document", "source": {"type": "base64", "data": ""}}, "text and pictures"),
         ({"type": "video"}, "'video'"),
         ({"text": "a"}, "type"),
         (USE, "only the assistant"),
@@ -295,6 +295,7 @@ def test_a_body_of_any_form_is_read_or_refused(body: dict[str, Any], messages: l
             assert ANTHROPIC_ERRORS.status(error) == 400
 
 
-def test_an_image_is_a_capability_that_is_missing() -> None:
-    with pytest.raises(UnsupportedCapabilityError):
-        asked(messages=[{"role": "user", "content": [{"type": "image"}]}])
+def test_an_image_that_lies_elsewhere_is_not_fetched() -> None:
+    source = {"type": "url", "url": "https://example.com/cat.png"}
+    with pytest.raises(UnsupportedCapabilityError, match="fetches no pictures"):
+        asked(messages=[{"role": "user", "content": [{"type": "image", "source": source}]}])

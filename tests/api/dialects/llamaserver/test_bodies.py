@@ -15,7 +15,7 @@ from lsrv.api.dialects.contract import DialectRequest
 from lsrv.api.dialects.llamaserver.completion_body import is_native, parse_llama_completion
 from lsrv.api.dialects.llamaserver.infill_body import parse_infill
 from lsrv.api.dialects.llamaserver.wording import LLAMA_SERVER_ERRORS
-from lsrv.errors import LsrvError, RequestError, UnsupportedCapabilityError, UnsupportedParameterError
+from lsrv.errors import LsrvError, RequestError, UnsupportedParameterError
 from lsrv.protocol.commands import Infill, OtherFile
 
 ANYTHING = st.recursive(
@@ -111,8 +111,8 @@ def test_probabilities_behind_samplers_are_refused_where_some_are_wanted() -> No
     completion(post_sampling_probs=True)
 
 
-def test_images_are_refused() -> None:
-    with pytest.raises(UnsupportedCapabilityError):
+def test_images_without_a_mark_in_the_prompt_are_refused() -> None:
+    with pytest.raises(RequestError, match="0 marks"):
         completion(prompt={"prompt_string": "a", "multimodal_data": ["aGk="]})
 
 

@@ -17,7 +17,7 @@ from lsrv.api.dialects.ollama.chat_body import parse_ollama_chat
 from lsrv.api.dialects.ollama.generate_body import parse_ollama_generate
 from lsrv.api.dialects.ollama.vectors_body import parse_embed, parse_old_embedding
 from lsrv.api.dialects.ollama.wording import OLLAMA_ERRORS
-from lsrv.errors import LsrvError, RequestError, UnsupportedCapabilityError
+from lsrv.errors import LsrvError, RequestError
 from lsrv.protocol.commands import Generate, Grammar, Infill, Sampling
 
 USER = {"role": "user", "content": "a"}
@@ -164,10 +164,10 @@ def test_raw_prompts_have_nothing_beside_them(field: str) -> None:
         generate(raw=True, **{field: "x"})
 
 
-def test_images_are_refused_by_place() -> None:
-    with pytest.raises(UnsupportedCapabilityError) as caught:
-        chat(messages=[USER, USER | {"images": ["aGk="]}])
-    assert caught.value.param == "messages[1].images"
+def test_images_that_are_no_base64_are_refused_by_place() -> None:
+    with pytest.raises(RequestError) as caught:
+        chat(messages=[USER, USER | {"images": ["?"]}])
+    assert caught.value.param == "messages[1].images[0]"
 
 
 @pytest.mark.parametrize(
