@@ -1,6 +1,7 @@
 """A model that says what a test tells it to: an OpenAI-compatible server on loopback, for an upstream entry.
 
-`script` is what the next answers stream: texts, deltas as objects, and STEP, at which it waits for `go_on()`.
+`script` is what the next answers stream: texts, deltas as objects, STEP, at which they wait for `go_on()`, and BREAK, at
+which the connection is gone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 STEP = object()
+BREAK = object()
 
 
 class ScriptedModel:
@@ -19,8 +21,7 @@ class ScriptedModel:
     def __init__(self) -> None:
         self.script: list[Any] = []
         self.bodies: list[dict[str, Any]] = []
-        self._steps = threading.Semaphore(0)
-        self._is_over = threading.Event()
+        self.steps = threading.Semaphore(0)
         handler = type("Handler", (_Handler,), {"model": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -31,26 +32,25 @@ class ScriptedModel:
         return f"http://127.0.0.1:{self._server.server_port}/v1"
 
     def say(self, *script: Any) -> None:
-        """Let the answers from now on be these; steps nobody took are forgotten."""
+        """Let the answers from now on be these. Earlier ones end where they wait."""
+        self._end_earlier()
+        self.steps = threading.Semaphore(0)
         self.script = list(script)
         self.bodies.clear()
-        while self._steps.acquire(blocking=False):
-            pass
 
     def go_on(self) -> None:
-        self._steps.release()
+        self.steps.release()
 
-    def wait(self) -> None:
-        """Until `go_on`, or the end of the test's patience."""
-        self._steps.acquire(timeout=60)
+    def _end_earlier(self) -> None:
+        for _ in range(100):
+            self.steps.release()
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *args: object) -> None:
-        for _ in range(100):
-            self._steps.release()
+        self._end_earlier()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -78,11 +78,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _stream(self, script: list[Any]) -> None:
         self._chunk({"role": "assistant", "content": ""})
-        has_calls = False
+        steps, has_calls = self.model.steps, False
         for piece in script:
             if piece is STEP:
-                self.model.wait()
+                steps.acquire(timeout=60)
                 continue
+            if piece is BREAK:
+                return
             delta = {"content": piece} if isinstance(piece, str) else piece
             has_calls = has_calls or "tool_calls" in delta
             self._chunk(delta)

@@ -90,14 +90,21 @@ const NEAR_END_PX = 60;
 function Messages({ shown, path }) {
   const box = useRef(null);
   const isAtEnd = useRef(true);
+  const lastTop = useRef(0);
   const [isAway, setAway] = useState(false);
   const { id } = shown.value;
   const toEnd = () => {
+    if (!box.current) return; // another view came meanwhile
+    isAtEnd.current = true;
     box.current.scrollTop = box.current.scrollHeight;
   };
-  const onScroll = () => {
-    const { scrollHeight, scrollTop, clientHeight } = box.current;
-    isAtEnd.current = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+  const onScroll = (event) => {
+    const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
+    const isNear = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+    // What grows below is no reason to stop following; a reader who goes up is.
+    if (isNear) isAtEnd.current = true;
+    else if (scrollTop < lastTop.current) isAtEnd.current = false;
+    lastTop.current = scrollTop;
     setAway(!isAtEnd.current);
   };
   useEffect(() => {
@@ -107,7 +114,6 @@ function Messages({ shown, path }) {
     return () => watcher.disconnect();
   }, []);
   useEffect(() => {
-    isAtEnd.current = true;
     toEnd();
   }, [id, path.at(-1)?.id]);
   return html`<div class="messages" ref=${box} onScroll=${onScroll} tabindex="0" role="group" aria-label="Messages">

@@ -8,7 +8,7 @@ import { signal } from "../ui.js";
 import { addNode, changeNode, messagesOf, pathTo, titleOf } from "./conversation.js";
 import { newReading, statsOf, take } from "./reading.js";
 import { requestFields } from "./settings.js";
-import { change, keep } from "./store.js";
+import { change } from "./store.js";
 
 const SHOW_EVERY_MS = 40;
 const KEEP_EVERY_MS = 1000;
@@ -30,6 +30,14 @@ export function stop(conversationId) {
     if (writer.conversationId === conversationId) writer.abort.abort();
   }
 }
+
+let isLeaving = false;
+
+addEventListener("pagehide", () => {
+  isLeaving = true;
+  for (const writer of writers.value.values()) writer.keep?.();
+});
+addEventListener("pageshow", () => (isLeaving = false));
 
 function nameOf(id, isRival) {
   return isRival ? `${id}:rival` : id;
@@ -114,6 +122,7 @@ async function write(conversation, id, isRival, isContinued = false) {
   } catch (error) {
     end = endBy(error);
   }
+  if (isLeaving) return; // the browser ended it: the next page will find it as it was kept
   const stats = statsOf(reading, startedAt, performance.now());
   const { content, reasoning } = reading;
   const calls = reading.calls.length ? reading.calls : undefined;
@@ -131,18 +140,19 @@ function endBy(error) {
 
 async function read(conversation, id, isRival, writer, reading, body) {
   let shownAt = 0;
-  let keptAt = performance.now();
+  let keptAt = 0;
   let timer = null;
+  writer.keep = () => {
+    const { content, reasoning } = reading;
+    change(conversation, (value) => set(value, id, isRival, { content, reasoning }));
+  };
   const show = () => {
     timer = null;
     shownAt = performance.now();
     writer.live.value = shown(reading);
-    if (shownAt - keptAt > KEEP_EVERY_MS) {
-      keptAt = shownAt;
-      const { content, reasoning } = reading;
-      conversation.value = set(conversation.value, id, isRival, { content, reasoning });
-      keep(conversation.value);
-    }
+    if (shownAt - keptAt < KEEP_EVERY_MS) return;
+    keptAt = shownAt;
+    writer.keep();
   };
   try {
     const response = await ask("v1/chat/completions", { method: "POST", body, signal: writer.abort.signal });

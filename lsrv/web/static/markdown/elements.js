@@ -13,12 +13,14 @@ const RULES = {
       " ",
     ),
   ALLOWED_ATTR: ["href", "title", "class", "start", "align", "type", "checked", "disabled"],
-  ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
   RETURN_DOM_FRAGMENT: true,
 };
 
+const LINKS = /^(?:https?|mailto):/i; // an address without a scheme would be one of this server
+
 purifier.addHook("afterSanitizeAttributes", (element) => {
   if (element.nodeName === "A") {
+    if (!LINKS.test(element.getAttribute("href") ?? "")) element.removeAttribute("href");
     element.setAttribute("target", "_blank");
     element.setAttribute("rel", "noopener noreferrer nofollow");
   }

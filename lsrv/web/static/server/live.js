@@ -37,12 +37,9 @@ export function modelOf(id) {
   return models.value.find((model) => model.id === id) ?? models.value.find((model) => model.aliases?.includes(id));
 }
 
-/** What can chat: entries that generate text, their adapters, and routes. */
+/** What can chat: entries that generate text or may turn out to, their adapters, and routes. */
 export const chatModels = computed(() =>
-  models.value.filter((model) => {
-    const can = model.capabilities ?? [];
-    return !can.length || !(can.includes("embeddings") || can.includes("rerank")) || can.includes("chat");
-  }),
+  models.value.filter(({ capabilities: can = [] }) => !can.length || can.includes("chat") || can.includes("completion")),
 );
 
 /** Ask for the list again, soon; several calls become one question. */
