@@ -9,14 +9,16 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 from tests.conftest import RunningServer, copies_of_stories
 from tests.web.scripted_model import ScriptedModel
 
-PATIENCE_MS = 6_000  # of a busy machine; what is there sooner is seen sooner
+PATIENCE_MS = 30_000  # of a busy machine; what is there sooner is seen sooner
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -33,12 +35,14 @@ def scripted() -> Iterator[ScriptedModel]:
 
 @pytest.fixture(scope="package")
 def web_server(scripted: ScriptedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """Models: tiny (stories), other/tiny:b, tiny-embedding, and two that say what `scripted` says."""
+    """Models: tiny, other/tiny:b, which can go on for ever, tiny-embedding, and two that say what `scripted` says."""
     upstreams = [
         {"model_id": name, "kind": "upstream", "upstream": {"base_url": scripted.base_url}}
         for name in ("scripted", "scripted-too")
     ]
-    models = [*copies_of_stories(tmp_path_factory.mktemp("models")), *upstreams]
+    stories = copies_of_stories(tmp_path_factory.mktemp("models"))
+    stories[1]["context"] |= {"context_shift": True}
+    models = [*stories, *upstreams]
     running = RunningServer({"server": {"port": 0, "spare_workers": 0}, "models": models}, {})
     yield running
     running.stop()
@@ -106,6 +110,12 @@ def _whole(name: str) -> str:
 def answers(page: Page) -> Locator:
     """The messages of models that are shown."""
     return page.get_by_role("article", name=re.compile("^Answer"))
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds, in short: the rule and the elements."""
+    found: list[dict[str, Any]] = Axe().run(page)["violations"]
+    return [f"{each['id']}: {node['html'][:160]}" for each in found for node in each["nodes"]]
 
 
 def say(page: Page, text: str) -> None:

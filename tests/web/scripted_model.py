@@ -1,7 +1,7 @@
 """A model that says what a test tells it to: an OpenAI-compatible server on loopback, for an upstream entry.
 
-`script` is what the next answers stream: texts, deltas as objects, STEP, at which they wait for `go_on()`, and BREAK, at
-which the connection is gone.
+`script` is what the next answers stream: texts, deltas as objects, STEP, at which they wait for `go_on()`, and BREAK,
+at which the connection is gone.
 """
 
 from __future__ import annotations

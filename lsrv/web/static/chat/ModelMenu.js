@@ -63,21 +63,21 @@ function Menu({ layer, label, chosen, onChoose }) {
   };
   return html`
     <div class="shade clear" onClick=${() => closeLayer(layer)}></div>
-    <form class="menu" role="dialog" aria-label=${label} onSubmit=${onSubmit} onKeyDown=${moveByArrows}>
-      <label class="search">
+    <div class="menu" role="dialog" aria-label=${label} onKeyDown=${moveByArrows}>
+      <form onSubmit=${onSubmit}><label class="search">
         <${Icon} name="search" /><span class="visually-hidden">Find a model</span>
         <input type="search" placeholder="Find a model" ref=${focusOnce} value=${wanted} onInput=${(event) => setWanted(event.currentTarget.value)} />
-      </label>
+      </label></form>
       ${grouped(matches).map(
         ([group, models]) => html`<section aria-label=${group}>
-          <h3>${group}</h3>
+          <h2>${group}</h2>
           <ul>
             ${models.map((model) => html`<li key=${model.id}><${Choice} model=${model} isChosen=${model.id === chosen} onChoose=${take} /></li>`)}
           </ul>
         </section>`,
       )}
       ${!matches.length && html`<p class="hint">${wanted ? "No model of that name." : "This server has no model that can chat."} <a href="#/models">Models</a></p>`}
-    </form>
+    </div>
   `;
 }
 

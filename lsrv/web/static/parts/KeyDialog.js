@@ -15,9 +15,10 @@ export function KeyDialog() {
     closeLayer("key");
   };
   return html`<div class="over">
-    <form class="dialog" role="dialog" aria-modal="true" aria-labelledby="key-title" onSubmit=${onSubmit}>
+    <div class="dialog" role="dialog" aria-modal="true" aria-labelledby="key-title">
       <h2 id="key-title">This server needs a key</h2>
       <p>One of <code>api_keys</code> or <code>admin_keys</code> in its models.toml. It stays in this tab, until you close it.</p>
+      <form onSubmit=${onSubmit}>
       <label class="field">
         <span>Key</span>
         <input
@@ -35,6 +36,7 @@ export function KeyDialog() {
         ${!keyIsAsked.value && html`<button class="button" type="button" onClick=${() => closeLayer("key")}>Cancel</button>`}
         <button class="button primary" type="submit">Use it</button>
       </div>
-    </form>
+      </form>
+    </div>
   </div>`;
 }
