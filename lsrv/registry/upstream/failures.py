@@ -96,6 +96,8 @@ class _Said:
     message: str = ""
     code: str = ""
     param: str | None = None
+    n_prompt_tokens: int | None = None  # as lsrv and llama-server tell it
+    n_ctx: int | None = None
 
     @classmethod
     def read(cls, body: bytes) -> _Said:
@@ -116,7 +118,10 @@ class _Said:
             return cls()
         texts = [error.get(name) for name in ("message", "detail", "error", "code", "type", "param")]
         message, detail, inner, code, kind, param = (text if isinstance(text, str) else "" for text in texts)
-        return cls(message or detail or inner, kind if kind in _TOO_LONG else code or kind, param or None)
+        numbers = [error.get(name) for name in ("n_prompt_tokens", "n_ctx")]
+        n_prompt_tokens, n_ctx = (number if isinstance(number, int) else None for number in numbers)
+        code = kind if kind in _TOO_LONG else code or kind
+        return cls(message or detail or inner, code, param or None, n_prompt_tokens, n_ctx)
 
 
 def _redirected(server: Server, location: str) -> UpstreamError:
@@ -140,7 +145,10 @@ def _key_message(server: Server, status: int) -> str:
 
 def _refused(server: Server, status: int, said: _Said, message: str) -> LsrvError:
     if said.code in _TOO_LONG:
-        return PromptTooLongError(f"{server} refuses the request: {message}", param=said.param)
+        error = PromptTooLongError(f"{server} refuses the request: {message}", param=said.param)
+        numbers = {"n_prompt_tokens": said.n_prompt_tokens, "n_ctx": said.n_ctx}
+        error.fields |= {name: number for name, number in numbers.items() if number is not None}
+        return error
     if not message:
         message = "it gave no reason; check that base_url ends like its API, in most cases in /v1"
     error = UpstreamRefusedError(f"{server} refuses the request: {message}", param=said.param, status=status)

@@ -23,7 +23,6 @@ _TYPE_OF_STATUS = {
     504: "timeout_error",
     OVERLOADED_STATUS: "overloaded_error",
 }
-_OVERFLOW_CODES = ("context_length_exceeded", "exceed_context_size_error")  # what upstreams call it
 
 
 def anthropic_status(error: LsrvError) -> int:
@@ -61,6 +60,6 @@ def _message(error: LsrvError) -> str:
     n_tokens, n_ctx = error.fields.get("n_prompt_tokens"), error.fields.get("n_ctx")
     if isinstance(error, PromptTooLongError) and n_tokens is not None and n_ctx is not None:
         return f"prompt is too long: {n_tokens} tokens > {n_ctx} maximum"
-    if error.fields.get("upstream_code") in _OVERFLOW_CODES:
+    if isinstance(error, PromptTooLongError):  # an upstream's, that told no numbers
         return echo(f"prompt is too long: {error.message}", MAX_MESSAGE_CHARS)
     return error_message(error)

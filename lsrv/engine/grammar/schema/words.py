@@ -36,6 +36,14 @@ _ADVICE = {
 }
 _LOOK_AROUND = re.compile(r"(?<!\\)(?:\\\\)*\(\?(?:[=!]|<[=!])")
 _LOOK_AHEAD = re.compile(r"\^\(\?=((?:[^()\\]|\\.)*)\)")  # at the start of a pattern, without groups in it
+_SECONDS = r"\d+([.,]\d+)?S"
+_TIME = rf"T(?:\d+H(\d+M)?({_SECONDS})?|\d+M({_SECONDS})?|{_SECONDS})"
+# What zod writes for z.iso.duration(), and the same without look-around.
+_KNOWN_PATTERNS = {
+    r"^P(?:(\d+W)|(?!.*W)(?=\d|T\d)(\d+Y)?(\d+M)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)$": (
+        rf"^P(?:\d+W|\d+Y(\d+M)?(\d+D)?({_TIME})?|\d+M(\d+D)?({_TIME})?|\d+D({_TIME})?|{_TIME})$"
+    )
+}
 _BACK_REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*(?:\\[1-9]|\\k<|\(\?P=)")
 
 
@@ -102,6 +110,8 @@ def _without_look_ahead(schema: Schema, place: SchemaPath) -> Schema:
     pattern = schema.get("pattern")
     if not isinstance(pattern, str):
         return schema
+    if pattern in _KNOWN_PATTERNS:
+        return schema | {"pattern": _KNOWN_PATTERNS[pattern]}
     patterns: list[str] = []
     while (found := _LOOK_AHEAD.match(pattern)) is not None:
         patterns.append(f"^{found[1]}")

@@ -259,7 +259,7 @@ def test_errors_have_anthropics_types_and_statuses(error: LsrvError, status: int
 
 def test_an_overflow_is_told_in_the_words_that_clients_look_for() -> None:
     ours = errors.PromptTooLongError("a", n_prompt_tokens=7, n_ctx=5)
-    theirs = errors.UpstreamRefusedError("b", status=400, upstream_code="context_length_exceeded")
+    theirs = errors.PromptTooLongError("b")  # of an upstream that tells no numbers
     messages = [json.loads(ANTHROPIC_ERRORS.body(error))["error"]["message"] for error in (ours, theirs)]
     assert messages == ["prompt is too long: 7 tokens > 5 maximum", "prompt is too long: b"]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 
 import pytest
 
@@ -204,3 +206,15 @@ def test_a_schema_that_refers_to_itself_or_to_a_name_is_followed() -> None:
     assert kept(tree) == tree
     with pytest.raises(ValueError, match="nested too deeply"):
         kept_schema('{"items": ' * 4000 + "1" + "}" * 4000)
+
+
+ZOD_DURATION = r"^P(?:(\d+W)|(?!.*W)(?=\d|T\d)(\d+Y)?(\d+M)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)$"
+
+
+def test_the_pattern_of_zods_durations_means_the_same_without_look_around() -> None:
+    """All texts of up to six letters, those of a duration among them."""
+    words = kept({"type": "string", "format": "duration", "pattern": ZOD_DURATION})
+    assert isinstance(words, dict) and "(?=" not in words["pattern"] and "(?!" not in words["pattern"]
+    texts = ["P" + "".join(rest) for n in range(6) for rest in itertools.product("1WYMDTHS.", repeat=n)]
+    found = [text for text in texts if re.fullmatch(ZOD_DURATION, text)]
+    assert found == [text for text in texts if re.fullmatch(words["pattern"], text)] and "P1DT1H" in found
