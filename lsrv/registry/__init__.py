@@ -8,7 +8,7 @@ from lsrv.registry.endpoints.waiting import Standing, Turn
 from lsrv.registry.entries.view import EntryView, MemoryView, WeightsView, WorkerLog
 from lsrv.registry.entries.watchers import RegistryEvent
 from lsrv.registry.loading.saved_prompts import forget_prompts
-from lsrv.registry.loading.weights import finding, front_door, spec_of
+from lsrv.registry.loading.weights import draft_of, finding, front_door, spec_of, split_quant
 from lsrv.registry.model_facts import ModelFacts
 from lsrv.registry.names import Target
 from lsrv.registry.offered_adapters import OfferedAdapter
@@ -46,6 +46,7 @@ __all__ = [
     "WorkerProcess",
     "assemble",
     "cpu_faults_path",
+    "draft_of",
     "finding",
     "forget_prompts",
     "front_door",
@@ -57,5 +58,6 @@ __all__ = [
     "reported_usage",
     "says_something",
     "spec_of",
+    "split_quant",
     "worker_memory",
 ]

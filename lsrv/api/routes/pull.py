@@ -20,7 +20,7 @@ from lsrv.api.http.receive import until_disconnect
 from lsrv.api.routing.handler import ApiRequest, body_of, json_response
 from lsrv.api.routing.route import JSON, LINES, Route
 from lsrv.api.state import ServerState
-from lsrv.errors import LsrvError
+from lsrv.errors import LsrvError, RequestError
 from lsrv.registry import BuildProgress
 
 
@@ -37,7 +37,11 @@ _decoder = msgspec.json.Decoder(PullBody)
 
 async def pull_model(request: ApiRequest, server: ServerState) -> Stream | Response[bytes]:
     body = decode_body(_decoder, await body_of(request, server))
-    asked = body.model or body.name or ""
+    asked = body.model or body.name
+    if not asked:
+        raise RequestError(
+            'model is missing; name one of the Hub ("OWNER/NAME:QUANT") or of this server', param="model"
+        )
     steps = server.registry.pull(server.registry.names.first_known((asked, *other_spellings(asked))) or "")
     if body.stream is not False:
         return Stream(_lines(steps), media_type=LINES)

@@ -1,4 +1,4 @@
-"""`lsrv quantize SRC`: a smaller GGUF of one that is here."""
+"""`lsrv quantize SRC`: a smaller GGUF of what is here."""
 
 from __future__ import annotations
 
@@ -16,30 +16,20 @@ from lsrv.cli.display.say import say
 @click.option("--imatrix", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Importance matrix.")
 @click.option("--threads", type=click.IntRange(1), help="Threads; all cores of this process unless given.")
 def quantize(source: str, quant: str, output: Path | None, imatrix: Path | None, threads: int | None) -> None:
-    """Quantize SRC: a GGUF, a folder with one, or a model in the Hugging Face cache.
+    """Quantize SRC: a GGUF, a folder with one or with safetensors, or a model in the Hugging Face cache.
 
     Without -o the result goes to lsrv's own cache, where `lsrv list` shows it. An importance matrix beside SRC is used.
     """
     from lsrv.cli.commands.weights import composition
     from lsrv.cli.display.build_bar import build_bar
-    from lsrv.frontdoor import WeightsSpec, read_header, resolve
-    from lsrv.frontdoor.making.make_quantized import keep_quantized
-    from lsrv.frontdoor.making.quantize import imatrix_beside
-    from lsrv.frontdoor.making.quantize import quantize as write
+    from lsrv.frontdoor import Quantizing, read_header
     from lsrv.units import size
 
-    weights = resolve(WeightsSpec(model_id=source))
-    if imatrix is None and (imatrix := imatrix_beside(weights.path)) is not None:
-        say(f"with the importance matrix {imatrix}", err=True)
     with build_bar() as (on_progress, cancel):
-        if output is not None:
-            path = write(
-                weights.path, output, quant, imatrix=imatrix, n_threads=threads, on_progress=on_progress, cancel=cancel
-            )
-        else:
-            path = keep_quantized(
-                weights, quant, imatrix=imatrix, n_threads=threads, on_progress=on_progress, cancel=cancel
-            ).path
+        quantizing = Quantizing(source, quant, imatrix, threads, on_progress, cancel)
+        if (used := quantizing.imatrix) is not None and imatrix is None:
+            say(f"with the importance matrix {used}", err=True)
+        path = quantizing.keep() if output is None else quantizing.write(output)
     header = read_header(path)
     say(path)
     say(f"{size(header.size_bytes)}, {composition(header.quantization, header.tensor_bytes)}", err=True)

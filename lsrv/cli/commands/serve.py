@@ -21,7 +21,8 @@ from lsrv.hangups import hold_hangups
     help="The same as MODEL behind the command.",
 )
 @click.option("--alias", multiple=True, help="Another name clients may use; may be given several times.")
-@click.option("--quant", metavar="QUANT", help='A width ("4") or a name ("Q5_K_M").')
+@click.option("--quant", metavar="QUANT", help='A width ("4") or a name ("Q5_K_M"); without it full precision.')
+@click.option("--isq", metavar="QUANT", help="Quantize here to QUANT, although there may be a ready file.")
 @click.option(
     "-c", "--context", "context_length", type=click.IntRange(min=1), help="Longest prompt + answer, in tokens."
 )
@@ -35,6 +36,7 @@ def serve(
     more_models: tuple[str, ...],
     alias: tuple[str, ...],
     quant: str | None,
+    isq: str | None,
     context_length: int | None,
     slots: int | None,
     threads: int | None,
@@ -42,7 +44,9 @@ def serve(
     embedding: bool,
     **listen: object,
 ) -> None:
-    """Serve MODEL, loaded at once: a GGUF, a folder with GGUFs, or a Hub id. The first of several is the default.
+    """Serve MODEL, loaded at once: a GGUF, a folder with GGUFs or safetensors, or a Hub id.
+
+    The first of several is the default.
 
     Such as `lsrv serve gemma.gguf -c 8192` or `lsrv serve Qwen/Qwen3-4B --quant 4`.
     """
@@ -51,7 +55,7 @@ def serve(
 
     model_ids = tuple(dict.fromkeys([*models, *more_models]))
     if not model_ids:
-        raise click.UsageError("name a MODEL: a GGUF, a folder with GGUFs, or a Hub id (OWNER/NAME)")
+        raise click.UsageError("name a MODEL: a GGUF, a folder with GGUFs or safetensors, or a Hub id (OWNER/NAME)")
     if alias and len(model_ids) > 1:
         raise click.UsageError("--alias is for one MODEL; several have their aliases in a models.toml")
     entries = [
@@ -60,7 +64,7 @@ def serve(
             "alias": list(alias),
             "kind": "embedding" if embedding else None,
             "preload": True,
-            "quantization": {"quant": quant},
+            "quantization": {"quant": quant, "isq": isq},
             "context": {"context_length": context_length, "slots": slots},
             "device": {"threads": threads, "gpu_layers": gpu_layers},
         }

@@ -12,8 +12,9 @@ from lsrv.frontdoor.finding.checked import MADE_HERE, Weights, open_weights
 from lsrv.frontdoor.finding.choice import Candidate, Choice
 from lsrv.frontdoor.making.convert import VERSION, convert, files_needed
 from lsrv.frontdoor.making.make_quantized import keep_quantized, recipe
-from lsrv.frontdoor.making.quantize import imatrix_beside, quantize
+from lsrv.frontdoor.making.quantize import imatrix_beside, makeable, quantize
 from lsrv.frontdoor.progress import Cancel, OnBuildProgress
+from lsrv.frontdoor.store.atomic import partial_file
 from lsrv.frontdoor.store.source_key import source_key
 from lsrv.frontdoor.store.store import Recipe, Store, StoredWeights, conversion
 from lsrv.quantization import Quant
@@ -47,6 +48,7 @@ class Maker:
     imatrix: Path | None
     on_progress: OnBuildProgress
     cancel: Cancel
+    n_threads: int | None = None  # None: all cores of this process
 
     def make(self, source: Source, quant: Quant | None) -> Weights:
         """`source` as `quant` says (None: at its own precision). Raises ConvertError, QuantizeError, …"""
@@ -59,6 +61,7 @@ class Maker:
             quant,
             origin=source.origin,
             imatrix=self._imatrix_for(source),
+            n_threads=self.n_threads,
             store=self.store,
             on_progress=self.on_progress,
             cancel=self.cancel,
@@ -68,7 +71,7 @@ class Maker:
     def made(self, source: Source, quant: Quant | None) -> Weights | None:
         """What `make` would find made already."""
         if isinstance(source, SafetensorsSource):
-            stored = self.store.get(_key(source), self._recipe(quant))
+            stored = self.store.get(_key(source), self._recipe(source, quant))
         elif quant is None:
             return source.weights
         else:
@@ -82,7 +85,7 @@ class Maker:
             else:
                 self._convert_and_quantize(source, made.quantization, target)
 
-        made = self._recipe(quant)
+        made = self._recipe(source, quant)
         return self.store.make(
             _key(source),
             made,
@@ -93,13 +96,19 @@ class Maker:
             cancel=self.cancel,
         )
 
-    def _recipe(self, quant: Quant | None) -> Recipe:
+    def write(self, source: SafetensorsSource, quant: Quant, target: Path) -> None:
+        """`source` as `quant` says, at `target`, whole or not at all. Raises ConvertError, QuantizeError, …"""
+        with partial_file(target) as partial:
+            self._convert_and_quantize(source, makeable(quant), partial)
+
+    def _recipe(self, source: SafetensorsSource, quant: Quant | None) -> Recipe:
         if quant is None:
             return conversion(VERSION)
-        return msgspec.structs.replace(recipe(quant, self.imatrix), converter=VERSION)
+        return msgspec.structs.replace(recipe(quant, self._imatrix_for(source)), converter=VERSION)
 
-    def _imatrix_for(self, source: GgufSource) -> Path | None:
-        return self.imatrix or imatrix_beside(source.weights.path)
+    def _imatrix_for(self, source: Source) -> Path | None:
+        beside = source.folder / "model" if isinstance(source, SafetensorsSource) else source.weights.path
+        return self.imatrix or imatrix_beside(beside)
 
     def _convert_and_quantize(self, source: SafetensorsSource, quantization: str, target: Path) -> None:
         """The converted file lies beside the target while it is needed: on the disk that was made sure to have room."""
@@ -112,7 +121,13 @@ class Maker:
                 cancel=self.cancel,
             )
             quantize(
-                whole, target, quantization, imatrix=self.imatrix, on_progress=self.on_progress, cancel=self.cancel
+                whole,
+                target,
+                quantization,
+                imatrix=self._imatrix_for(source),
+                n_threads=self.n_threads,
+                on_progress=self.on_progress,
+                cancel=self.cancel,
             )
 
 

@@ -63,6 +63,15 @@ def pulled_model(name: str) -> ModelSettings:
     return settings_for_models([entry], environ={}).settings.models[0]
 
 
+def split_quant(name: str) -> tuple[str, str | None]:
+    """A model_id and a quantization of "OWNER/NAME:QUANT", with or without "hf.co/"; any other name as it is."""
+    try:
+        model = pulled_model(name)
+    except ConfigError:
+        return name, None
+    return (model.model_id, name.rpartition(":")[2]) if is_hub_id(model.model_id) and ":" in name else (name, None)
+
+
 def pulled_by_client(name: str) -> ModelSettings:
     """The same for a name over HTTP: of the Hub only. Files of this machine are nobody's business, not even whether
     they are there. Raises ModelNotFoundError, RequestError.

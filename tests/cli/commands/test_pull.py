@@ -10,8 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
-from tests.conftest import StartServer
+from lsrv.cli import cli
+from tests.conftest import RunningServer, StartServer
 from tests.hub_server import HubServer
 from tests.models import STORIES
 
@@ -86,3 +88,47 @@ def test_api_pull_tells_its_steps_line_by_line(
         assert "no Hub id" in told.text or "does not exist" in told.text, told.text
     silent = httpx.post(f"{server.url}/api/pull", json={"model": "own/nothing", "stream": False}, timeout=60)
     assert silent.status_code >= 400
+
+
+def test_several_models_are_got_and_what_is_not_there_is_told(environ: dict[str, str]) -> None:
+    result = lsrv(environ, "pull", "own/m-GGUF", "own/other", "own/m-GGUF:Q8_0")
+    paths = [Path(line).name for line in result.stdout.splitlines()]
+    assert (result.returncode, paths) == (1, ["m-F32.gguf", "m-Q8_0.gguf"]), result.stderr
+    assert "own/other: " in result.stderr and "does not exist" in result.stderr
+
+
+def test_a_config_names_what_is_got_and_models_chooses_among_it(environ: dict[str, str], tmp_path: Path) -> None:
+    config = tmp_path / "served.toml"
+    config.write_text(
+        """
+        [[models]]
+        model_id = "own/m-GGUF"
+        alias = "full"
+        [[models]]
+        model_id = "own/m-GGUF"
+        alias = "small"
+        quantization = { isq = "8" }
+        [[models]]
+        model_id = "far"
+        kind = "upstream"
+        upstream = { base_url = "http://127.0.0.1:9" }
+        """
+    )
+    result = lsrv(environ, "pull", "--config", str(config))
+    assert [Path(line).name for line in result.stdout.splitlines()] == ["m-F32.gguf", "m-Q8_0.gguf"], result.stderr
+    chosen = lsrv(environ | {"MODELS": "small"}, "pull", "--config", str(config))
+    assert [Path(line).name for line in chosen.stdout.splitlines()] == ["m-Q8_0.gguf"], chosen.stderr
+
+
+def test_pull_without_a_model_and_without_a_config_says_what_to_name(environ: dict[str, str], tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["pull", "--quant", "4"])
+    assert result.exit_code == 2
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        result = CliRunner().invoke(cli, ["pull"])
+    assert (result.exit_code, "name a MODEL" in result.output) == (2, True)
+
+
+def test_a_pull_of_nothing_is_refused(server: RunningServer) -> None:
+    answer = server.http.post("/api/pull", json={})
+    assert (answer.status_code, "model is missing" in answer.json()["error"]) == (400, True)
