@@ -46,7 +46,7 @@ def _import_model(imported: Imported, name: str, model: RawTable, macros: dict[s
     words = _words(_expanded(str(model.get("cmd", "")), known))
     if not words or "llama-server" not in words[0].replace("\\", "/").rpartition("/")[2]:
         program = words[0] if words else "no command"
-        imported.leave(name, f"is served by {program}, not by llama-server; it can be an [upstream](docs/upstreams.md)")
+        imported.leave(name, f"is served by {program}, not by llama-server; it can be an entry with kind = 'upstream'")
         return
     entry: RawTable = {"model_id": "", "alias": _names(name, model.get("aliases"))}
     for option, value in split_options(words[1:]):
