@@ -18,7 +18,7 @@ from lsrv.registry.loading.tuning import TunedContext, TunedWeights, tune
 from lsrv.registry.memory.budget import RAM, Budget
 from lsrv.registry.memory.planner import Planner, lone_planner
 
-Role = Literal["largest", "fast", "embedding"]
+Purpose = Literal["largest", "fast", "embedding"]
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _FAST_SHARE = 0.5  # a second model is worth it if it is that much smaller
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Suitable:
     """A model to look at. `size_bytes`: of its file; on the Hub about, at 4 bits."""
 
     model_id: str
@@ -45,7 +45,7 @@ class Candidate:
 class Proposal:
     """A model that fits, as an entry, and what it takes. `needed_bytes` by device."""
 
-    role: Role
+    role: Purpose
     model_id: str
     alias: str
     kind: str
@@ -60,13 +60,13 @@ class Proposal:
 
 # Well-known ones of several sizes, each with GGUFs of its owner or a well-known one; sizes at 4 bits.
 KNOWN = (
-    Candidate("Qwen/Qwen3-30B-A3B-Instruct-2507", "text", round(18.6 * _GIB), "4", HUB),
-    Candidate("Qwen/Qwen3-14B", "text", round(9.0 * _GIB), "4", HUB),
-    Candidate("Qwen/Qwen3-8B", "text", round(5.0 * _GIB), "4", HUB),
-    Candidate("Qwen/Qwen3-4B-Instruct-2507", "text", round(2.5 * _GIB), "4", HUB),
-    Candidate("Qwen/Qwen3-1.7B", "text", round(1.3 * _GIB), "4", HUB),
-    Candidate("Qwen/Qwen3-0.6B", "text", round(0.5 * _GIB), "4", HUB),
-    Candidate("Qwen/Qwen3-Embedding-0.6B", "embedding", round(0.7 * _GIB), "8", HUB),
+    Suitable("Qwen/Qwen3-30B-A3B-Instruct-2507", "text", round(18.6 * _GIB), "4", HUB),
+    Suitable("Qwen/Qwen3-14B", "text", round(9.0 * _GIB), "4", HUB),
+    Suitable("Qwen/Qwen3-8B", "text", round(5.0 * _GIB), "4", HUB),
+    Suitable("Qwen/Qwen3-4B-Instruct-2507", "text", round(2.5 * _GIB), "4", HUB),
+    Suitable("Qwen/Qwen3-1.7B", "text", round(1.3 * _GIB), "4", HUB),
+    Suitable("Qwen/Qwen3-0.6B", "text", round(0.5 * _GIB), "4", HUB),
+    Suitable("Qwen/Qwen3-Embedding-0.6B", "embedding", round(0.7 * _GIB), "8", HUB),
 )
 
 
@@ -87,7 +87,7 @@ async def propose(*, uses_hub: bool) -> AsyncGenerator[Proposal]:
                     break
 
 
-def on_disk(found: FoundWeights) -> Candidate | None:
+def on_disk(found: FoundWeights) -> Suitable | None:
     """What another program, or the Hub's cache, has; None for what neither writes nor embeds, or is damaged."""
     try:
         kind = read_header(found.path).kind
@@ -96,14 +96,14 @@ def on_disk(found: FoundWeights) -> Candidate | None:
     if kind == "rerank":
         return None
     if found.program == "Hugging Face cache":  # a path leads into one revision of it
-        return Candidate(found.model_id, kind, found.size_bytes, found.quantization, found.program, found.path)
+        return Suitable(found.model_id, kind, found.size_bytes, found.quantization, found.program, found.path)
     model_id = found.model_id if found.program == "Ollama" else str(found.path)
-    return Candidate(model_id, kind, found.size_bytes, None, found.program, found.path)
+    return Suitable(model_id, kind, found.size_bytes, None, found.program, found.path)
 
 
 def ranked(
-    role: Role, candidates: Sequence[Candidate], limit_bytes: int, taken: Sequence[Proposal]
-) -> Iterable[Candidate]:
+    role: Purpose, candidates: Sequence[Suitable], limit_bytes: int, taken: Sequence[Proposal]
+) -> Iterable[Suitable]:
     """What could have that role, the best first; what is on this disk before what is not, where both do. Pure."""
     kind = "embedding" if role == "embedding" else "text"
     names = {proposal.model_id for proposal in taken}
@@ -128,7 +128,7 @@ def alias_of(model_id: str) -> str:
     return name.lower()
 
 
-async def _planned(planner: Planner, role: Role, candidate: Candidate) -> Proposal | None:
+async def _planned(planner: Planner, role: Purpose, candidate: Suitable) -> Proposal | None:
     is_here = candidate.path is not None
     entry = {"model_id": str(candidate.path) if is_here else candidate.model_id}
     settings = settings_for_models([entry], overrides={"global": {"offline": is_here}}, environ={}).settings
@@ -191,7 +191,7 @@ port = 1234
 #api_keys = ["change-me"]   # clients must send one of them
 keep_alive = "10m"          # a model idle this long is unloaded; "-1" never"""
 
-_ROLES: dict[Role, str] = {
+_ROLES: dict[Purpose, str] = {
     "largest": "The largest that fits this machine",
     "fast": "A smaller one, for quick answers",
     "embedding": "Embeddings, for searching by meaning",
