@@ -175,7 +175,7 @@ async def _proposals(*, uses_hub: bool) -> list[Proposal]:
 
 
 def _asked(proposals: list[Proposal]) -> list[Proposal]:
-    """Those that the person at the terminal wants, in the order they were named."""
+    """What the person at the terminal wants of them, in the order they were named."""
     every = ",".join(str(number + 1) for number in range(len(proposals)))
 
     def numbers(text: str) -> list[int]:
