@@ -23,7 +23,8 @@ from lsrv.engine.sequence import Sequence
 from lsrv.errors import LoadFailedError, RequestError
 from tests.engine.conftest import LoadStories, make_sequence, run_all
 from tests.engine.media.test_picture import file_of
-from tests.models.eyes import N_TOKENS, EyeKind, write_projector
+from tests.models import STORIES
+from tests.models.eyes import N_TOKENS, EyeKind, write_projector, write_qwen2vl
 
 BEFORE, BEHIND = "Once upon a time", " there was"
 RED, BLUE = (file_of(Image.new("RGB", (40, 30), colour), "PNG") for colour in ("red", "blue"))
@@ -40,7 +41,10 @@ def seeing(load_stories: LoadStories, tmp_path_factory: pytest.TempPathFactory) 
     def load(kind: EyeKind) -> LoadedModel:
         if kind not in loaded:
             path = write_projector(folder / f"mmproj-{kind}.gguf", 64, kind)
-            loaded[kind] = load_stories(projector_path=str(path), needs_projector=True)
+            own = (
+                {"model_path": str(write_qwen2vl(folder / "qwen2vl.gguf", STORIES))} if kind == "qwen2vl_merger" else {}
+            )
+            loaded[kind] = load_stories(projector_path=str(path), needs_projector=True, **own)
         generation = loaded[kind].generation
         assert generation is not None
         generation.fail_all()
@@ -115,7 +119,7 @@ def written_by_llamacpp(loaded: LoadedModel, picture: bytes, n_tokens: int) -> l
     return tokens
 
 
-@pytest.mark.parametrize("kind", ["mlp", "gemma3"])
+@pytest.mark.parametrize("kind", ["mlp", "gemma3", "qwen2vl_merger"])
 @pytest.mark.parametrize("picture", [RED, NOISE], ids=["red", "noise"])
 def test_a_picture_means_what_llamacpps_own_helper_makes_of_it(seeing: Seeing, kind: EyeKind, picture: bytes) -> None:
     loaded = seeing(kind)
@@ -144,7 +148,17 @@ def test_a_second_question_about_it_reads_it_from_the_cache(seeing: Seeing, kind
     assert written(loaded, anew) == first and anew.n_cached == 0
 
 
-@pytest.mark.parametrize("kind", ["mlp", "gemma3"])
+def test_in_two_dimensions_the_cache_ends_at_the_first_picture(seeing: Seeing) -> None:
+    loaded = seeing("qwen2vl_merger")
+    first = looking(loaded, RED, BLUE)
+    assert first.media.position(len(first.prompt)) < len(first.prompt)
+    text = written(loaded, first)
+    again = looking(loaded, RED, BLUE)
+    assert written(loaded, again) == text
+    assert 0 < again.n_cached <= again.media.n_text(0, len(again.prompt))
+
+
+@pytest.mark.parametrize("kind", ["mlp", "gemma3", "qwen2vl_merger"])
 def test_streams_go_on_beside_a_picture_and_both_write_what_they_would_alone(seeing: Seeing, kind: EyeKind) -> None:
     loaded = seeing(kind)
     engine = loaded.generation
