@@ -78,8 +78,8 @@ def assemble(
     upstreams = Upstreams(settings, rest.tell, watchers.tell, now)
     workers = WorkerEndpoints(roster, inbox, promises)
     endpoints = Endpoints(names, (upstreams, workers))
-    routing = Routing(settings, names, endpoints.views)
     identities = Identities(settings, by_id)
+    routing = Routing(settings, names, endpoints.views, identities.longest_context)
     plans = Plans(shop.planner, shop.loader, promises, endpoints.entry, settings)
     idle_work = IdleWork(endpoints, inbox, rest)
 

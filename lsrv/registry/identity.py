@@ -58,6 +58,7 @@ class Identities:
         self._looks = Lanes()
         self._entries = entries  # by model_id; upstreams are none
         self._loaded: dict[str, tuple[LoadedWorker, ModelIdentity | None]] = {}
+        self._recent: dict[str, tuple[ModelSettings, float, ModelFacts | None]] = {}
         self._found: dict[str, tuple[ModelSettings, float, Weights]] = {}
 
     def configure(self, settings: Settings) -> None:
@@ -82,6 +83,26 @@ class Identities:
         """What is known of an entry's model; loads nothing. None: nothing, for its weights are not here."""
         entry = self._entries.get(model_id)
         return None if entry is None else await self._looks.run(model_id, self._facts, entry.settings, entry.loaded)
+
+    async def recent_facts(self, model_id: ModelId) -> ModelFacts | None:
+        """The same as they were up to 30 s ago, for lists that are asked for all the time."""
+        entry, now = self._entries.get(model_id), time.monotonic()
+        known = self._recent.get(model_id)
+        if entry is None or known is None or known[0] != entry.settings or now - known[1] > _LOOK_AGAIN_S:
+            found = await self.facts(model_id)
+            if entry is None:
+                return found
+            known = self._recent[model_id] = entry.settings, now, found
+        return known[2]
+
+    async def longest_context(self, model_id: ModelId) -> int:
+        """Tokens that an entry which is not loaded may take, as its settings and its file say; 0: nobody knows."""
+        entry = self._entries.get(model_id)
+        facts = None if entry is None else await self.facts(model_id)
+        if entry is None or facts is None or facts.kind != "text":
+            return 0
+        said = entry.settings.context.context_length
+        return said if isinstance(said, int) else facts.n_ctx_train
 
     def _facts(self, model: ModelSettings, loaded: LoadedWorker | None) -> ModelFacts | None:
         try:

@@ -17,6 +17,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     n_ctx_train: int
     n_embd: int
+    n_ctx_said: int = 0  # by the settings; 0: they leave it open
     modified_at: float
     chat_template: str | None
     has_projector: bool  # it sees, or hears
@@ -34,6 +35,7 @@ def facts_of(basis: LoadBasis) -> ModelFacts:
         size_bytes=weights.size_bytes,
         n_ctx_train=header.n_ctx_train,
         n_embd=header.n_embd,
+        n_ctx_said=params.n_ctx_seq,
         modified_at=weights.path.stat().st_mtime,
         has_projector=bool(params.projector_path),
         chat_template=own if own is not None else header.chat_template,

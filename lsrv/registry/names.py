@@ -35,6 +35,7 @@ class Names:
     def __init__(self, settings: Settings, adapters_of: AdaptersOf) -> None:
         self._adapters_of = adapters_of
         self._chosen_default: str | None = None  # by an operator, for this run
+        self._lost_default: str | None = None  # was removed, and none has been named since
         self._read(settings)
 
     def _read(self, settings: Settings) -> None:
@@ -45,9 +46,14 @@ class Names:
         named = settings.default_model_id
         self._default_route = named if named in self._routes else None
         self._default_model_id = first if named is None else self._ids.get(named)
+        self._no_default = "there is no default"
 
     def configure(self, change: SettingsChange) -> None:
-        """Go by new settings. A default that was chosen stays, unless they name another one or have it no more."""
+        """Go by new settings. A default that was chosen stays, unless they name another one or have it no more.
+
+        One that is removed leaves none, unless they name one: who meant that model does not mean the next in the list.
+        """
+        default = self.default_id or self._lost_default
         self._read(change.settings)
         chosen = self._chosen_default
         is_kept = chosen in self._listed or chosen in self._routes
@@ -55,6 +61,11 @@ class Names:
             self._set_default(chosen)
         else:
             self._chosen_default = None
+        self._lost_default = None
+        is_there = default in self._listed or default in self._routes
+        if default is not None and not is_there and change.settings.default_model_id is None:
+            self._default_model_id, self._lost_default = None, default
+            self._no_default = f"the default '{default}' was removed from the settings"
 
     @property
     def model_ids(self) -> list[ModelId]:
@@ -100,8 +111,15 @@ class Names:
         Raises ModelNotFoundError.
         """
         self._chosen_default = chosen = self.route(model) or self.resolve(model)
+        self._lost_default = None
         self._set_default(chosen)
         return chosen
+
+    def forget_default(self, settings: Settings) -> str | None:
+        """Take the default of `settings` again, whatever an operator chose; its canonical id, or None."""
+        self._chosen_default = self._lost_default = None
+        self._read(settings)
+        return self.default_id
 
     def _set_default(self, name: str) -> None:
         self._default_model_id = self._ids.get(name)
@@ -121,8 +139,8 @@ class Names:
         raise self._no_adapter(parted[0]) if parted else self._not_found(model)
 
     def listed_id(self, model_id: ModelId) -> str:
-        """What an entry is called in listings, by its canonical id."""
-        return self._listed[model_id]
+        """What an entry is called in listings, by its canonical id; one that is gone by that id."""
+        return self._listed.get(model_id, model_id)
 
     def logged_id(self, model_id: str) -> str:
         """The same for log lines: an entry that was removed meanwhile keeps the id it had."""
@@ -145,9 +163,12 @@ class Names:
             return self._default_model_id
         if self._default_route is not None:
             raise _is_a_route(self._default_route)
-        reason = "no models are currently available" if not self._ids else "no model is named and there is no default"
+        reason = "there is none" if not self._ids else self._no_default
         raise ModelNotFoundError(
-            f"{reason}; name one in `model` or set default_model_id", param="model", known=self._known()
+            f"no models are currently available to requests that name none: {reason}; name one in `model`, or set "
+            "default_model_id",
+            param="model",
+            known=self._known(),
         )
 
     def _not_found(self, model: str) -> ModelNotFoundError:

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import msgspec
 
@@ -28,6 +28,7 @@ from lsrv.errors import (
 )
 from lsrv.model_id import ModelId
 from lsrv.registry.entries.view import EntryView
+from lsrv.registry.long_prompts import ContextOf, LongPrompt
 from lsrv.registry.names import Names, Target, is_default
 
 _log = logging.getLogger(__name__)
@@ -83,14 +84,11 @@ def may_fall_back(error: LsrvError) -> bool:
     return not isinstance(error, _EVERYBODYS) or isinstance(error, _ONES_OWN)
 
 
-def largest_that_fits(views: Iterable[EntryView], n_prompt_tokens: int) -> ModelId | None:
-    """The loaded model with the most parameters whose context holds the prompt and an answer of one token."""
-    fitting = [
-        (view.info.n_params, view.model_id)
-        for view in views
-        if view.status == "loaded" and view.info and view.info.can_generate and view.info.n_ctx_seq > n_prompt_tokens
-    ]
-    return max(fitting)[1] if fitting else None
+NextTarget = Callable[[LsrvError], Awaitable[Target | None]]
+
+
+async def _nobody(_: LsrvError) -> Target | None:
+    return None
 
 
 class Attempts:
@@ -99,14 +97,16 @@ class Attempts:
     def __init__(
         self,
         target: Target,
-        next_target: Callable[[LsrvError], Target | None] = lambda error: None,
+        next_target: NextTarget = _nobody,
         note_end: Callable[[str], None] = lambda end: None,
         shadows: Callable[[], list[tuple[str, str]]] = list,
+        listed_id: Callable[[ModelId], str] = str,
     ) -> None:
         self.target = target
         self._shadows = shadows
         self._next_target = next_target
         self._note_end = note_end
+        self._listed_id = listed_id
         self._first_error: LsrvError | None = None
 
     @property
@@ -122,22 +122,34 @@ class Attempts:
         """`target` has failed, and it is too late for another one: some of its answer was sent."""
         self._note_end("failed")
 
-    def go_on(self, error: LsrvError) -> None:
+    async def go_on(self, error: LsrvError) -> None:
         """`target` has failed before anything of its answer was sent. Raises the first error if nobody is left."""
         self.failed()
-        self._first_error = self._first_error or error
-        following = self._next_target(error)
+        self._first_error = self._first_error or self._with_model(error)
+        following = await self._next_target(error)
         if following is None:
             raise self._first_error
         self.target = following
+
+    def _with_model(self, error: LsrvError) -> LsrvError:
+        """`error`; one about a prompt's length names the model, which a client that named none can't know."""
+        n_tokens, n_ctx = error.fields.get("n_prompt_tokens"), error.fields.get("n_ctx")
+        if isinstance(error, PromptTooLongError) and n_tokens is not None:
+            name = self._listed_id(self.target.model_id)
+            told = f"model '{name}' cannot handle context length {n_tokens} (max: {n_ctx})"
+            return PromptTooLongError(f"{error.message}: {told}", param=error.param, **error.fields)
+        return error
 
 
 class Routing:
     """The routes of one server."""
 
-    def __init__(self, settings: Settings, names: Names, views: Callable[[], list[EntryView]]) -> None:
+    def __init__(
+        self, settings: Settings, names: Names, views: Callable[[], list[EntryView]], context_of: ContextOf
+    ) -> None:
         self._names = names
         self._views = views
+        self._context_of = context_of
         self._ends: Counter[tuple[str, str, str]] = Counter()  # (route, member, "answered", "failed" or "fell_back")
         self._routes: dict[str, RouteSettings] = {}
         self.configure(settings)
@@ -152,7 +164,7 @@ class Routing:
         Raises ModelNotFoundError.
         """
         route = self._route_of(model)
-        return Attempts(self._names.target(model)) if route is None else self._along(route, sticky_key)
+        return self._alone(model) if route is None else self._along(route, sticky_key)
 
     def text_attempts(self, model: str | None, sticky_key: str | None = None) -> Attempts:
         """The same for requests that any generating model can answer: without a name they may go to a longer context.
@@ -162,7 +174,10 @@ class Routing:
         if not is_default(model) or self._names.route(model) is not None:
             return self.attempts(model, sticky_key)
         target = self._names.target(model)
-        return Attempts(target, self._for_long_prompt(target))
+        return Attempts(target, self._for_long_prompt(target), listed_id=self._names.listed_id)
+
+    def _alone(self, model: str | None) -> Attempts:
+        return Attempts(self._names.target(model), listed_id=self._names.listed_id)
 
     def view_all(self) -> list[RouteView]:
         """All routes, in config order."""
@@ -191,7 +206,7 @@ class Routing:
         def note_end(end: str) -> None:
             self._ends[route.model_id, names[-1], end] += 1
 
-        def next_target(error: LsrvError) -> Target | None:
+        async def next_target(error: LsrvError) -> Target | None:
             if not may_fall_back(error) or (following := self._next_there(rest)) is None:
                 return None
             name, target = following
@@ -203,7 +218,7 @@ class Routing:
         def shadows() -> list[tuple[str, str]]:
             return [(route.model_id, name) for name in chosen if name != names[-1]]
 
-        return Attempts(target, next_target, note_end, shadows)
+        return Attempts(target, next_target, note_end, shadows, self._names.listed_id)
 
     def _next_there(self, names: Iterator[str]) -> tuple[str, Target] | None:
         """The next of a route's models: an adapter may be unloaded, and a reload may have removed any meanwhile."""
@@ -212,18 +227,12 @@ class Routing:
                 return name, self._names.target(name)
         return None
 
-    def _for_long_prompt(self, default: Target) -> Callable[[LsrvError], Target | None]:
-        tried = {default.model_id}
+    def _for_long_prompt(self, default: Target) -> NextTarget:
+        candidates = LongPrompt(default.model_id, self._views, self._context_of)
 
-        def next_target(error: LsrvError) -> Target | None:
-            n_prompt_tokens = error.fields.get("n_prompt_tokens") if isinstance(error, PromptTooLongError) else None
-            if not isinstance(n_prompt_tokens, int):
-                return None
-            larger = largest_that_fits((view for view in self._views() if view.model_id not in tried), n_prompt_tokens)
-            if larger is None:
-                return None
-            tried.add(larger)
-            return Target(larger)
+        async def next_target(error: LsrvError) -> Target | None:
+            following = await candidates.next_model(error)
+            return None if following is None else Target(following)
 
         return next_target
 

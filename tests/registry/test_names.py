@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lsrv.config import ModelSettings, Settings
+from lsrv.config import ModelSettings, Settings, plan_change
 from lsrv.errors import ModelNotFoundError
 from lsrv.registry.names import Names, Target
 
@@ -89,3 +89,22 @@ def test_of_several_spellings_the_first_that_is_known_counts(
     names: Names, spellings: tuple[str | None, ...], known: str | None
 ) -> None:
     assert names.first_known(spellings) == known
+
+
+def test_a_default_that_is_removed_leaves_none_until_one_is_named() -> None:
+    def settings(*ids: str, default: str | None = None) -> Settings:
+        return Settings(models=tuple(ModelSettings(model_id=each) for each in ids), default_model_id=default)
+
+    before = settings("a", "b")
+    names = Names(before, lambda model_id: [])
+    for after in (settings("b"), settings("b", "c")):
+        names.configure(plan_change(before, after))
+        with pytest.raises(ModelNotFoundError, match=r"no models are currently available to .*'a' was removed from"):
+            names.target(None)
+        before = after
+    names.configure(plan_change(before, settings("b", "c", default="c")))
+    assert names.target(None) == Target("c")
+    names.configure(plan_change(settings("b", "c", default="c"), settings("b")))
+    names.choose_default("b")
+    assert names.target(None) == Target("b")
+    assert names.forget_default(settings("b")) == "b"

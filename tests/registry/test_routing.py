@@ -6,6 +6,7 @@ from collections import Counter
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from lsrv.config import Settings
@@ -22,9 +23,13 @@ from lsrv.errors import (
     UpstreamFailedError,
     UpstreamRefusedError,
 )
+from lsrv.model_id import ModelId
 from lsrv.registry import EntryView
+from lsrv.registry.long_prompts import longest_that_may_fit
 from lsrv.registry.names import Names, Target
-from lsrv.registry.virtual_models import Routing, choose, largest_that_fits, may_fall_back, share_of
+from lsrv.registry.virtual_models import Routing, choose, may_fall_back, share_of
+
+pytestmark = pytest.mark.anyio
 
 SPLIT = [WeightedModel(model="a", weight=3.0), WeightedModel(model="b", weight=1.0)]
 
@@ -77,15 +82,21 @@ def view(model_id: str, n_params: int, n_ctx_seq: int, status: str = "loaded") -
     )  # fmt: skip
 
 
-def test_a_long_prompt_goes_to_the_largest_model_that_holds_it() -> None:
-    views = [
-        view("small", 1, 9000),
-        view("large", 9, 9000),
-        view("larger", 99, 8000),
-        view("asleep", 999, 9000, "error"),
-    ]
-    assert largest_that_fits(views, 8000) == "large"
-    assert largest_that_fits(views, 9000) is None
+def test_a_long_prompt_goes_to_the_longest_context_that_may_hold_it() -> None:
+    views = [view("small", 99, 100), view("large", 9, 9000), view("larger", 1, 9500), view("twin", 1, 9500)]
+    contexts = {"small": 100, "large": 9000, "larger": 9500, "twin": 9500}
+    assert longest_that_may_fit(views, contexts, 8000) == "larger"
+    assert longest_that_may_fit(views, contexts, 30_000) == "larger"  # its own tokenizer may make fewer of it
+    assert longest_that_may_fit(views, contexts, 40_000) is None
+
+
+def too_long() -> PromptTooLongError:
+    return PromptTooLongError("long", n_prompt_tokens=600, n_ctx=512)
+
+
+async def context_of(model_id: ModelId) -> int:
+    """Of those that are not loaded: the file of "z" alone is on this machine."""
+    return 4096 if model_id == "z" else 0
 
 
 def routing(*views: EntryView, **route: Any) -> Routing:
@@ -95,24 +106,24 @@ def routing(*views: EntryView, **route: Any) -> Routing:
             "routes": [{"model_id": "r", "split": [{"model": "a"}]} | route],
         }
     )
-    return Routing(settings, Names(settings, lambda model_id: []), lambda: list(views))
+    return Routing(settings, Names(settings, lambda model_id: []), lambda: list(views), context_of)
 
 
-def test_fallbacks_are_asked_in_their_order_and_the_first_error_is_told() -> None:
+async def test_fallbacks_are_asked_in_their_order_and_the_first_error_is_told() -> None:
     attempts = routing(fallback=["b", "a", "c"]).attempts("r")
     asked = [attempts.target]
     for message in ("first", "second"):
-        attempts.go_on(QueueFullError(message))
+        await attempts.go_on(QueueFullError(message))
         asked.append(attempts.target)
     assert asked == [Target("a"), Target("b"), Target("c")]
     with pytest.raises(QueueFullError, match="first"):
-        attempts.go_on(CrashedError("third"))
+        await attempts.go_on(CrashedError("third"))
 
 
-def test_a_shadow_gets_no_copy_of_what_it_answers() -> None:
+async def test_a_shadow_gets_no_copy_of_what_it_answers() -> None:
     attempts = routing(fallback=["b"], shadow=["a", "b", "c"]).attempts("r")
     assert attempts.shadows == [("r", "b"), ("r", "c")]
-    attempts.go_on(QueueFullError("full"))
+    await attempts.go_on(QueueFullError("full"))
     assert attempts.shadows == [("r", "a"), ("r", "c")]
     assert routing(shadow=["b"]).attempts("a").shadows == []
 
@@ -123,9 +134,9 @@ def test_a_share_of_requests_is_copied() -> None:
     assert n_copied == pytest.approx(1000, abs=150)
 
 
-def test_a_wrong_request_asks_nobody_else() -> None:
+async def test_a_wrong_request_asks_nobody_else() -> None:
     with pytest.raises(RequestError):
-        routing(fallback=["b"]).attempts("r").go_on(RequestError("wrong"))
+        await routing(fallback=["b"]).attempts("r").go_on(RequestError("wrong"))
 
 
 def test_an_adapter_that_is_unloaded_is_passed_over_and_is_not_ready() -> None:
@@ -134,7 +145,7 @@ def test_an_adapter_that_is_unloaded_is_passed_over_and_is_not_ready() -> None:
     route = {"model_id": "r", "split": [{"model": "a:x"}], "fallback": ["b"]}
     settings = Settings.model_validate({"models": models, "routes": [route, route | {"model_id": "s", "fallback": []}]})
     names = Names(settings, lambda model_id: offered if model_id == "a" else [])
-    routing = Routing(settings, names, lambda: [view("a", 1, 512), view("b", 1, 512)])
+    routing = Routing(settings, names, lambda: [view("a", 1, 512), view("b", 1, 512)], context_of)
     assert routing.attempts("r").target == Target("a", "x")
     offered.clear()
     assert routing.attempts("r").target == Target("b")
@@ -143,30 +154,39 @@ def test_an_adapter_that_is_unloaded_is_passed_over_and_is_not_ready() -> None:
     assert [shown.is_ready for shown in routing.view_all()] == [True, False]
 
 
-TOO_LONG = PromptTooLongError("long", n_prompt_tokens=600, n_ctx=512)
-
-
 @pytest.mark.parametrize("model", [None, "", "default"])
-def test_an_unnamed_request_too_long_for_the_default_goes_on(model: str | None) -> None:
-    attempts = routing(view("a", 5, 512), view("b", 1, 1024), view("c", 2, 1024)).text_attempts(model)
-    attempts.go_on(TOO_LONG)
-    assert attempts.target == Target("c")
-    attempts.go_on(TOO_LONG)
-    assert attempts.target == Target("b")
+async def test_an_unnamed_request_too_long_for_the_default_goes_on_to_longer_contexts_loaded_or_not(
+    model: str | None,
+) -> None:
+    asleep = msgspec.structs.replace(view("z", 1, 0, "unloaded"), info=None)
+    nowhere = msgspec.structs.replace(view("y", 1, 0, "unloaded"), info=None)
+    attempts = routing(view("a", 5, 512), view("b", 1, 1024), asleep, nowhere).text_attempts(model)
+    for expected in ("z", "b"):
+        await attempts.go_on(too_long())
+        assert attempts.target == Target(ModelId(expected))
     with pytest.raises(PromptTooLongError):
-        attempts.go_on(TOO_LONG)
+        await attempts.go_on(too_long())
 
 
-def test_a_named_one_gets_the_error() -> None:
+@pytest.mark.parametrize(
+    "changed", [{"endpoint_status": "disabled"}, {"kind": "embedding"}, {"kind": "upstream"}, {"is_removed": True}]
+)
+async def test_who_can_not_write_here_is_not_asked_for_a_long_prompt(changed: dict[str, Any]) -> None:
+    other = msgspec.structs.replace(view("b", 1, 1024), **changed)
     with pytest.raises(PromptTooLongError):
-        routing(view("c", 2, 1024)).text_attempts("a").go_on(TOO_LONG)
+        await routing(view("a", 5, 512), other).text_attempts(None).go_on(too_long())
 
 
-def test_vectors_of_another_model_are_no_answer() -> None:
+async def test_a_named_one_gets_the_error_which_names_it() -> None:
+    with pytest.raises(PromptTooLongError, match=r"model 'a' cannot handle context length 600 \(max: 512\)"):
+        await routing(view("c", 2, 1024)).text_attempts("a").go_on(too_long())
+
+
+async def test_vectors_of_another_model_are_no_answer() -> None:
     with pytest.raises(PromptTooLongError):
-        routing(view("c", 2, 1024)).attempts(None).go_on(TOO_LONG)
+        await routing(view("c", 2, 1024)).attempts(None).go_on(too_long())
 
 
-def test_an_unnamed_request_stays_where_it_failed_otherwise() -> None:
+async def test_an_unnamed_request_stays_where_it_failed_otherwise() -> None:
     with pytest.raises(QueueFullError):
-        routing(view("c", 2, 1024)).text_attempts(None).go_on(QueueFullError("full"))
+        await routing(view("c", 2, 1024)).text_attempts(None).go_on(QueueFullError("full"))

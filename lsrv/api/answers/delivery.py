@@ -132,7 +132,7 @@ class Delivery:
                     if has_text:
                         attempts.failed()
                         raise
-                    attempts.go_on(error)
+                    await attempts.go_on(error)
                 else:
                     attempts.answered()
                     break
@@ -145,7 +145,7 @@ async def first_body(attempts: Attempts, ask: Callable[[Target], Awaitable[bytes
         try:
             body = await ask(attempts.target)
         except LsrvError as error:
-            attempts.go_on(error)
+            await attempts.go_on(error)
         else:
             attempts.answered()
             return body

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
@@ -12,11 +13,14 @@ import msgspec
 from lsrv.api.http.errors import error_message
 from lsrv.echo import echo
 from lsrv.errors import LsrvError, ModelDisabledError, ModelNotFoundError, NothingToLoadError
-from lsrv.registry import EntryView, RouteView
+from lsrv.model_id import ModelId
+from lsrv.registry import EntryView, ModelFacts, RouteView
 
 VerbStatus = Literal["loaded", "unloaded", "reloading", "disabled", "not_found", "no_loader_config", "internal_error"]
 
 DEFAULT_ID = "default"
+_NO_FACTS: Mapping[ModelId, ModelFacts] = MappingProxyType({})
+_CAPABILITIES = {"text": ("completion", "chat"), "embedding": ("embedding",), "rerank": ("rerank",)}
 
 
 class VerbBody(msgspec.Struct, kw_only=True):
@@ -31,6 +35,10 @@ class TuneBody(msgspec.Struct, kw_only=True):
     context_lengths: Annotated[list[Annotated[int, msgspec.Meta(ge=1)]], msgspec.Meta(max_length=32)] = []
 
 
+class VerbAnswers(msgspec.Struct, kw_only=True):
+    models: list[VerbAnswer]
+
+
 class VerbAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     model_id: str
     status: VerbStatus
@@ -38,15 +46,27 @@ class VerbAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     log: list[str] = []
 
 
+FactsOf = Mapping[ModelId, ModelFacts]  # of models that are not loaded, where their weights are here
+
+
 def listing(
-    views: Iterable[EntryView], routes: Iterable[RouteView], *, is_only_available: bool
+    views: Iterable[EntryView],
+    routes: Iterable[RouteView],
+    facts: FactsOf = _NO_FACTS,
+    *,
+    default_id: str | None = None,
+    is_only_available: bool = False,
 ) -> list[dict[str, object]]:
     """`data` of `GET /v1/models`: `default`, then every entry in config order, each with its adapters, then routes."""
     views = list(views)
     shown = [view for view in views if not is_only_available or view.endpoint_status == "ready"]
     created = min((view.created for view in views), default=0)
     default: dict[str, object] = {"id": DEFAULT_ID, "object": "model", "created": created, "owned_by": "local"}
-    entries = (each for view in shown for each in (model_object(view), *adapter_objects(view)))
+    entries = (
+        each
+        for view in shown
+        for each in (model_object(view, facts.get(view.model_id), default_id), *adapter_objects(view, facts))
+    )
     return [default, *entries, *(route_object(route) for route in routes if route.is_ready or not is_only_available)]
 
 
@@ -62,9 +82,9 @@ def route_object(route: RouteView) -> dict[str, object]:
     }
 
 
-def adapter_objects(view: EntryView) -> list[dict[str, object]]:
+def adapter_objects(view: EntryView, facts: FactsOf = _NO_FACTS) -> list[dict[str, object]]:
     """The adapters of an entry, each as a model with that entry for its parent."""
-    base = model_object(view)
+    base = model_object(view, facts.get(view.model_id))
     return [
         base
         | {
@@ -73,13 +93,18 @@ def adapter_objects(view: EntryView) -> list[dict[str, object]]:
             "parent": view.listed_id,
             "adapter_generation": adapter.generation,
             "aliases": [f"{alias}:{adapter.name}" for alias in view.aliases],
+            "display_name": f"{view.display_name or view.listed_id}: {adapter.name}",
         }
         for adapter in view.adapters
     ]
 
 
-def model_object(view: EntryView) -> dict[str, object]:
-    """One entry as OpenAI's model object with mistral.rs's, llama.cpp's and our own fields."""
+def model_object(view: EntryView, facts: ModelFacts | None = None, default_id: str | None = None) -> dict[str, object]:
+    """One entry as OpenAI's model object with mistral.rs's, llama.cpp's and our own fields.
+
+    `facts` speak for a model that is not loaded; `default_id`: the canonical id of the default entry.
+    """
+    capabilities = view.capabilities or (_CAPABILITIES.get(facts.kind, ()) if facts is not None else ())
     body: dict[str, object] = {
         "id": view.listed_id,
         "object": "model",
@@ -91,7 +116,8 @@ def model_object(view: EntryView) -> dict[str, object]:
         "aliases": list(view.aliases),
         "display_name": view.display_name or view.listed_id,
         "description": view.description,
-        "capabilities": list(view.capabilities),
+        "is_default": view.model_id == default_id,
+        "capabilities": list(capabilities),
         "tools_available": "tools" in view.capabilities,
         "mcp_tools_count": 0,
         "mcp_servers_connected": 0,
@@ -100,7 +126,12 @@ def model_object(view: EntryView) -> dict[str, object]:
     if view.info is not None:
         body["context_window"] = view.info.n_ctx_seq
         if view.info.can_embed:
-            body["embedding_dimension"] = view.info.n_embd
+            body["embedding_dimension"] = body["embedding_dimensions"] = view.info.n_embd
+    elif facts is not None:
+        if facts.n_ctx_train:
+            body["context_window"] = min(facts.n_ctx_train, facts.n_ctx_said or facts.n_ctx_train)
+        if "embedding" in capabilities and facts.n_embd:
+            body["embedding_dimension"] = body["embedding_dimensions"] = facts.n_embd
     if view.error is not None:
         body["error"] = {"message": view.error.message, "code": view.error.code}
     return body

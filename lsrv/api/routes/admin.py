@@ -88,6 +88,12 @@ async def choose_default(request: ApiRequest, server: ServerState) -> Response[b
     return json_response(_encode({"default_model_id": model_id}))
 
 
+async def forget_default(_: ApiRequest, server: ServerState) -> Response[bytes]:
+    model_id = server.registry.names.forget_default(server.settings)
+    _log.info("the default of the settings again", extra={"model_id": model_id})
+    return json_response(_encode({"default_model_id": model_id}))
+
+
 async def reload_config(_: ApiRequest, server: ServerState) -> Response[bytes]:
     return json_response(_encode(await reload_settings(server)))
 
@@ -132,6 +138,7 @@ ROUTES = (
     _route("GET", "/admin/models/{id}/logs", worker_logs, "Last lines of a worker, and of the one before"),
     _route("GET", "/admin/models/{id}/cache", prefix_cache, "What a model's prefix cache holds, how often it helped"),
     _route("POST", "/admin/default", choose_default, "Another default model, for this run", DefaultBody),
+    _route("DELETE", "/admin/default", forget_default, "The default of the config again"),
     _route("GET", "/admin/events", events, "What happens, as server-sent events", media_type=EVENTS),
     _route("POST", "/admin/stop", stop, "Drain, and end the server, as SIGTERM does"),
     _route("POST", "/admin/reload", reload_config, "Take in the config file anew; what it changed"),

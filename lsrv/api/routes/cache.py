@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder().encode
 
 async def show_cache(request: ApiRequest, server: ServerState) -> Response[bytes]:
     """What the cache did and holds, of one entry."""
-    named = model_of_whole_path(request, server)
+    named = await model_of_whole_path(request, server)
     return named or json_response(_encode(await _statistics(server, _model_id(request, server))))
 
 

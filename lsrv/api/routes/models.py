@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 from litestar import Response
@@ -14,6 +15,7 @@ from lsrv.api.dialects.models import (
     STRICT_STATUS,
     TuneBody,
     VerbAnswer,
+    VerbAnswers,
     VerbBody,
     adapter_objects,
     listing,
@@ -31,10 +33,11 @@ from lsrv.api.routing.handler import ApiRequest, Handler, body_of, json_response
 from lsrv.api.routing.route import Route
 from lsrv.api.routing.table import resource_of
 from lsrv.api.state import ServerState
-from lsrv.errors import LsrvError, ModelNotFoundError, RequestError
+from lsrv.errors import LsrvError, ModelDisabledError, ModelNotFoundError, RequestError
 from lsrv.model_id import ModelId
-from lsrv.registry import EntryView
+from lsrv.registry import EntryView, ModelFacts
 
+_LOOK_S = 1.0
 _ANTHROPICS = "anthropic-version"  # a header that all clients of that API send, and no others
 
 _decoder = msgspec.json.Decoder(VerbBody)
@@ -49,8 +52,9 @@ async def list_models(request: ApiRequest, server: ServerState) -> Response[byte
     if _ANTHROPICS in request.headers:
         return json_response(models_page(_known(server), query))
     views, routes = server.registry.views(), server.registry.routing.view_all()
-    data = listing(views, routes, is_only_available=query.get("available") == "true")
-    body: dict[str, object] = {"object": "list", "data": data}
+    facts, default_id = await _facts(server, views), server.registry.names.default_id
+    data = listing(views, routes, facts, default_id=default_id, is_only_available=query.get("available") == "true")
+    body: dict[str, object] = {"object": "list", "data": data, "default_model": _listed(server, default_id)}
     if "client_version" in query:
         body["models"] = []  # Codex asks this way, and takes an absent list for a broken server
     return json_response(_encode(body))
@@ -60,7 +64,23 @@ async def get_model(request: ApiRequest, server: ServerState) -> Response[bytes]
     wanted = resource_of(request.scope).name
     if _ANTHROPICS in request.headers:
         return json_response(model_body(_known(server), wanted))
-    return _model_named(server, wanted)
+    return await _model_named(server, wanted)
+
+
+def _listed(server: ServerState, name: str | None) -> str | None:
+    return None if name is None else server.registry.names.listed_id(ModelId(name))
+
+
+async def _facts(server: ServerState, views: Iterable[EntryView]) -> dict[ModelId, ModelFacts]:
+    """What the files of models that are not loaded say. A drive that hangs holds up nobody for long."""
+    known = server.registry.identities.recent_facts
+    looks = {view.model_id: asyncio.ensure_future(known(view.model_id)) for view in views if view.info is None}
+    if looks:
+        _, late = await asyncio.wait(looks.values(), timeout=_LOOK_S)
+        for look in late:
+            look.cancel()
+    done = {model_id: look.result() for model_id, look in looks.items() if look.done() and not look.cancelled()}
+    return {model_id: facts for model_id, facts in done.items() if facts is not None}
 
 
 def _known(server: ServerState) -> list[dict[str, object]]:
@@ -68,31 +88,33 @@ def _known(server: ServerState) -> list[dict[str, object]]:
 
 
 async def get_plan(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    named, wanted = model_of_whole_path(request, server), resource_of(request.scope).name
+    named, wanted = await model_of_whole_path(request, server), resource_of(request.scope).name
     if named is not None:
         return named
     model_id = record_of(request.scope).model_id = server.registry.names.resolve(wanted)
     return json_response(_encode(await until_disconnect(request.receive, server.registry.plans.preview(model_id))))
 
 
-def model_of_whole_path(request: ApiRequest, server: ServerState) -> Response[bytes] | None:
+async def model_of_whole_path(request: ApiRequest, server: ServerState) -> Response[bytes] | None:
     """The model whose id ends as if it were a route below another one: `OWNER/plan`, asked for by that id."""
     _, _, whole = resource_of(request.scope).path.partition("/models/")
     with contextlib.suppress(ModelNotFoundError):
-        return _model_named(server, whole)
+        return await _model_named(server, whole)
     return None
 
 
-def _model_named(server: ServerState, wanted: str) -> Response[bytes]:
+async def _model_named(server: ServerState, wanted: str) -> Response[bytes]:
     route = server.registry.routing.view(wanted)
     if route is not None:
         return json_response(_encode(_by_name(route_object(route), wanted)))
     target = server.registry.names.target(wanted)
     view = server.registry.view(target.model_id)
+    facts = await _facts(server, [view])
     if target.adapter is not None:
         names = [adapter.name for adapter in view.adapters]
-        return json_response(_encode(adapter_objects(view)[names.index(target.adapter)]))
-    return json_response(_encode(_by_name(model_object(view), wanted)))
+        return json_response(_encode(adapter_objects(view, facts)[names.index(target.adapter)]))
+    shown = model_object(view, facts.get(view.model_id), server.registry.names.default_id)
+    return json_response(_encode(_by_name(shown, wanted)))
 
 
 def _by_name(body: dict[str, object], wanted: str) -> dict[str, object]:
@@ -130,6 +152,37 @@ async def disable_model(request: ApiRequest, server: ServerState) -> Response[by
         return await server.registry.disable(model_id)
 
     return await _verb(request, server, disable)
+
+
+async def load_all(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    return await _for_all(request, server, server.registry.load)
+
+
+async def unload_all(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    return await _for_all(request, server, server.registry.unload)
+
+
+async def _for_all(
+    request: ApiRequest, server: ServerState, act: Callable[[ModelId], Awaitable[EntryView]]
+) -> Response[bytes]:
+    """Every enabled entry of this machine at once, and what became of each: one may make room for another."""
+    registry = server.registry
+
+    async def try_to(model_id: ModelId) -> None:
+        with contextlib.suppress(ModelNotFoundError, ModelDisabledError):  # gone or switched off meanwhile: so its view
+            await act(model_id)
+
+    def local() -> list[EntryView]:
+        return [view for view in registry.views() if view.kind != "upstream"]
+
+    ids = [view.model_id for view in local() if view.status != "disabled"]
+
+    async def try_all() -> None:
+        await asyncio.gather(*map(try_to, ids))
+
+    await until_disconnect(request.receive, try_all())
+    answers = [verb_answer(view.listed_id, view) for view in local()]
+    return json_response(_encode(VerbAnswers(models=answers)))
 
 
 def _refuse_adapter(server: ServerState, body: VerbBody, instead: str) -> None:
@@ -175,7 +228,7 @@ async def _answer(request: ApiRequest, server: ServerState, asked: str | None, b
         return verb_failure(asked or DEFAULT_ID, error)
 
 
-def _verb_route(name: str, handler: Handler, summary: str, body: object = VerbBody) -> Route:
+def _verb_route(name: str, handler: Handler, summary: str, body: object | None = VerbBody) -> Route:
     return Route("POST", f"/v1/models/{name}", handler, summary, body=body, needs=Needs.ADMIN_KEY)
 
 
@@ -192,6 +245,8 @@ ROUTES = (
     Route("GET", "/v1/models/{id}/plan", get_plan, "What a load would take, and whom it would evict; loads nothing"),
     _verb_route("load", load_model, "Load a model, and wait until it is loaded"),
     _verb_route("unload", unload_model, "Unload a model after its running requests"),
+    _verb_route("load_all", load_all, "Load every enabled model that memory has room for", None),
+    _verb_route("unload_all", unload_all, "Unload every model after its running requests", None),
     _verb_route("reload", load_model, "Load an unloaded model"),
     _verb_route("enable", enable_model, "Let a disabled model serve again"),
     _verb_route("disable", disable_model, "Refuse requests for a model, and unload it after its running ones"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import cast
 from urllib.parse import quote
 
 import rich_click as click
@@ -17,21 +18,31 @@ _FAILURES = frozenset({"not_found", "no_loader_config", "internal_error"})
 
 
 @click.command()
-@click.argument("model", shell_complete=served_name)
+@click.argument("model", required=False, shell_complete=served_name)
+@click.option("--all", "is_all", is_flag=True, help="Every enabled model, as far as memory goes.")
 @server_options
 @json_option
-def load(model: str, url: str, api_key: str | None, as_json: bool) -> None:
+def load(model: str | None, is_all: bool, url: str, api_key: str | None, as_json: bool) -> None:
     """Load MODEL into memory and wait until it is there."""
+    if _is_for_all(model, is_all):
+        _run_for_all("load", url, api_key, as_json)
+        return
     _run_verb("load", {"model_id": model}, url, api_key, as_json)
 
 
 @click.command()
-@click.argument("model", shell_complete=served_name)
+@click.argument("model", required=False, shell_complete=served_name)
+@click.option("--all", "is_all", is_flag=True, help="Every model.")
 @click.option("--force", is_flag=True, help="End running requests instead of waiting for them.")
 @server_options
 @json_option
-def unload(model: str, force: bool, url: str, api_key: str | None, as_json: bool) -> None:
+def unload(model: str | None, is_all: bool, force: bool, url: str, api_key: str | None, as_json: bool) -> None:
     """Take MODEL out of memory. The next request for it loads it again."""
+    if _is_for_all(model, is_all):
+        if force:
+            raise click.UsageError("--force ends requests of one MODEL; name it")
+        _run_for_all("unload", url, api_key, as_json)
+        return
     _run_verb("unload", {"model_id": model, "force": force}, url, api_key, as_json)
 
 
@@ -130,6 +141,27 @@ def logs(model: str, n_lines: int, url: str, api_key: str | None, as_json: bool)
             say(f"(worker {told['pid']} {'ended: ' + told['end'] if told['end'] else 'runs' + what})", err=True)
     if answer.get("previous") is None and answer.get("worker") is None:
         say(f"{answer['id']} had no worker yet; its first request, or `lsrv load`, starts one", err=True)
+
+
+def _is_for_all(model: str | None, is_all: bool) -> bool:
+    if is_all == (model is not None):
+        raise click.UsageError("name a MODEL, or say --all")
+    return is_all
+
+
+def _run_for_all(verb: str, url: str, api_key: str | None, as_json: bool) -> None:
+    from lsrv.cli.client import ServerClient
+
+    answer = ServerClient(url, api_key).post(f"/v1/models/{verb}_all", {})
+    models = cast("list[dict[str, object]]", answer.get("models") or [])
+    if as_json:
+        say(json.dumps(answer, indent=2))
+    for each in [] if as_json else models:
+        say(f"{each.get('model_id')}: {each.get('status')}")
+        if error := each.get("error"):
+            say(error, err=True)
+    if any(each.get("status") in _FAILURES for each in models):
+        raise SystemExit(1)
 
 
 def _run_verb(verb: str, body: dict[str, object], url: str, api_key: str | None, as_json: bool) -> None:

@@ -22,7 +22,8 @@ _RESTART_S = 10  # about the time a service manager takes to start us again
 def disabled(listed_id: str) -> ErrorInfo:
     """The entry is switched off."""
     return ModelDisabledError(
-        f"model '{listed_id}' is disabled; `lsrv enable {listed_id}` or POST /v1/models/enable lets it serve again"
+        f"model '{listed_id}' is not ready (status: disabled): it is disabled; "
+        f"`lsrv enable {listed_id}` or POST /v1/models/enable lets it serve again"
     ).info()
 
 

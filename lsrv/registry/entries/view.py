@@ -131,8 +131,8 @@ def capabilities_of(kind: str, info: ModelInfo | None) -> tuple[Capability, ...]
     if kind == "embedding" or kind == "rerank":
         return (kind,)
     if kind == "multimodal":
-        return ("completion", "vision")
-    return () if kind == "auto" else ("completion",)
+        return ("completion", "chat", "vision")
+    return () if kind == "auto" else ("completion", "chat")
 
 
 def status(state: EntryState) -> Status:
