@@ -80,7 +80,6 @@ def test_labels_of_the_json_form_are_no_names(load):
 def test_what_the_json_form_means_differently_is_told_once_each(load):
     assert [warning.split(": ")[:2] for warning in load(MULTI_JSON, name="m.json").warnings] == [
         ["m.json:9", "qwen3-4b.in_situ_quant"],
-        ["m.json:12", "vision-model.VisionPlain"],
         ["m.json:16", 'models["bartowski/Llama-3.2-3B-Instruct-GGUF"].format.tok_model_id'],
     ]
 

@@ -65,7 +65,7 @@ IGNORED: dict[str, str] = {
     "models.adapter.lora_max_adapters": _ADAPTERS,
     "models.adapter.lora_max_rank": _ADAPTERS,
     "models.adapter.lora_max_bytes": _ADAPTERS,
-    "models.multimodal": "images come later",
+    "models.multimodal": "the projector says how large and how many pictures may be",
     "models.format.tok_model_id": f"{_IN_THE_GGUF} tokenizer",
     "models.format.gqa": f"{_IN_THE_GGUF} attention shape",
     "models.quantization.from_uqff": _GGUF_ONLY,

@@ -32,7 +32,6 @@ _REFUSED: dict[str, str] = {
     "Speech": "lsrv serves text, and no speech; remove the entry",
     "Toml": 'name that file with "lsrv from-config -f FILE", or as [server] catalog',
 }
-_WITH_IMAGES = ("VisionPlain", "MultimodalPlain")
 
 # Key of an entry or of its body -> the key in models.toml, where the two differ.
 _MOVED: dict[str, tuple[str, ...]] = {
@@ -116,8 +115,6 @@ class _Conversion:
         name = str(path[-1])
         if kind := _BODIES[name]:
             self.models[index]["kind"] = kind
-        if name in _WITH_IMAGES:
-            self._warn(path, "served as text only; images come later")
         for key, value in body.items():
             self._set(index, key, value, (*path, key))
 

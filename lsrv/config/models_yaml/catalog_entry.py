@@ -98,5 +98,3 @@ def _put_trade(carried: Carried, root: KeyPath, table: RawTable, trade: Trade | 
         carried.put(("kind",), trade, at)
     elif trade == "chat":
         carried.put(("kind",), "text", at)
-    elif trade == "vision":
-        carried.tell(echo(str(table.get("name") or table.get("hf_repo_id"))), "served as text only; images come later")
