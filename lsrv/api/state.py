@@ -12,6 +12,7 @@ from lsrv.api.feed import Feed, RequestFinished, RequestStarted
 from lsrv.api.http.access import Access
 from lsrv.api.http.outliving import OutlivingAnswers
 from lsrv.api.http.request_record import RequestRecord
+from lsrv.api.http.running import RunningAnswers
 from lsrv.api.metrics.cache import CacheCollector
 from lsrv.api.metrics.requests import Metrics
 from lsrv.api.metrics.virtual_models import RouteCollector
@@ -47,6 +48,7 @@ class ServerState:
     shelf: Shelf = field(init=False)
     outliving: OutlivingAnswers = field(init=False)  # by the ids of responses
     streams: OutlivingAnswers = field(init=False)  # by the ids that clients gave to conversations
+    running: RunningAnswers = field(default_factory=RunningAnswers)
     shadows: Shadows = field(init=False)
 
     def __post_init__(self) -> None:

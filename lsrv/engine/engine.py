@@ -105,6 +105,12 @@ class Engine:
                 return sequence
         return None
 
+    def end_thoughts(self, request_id: int) -> None:
+        """Let a sequence think no longer, if there is one of that id that can be told."""
+        for sequence in [*self._running, *self._waiting]:
+            if sequence.request_id == request_id and sequence.thought_limit is not None:
+                sequence.thought_limit.end()
+
     def step(self) -> list[Output]:
         """One llama_decode for all slots with the same adapters: what it produced, in no particular order.
 

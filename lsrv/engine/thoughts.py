@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,11 +17,14 @@ class ThoughtMarks:
 
 
 class ThoughtLimit:
-    """The thoughts of one sequence. Once they have taken `n_max` tokens, each is closed as soon as it goes on."""
+    """The thoughts of one sequence. Once they have taken `n_max` tokens, each is closed as soon as it goes on.
 
-    def __init__(self, marks: ThoughtMarks, n_max: int, *, is_open: bool) -> None:
+    `n_max` None: they take as long as they like, unless somebody ends them.
+    """
+
+    def __init__(self, marks: ThoughtMarks, n_max: int | None, *, is_open: bool) -> None:
         self._marks = marks
-        self._n_left = n_max
+        self._n_left = math.inf if n_max is None else n_max
         self._is_open = is_open
         self._closing: list[int] = []  # tokens that come next, whatever the model wants
         self._tail = b""  # of what was written: a mark may begin in it
@@ -35,6 +39,10 @@ class ThoughtLimit:
             closing = list(self._marks.closing)
             self._closing = closing if may_come(closing) else []
         return self._closing.pop(0) if self._closing else None
+
+    def end(self) -> None:
+        """No thought goes on from now."""
+        self._n_left = 0
 
     @property
     def is_closing(self) -> bool:

@@ -187,6 +187,7 @@ class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate", omit_d
     template_kwargs: dict[str, object] = {}
     tool_use: ToolUse | None = None  # of a chat; its answer may be text or calls
     reasoning_budget: int | None = None  # tokens of thought, at most; None: as many as the model wants
+    can_end_thoughts: bool = False  # by `EndThoughts`, while it runs
     prediction: str | None = None  # what the answer will mostly be: guesses, verified like all others
     sampling: Sampling = Sampling()
     grammar: Grammar | None = None
@@ -275,6 +276,12 @@ class Abort(msgspec.Struct, frozen=True, tag="abort"):
     request_id: int
 
 
+class EndThoughts(msgspec.Struct, frozen=True, tag="end_thoughts"):
+    """Let a request think no longer: it goes on with its answer. One that has ended is left alone."""
+
+    request_id: int
+
+
 class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """Free the model and exit; requests still running end with `Failed`."""
 
@@ -286,4 +293,4 @@ class Unload(msgspec.Struct, frozen=True, tag="unload"):
 SpecialRequest = Generate | Embed | Rerank | LoadAdapter | UnloadAdapter  # not every kind of model can answer it
 SingleRequest = Embed | Rerank | LoadAdapter | UnloadAdapter | Tokenize | Detokenize | Describe  # answered by one event
 Request = SpecialRequest | SingleRequest  # what is asked of a loaded model, under a request_id
-Command = Load | Plan | Request | Abort | Stop | Unload
+Command = Load | Plan | Request | Abort | EndThoughts | Stop | Unload

@@ -137,6 +137,10 @@ class FlightReader:
         """How every choice ended, with all of its text."""
         return whole_answer(await self._flight.wait_complete())
 
+    def end_thoughts(self) -> bool:
+        """An answer that is shared is nobody's to shorten."""
+        return False
+
 
 class Flights:
     """The computations that run, by key."""

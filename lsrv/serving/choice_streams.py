@@ -56,5 +56,10 @@ class ChoiceStreams:
         """How every choice ended, with all of its text: for commands that do not stream."""
         return [await stream.finished() for stream in self._streams]
 
+    def end_thoughts(self) -> bool:
+        """Let the model think no longer in any choice; whether one could be told."""
+        told = [stream.end_thoughts() for stream in self._streams]
+        return any(told)
+
     def _wait_for(self, index: int) -> None:
         self._waiting[asyncio.create_task(self._streams[index].next_batch())] = index

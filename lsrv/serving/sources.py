@@ -37,6 +37,10 @@ class EventSource(Protocol):
         """How every choice ended, with all of its text; instead of batches, of a request that does not stream."""
         ...
 
+    def end_thoughts(self) -> bool:
+        """Let the model think no longer; whether it could be told."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -149,3 +153,6 @@ class _KeptAnswer:
 
     async def ends(self) -> list[Finished]:
         return self._ends
+
+    def end_thoughts(self) -> bool:
+        return False

@@ -9,7 +9,7 @@ from typing import TypeVar
 from lsrv.engine.embedding import EmbeddingEngine, EmbeddingInputs
 from lsrv.engine.llama.context import DecodeError
 from lsrv.engine.load.loading import LoadedModel
-from lsrv.protocol.commands import Abort, Command, Embed, Load, Plan, Rerank, Stop, Unload
+from lsrv.protocol.commands import Abort, Command, Embed, EndThoughts, Load, Plan, Rerank, Stop, Unload
 from lsrv.protocol.events import Embedded, Event, Failed, Heartbeat, Reranked
 from lsrv.worker.beside import Beside
 from lsrv.worker.errands.errands import Errands
@@ -60,7 +60,7 @@ class EmbeddingService:
                 if not self._pending.abort(command.request_id):
                     self._engine.abort(command.request_id)
                 return []
-            case Load() | Plan() | Stop() | Unload():
+            case Load() | Plan() | EndThoughts() | Stop() | Unload():
                 return []
             case _:
                 return self._pending.start(command.request_id, self._questions.answer(command))

@@ -13,7 +13,18 @@ from lsrv.engine.load.loading import LoadedModel
 from lsrv.engine.scheduler import GATHERED_S
 from lsrv.engine.sequence import Output
 from lsrv.errors import LsrvError
-from lsrv.protocol.commands import Abort, Command, Generate, Load, LoadAdapter, Plan, Stop, Unload, UnloadAdapter
+from lsrv.protocol.commands import (
+    Abort,
+    Command,
+    EndThoughts,
+    Generate,
+    Load,
+    LoadAdapter,
+    Plan,
+    Stop,
+    Unload,
+    UnloadAdapter,
+)
 from lsrv.protocol.events import Accepted, AdaptersChanged, Delta, Event, Failed, Finished, Heartbeat, Step
 from lsrv.worker.beside import Beside
 from lsrv.worker.binding.bounds import AnswerBounds
@@ -87,6 +98,9 @@ class GenerationService:
                 return self._pending.start(command.request_id, self._generate(command))
             case Abort():
                 return self._abort(command.request_id)
+            case EndThoughts():
+                self._engine.end_thoughts(command.request_id)
+                return []
             case LoadAdapter() | UnloadAdapter():
                 return self._change_adapters(command)
             case Load() | Plan() | Stop() | Unload():

@@ -113,3 +113,14 @@ def test_forced_ends_of_thoughts_follow_the_grammar_and_have_logprobs(stories: L
     thought, _, rest = text.partition("END")
     assert len(thought) < 20
     assert rest[0] == "!" and rest[1:].isdigit()
+
+
+def test_a_thought_without_a_budget_goes_on_until_somebody_ends_it() -> None:
+    limit = ThoughtLimit(ThoughtMarks((b"<t>",), (b"</t>",), (1, 2)), None, is_open=True)
+    for _ in range(1000):
+        limit.saw(b"a")
+        assert limit.next_closing(lambda _: True) is None
+    limit.end()
+    assert [limit.next_closing(lambda _: True) for _ in range(2)] == [1, 2]
+    limit.saw(b"</t>")
+    assert limit.next_closing(lambda _: True) is None

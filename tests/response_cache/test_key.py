@@ -27,6 +27,7 @@ OTHER_FIELDS: dict[str, object] = {
     "max_decode_s": 1.0,
     "tool_use": ToolUse(tools=[], names=[]),
     "reasoning_budget": 5,
+    "can_end_thoughts": True,
     "template_kwargs": {"enable_thinking": False},
     "sampling": Sampling(temperature=0.7, seed=2),
     "grammar": Grammar("regex", "a+", "grammar"),

@@ -67,15 +67,16 @@ class Generation:
             batch = await source.next_batch()
             reply = self._reply(_n_prompt_tokens(batch))
             unsent = reply.head()
-            while True:
-                self._hear(batch)
-                data = self._written(reply, batch)
-                if len(self._ends) == len(self._request.commands):
-                    break
-                if data:
-                    await write(unsent + data)
-                    unsent = b""
-                batch = await source.next_batch()
+            with self._state.running.under(self._request.control_id, source.end_thoughts):
+                while True:
+                    self._hear(batch)
+                    data = self._written(reply, batch)
+                    if len(self._ends) == len(self._request.commands):
+                        break
+                    if data:
+                        await write(unsent + data)
+                        unsent = b""
+                    batch = await source.next_batch()
 
         ends = self._ended()
         await self._before_end(ends)

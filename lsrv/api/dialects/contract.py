@@ -51,6 +51,7 @@ class DialectRequest(GenerationRequest, frozen=True, kw_only=True):
     make_reply: Callable[[Heading], Reply]
     notes: tuple[str, ...] = ()
     before_end: Callable[[Sequence[Finished]], Awaitable[None]] | None = None
+    control_id: str = ""  # by which clients may act on the answer while it is written
     n_ctx_wanted: int | None = None  # a context is as long as the settings say; if that is shorter, it is noted
 
 

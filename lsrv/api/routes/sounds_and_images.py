@@ -1,4 +1,4 @@
-"""OpenAI's routes for sounds and images: nothing here hears, speaks or draws, and clients are told so."""
+"""OpenAI's routes for sounds and images alone: nothing here transcribes, speaks or draws, and clients are told so."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lsrv.errors import UnsupportedCapabilityError
 async def refuse(request: ApiRequest, _server: ServerState) -> Response[bytes]:
     path = request.scope["path"]
     raise UnsupportedCapabilityError(
-        f"{path}: the models of this server read and write text. Send text to /v1/chat/completions, or this request to "
-        "a server that takes sounds and images."
+        f"{path}: no model of this server transcribes, speaks or draws. Models that see or hear take pictures and sounds "
+        "as parts of a message to /v1/chat/completions; for anything else ask a server that has it."
     )
 
 

@@ -30,6 +30,10 @@ class EventReader(Protocol):
         """The end with all of the text: for commands that do not stream."""
         ...
 
+    def end_thoughts(self) -> bool:
+        """Let the model think no longer; whether it could be told."""
+        ...
+
 
 class Lease(Protocol):
     """A request's place at an endpoint. Ids of requests in commands are overwritten; what runs ends with the lease."""

@@ -148,6 +148,10 @@ class UpstreamStream:
         self._has_ended = True
         return _checked(self._server, lambda: self._reading.whole(answer, _now_s()))
 
+    def end_thoughts(self) -> bool:
+        """A remote server can't be told."""
+        return False
+
     async def close(self) -> None:
         """Cancel the request if it has not ended. Idempotent."""
         self._has_ended = True

@@ -35,6 +35,10 @@ class InFlight:
         self._receivers[request_id] = receiver
         return request_id
 
+    def has(self, request_id: int) -> bool:
+        """Whether the request has not ended yet."""
+        return request_id in self._receivers
+
     def forget(self, request_id: int) -> bool:
         """Whether the request had not ended yet."""
         return self._receivers.pop(request_id, None) is not None

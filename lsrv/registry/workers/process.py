@@ -19,7 +19,7 @@ import msgspec
 
 from lsrv.environment import child_environment
 from lsrv.errors import AbortedError, LsrvError, RequestError, StartFailedError, UnresponsiveError, from_info
-from lsrv.protocol.commands import Abort, Load, LoadParams, Plan, Request, Stop, Unload
+from lsrv.protocol.commands import Abort, EndThoughts, Load, LoadParams, Plan, Request, Stop, Unload
 from lsrv.protocol.events import Event, Heartbeat, Loaded, ModelInfo, Planned, Progress, Ready
 from lsrv.registry.workers.death import death_error, last_words
 from lsrv.registry.workers.disk_reads import DiskReads, ReadProgress
@@ -231,6 +231,13 @@ class WorkerProcess:
         """Forget a request, here and in the worker. Idempotent."""
         if self._in_flight.forget(request_id):
             self._link.send(Abort(request_id))
+
+    def end_thoughts(self, request_id: int) -> bool:
+        """Let a request think no longer; whether it still ran."""
+        is_running = self._in_flight.has(request_id)
+        if is_running:
+            self._link.send(EndThoughts(request_id))
+        return is_running
 
     def end_requests(self, error: LsrvError) -> None:
         """Fail every request with `error`; for a worker that is about to be stopped."""

@@ -79,6 +79,10 @@ class RequestStream:
                 return event
         raise AssertionError("finished() was called after the end had been read")
 
+    def end_thoughts(self) -> bool:
+        """Let the model think no longer; whether it could be told."""
+        return self._worker.end_thoughts(self._request_id)
+
     def close(self) -> None:
         """Abort the request in the worker if it has not ended. Idempotent."""
         self._renew = None

@@ -67,7 +67,8 @@ def _is_document(command: Generate) -> bool:
 
 
 def _thought_limit(command: Generate, form: AnswerFormat, tokens: FormTokens, prompt: str) -> ThoughtLimit | None:
-    if command.reasoning_budget is None or tokens.thought_marks is None:
+    is_limited = command.reasoning_budget is not None or command.can_end_thoughts
+    if not is_limited or tokens.thought_marks is None:
         return None
     is_open = _opening(command, prompt, form).beginning == "thought"
     return ThoughtLimit(tokens.thought_marks, command.reasoning_budget, is_open=is_open)

@@ -19,6 +19,7 @@ from lsrv.api.dialects.fields.sampling import MAX_TOP_LOGPROBS, Count
 from lsrv.api.dialects.fields.template_variables import template_kwargs
 from lsrv.api.dialects.fields.tools import ToolList
 from lsrv.api.dialects.openai.chat_reply import ChatReply
+from lsrv.api.dialects.openai.heading import new_id
 from lsrv.api.dialects.openai.shared_fields import (
     GenerationBody,
     command_of,
@@ -52,6 +53,7 @@ class ChatBody(GenerationBody, kw_only=True):
     continue_final_message: bool | None = None
     reasoning_budget: Count | None = None
     thinking_budget_tokens: Count | None = None  # llama.cpp's name for it
+    reasoning_control: bool | None = None
     modalities: list[str] | None = None
     tools: ToolList | None = None
     tool_choice: ToolChoiceField | None = None
@@ -76,10 +78,13 @@ def parse_chat(raw: bytes) -> DialectRequest:
         template_kwargs=template_kwargs(body),
         tool_use=_tool_use(body),
         reasoning_budget=_reasoning_budget(body),
+        can_end_thoughts=bool(body.reasoning_control and body.stream),
     )
     command = media.put_into(command)
-    reply = partial(ChatReply, has_old_calls=bool(body.functions))
-    return generation_request(body, [command] * n_choices_of(body), reply)
+    answer_id = new_id("chatcmpl")
+    reply = partial(ChatReply, answer_id=answer_id, has_old_calls=bool(body.functions))
+    request = generation_request(body, [command] * n_choices_of(body), reply)
+    return replace(request, control_id=answer_id, uses_response_cache=False) if command.can_end_thoughts else request
 
 
 def parse_apply_template(raw: bytes) -> tuple[ChatBody, Tokenize]:

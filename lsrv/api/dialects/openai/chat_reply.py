@@ -9,7 +9,7 @@ import msgspec
 from lsrv.api.dialects.contract import DONE, Heading
 from lsrv.api.dialects.openai.calls import CallWriter, OldCallWriter, ToolCallWriter
 from lsrv.api.dialects.openai.chunk_frame import ChunkFrame
-from lsrv.api.dialects.openai.heading import heading_fields
+from lsrv.api.dialects.openai.heading import heading_fields, new_id
 from lsrv.api.dialects.openai.prompt_logprobs import scored_prompt
 from lsrv.api.dialects.openai.shared_fields import ReplyForm
 from lsrv.api.dialects.openai.usage import timings_object, usage_object
@@ -20,15 +20,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ChatReply:
-    """One chat answer. `id`, `created` and `model` are the same in every chunk.
+    """One chat answer. `id`, `created` and `model` are the same in every chunk. `answer_id` empty: one is made up.
 
     `has_old_calls`: the client offered `functions`, and reads `function_call`.
     """
 
-    def __init__(self, form: ReplyForm, heading: Heading, *, has_old_calls: bool = False) -> None:
+    def __init__(self, form: ReplyForm, heading: Heading, *, answer_id: str = "", has_old_calls: bool = False) -> None:
         self._form = form
         self._calls: CallWriter = OldCallWriter() if has_old_calls else ToolCallWriter()
-        self._common = heading_fields(heading, "chatcmpl", has_tier=form.has_tier)
+        self._common = heading_fields(heading, answer_id or new_id("chatcmpl"), has_tier=form.has_tier)
         common = {"object": "chat.completion.chunk", **self._common}
         self._frame = ChunkFrame(common, has_usage=form.has_usage, is_cached=heading.is_cached)
 

@@ -9,7 +9,7 @@ import msgspec
 from lsrv.api.dialects.contract import DONE, Heading
 from lsrv.api.dialects.openai.best_of import best_choices
 from lsrv.api.dialects.openai.chunk_frame import ChunkFrame
-from lsrv.api.dialects.openai.heading import heading_fields
+from lsrv.api.dialects.openai.heading import heading_fields, new_id
 from lsrv.api.dialects.openai.legacy_logprobs import TextTokens
 from lsrv.api.dialects.openai.prompt_logprobs import scored_prompt
 from lsrv.api.dialects.openai.shared_fields import ReplyForm
@@ -50,7 +50,7 @@ class CompletionReply:
     def __init__(self, completion: CompletionForm, form: ReplyForm, heading: Heading) -> None:
         self._completion = completion
         self._form = form
-        self._common = {"object": "text_completion", **heading_fields(heading, "cmpl", has_tier=form.has_tier)}
+        self._common = {"object": "text_completion", **heading_fields(heading, new_id("cmpl"), has_tier=form.has_tier)}
         self._tokens: dict[int, TextTokens] = {}
         self._frame = ChunkFrame(self._common, has_usage=form.has_usage, is_cached=heading.is_cached)
 

@@ -13,7 +13,7 @@ def new_id(prefix: str) -> str:
     return f"{prefix}-{secrets.token_hex(12)}"
 
 
-def heading_fields(heading: Heading, id_prefix: str, *, has_tier: bool) -> dict[str, object]:
+def heading_fields(heading: Heading, answer_id: str, *, has_tier: bool) -> dict[str, object]:
     """The fields that whole answers and all chunks of a stream share. `has_tier`: the request named one."""
     tier = {"service_tier": tier_of(heading.priority)} if has_tier else {}
-    return {"id": new_id(id_prefix), "created": heading.created, "model": heading.model_id, **tier}
+    return {"id": answer_id, "created": heading.created, "model": heading.model_id, **tier}

@@ -1,6 +1,6 @@
 """Routes of llama.cpp's own server, and of its router."""
 
-from lsrv.api.routes.llamaserver import native_completions, props, streams
+from lsrv.api.routes.llamaserver import control, native_completions, props, streams
 from lsrv.api.routing.route import Route
 
-ROUTES: tuple[Route, ...] = (*native_completions.ROUTES, *props.ROUTES, *streams.ROUTES)
+ROUTES: tuple[Route, ...] = (*native_completions.ROUTES, *props.ROUTES, *control.ROUTES, *streams.ROUTES)
