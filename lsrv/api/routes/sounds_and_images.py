@@ -13,8 +13,8 @@ from lsrv.errors import UnsupportedCapabilityError
 async def refuse(request: ApiRequest, _server: ServerState) -> Response[bytes]:
     path = request.scope["path"]
     raise UnsupportedCapabilityError(
-        f"{path}: no model of this server transcribes, speaks or draws. Models that see or hear take pictures and sounds "
-        "as parts of a message to /v1/chat/completions; for anything else ask a server that has it."
+        f"{path}: no model of this server transcribes, speaks or draws. Models that see or hear take pictures and "
+        "sounds as parts of a message to /v1/chat/completions; for anything else ask a server that has it."
     )
 
 
