@@ -31,6 +31,14 @@ class DocumentLimits:
     max_age_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What lies under one id, and the names of its parts."""
+
+    raw: bytes
+    parts: Sequence[str]
+
+
 class Shelf:
     """The documents in the file `path`, which is not opened before somebody asks."""
 
@@ -61,6 +69,21 @@ class Shelf:
             return await self._run(lambda table: table.put(document_id, raw, parts, self._clock()))
         except CapacityError:
             return False
+
+    async def change(self, document_id: str, change: Callable[[bytes], Document]) -> bool | None:
+        """Rewrite a document; nobody writes it meanwhile. False: it has become too long; None: there is none.
+
+        `change` runs in the disk's thread. Raises what it raises, and CapacityError while the disk refuses.
+        """
+
+        def rewrite(table: DocumentTable) -> bool | None:
+            raw = table.get(document_id, self._clock())
+            if raw is None:
+                return None
+            changed = change(raw)
+            return table.put(document_id, changed.raw, changed.parts, self._clock())
+
+        return await self._asked(rewrite, None)
 
     async def close(self) -> None:
         """Let go of the file."""

@@ -53,7 +53,8 @@ class DocumentTable:
         with transaction(db):
             db.execute("DELETE FROM documents WHERE made_at < ?", (now - self._max_age_s,))
             db.execute(
-                "INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET raw = excluded.raw",
+                """INSERT INTO documents VALUES (?, ?, ?)
+                ON CONFLICT (id) DO UPDATE SET raw = excluded.raw, made_at = excluded.made_at""",
                 (document_id, raw, now),
             )
             rows = [(part, document_id) for part in parts]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from lsrv.api.dialects.responses.body import Item
+from lsrv.api.dialects.responses.conversation import ID_PREFIX
 from lsrv.api.dialects.responses.kept import KeptResponse, interrupted
 from lsrv.api.http.errors import NotKeptError
 from lsrv.documents import Shelf
@@ -15,8 +16,22 @@ from lsrv.echo import echo
 _REFERENCE = "item_reference"
 _MAX_TURNS = 1000  # of one history
 
+
+class _Items(msgspec.Struct):
+    """Whatever holds items: a response has them by `input` and in itself, a conversation by `items`."""
+
+    response: Item = {}
+    input: list[Item] = []
+    items: list[Item] = []
+
+    def item(self, item_id: str) -> Item | None:
+        output = msgspec.convert(self.response.get("output", []), list[Item])
+        return next((item for item in (*self.input, *output, *self.items) if item.get("id") == item_id), None)
+
+
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(KeptResponse)
+_part_decoder = msgspec.json.Decoder(_Items)
 
 
 class PreviousNotKeptError(NotKeptError):
@@ -36,7 +51,7 @@ class ResponseArchive:
 
     async def get(self, response_id: str) -> KeptResponse:
         """Raises NotKeptError."""
-        raw = await self._shelf.get(response_id)
+        raw = await self._raw(response_id)
         if raw is None:
             raise NotKeptError(f"Response with id '{echo(response_id)}' not found.", param="response_id")
         kept = _decoder.decode(raw)
@@ -56,7 +71,7 @@ class ResponseArchive:
         turns: list[KeptResponse] = []
         wanted: object = response_id
         while wanted is not None and len(turns) < _MAX_TURNS:
-            raw = await self._shelf.get(str(wanted))
+            raw = await self._raw(str(wanted))
             if raw is None:
                 raise PreviousNotKeptError(
                     f"Previous response with id '{echo(str(wanted))}' not found.", param="previous_response_id"
@@ -65,6 +80,10 @@ class ResponseArchive:
             wanted = turns[-1].response.get("previous_response_id")
         return [item for turn in reversed(turns) for item in (*turn.input, *turn.output)]
 
+    async def _raw(self, response_id: str) -> bytes | None:
+        """Conversations lie on the same shelf."""
+        return None if response_id.startswith(f"{ID_PREFIX}_") else await self._shelf.get(response_id)
+
     async def resolved(self, items: Sequence[Item]) -> list[Item]:
         """`items` with what they refer to in place of references. Raises NotKeptError."""
         return [await self._resolved(item, i) if _is_reference(item) else item for i, item in enumerate(items)]
@@ -72,7 +91,7 @@ class ResponseArchive:
     async def _resolved(self, item: Item, at: int) -> Item:
         item_id = str(item["id"])
         raw = await self._shelf.with_part(item_id)
-        found = None if raw is None else _decoder.decode(raw).item(item_id)
+        found = None if raw is None else _part_decoder.decode(raw).item(item_id)
         if found is None:
             raise NotKeptError(f"Item with id '{echo(item_id)}' not found.", param=f"input[{at}]")
         return found

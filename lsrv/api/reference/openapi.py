@@ -8,7 +8,7 @@ import msgspec
 
 from lsrv import __version__
 from lsrv.api.http.access import Needs
-from lsrv.api.routing.route import ID, JSON, Route
+from lsrv.api.routing.route import ID, JSON, PART, Route
 
 _REF = "#/components/schemas/{name}"
 
@@ -73,8 +73,11 @@ def _operation(route: Route, body: dict[str, object] | None) -> dict[str, object
         "operationId": f"{route.method.lower()}{route.path.replace('/', '_')}",
         "responses": {"200": {"description": "Done", "content": content}, "default": error},
     }
-    if ID in route.path:
-        operation["parameters"] = [{"name": ID[1:-1], "in": "path", "required": True, "schema": {"type": "string"}}]
+    names = [name[1:-1] for name in (ID, PART) if name in route.path]
+    if names:
+        operation["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+        ]
     if body is not None:
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": body}}}
     if route.needs is Needs.NOTHING:

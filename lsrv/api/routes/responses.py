@@ -13,15 +13,17 @@ from litestar.types import Scope
 from lsrv.api.answers.delivery import Delivery
 from lsrv.api.answers.tokens import tokens_of
 from lsrv.api.dialects.responses.background import BackgroundCall
-from lsrv.api.dialects.responses.body import InputBody, ResponsesBody, items_of, read_input, read_responses
-from lsrv.api.dialects.responses.call import AskedItems, ResponsesCall
+from lsrv.api.dialects.responses.body import InputBody, Item, ResponsesBody, items_of, read_input, read_responses
+from lsrv.api.dialects.responses.call import AskedItems, KeepResponse, ResponsesCall
+from lsrv.api.dialects.responses.compaction import CompactionCall
 from lsrv.api.dialects.responses.events import events_after
-from lsrv.api.dialects.responses.kept import page
+from lsrv.api.dialects.responses.kept import KeptResponse, page
 from lsrv.api.dialects.responses.request import tokenize_command
 from lsrv.api.http.framing import SERVER_SENT_EVENTS
 from lsrv.api.http.outliving import Following, OutlivingAnswer
 from lsrv.api.http.receive import until_disconnect
 from lsrv.api.http.request_record import record_of
+from lsrv.api.kept.conversations import ConversationArchive
 from lsrv.api.kept.responses import ResponseArchive
 from lsrv.api.routing.handler import ApiRequest, HandlerAnswer, body_of, json_response
 from lsrv.api.routing.route import EVENTS, JSON, Route
@@ -33,13 +35,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def create_response(request: ApiRequest, server: ServerState) -> HandlerAnswer:
-    raw, archive = await body_of(request, server), ResponseArchive(server.shelf)
+    raw = await body_of(request, server)
     body = read_responses(raw)
-    items = await _items(archive, body)
-    keep = archive.put if body.store is not False and archive.is_open else None
+    items = await asked_items(server, body)
+    keep = _keeping(server, body)
     if not body.background:
         return Delivery(server, ResponsesCall(body, items, keep).dialect, request.scope, raw)
-    if keep is None:
+    if keep is None or body.store is False:
         raise RequestError("background needs a response that is kept: store must be true.", param="background")
     call = BackgroundCall(body, items, keep, int(time.time()))
     answer = await _started(request.scope, server, call, raw)
@@ -89,18 +91,42 @@ async def list_input_items(request: ApiRequest, server: ServerState) -> Response
 
 async def count_input_tokens(request: ApiRequest, server: ServerState) -> Response[bytes]:
     body = read_input(await body_of(request, server))
-    items = await _items(ResponseArchive(server.shelf), body)
+    items = await asked_items(server, body)
     command = tokenize_command(body, items.earlier, items.new)
     asked = tokens_of(server, record_of(request.scope), body.model, command)
     n_tokens = len((await until_disconnect(request.receive, asked)).tokens)
     return json_response(_encode({"object": "response.input_tokens", "input_tokens": n_tokens}))
 
 
-async def _items(archive: ResponseArchive, body: InputBody) -> AskedItems:
+async def compact(request: ApiRequest, server: ServerState) -> HandlerAnswer:
+    raw = await body_of(request, server)
+    body = read_input(raw)
+    return Delivery(server, CompactionCall(body, await asked_items(server, body)).dialect, request.scope, raw)
+
+
+async def asked_items(server: ServerState, body: InputBody) -> AskedItems:
     """What is to be answered, with what came before. Raises NotKeptError."""
-    previous = body.previous_response_id
-    earlier = [] if previous is None else await archive.history(previous)
+    archive, previous, earlier = ResponseArchive(server.shelf), body.previous_response_id, list[Item]()
+    if previous is not None:
+        earlier = await archive.history(previous)
+    elif body.conversation_id is not None:
+        earlier = (await ConversationArchive(server.shelf).get(body.conversation_id)).items
     return AskedItems(earlier, await archive.resolved(items_of(body.input)))
+
+
+def _keeping(server: ServerState, body: ResponsesBody) -> KeepResponse | None:
+    """What is done with a response that is over; a conversation gets what was said even if it is not stored itself."""
+    archive = ResponseArchive(server.shelf)
+    store = archive.put if body.store is not False and archive.is_open else None
+    conversation_id = body.conversation_id
+    if conversation_id is None:
+        return store
+
+    async def keep(kept: KeptResponse) -> bool:
+        is_added = await ConversationArchive(server.shelf).add(conversation_id, [*kept.input, *kept.output])
+        return (store is None or await store(kept)) and is_added
+
+    return keep
 
 
 async def _started(scope: Scope, server: ServerState, call: BackgroundCall, raw: bytes) -> OutlivingAnswer:
@@ -142,6 +168,7 @@ ROUTES = (
         body=ResponsesBody,
         media_types=(JSON, EVENTS),
     ),
+    Route("POST", "/v1/responses/compact", compact, "Sum up what was said", body=InputBody),
     Route("POST", "/v1/responses/input_tokens", count_input_tokens, "How long an input is", body=InputBody),
     Route("GET", "/v1/responses/{id}", get_response, "A response that is kept", media_types=(JSON, EVENTS)),
     Route("POST", "/v1/responses/{id}/cancel", cancel_response, "End a response that is made in the background"),

@@ -14,6 +14,7 @@ from lsrv.api.routing.handler import Handler
 Method = Literal["GET", "POST", "DELETE"]
 
 ID = "{id}"  # stands for a name in a path, which may contain slashes
+PART = "{part}"  # at the end of a path with an id: what is named within that; no slashes
 _VERSION = "/v1"
 
 JSON = "application/json"

@@ -15,7 +15,7 @@ from litestar.types import Scope
 
 from lsrv.api.http.access import Needs
 from lsrv.api.http.errors import OPENAI_ERRORS, ErrorShape, MethodNotAllowedError, RouteNotFoundError
-from lsrv.api.routing.route import ID, Method, Route
+from lsrv.api.routing.route import ID, PART, Method, Route
 from lsrv.echo import echo
 
 _SLASHES = re.compile("/+")
@@ -26,13 +26,15 @@ _KEY = "lsrv_found"
 class Resource:
     """What stands at one path.
 
-    `label`: one of a fixed set, whatever clients ask for. `name`: what they wrote for `{id}`, letter by letter.
+    `label`: one of a fixed set, whatever clients ask for. `name` and `part`: what they wrote for `{id}` and `{part}`,
+    letter by letter.
     """
 
     path: str
     label: str = "other"
     routes: Mapping[str, Route] = field(default_factory=dict[str, Route])  # by method; none: nothing stands there
     name: str = ""
+    part: str = ""
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -94,8 +96,13 @@ class RouteTable:
             return replace(fixed, path=path)
         for pattern, resource in self._longest_first:
             head, _, tail = pattern.partition(ID)
-            if len(plain) > len(head) + len(tail) and plain.startswith(head) and plain.endswith(tail):
-                return replace(resource, path=path, name=_name(path, head, tail))
+            whole, part = plain, ""
+            if tail.endswith(PART):
+                tail = tail.removesuffix(f"/{PART}")
+                whole, _, part = plain.rpartition("/")
+            if len(whole) > len(head) + len(tail) and whole.startswith(head) and whole.endswith(tail):
+                written = path.rstrip("/").removesuffix(part).rstrip("/") if part else path
+                return replace(resource, path=path, name=_name(written, head, tail), part=part)
         return Resource(path)
 
     def _add(self, path: str, route: Route) -> None:

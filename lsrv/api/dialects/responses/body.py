@@ -14,7 +14,7 @@ from lsrv.api.dialects.fields.tools import MAX_TOOLS
 from lsrv.api.dialects.fields.turn import KeepAliveField, Priority
 from lsrv.api.dialects.openai.service_tier import ServiceTier
 from lsrv.api.http.body import decode_body
-from lsrv.errors import UnsupportedParameterError
+from lsrv.errors import RequestError, UnsupportedParameterError
 
 MAX_METADATA = 16
 
@@ -33,7 +33,7 @@ FlatToolList = Annotated[
 ]
 
 
-NotHere = Annotated[object, Meta(extra_json_schema={"description": "OpenAI keeps these; here they are refused."})]
+NotHere = Annotated[object, Meta(extra_json_schema={"description": "OpenAI keeps it; here it is refused."})]
 
 
 class TextFormat(msgspec.Struct):
@@ -74,6 +74,10 @@ class FlatToolChoice(msgspec.Struct):
 FlatToolChoiceField = Literal["none", "auto", "required"] | FlatToolChoice
 
 
+class NamedConversation(msgspec.Struct):
+    id: str
+
+
 class InputBody(SamplingFields, kw_only=True):
     """What is read before an answer is written; `input_tokens` counts that."""
 
@@ -87,8 +91,13 @@ class InputBody(SamplingFields, kw_only=True):
     text: TextOptions | None = None
     truncation: Literal["auto", "disabled"] | None = None
     previous_response_id: str | None = None
-    conversation: NotHere = None
+    conversation: str | NamedConversation | None = None
     prompt: NotHere = None
+
+    @property
+    def conversation_id(self) -> str | None:
+        named = self.conversation
+        return named.id if isinstance(named, NamedConversation) else named
 
 
 class ResponsesBody(InputBody, kw_only=True):
@@ -133,9 +142,12 @@ def read_input(raw: bytes) -> InputBody:
 
 
 def _without_what_is_not_here(body: Body) -> Body:
-    for param, instead in (("conversation", "previous_response_id"), ("prompt", "instructions and input")):
-        if getattr(body, param) is not None:
-            raise UnsupportedParameterError(f"{param}: this server keeps none; send {instead}.", param=param)
+    if body.prompt is not None:
+        raise UnsupportedParameterError("prompt: this server keeps none; send instructions and input.", param="prompt")
+    if body.conversation is not None and body.previous_response_id is not None:
+        raise RequestError(
+            "previous_response_id and conversation both say what came before; keep one.", param="previous_response_id"
+        )
     return body
 
 

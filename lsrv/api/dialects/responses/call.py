@@ -33,7 +33,7 @@ class AskedItems:
 
 
 class ResponsesCall:
-    """`keep` takes the response that is over, and says whether it could; None: it is not to be kept.
+    """`keep` takes the response that is over, and says whether it could; None: nobody comes back to it.
 
     `background`: fields of a response whose client has been told already that it will be made.
     """
@@ -47,7 +47,11 @@ class ResponsesCall:
     ) -> None:
         self.response_id = new_item_id("resp")
         self.input = [named_item(item) for item in items.new] if keep is not None else []
-        self.asked = asked_fields(body, self.response_id) | {"store": keep is not None} | (background or {})
+        self.asked = (
+            asked_fields(body, self.response_id)
+            | {"store": keep is not None and body.store is not False}
+            | (background or {})
+        )
         self.reply: ResponsesReply | None = None  # of who was asked last
         self._body = body
         self._items = items

@@ -20,12 +20,19 @@ from lsrv.api.http.body import convert_body
 from lsrv.echo import echo
 from lsrv.errors import RequestError
 
+COMPACTION = "compaction"  # an item that sums up what was said before
+_SUMMED = "What this conversation has come to so far:\n\n"
+
 Content = str | list[ContentPart]
 
 
 class MessageItem(msgspec.Struct):
     role: Literal["system", "developer", "user", "assistant"]
     content: Content
+
+
+class CompactionItem(msgspec.Struct):
+    encrypted_content: str
 
 
 class ReasoningItem(msgspec.Struct):
@@ -75,6 +82,8 @@ class History:
     def _add(self, kind: object, item: Item, param: str) -> None:
         if kind == "message":
             self._message(convert_body(item, MessageItem), param)
+        elif kind == COMPACTION:
+            self._compaction(convert_body(item, CompactionItem), param)
         elif kind == "reasoning":
             self._reasoning(convert_body(item, ReasoningItem))
         elif kind == "function_call":
@@ -104,6 +113,14 @@ class History:
         thoughts = thoughts or unsealed(item.encrypted_content or "") or ""
         if thoughts:
             self._begin("")["reasoning_content"] = thoughts
+
+    def _compaction(self, item: CompactionItem, param: str) -> None:
+        summed = unsealed(item.encrypted_content)
+        if summed is None:
+            self.notes.append(f"{param}: another server wrote this compaction, and nobody else reads it")
+        else:
+            self._turn = None
+            self.messages.append({"role": "assistant", "content": f"{_SUMMED}{summed}"})
 
     def _call(self, call_id: str, name: str, arguments: str) -> None:
         turn = self._begin("") if self._turn is None else self._turn

@@ -19,6 +19,7 @@ _LISTED = 20
 _PREFIXES = {
     "message": "msg",
     "reasoning": "rs",
+    "compaction": "cmp",
     "function_call": "fc",
     "function_call_output": "fco",
     "custom_tool_call": "ctc",
@@ -48,10 +49,6 @@ class KeptResponse(msgspec.Struct, frozen=True):
     @property
     def item_ids(self) -> list[str]:
         return [str(item["id"]) for item in (*self.input, *self.output) if "id" in item]
-
-    def item(self, item_id: str) -> Item | None:
-        """One of its items."""
-        return next((item for item in (*self.input, *self.output) if item.get("id") == item_id), None)
 
 
 def interrupted(kept: KeptResponse) -> KeptResponse:

@@ -89,6 +89,7 @@ def asked_fields(body: ResponsesBody, response_id: str) -> Item:
     return {
         "id": response_id,
         "background": False,
+        "conversation": None if body.conversation_id is None else {"id": body.conversation_id},
         "instructions": body.instructions,
         "max_output_tokens": body.max_output_tokens,
         "max_tool_calls": body.max_tool_calls,
