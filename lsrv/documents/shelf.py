@@ -32,7 +32,7 @@ class DocumentLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class Rewritten:
     """What lies under one id, and the names of its parts."""
 
     raw: bytes
@@ -70,7 +70,7 @@ class Shelf:
         except CapacityError:
             return False
 
-    async def change(self, document_id: str, change: Callable[[bytes], Document]) -> bool | None:
+    async def change(self, document_id: str, change: Callable[[bytes], Rewritten]) -> bool | None:
         """Rewrite a document; nobody writes it meanwhile. False: it has become too long; None: there is none.
 
         `change` runs in the disk's thread. Raises what it raises, and CapacityError while the disk refuses.

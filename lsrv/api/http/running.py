@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator
 
-Tell = Callable[[], bool]  # whether there was somebody to tell
+ThoughtEnder = Callable[[], bool]  # whether there was somebody to tell
 
 
 class RunningAnswers:
-    """Those of one server that were asked with `reasoning_control`."""
+    """All of one server that were asked with `reasoning_control`."""
 
     def __init__(self) -> None:
-        self._answers: dict[str, Tell] = {}
+        self._answers: dict[str, ThoughtEnder] = {}
 
     @contextlib.contextmanager
-    def under(self, answer_id: str, end_thoughts: Tell) -> Generator[None]:
+    def under(self, answer_id: str, end_thoughts: ThoughtEnder) -> Generator[None]:
         """Have the answer be found while inside; an empty id names none."""
         if answer_id:
             self._answers[answer_id] = end_thoughts

@@ -9,7 +9,7 @@ import msgspec
 from lsrv.api.dialects.responses.body import Item
 from lsrv.api.dialects.responses.conversation import ID_PREFIX, Conversation
 from lsrv.api.http.errors import NotKeptError
-from lsrv.documents import Document, Shelf
+from lsrv.documents import Rewritten, Shelf
 from lsrv.echo import echo
 from lsrv.errors import CapacityError, UnsupportedParameterError
 
@@ -43,9 +43,9 @@ class ConversationArchive:
         """What becomes of it. Raises NotKeptError, CapacityError, and what `change` does, which runs in a thread."""
         changed: list[Conversation] = []
 
-        def rewrite(raw: bytes) -> Document:
+        def rewrite(raw: bytes) -> Rewritten:
             changed.append(change(_decoder.decode(raw)))
-            return Document(_encode(changed[0]), changed[0].item_ids)
+            return Rewritten(_encode(changed[0]), changed[0].item_ids)
 
         is_kept = await self._shelf.change(conversation_id, rewrite) if _is_one(conversation_id) else None
         if is_kept is None:

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from lsrv.api.dialects.responses.conversation import (
     ID_PREFIX,
     Conversation,
-    ConversationBody,
     ConversationChange,
     ItemsBody,
+    NewConversationBody,
     conversation_object,
     said_items,
 )
@@ -30,7 +30,7 @@ from lsrv.api.state import ServerState
 from lsrv.echo import echo
 
 _encode = msgspec.json.Encoder().encode
-_decoder = msgspec.json.Decoder(ConversationBody)
+_decoder = msgspec.json.Decoder(NewConversationBody)
 _change_decoder = msgspec.json.Decoder(ConversationChange)
 _items_decoder = msgspec.json.Decoder(ItemsBody)
 
@@ -39,7 +39,7 @@ _ITEMS = "/v1/conversations/{id}/items"
 
 async def create_conversation(request: ApiRequest, server: ServerState) -> Response[bytes]:
     raw = await body_of(request, server)
-    body = decode_body(_decoder, raw) if raw.strip() else ConversationBody()
+    body = decode_body(_decoder, raw) if raw.strip() else NewConversationBody()
     items = said_items([], await ResponseArchive(server.shelf).resolved(body.items or []))
     conversation = Conversation(
         id=new_item_id(ID_PREFIX), created_at=int(time.time()), metadata=body.metadata or {}, items=items
@@ -112,7 +112,9 @@ def _no_item(item_id: str) -> NotKeptError:
 
 
 ROUTES = (
-    Route("POST", "/v1/conversations", create_conversation, "Begin a conversation that is kept", body=ConversationBody),
+    Route(
+        "POST", "/v1/conversations", create_conversation, "Begin a conversation that is kept", body=NewConversationBody
+    ),
     Route("GET", "/v1/conversations/{id}", get_conversation, "A conversation"),
     Route("POST", "/v1/conversations/{id}", update_conversation, "Change its metadata", body=ConversationChange),
     Route("DELETE", "/v1/conversations/{id}", delete_conversation, "Forget a conversation and what was said in it"),

@@ -23,7 +23,7 @@ ID_PREFIX = "conv"
 AddedItems = Annotated[list[Item], Meta(max_length=MAX_ADDED)]
 
 
-class ConversationBody(msgspec.Struct, kw_only=True):
+class NewConversationBody(msgspec.Struct, kw_only=True):
     items: AddedItems | None = None
     metadata: MetadataField | None = None
 
