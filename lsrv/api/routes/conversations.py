@@ -59,7 +59,7 @@ async def update_conversation(request: ApiRequest, server: ServerState) -> Respo
 
 
 async def delete_conversation(request: ApiRequest, server: ServerState) -> Response[bytes]:
-    """Its items go with it; responses that were made in it stay."""
+    """Items go with it; responses that were made in it stay."""
     await ConversationArchive(server.shelf).delete(_id(request))
     return json_response(_encode({"id": _id(request), "object": "conversation.deleted", "deleted": True}))
 

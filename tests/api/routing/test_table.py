@@ -77,6 +77,7 @@ def test_only_health_and_the_page_are_for_everybody_and_what_changes_anything_is
     asked_of_models = {route.path for route in ROUTES if route.method == "POST" and route.needs is Needs.KEY}
     assert asked_of_models == {
         "/v1/chat/completions",
+        *("/v1/chat/completions/input_tokens", "/v1/chat/completions/control", "/v1/streams/lookup"),
         "/v1/completions",
         "/v1/embeddings",
         "/embedding",
@@ -91,7 +92,10 @@ def test_only_health_and_the_page_are_for_everybody_and_what_changes_anything_is
         "/api/embeddings",
         "/api/show",
         *("/v1/messages", "/v1/messages/count_tokens"),
-        *("/v1/responses", "/v1/responses/input_tokens", "/v1/responses/{id}/cancel"),
+        *("/v1/responses", "/v1/responses/input_tokens", "/v1/responses/{id}/cancel", "/v1/responses/compact"),
+        *("/v1/conversations", "/v1/conversations/{id}", "/v1/conversations/{id}/items"),
+        *(f"/v1/audio/{each}" for each in ("transcriptions", "translations", "speech")),  # refused, whoever asks
+        *(f"/v1/images/{each}" for each in ("generations", "edits", "variations")),
         *("/completion", "/infill"),
         *("/api/copy", "/api/create", "/api/push", "/api/blobs/{id}", "/slots/{id}"),  # refused, whoever asks
     }
@@ -141,7 +145,7 @@ FORM = {"content-type": "multipart/form-data; boundary=x"}
 
 
 def test_a_form_for_a_route_that_is_not_there_is_a_404(server: RunningServer) -> None:
-    answer = server.http.post("/v1/audio/transcriptions", content=b"--x--", headers=FORM)
+    answer = server.http.post("/v1/audio/songs", content=b"--x--", headers=FORM)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "route_not_found")
 
 
