@@ -97,6 +97,7 @@ def test_only_health_and_the_page_are_for_everybody_and_what_changes_anything_is
         *(f"/v1/audio/{each}" for each in ("transcriptions", "translations", "speech")),  # refused, whoever asks
         *(f"/v1/images/{each}" for each in ("generations", "edits", "variations")),
         *("/completion", "/infill"),
+        *("/v1/generate", "/v1/generate/batch", "/v1/stream"),
         *("/api/copy", "/api/create", "/api/push", "/api/blobs/{id}", "/slots/{id}"),  # refused, whoever asks
     }
 
