@@ -1,34 +1,40 @@
-// Requests as they come.
+// What the server does: requests as they come, the logs of its workers, and the settings in force.
 
-import { IconButton } from "../parts/icons.js";
-import { seconds } from "../parts/format.js";
+import { ViewHead } from "../parts/ViewHead.js";
 import { openLayer } from "../parts/layers.js";
-import { isAdmin, requests } from "../server/live.js";
-import { html } from "../ui.js";
+import { Log } from "../models/Log.js";
+import { useServerState } from "../models/state.js";
+import { entries, isAdmin, requests } from "../server/live.js";
+import { html, useState } from "../ui.js";
+import { Requests } from "./Requests.js";
+import { ServerFacts } from "./ServerFacts.js";
 
 export function ActivityView() {
+  useServerState();
   return html`
-    <header class="head">
-      <${IconButton} name="menu" label="Conversations and views" class="only-narrow" onClick=${() => openLayer("sidebar")} />
-      <h1>Activity</h1>
-    </header>
+    <${ViewHead} title="Activity" />
     <div class="page">
       ${isAdmin.value === false && html`<p class="hint">Activity is for admin keys. <button type="button" class="link" onClick=${() => openLayer("key")}>Enter one</button></p>`}
-      ${isAdmin.value && !requests.value.length && html`<p class="hint">Nothing has been asked since this page was opened. Requests appear here as they come.</p>`}
-      ${requests.value.length > 0 && html`<${Requests} />`}
+      ${isAdmin.value && html`
+        <section aria-labelledby="requests-title">
+          <h2 id="requests-title">Requests</h2>
+          ${requests.value.length ? html`<${Requests} />` : html`<p class="hint">Nothing has been asked since this page was opened. Requests appear here as they come.</p>`}
+        </section>
+        <${ServerFacts} />
+        <${WorkerLogs} />`}
     </div>
   `;
 }
 
-function Requests() {
-  return html`<div class="table" tabindex="0" role="group" aria-label="Requests"><table>
-    <thead><tr><th scope="col">When</th><th scope="col">Model</th><th scope="col">Route</th><th scope="col">Status</th><th scope="col">Took</th><th scope="col">Prompt</th><th scope="col">Answer</th></tr></thead>
-    <tbody>${requests.value.map(
-      (each) => html`<tr key=${each.id}>
-        <td class="figures">${new Date(each.startedAt).toLocaleTimeString()}</td><td>${each.model}</td><td>${each.route}</td>
-        <td>${each.status ?? "running"}${each.error ? ` ${each.error}` : ""}</td><td class="figures">${seconds(each.seconds)}</td>
-        <td class="figures">${each.n_prompt_tokens ?? "–"}</td><td class="figures">${each.n_completion_tokens ?? "–"}</td>
-      </tr>`,
-    )}</tbody>
-  </table></div>`;
+function WorkerLogs() {
+  const [chosen, setChosen] = useState("");
+  const ids = entries.value.map((model) => model.id);
+  const id = ids.includes(chosen) ? chosen : ids[0];
+  if (!id) return null;
+  const state = entries.value.find((model) => model.id === id).status;
+  return html`<section aria-labelledby="logs-title">
+    <h2 id="logs-title">Logs</h2>
+    <label class="row">Of <select value=${id} onChange=${(event) => setChosen(event.currentTarget.value)}>${ids.map((each) => html`<option key=${each} value=${each}>${each}</option>`)}</select></label>
+    <${Log} id=${id} key=${`${id} ${state}`} />
+  </section>`;
 }

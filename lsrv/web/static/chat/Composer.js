@@ -90,8 +90,8 @@ export function Composer({ shown, path }) {
         <${ContextMeter} path=${path} />
         <span class="grow"></span>
         ${isBusy
-          ? html`<button type="button" class="round" aria-label="Stop" title="Stop (Escape)" onClick=${() => stop(id)}><${Icon} name="stop" /></button>`
-          : html`<button type="submit" class="round primary" aria-label="Send" title="Send (Enter)" disabled=${!text.trim() && !files.length}><${Icon} name="send" /></button>`}
+          ? html`<button key="stop" type="button" class="round" aria-label="Stop" title="Stop (Escape)" onClick=${() => stop(id)}><${Icon} name="stop" /></button>`
+          : html`<button key="send" type="submit" class="round primary" aria-label="Send" title="Send (Enter)" disabled=${!text.trim() && !files.length}><${Icon} name="send" /></button>`}
       </div>
     </div>
   </form>`;

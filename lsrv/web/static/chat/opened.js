@@ -3,7 +3,7 @@
 import { closeLayer } from "../parts/layers.js";
 import { bind } from "../parts/keyboard.js";
 import { go, place } from "../parts/place.js";
-import { chatModels, defaultModel, modelOf } from "../server/live.js";
+import { chatModels, isDefault, modelOf } from "../server/live.js";
 import { computed, effect, signal } from "../ui.js";
 import { isAnswering, stop } from "./answering.js";
 import { newConversation } from "./conversation.js";
@@ -24,8 +24,7 @@ export const currentModel = computed(() => {
 export function startModel() {
   const last = localStorage.getItem(LAST_MODEL);
   if (last && modelOf(last)) return last;
-  const ids = chatModels.value.map((model) => model.id);
-  return ids.includes(defaultModel.value) ? defaultModel.value : (ids[0] ?? "");
+  return (chatModels.value.find((model) => !model.parent && isDefault(model)) ?? chatModels.value[0])?.id ?? "";
 }
 
 export function rememberModel(id) {

@@ -42,6 +42,11 @@ export const chatModels = computed(() =>
   models.value.filter(({ capabilities: can = [] }) => !can.length || can.includes("chat") || can.includes("completion")),
 );
 
+/** Whether requests that name no model get this one. */
+export function isDefault({ id, root }) {
+  return defaultModel.value !== "" && (defaultModel.value === id || defaultModel.value === root);
+}
+
 /** Ask for the list again, soon; several calls become one question. */
 let isRefreshing = null;
 export function refresh() {
