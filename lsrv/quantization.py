@@ -118,6 +118,11 @@ def find_name(file_stem: str) -> str | None:
     return found[-1][1].upper().replace("FP16", "F16").replace("FP32", "F32") if found else None
 
 
+def without_name(file_stem: str) -> str:
+    """`file_stem` without the quantization that it ends in: "Qwen3-4B-UD-Q4_K_XL" -> "Qwen3-4B"."""
+    return re.sub(rf"[-_.](?:{_NAME.pattern}|FP16|FP32)$", "", file_stem, flags=re.IGNORECASE)
+
+
 def _by_width(word: str) -> Quant:
     width = int(word) if len(word) < 4 else 0
     if width not in _PREFERRED:

@@ -21,7 +21,7 @@ from lsrv.api.routing.table import RouteTable, resource_of
 from lsrv.api.state import ReadSettings, ServerState
 from lsrv.config import Settings
 from lsrv.errors import LsrvError, RequestError
-from lsrv.registry import Registry
+from lsrv.registry import Discovery, Registry
 
 _log = logging.getLogger(__name__)
 
@@ -31,9 +31,15 @@ def create_app(registry: Registry, settings: Settings) -> Gate:
     return create_gate(create_state(registry, settings))
 
 
-def create_state(registry: Registry, settings: Settings, read_settings: ReadSettings | None = None) -> ServerState:
-    """What the handlers of one server share."""
-    return ServerState(registry, settings, Metrics(registry), lambda: openapi_body(ROUTES), read_settings)
+def create_state(
+    registry: Registry,
+    settings: Settings,
+    read_settings: ReadSettings | None = None,
+    discovery: Discovery | None = None,
+) -> ServerState:
+    """What the handlers of one server share. `discovery`: what made `settings`; None: nothing was looked for yet."""
+    discovery = discovery or Discovery(settings)
+    return ServerState(registry, settings, Metrics(registry), lambda: openapi_body(ROUTES), discovery, read_settings)
 
 
 def create_gate(state: ServerState) -> Gate:

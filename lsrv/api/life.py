@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from lsrv.api.admin.discovering import keep_looking
 from lsrv.api.state import ServerState
 from lsrv.registry import forget_prompts
 from lsrv.threads import in_thread
@@ -10,6 +13,7 @@ from lsrv.threads import in_thread
 async def start(state: ServerState) -> None:
     """Start the registry; what was kept for longer than the settings allow goes."""
     await state.registry.start()
+    state.search = asyncio.create_task(keep_looking(state))
     state.responses.forget_unused()
     state.shelf.forget_unused()
     if not state.settings.server.cache_disk_bytes:
@@ -25,6 +29,9 @@ async def drain(state: ServerState) -> None:
 
 async def close(state: ServerState) -> None:
     """End all that goes on behind answers, then every worker, then what is kept. Also after a start that failed."""
+    if state.search is not None:
+        state.search.cancel()
+        await asyncio.wait([state.search])
     await state.shadows.close()
     await state.outliving.close()
     await state.streams.close()

@@ -29,7 +29,7 @@ from lsrv.api.http.signals import StopSignals, hangups
 from lsrv.api.state import ReadSettings, ServerState
 from lsrv.config import ServerSettings, Settings
 from lsrv.errors import ConfigError
-from lsrv.registry import Registry
+from lsrv.registry import Discovery, Registry
 
 _log = logging.getLogger(__name__)
 
@@ -45,15 +45,17 @@ async def run_server(
     on_listening: Listening | None = None,
     limits: Limits | None = None,
     read_settings: ReadSettings | None = None,
+    discovery: Discovery | None = None,
 ) -> int:
     """Serve until a signal comes; returns the exit code. `on_listening` gets the base URLs.
 
-    `read_settings` reads the config file again, for a reload; None: there is none.
+    `read_settings` reads the config file again, for a reload; None: there is none. `discovery`: what found a part of
+    `settings`; None: nothing was looked for yet.
 
     Raises ConfigError if the port can't be had; nothing was started then.
     """
     sockets = bind(settings.server.host, settings.server.port)
-    state = create_state(registry, settings, read_settings)
+    state = create_state(registry, settings, read_settings, discovery)
     ollama_sockets = _bind_for_ollama(settings.server, sockets)
     state.ollama_port = _port_of(ollama_sockets)
     sockets += [each for each in ollama_sockets if each not in sockets]

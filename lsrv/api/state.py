@@ -20,7 +20,7 @@ from lsrv.api.notes import Notes
 from lsrv.config import LoadedSettings, ServerSettings, Settings
 from lsrv.documents import DocumentLimits, Shelf
 from lsrv.model_id import ModelId
-from lsrv.registry import Registry, Turn, own_cache
+from lsrv.registry import Discovery, Registry, Turn, own_cache
 from lsrv.response_cache import CacheLimits, ResponseCache
 from lsrv.serving.shadow.shadows import Shadows
 from lsrv.threads import Lanes
@@ -34,6 +34,7 @@ class ServerState:
     settings: Settings
     metrics: Metrics
     reference: Callable[[], bytes]  # the OpenAPI document of its routes, as JSON
+    discovery: Discovery  # which of the settings' models were found, and what else there is
     read_settings: ReadSettings | None = None  # None: started without a file
     is_draining: bool = False
     reload_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -50,6 +51,7 @@ class ServerState:
     streams: OutlivingAnswers = field(init=False)  # by the ids that clients gave to conversations
     running: RunningAnswers = field(default_factory=RunningAnswers)
     shadows: Shadows = field(init=False)
+    search: asyncio.Task[None] | None = None  # for models that come to this disk, and leave it
 
     def __post_init__(self) -> None:
         self.shadows = Shadows(self.registry)

@@ -19,7 +19,7 @@ from lsrv.cli.commands.ps import ps
 from lsrv.cli.commands.pull import login, pull
 from lsrv.cli.commands.quantize import quantize
 from lsrv.cli.commands.rm import rm
-from lsrv.cli.commands.serve import serve
+from lsrv.cli.commands.serve import serve, serve_what_is_here
 from lsrv.cli.commands.show import show
 from lsrv.cli.commands.tune import tune
 from lsrv.cli.commands.verbs import disable, enable, load, logs, reload, status, stop, unload
@@ -67,7 +67,7 @@ _COMMANDS = (
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "color": _COLOR})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "color": _COLOR}, invoke_without_command=True)
 @click.command_panel("Serve", commands=["from-config", "serve"])
 @click.command_panel(
     "A running server",
@@ -76,11 +76,14 @@ _COMMANDS = (
 @click.command_panel("Weights", commands=["pull", "tune", "quantize", "list", "show", "rm", "login"])
 @click.command_panel("This machine", commands=["config", "doctor", "completions"])
 @click.version_option(lsrv.__version__, prog_name="lsrv")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Serve several GGUF models from one OpenAI-compatible port.
 
-    `lsrv from-config` serves what models.toml lists; without one, a small demo model.
+    `lsrv` alone serves what your models.toml lists; without one, every model that is on this disk already.
     """
+    if context.invoked_subcommand is None:
+        serve_what_is_here()
 
 
 for command in _COMMANDS:

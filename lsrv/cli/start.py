@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NoReturn
 
@@ -16,7 +16,7 @@ from rich.console import Console
 
 from lsrv import log
 from lsrv.api import ReadSettings, run_server
-from lsrv.cli.display.banner import Finding, banner
+from lsrv.cli.display.banner import Finding, banner, found_note, nothing_found_note
 from lsrv.cli.display.drawing import may_draw
 from lsrv.cli.display.load_bars import LoadBars
 from lsrv.cli.display.preload_room import preload_warnings
@@ -24,8 +24,8 @@ from lsrv.cli.display.say import say
 from lsrv.config import LoadedSettings, ModelSettings, Settings
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.outlet import Outlet
-from lsrv.registry import Registry, RegistryEvent, assemble, finding
-from lsrv.threads import Lanes
+from lsrv.registry import Discovery, Registry, RegistryEvent, assemble, finding
+from lsrv.threads import Lanes, in_thread
 
 _log = logging.getLogger(__name__)
 
@@ -39,17 +39,23 @@ class _SlowDiskError(LsrvError):
 
 
 def serve_until_stopped(
-    loaded: LoadedSettings, reread: ReadSettings | None = None, *, needs_all: bool = False
+    loaded: LoadedSettings,
+    reread: ReadSettings | None = None,
+    *,
+    needs_all: bool = False,
+    instead_of_nothing: LoadedSettings | None = None,
 ) -> NoReturn:
     """Serve until a signal comes, then exit with the server's code. Raises ConfigError if it can't start.
 
     `reread` loads the settings again, for a reload; None: they came from no file. `needs_all`: entries whose weights
-    can't be found are a reason not to start; raises what was found of the first.
+    can't be found are a reason not to start; raises what was found of the first. `instead_of_nothing`: what is served
+    where `loaded` lists no models and none are found.
     """
     outlet = log.configure(loaded.settings.server.access_log_format)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            code = runner.run(_serve(loaded, reread, outlet, needs_all=needs_all))
+            served = runner.run(_with_found(loaded, instead_of_nothing))
+            code = runner.run(_serve(served, reread or served.reread, outlet, needs_all=needs_all))
     finally:
         is_written = outlet.close(_LAST_LINES_S)
     if not is_written:
@@ -65,7 +71,42 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Outlet, *, needs_all: bool) -> int:
+@dataclass(frozen=True)
+class _Served:
+    """The settings to serve, with what was found; `discovery` made them. `notes`: of that, for the banner."""
+
+    loaded: LoadedSettings
+    discovery: Discovery
+    notes: tuple[str, ...] = ()
+    reread: ReadSettings | None = None
+
+
+async def _with_found(loaded: LoadedSettings, instead_of_nothing: LoadedSettings | None) -> _Served:
+    discovery = Discovery(loaded.settings)
+    settings, notes = await _settings_of(discovery)
+    if instead_of_nothing is None:
+        return _Served(replace(loaded, settings=settings), discovery, notes)
+    if settings.models:
+        told = found_note(len(settings.models))
+        return _Served(replace(loaded, settings=settings), discovery, (told, *notes), lambda: loaded)
+    discovery.rebase(instead_of_nothing.settings)
+    told = nothing_found_note(loaded.settings.server.discovered_folders)
+    return _Served(instead_of_nothing, discovery, (told, *notes), lambda: instead_of_nothing)
+
+
+async def _settings_of(discovery: Discovery) -> tuple[Settings, tuple[str, ...]]:
+    """The settings with what is found on this disk; without, and why, if the disk does not answer."""
+    if not discovery.is_wanted:
+        return discovery.base, ()
+    try:
+        async with asyncio.timeout(_LOOK_S):
+            return await in_thread(discovery.settings), ()
+    except TimeoutError:
+        return discovery.base, (f"No model was found within {_LOOK_S:g} s: the disk is slow, or hangs.",)
+
+
+async def _serve(served: _Served, reread: ReadSettings | None, outlet: Outlet, *, needs_all: bool) -> int:
+    loaded = served.loaded
     if needs_all:
         _refuse_lost(await _findings(loaded))
     if loaded.settings.global_.offline:
@@ -82,12 +123,14 @@ async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Ou
 
     def greet(addresses: list[str]) -> None:
         gc.freeze()  # what is here now lives as long as the process: to look through it held all streams up for 40 ms
-        greeting = asyncio.create_task(_greet(loaded, registry, addresses, outlet, bars))
+        greeting = asyncio.create_task(_greet(served, registry, addresses, outlet, bars))
         greeting.add_done_callback(_note_failure)
         greetings.append(greeting)
 
     try:
-        return await run_server(loaded.settings, registry, on_listening=greet, read_settings=reread)
+        return await run_server(
+            loaded.settings, registry, on_listening=greet, read_settings=reread, discovery=served.discovery
+        )
     finally:
         for greeting in greetings:
             greeting.cancel()
@@ -96,13 +139,15 @@ async def _serve(loaded: LoadedSettings, reread: ReadSettings | None, outlet: Ou
 
 
 async def _greet(
-    loaded: LoadedSettings, registry: Registry, addresses: list[str], outlet: Outlet, bars: LoadBars | None
+    served: _Served, registry: Registry, addresses: list[str], outlet: Outlet, bars: LoadBars | None
 ) -> None:
     """Say the banner. Reading the heads of many GGUFs takes a while: in a thread, and after the port is open."""
+    loaded = served.loaded
     findings = await _findings(loaded)
     crowded = preload_warnings(loaded.settings, findings, registry.memory().budget_bytes)
     told = replace(loaded, warnings=loaded.warnings + crowded)
-    text = banner(told, findings, registry.names.default_id, addresses)
+    found_in = served.discovery.places_of(loaded.settings)
+    text = banner(told, findings, registry.names.default_id, addresses, found_in=found_in, notes=served.notes)
     outlet.put(partial(say, text) if bars is None else partial(bars.stand_aside, partial(say, text)))
 
 

@@ -35,6 +35,7 @@ _AT_ONCE = frozenset(
         "server.drain_timeout",
         "server.adapter_folder",
         "server.catalog",
+        "server.discover",
         "global.seed",
         "global.token_source",
         "global.offline",

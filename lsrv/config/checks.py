@@ -37,8 +37,8 @@ def route_is_whole(layer: Layer, route: RawTable) -> bool:
 
 def _no_models(layer: Layer) -> Iterator[Problem]:
     found = layer.raw.get("models")
-    if not found and isinstance(found, (list, type(None))):
-        yield problem(layer, (), 'no models; add [[models]] with model_id = "…"')
+    if not found and isinstance(found, (list, type(None))) and not as_table(layer.raw.get("server")).get("discover"):
+        yield problem(layer, (), 'no models; add [[models]] with model_id = "…", or discover = true under [server]')
 
 
 def _taken_names(layer: Layer) -> Iterator[Problem]:
@@ -81,6 +81,8 @@ def _taken_adapter_names(layer: Layer) -> Iterator[Problem]:
 
 def _default_names_nothing(layer: Layer) -> Iterator[Problem]:
     default, names = layer.raw.get("default_model_id"), [*known_names(layer), *_route_names(layer)]
+    if as_table(layer.raw.get("server")).get("discover"):
+        return  # it may be the name of what is found
     if isinstance(default, str) and known_names(layer) and default not in names:
         yield problem(layer, ("default_model_id",), f'"{default}" names no model; write one of {", ".join(names)}')
 

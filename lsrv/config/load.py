@@ -25,6 +25,7 @@ from lsrv.config.not_yet import find_not_yet
 from lsrv.config.problems import Problem, config_error, problem, validation_problems
 from lsrv.config.reading.files import find_config, find_locals, passed_over, read_file
 from lsrv.config.reading.template import absolute
+from lsrv.config.server import PROGRAMS
 from lsrv.config.settings import LoadedSettings, Settings
 from lsrv.config.table import as_strings
 from lsrv.home import expanded
@@ -95,7 +96,7 @@ class _Loading:
         self._add_keys_of_variable(merged)
         self._problems += find_not_yet(merged) + find_contradictions(merged)
         _place_templates(merged)
-        _place_adapter_folder(merged)
+        _place_folders(merged)
         self._problems += file_problems(merged)
         settings = self._validated(merged)
         if self._problems or settings is None:
@@ -233,11 +234,22 @@ def _place_templates(layer: Layer) -> None:
         layer.models()[cast("int", path[1])][str(path[2])] = absolute(template, folder)
 
 
-def _place_adapter_folder(layer: Layer) -> None:
-    server, key = as_table(layer.raw.get("server")), "adapter_folder"
-    folder = server.get(key)
-    if isinstance(folder, str):
-        server[key] = str((layer.place(("server", key)).folder or Path.cwd()) / expanded(folder))
+def _place_folders(layer: Layer) -> None:
+    """Folders of the server start where they are written."""
+    server = as_table(layer.raw.get("server"))
+    if isinstance(folder := server.get("adapter_folder"), str):
+        server["adapter_folder"] = str(_placed(layer, "adapter_folder", folder))
+    named = server.get("discover")
+    names = [named] if isinstance(named, str) else named
+    if isinstance(names, (list, tuple)):
+        server["discover"] = [
+            str(_placed(layer, "discover", each)) if isinstance(each, str) and each != PROGRAMS else each
+            for each in cast("list[object]", names)
+        ]
+
+
+def _placed(layer: Layer, key: str, folder: str) -> Path:
+    return (layer.place(("server", key)).folder or Path.cwd()) / expanded(folder)
 
 
 def _resolved(settings: Settings, layer: Layer) -> Settings:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from lsrv.config.table import Bytes, Seconds, Strings, Table, checked, shown
+from lsrv.config.table import Bytes, Seconds, Strings, Table, as_strings, checked, shown
 from lsrv.units import parse_size
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -68,6 +68,7 @@ def _budget_problem(budget: str) -> str | None:
 
 
 _OLLAMA_PORT = 11434
+PROGRAMS = "programs"  # among folders: where other programs keep models
 
 
 def _port_or_switch(value: object) -> object:
@@ -79,6 +80,19 @@ OllamaPort = Annotated[
     Annotated[int, Field(ge=0, le=65535)] | None,
     BeforeValidator(_port_or_switch),
     WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "integer", "minimum": 0, "maximum": 65535}]}),
+]
+
+
+def _folders_or_switch(value: object) -> object:
+    return value if isinstance(value, bool) else as_strings(value)
+
+
+SwitchOrFolders = Annotated[
+    bool | tuple[str, ...],
+    BeforeValidator(_folders_or_switch),
+    WithJsonSchema(
+        {"anyOf": [{"type": "boolean"}, {"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    ),
 ]
 BudgetText = Annotated[str, AfterValidator(checked(_budget_problem))]
 Keys = Annotated[Strings, AfterValidator(checked(_keys_problem))]
@@ -166,7 +180,22 @@ class ServerSettings(Table):
     )
     no_ui: bool = Field(default=False, description="Do not serve the chat page.")
     access_log_format: Literal["text", "json"] = Field(default="text", description="Format of log lines.")
+    discover: SwitchOrFolders = Field(
+        default=False,
+        description="Serve the GGUFs that are found, too: true where Ollama, LM Studio, llama.cpp and the Hugging Face "
+        'cache keep them; or a list of folders, among which "programs" stands for these.',
+    )
     catalog: Strings = Field(default=(), description="More files of this kind, merged below this one.")
+
+    @property
+    def discovers_in_programs(self) -> bool:
+        """Whether the stores of other programs are searched for models."""
+        return self.discover is True or (not isinstance(self.discover, bool) and PROGRAMS in self.discover)
+
+    @property
+    def discovered_folders(self) -> tuple[str, ...]:
+        """Folders that are searched for models, as absolute paths."""
+        return () if isinstance(self.discover, bool) else tuple(each for each in self.discover if each != PROGRAMS)
 
 
 class GlobalSettings(Table):

@@ -3,6 +3,7 @@
 from lsrv.frontdoor.progress import BuildProgress
 from lsrv.frontdoor.store.own_cache import own_cache
 from lsrv.registry.assemble import assemble
+from lsrv.registry.discovery import Discovery, FoundModel
 from lsrv.registry.endpoints.endpoint import Lease
 from lsrv.registry.endpoints.waiting import Standing, Turn
 from lsrv.registry.entries.view import EntryView, MemoryView, WeightsView, WorkerLog
@@ -27,7 +28,9 @@ __all__ = [
     "BuildProgress",
     "CpuFault",
     "Deadlines",
+    "Discovery",
     "EntryView",
+    "FoundModel",
     "Lease",
     "MemoryView",
     "ModelFacts",

@@ -243,3 +243,25 @@ def test_offline_missing_weights_fail_the_start(tmp_path: Path) -> None:
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert result.returncode == 2
     assert "offline, and weights are missing" in result.stderr and "own/m" in result.stderr
+
+
+def test_without_a_config_what_is_on_this_disk_is_served_and_the_banner_says_whence(tmp_path: Path) -> None:
+    path = tmp_path / ".lmstudio" / "models" / "owner" / "Stories-GGUF" / "stories-F32.gguf"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(STORIES.read_bytes())
+    with _server(tmp_path, "serve", prefix=_at_home(tmp_path)) as running:
+        row = next(line.split() for line in running.banner.splitlines() if line.startswith("*"))
+        assert row[:5] == ["*", "stories", "found:", "LM", "Studio"]
+        assert "lsrv-demo" not in running.banner
+
+
+def test_with_nothing_on_this_disk_the_demo_answers_and_the_banner_says_how_to_get_a_model(tmp_path: Path) -> None:
+    with _server(tmp_path, "serve", prefix=_at_home(tmp_path)) as running:
+        assert "lsrv pull" in running.banner
+        assert re.search(r"^\*\s+demo\b", running.banner, re.MULTILINE)
+
+
+def _at_home(folder: Path) -> list[str]:
+    """A prefix of a command: it runs as somebody who lives in `folder`."""
+    elsewhere = [f"-u{name}" for name in ("OLLAMA_MODELS", "LLAMA_CACHE", "XDG_CACHE_HOME", "HF_HUB_CACHE")]
+    return ["env", *elsewhere, f"HOME={folder}", f"HF_HOME={folder / 'hf'}"]

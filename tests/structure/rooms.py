@@ -12,8 +12,8 @@ Graph = Mapping[str, Set[str]]
 ORDER = {
     "api": "server app life gate routes reference answers routing admin kept state notes feed metrics dialects http",
     "registry": (
-        "assemble registry life adapter_loading plans preview identity model_facts virtual_models long_prompts loop"
-        " upstream endpoints entries loading memory workers names offered_adapters"
+        "assemble registry discovery found_names life adapter_loading plans preview identity model_facts virtual_models"
+        " long_prompts loop upstream endpoints entries loading memory workers names offered_adapters"
     ),
     "frontdoor": "prepare making finding hub store spec gguf disk_errors repository progress",
     "engine": (

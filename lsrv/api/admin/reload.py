@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import msgspec
 
 from lsrv.api.http.errors import BadConfigError
-from lsrv.api.state import ServerState
-from lsrv.config import LoadedSettings, SettingsChange, plan_change
+from lsrv.api.state import ReadSettings, ServerState
+from lsrv.config import LoadedSettings, Settings, SettingsChange, plan_change
 from lsrv.errors import ConfigError, LsrvError
-from lsrv.registry import finding
+from lsrv.registry import Discovery, finding
 
 _log = logging.getLogger(__name__)
 
@@ -41,14 +42,20 @@ async def reload_settings(state: ServerState) -> ReloadReport:
     """Go by the file as it is now; one at a time. Raises BadConfigError or DrainingError, and changes nothing then."""
     async with state.reload_turn:
         loaded = await _read(state)
-        change = plan_change(state.settings, loaded.settings)
-        await state.registry.configure(change)
-        state.configure(change.settings)
-        state.feed.publish_snapshot()
+        change = await go_by(state, loaded.settings)
     missing = await state.looks.run("config", _missing, change)
     report = _report(change, [*loaded.warnings, *missing])
     _log_report(report)
     return report
+
+
+async def go_by(state: ServerState, settings: Settings) -> SettingsChange:
+    """Serve what `settings` say from now on; whoever calls it has the `reload_turn`. Raises DrainingError."""
+    change = plan_change(state.settings, settings)
+    await state.registry.configure(change)
+    state.configure(change.settings)
+    state.feed.publish_snapshot()
+    return change
 
 
 async def _read(state: ServerState) -> LoadedSettings:
@@ -56,13 +63,19 @@ async def _read(state: ServerState) -> LoadedSettings:
         if state.read_settings is None:
             raise ConfigError("this server was started without a config file; restart it to change its settings")
         async with asyncio.timeout(_READ_S):
-            return await state.looks.run("config", state.read_settings)
+            return await state.looks.run("config", _read_and_look, state.read_settings, state.discovery)
     except TimeoutError:
         _log.error("config not reloaded", extra={"reason": f"its file was not read within {_READ_S:g} s"})
         raise BadConfigError(f"The config file was not read within {_READ_S:g} s; look after its disk.") from None
     except ConfigError as error:
         _log.error("config not reloaded", extra={"reason": error.message})
         raise BadConfigError(error.message, param=error.param) from error
+
+
+def _read_and_look(read: ReadSettings, discovery: Discovery) -> LoadedSettings:
+    loaded = read()
+    discovery.rebase(loaded.settings)
+    return replace(loaded, settings=discovery.settings())
 
 
 def _missing(change: SettingsChange) -> list[str]:

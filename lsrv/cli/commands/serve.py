@@ -1,12 +1,18 @@
-"""`lsrv serve MODEL`: serve one model, or some, without writing a models.toml."""
+"""`lsrv serve`: one model, or some, or whatever is on this disk, without writing a models.toml."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NoReturn
 
 import rich_click as click
 
 from lsrv.cli.completing import model_or_file
 from lsrv.cli.options import gpu_layers_type, listen_options, with_words_of_llama_server
 from lsrv.hangups import hold_hangups
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 @click.command(context_settings=with_words_of_llama_server())
@@ -30,6 +36,13 @@ from lsrv.hangups import hold_hangups
 @click.option("-t", "--threads", type=click.IntRange(min=1), help="CPU threads of decoding.")
 @click.option("-ngl", "--gpu-layers", type=gpu_layers_type, help="Layers on the GPU, or all; default: as many as fit.")
 @click.option("--embedding", is_flag=True, help="Serve embeddings instead of text.")
+@click.option(
+    "--models-dir",
+    "folders",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=str),
+    help="Serve the GGUFs in this folder and below, without MODEL; may be given several times.",
+)
 @listen_options
 def serve(
     models: tuple[str, ...],
@@ -42,20 +55,27 @@ def serve(
     threads: int | None,
     gpu_layers: int | str | None,
     embedding: bool,
+    folders: tuple[str, ...],
     **listen: object,
 ) -> None:
     """Serve MODEL, loaded at once: a GGUF, a folder with GGUFs or safetensors, or a Hub id.
 
     The first of several is the default.
 
-    Such as `lsrv serve gemma.gguf -c 8192` or `lsrv serve Qwen/Qwen3-4B --quant 4`.
+    Such as `lsrv serve gemma.gguf -c 8192` or `lsrv serve Qwen/Qwen3-4B --quant 4`. Without MODEL: what your
+    models.toml lists; without one, every model that Ollama, LM Studio, llama.cpp or Hugging Face keep on this disk.
     """
     hold_hangups()
     from lsrv.config import settings_for_models
 
     model_ids = tuple(dict.fromkeys([*models, *more_models]))
     if not model_ids:
-        raise click.UsageError("name a MODEL: a GGUF, a folder with GGUFs or safetensors, or a Hub id (OWNER/NAME)")
+        _refuse_without_model(alias, quant, context_length, slots, threads, gpu_layers, embedding)
+        serve_what_is_here(folders, listen)
+    if folders:
+        raise click.UsageError(
+            "--models-dir is for serving without MODEL; name the files of that folder, or leave it out"
+        )
     if alias and len(model_ids) > 1:
         raise click.UsageError("--alias is for one MODEL; several have their aliases in a models.toml")
     entries = [
@@ -74,3 +94,32 @@ def serve(
     from lsrv.cli.start import serve_until_stopped  # late: a wrong flag is told before this takes half a second
 
     serve_until_stopped(loaded, needs_all=True)
+
+
+def serve_what_is_here(folders: tuple[str, ...] = (), listen: Mapping[str, object] = _NOTHING) -> NoReturn:
+    """Serve the config of this folder or this user; without one, or with `folders`, what is found. Raises ConfigError.
+
+    `folders`: the only ones to look in; without any, where other programs keep models.
+    """
+    hold_hangups()
+    from lsrv.config import find_config, load_settings, settings_for_models
+    from lsrv.demo import CONFIG_PATH
+
+    source = find_config()
+    if source != CONFIG_PATH and not folders:
+        loaded = load_settings(source, overrides={"server": listen})
+        from lsrv.cli.start import serve_until_stopped
+
+        serve_until_stopped(loaded, lambda: load_settings(source, overrides={"server": listen}))
+    overrides = {"server": {**listen, "discover": list(folders) or True}}
+    loaded = settings_for_models([], overrides=overrides)
+    demo = load_settings(CONFIG_PATH, overrides=overrides)
+    from lsrv.cli.start import serve_until_stopped  # late: a wrong setting is told before this takes half a second
+
+    serve_until_stopped(loaded, instead_of_nothing=demo)
+
+
+def _refuse_without_model(*how: object) -> None:
+    """Options that say how one MODEL is served mean nothing where none is named."""
+    if any(how):
+        raise click.UsageError("name a MODEL for these options: a GGUF, a folder with GGUFs, or a Hub id (OWNER/NAME)")

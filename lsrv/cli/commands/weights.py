@@ -13,34 +13,46 @@ from lsrv.cli.display.say import say
 from lsrv.cli.options import json_option
 
 if TYPE_CHECKING:
-    from lsrv.frontdoor.finding.other_programs import FoundWeights
     from lsrv.frontdoor.store.store import StoredWeights
+    from lsrv.registry.discovery import FoundModel
 
 _MADE_HEADER = ["KEY", "NAME", "QUANT", "SIZE", "MADE", "ORIGIN"]
-_FOUND_HEADER = ["MODEL", "QUANT", "SIZE", "IN", "PATH"]
+_FOUND_HEADER = ["MODEL", "QUANT", "SIZE", "SERVED", "IN", "PATH"]
 
 
 @click.command(name="list")
-@click.option("--found", is_flag=True, help="Also what the Hub cache, Ollama, LM Studio and llama.cpp have here.")
+@click.option("--found", is_flag=True, hidden=True, help="What is always shown now.")
 @json_option
 def list_weights(found: bool, as_json: bool) -> None:
-    """List the weights that lsrv made: where they come from, their size and quantization."""
+    """List the models on this disk that can be served, and what lsrv made of others.
+
+    SERVED is their name in the config of this folder, or what `lsrv` alone serves where there is none.
+    """
     from lsrv.cli.display.table import columns
-    from lsrv.frontdoor.finding.other_programs import find_on_disk
     from lsrv.frontdoor.store.store import Store
 
-    made = Store().entries()
-    others = find_on_disk() if found else []
+    del found
+    made, here = Store().entries(), _here()
     if as_json:
-        answer = {"made": [_made_json(each) for each in made]}
-        say(json.dumps(answer | ({"found": [_found_json(each) for each in others]} if found else {}), indent=2))
+        answer = {"made": [_made_json(each) for each in made], "found": [_found_json(each) for each in here]}
+        say(json.dumps(answer, indent=2))
         return
-    say(columns(_MADE_HEADER, [_made_row(each) for each in made]) if made else "lsrv has made no weights yet")
-    if found:
-        table = columns(_FOUND_HEADER, [_found_row(each) for each in others])
-        say("\n" + (table if others else "no weights of other programs were found"))
-    elif not made:
-        say("`lsrv list --found` shows those of other programs", err=True)
+    nothing = "no models of other programs on this disk; get one: lsrv pull Qwen/Qwen3-4B-GGUF --quant 4"
+    say(columns(_FOUND_HEADER, [_found_row(each) for each in here]) if here else nothing)
+    if made:
+        say("\nMade here:\n" + columns(_MADE_HEADER, [_made_row(each) for each in made]))
+
+
+def _here() -> list[FoundModel]:
+    """What is found on this disk, as a server that were started here would see it. Raises ConfigError."""
+    from lsrv.config import find_config, load_settings, settings_for_models
+    from lsrv.demo import CONFIG_PATH
+    from lsrv.registry.discovery import Discovery
+
+    source = find_config()
+    everything = {"server": {"discover": True}}
+    loaded = settings_for_models([], overrides=everything) if source == CONFIG_PATH else load_settings(source)
+    return Discovery(loaded.settings).everything()
 
 
 def composition(quantization: str, tensor_bytes: Mapping[str, int]) -> str:
@@ -70,18 +82,30 @@ def _made_json(stored: StoredWeights) -> dict[str, object]:
     return msgspec.to_builtins(stored, enc_hook=str)  # of the path
 
 
-def _found_row(found: FoundWeights) -> list[str]:
+def _found_row(found: FoundModel) -> list[str]:
+    from lsrv.printable import printable
     from lsrv.units import size
 
-    return [found.model_id, found.quantization, size(found.size_bytes), found.program, str(found.path)]
+    weights, served = found.weights, found.served_as or "no"
+    row = [
+        found.names[0],
+        weights.quantization,
+        size(weights.size_bytes),
+        "yes" if served == found.names[0] else served,
+    ]
+    return [printable(cell) for cell in (*row, weights.program, str(weights.path))]
 
 
-def _found_json(found: FoundWeights) -> dict[str, object]:
+def _found_json(found: FoundModel) -> dict[str, object]:
+    weights = found.weights
     return {
-        "model_id": found.model_id,
-        "program": found.program,
-        "path": str(found.path),
-        "shards": [str(shard) for shard in found.shards],
-        "size_bytes": found.size_bytes,
-        "quantization": found.quantization,
+        "name": found.names[0],
+        "model_id": weights.model_id,
+        "program": weights.program,
+        "path": str(weights.path),
+        "shards": [str(shard) for shard in weights.shards],
+        "size_bytes": weights.size_bytes,
+        "quantization": weights.quantization,
+        "kind": weights.kind,
+        "served_as": found.served_as,
     }

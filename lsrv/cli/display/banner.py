@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import lsrv
@@ -23,17 +24,28 @@ _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _DEFAULT_PORT = 1234
 _N_SHOWN_WARNINGS = 20
+_N_SHOWN_FOUND = 30
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def banner(loaded: LoadedSettings, findings: Findings, default_model_id: str | None, urls: Sequence[str]) -> str:
-    """The start banner of a server that listens at `urls`."""
+def banner(
+    loaded: LoadedSettings,
+    findings: Findings,
+    default_model_id: str | None,
+    urls: Sequence[str],
+    *,
+    found_in: Mapping[str, str] = _NOTHING,
+    notes: Sequence[str] = (),
+) -> str:
+    """The start banner of a server that listens at `urls`. `found_in`: by model_id, where on this disk it was found."""
     settings = loaded.settings
     url = typeable(urls[0])
     source = f"  ({', '.join(map(str, loaded.files))})" if loaded.files else ""
     example = _example(settings.models, findings, default_model_id)
     parts = [
         f"lsrv {lsrv.__version__} at {url}/v1{source}",
-        _served(settings, findings, default_model_id),
+        *notes,
+        _served(settings, findings, default_model_id, found_in),
         *_reasons(settings.models, findings),
         *_warnings(loaded.warnings),
         *_reach(settings.server),
@@ -74,9 +86,30 @@ def curl(url: str, model: ModelSettings, finding: Weights | Pending | None, *, h
     return f"curl {url}/v1/{route} -H 'content-type: application/json'{key} -d {data}"
 
 
-def _served(settings: Settings, findings: Findings, default_model_id: str | None) -> str:
-    models = settings.models
+def found_note(n_models: int) -> str:
+    """What a person should know of models that nobody listed."""
+    models = "one model" if n_models == 1 else f"{n_models} models"
+    return f"Found {models} on this disk. What comes is served without a restart, what is gone no more."
+
+
+def nothing_found_note(folders: Sequence[str]) -> str:
+    """Why a demo answers, and how to get a model. `folders`: those that were named to look in."""
+    where = f"in {', '.join(folders)}" if folders else "on this disk"
+    return (
+        f"There are no models {where} yet: a small demo answers, to try things out.\n"
+        "Get one: lsrv pull Qwen/Qwen3-4B-GGUF --quant 4   It is served as soon as it is here."
+    )
+
+
+def _served(settings: Settings, findings: Findings, default_model_id: str | None, found_in: Mapping[str, str]) -> str:
+    models = [model for model in settings.models if model.model_id not in found_in]
+    found = [model for model in settings.models if model.model_id in found_in]
     rows = [_row(model, findings.get(model.model_id), model.model_id == default_model_id) for model in models]
+    for model in found[:_N_SHOWN_FOUND]:
+        mark, listed_id, _, *rest = _row(model, findings.get(model.model_id), model.model_id == default_model_id)
+        rows.append([mark, listed_id, printable(f"found: {found_in[model.model_id]}"), *rest])
+    if len(found) > _N_SHOWN_FOUND:
+        rows.append([" ", f"and {len(found) - _N_SHOWN_FOUND} more", "lsrv list", "", "", ""])
     rows += [_route_row(route, route.model_id == default_model_id) for route in settings.routes]
     table = columns(["", "MODEL", "ALSO", "QUANT", "SIZE", "STATE"], rows)
     return table + ("" if default_model_id is None else "\n* answers when a request names no model")

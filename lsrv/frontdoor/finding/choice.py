@@ -76,6 +76,12 @@ def candidates_of(names: Iterable[str]) -> list[Candidate]:
     return group_shards(filter(is_gguf, names))
 
 
+def stem_of(name: str) -> str:
+    """A file's name without ".gguf" and without the number of a part."""
+    found = _SHARD.fullmatch(name)
+    return found["stem"] if found is not None else name[: -len(".gguf")] if is_gguf(name) else name
+
+
 def is_shard(name: str) -> bool:
     """Whether `name` is one part of a split file."""
     return _SHARD.fullmatch(name) is not None

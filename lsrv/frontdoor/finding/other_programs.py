@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -40,15 +41,17 @@ class FoundWeights:
     shards: tuple[Path, ...]
     size_bytes: int
     quantization: str
+    kind: Literal["text", "embedding", "rerank"]
 
 
 @dataclass(frozen=True)
-class _Place:
+class UnreadModel:
     """A model file before its header is read."""
 
     model_id: str
     program: str
     shards: tuple[Path, ...]
+    name: str  # of the first file, within what its program calls by `model_id`
 
 
 def find_on_disk(model_id: str | None = None) -> list[FoundWeights]:
@@ -56,15 +59,16 @@ def find_on_disk(model_id: str | None = None) -> list[FoundWeights]:
 
     Blocking: reads the header of each, some 10 ms.
     """
-    return _opened_once([*in_hub_cache(default_cache()), *_of_programs()], model_id)
+    return _opened_once([*in_hub_cache(default_cache()), *of_programs()], model_id)
 
 
 def find_in_programs(model_id: str) -> list[FoundWeights]:
     """The same without the Hub cache, whose repositories and revisions `resolve` knows better."""
-    return _opened_once(_of_programs(), model_id)
+    return _opened_once(of_programs(), model_id)
 
 
-def _of_programs() -> list[_Place]:
+def of_programs() -> list[UnreadModel]:
+    """Every file that may be a model of a program known here, the Hub cache left out."""
     if (user := home()) is None:
         return []
     return [
@@ -74,24 +78,25 @@ def _of_programs() -> list[_Place]:
     ]
 
 
-def _opened_once(places: list[_Place], model_id: str | None) -> list[FoundWeights]:
+def _opened_once(places: list[UnreadModel], model_id: str | None) -> list[FoundWeights]:
     found: dict[Path, FoundWeights] = {}
     for place in places:
         if model_id not in (None, place.model_id, place.model_id.removesuffix(_OLLAMA_LATEST)):
             continue
-        if (file := _resolved(place.shards[0])) not in found and (weights := _opened(place)) is not None:
+        if (file := resolved(place.shards[0])) not in found and (weights := opened(place)) is not None:
             found[file] = weights
     return list(found.values())
 
 
-def _resolved(path: Path) -> Path:
+def resolved(path: Path) -> Path:
+    """The file that `path` leads to; `path` itself where its links go in a circle."""
     try:
         return path.resolve()
     except (OSError, RuntimeError):  # links in a circle
         return path
 
 
-def in_hub_cache(cache: Path) -> Iterator[_Place]:
+def in_hub_cache(cache: Path) -> Iterator[UnreadModel]:
     """`cache/models--OWNER--NAME/snapshots/COMMIT/**.gguf`, the commit of `main` first."""
     for repo in _folders(cache, "models--*"):
         model_id = repo.name.removeprefix("models--").replace("--", "/", 1)
@@ -108,14 +113,14 @@ def ollama_folders(home: Path) -> list[Path]:
     return [home / ".ollama" / "models", OLLAMA_SERVICE]
 
 
-def in_ollama(models: Path) -> Iterator[_Place]:
+def in_ollama(models: Path) -> Iterator[UnreadModel]:
     """Models of Ollama: `manifests/HOST/NAMESPACE/NAME/TAG`; its layer of the model's type names `blobs/sha256-HEX`."""
     for manifest in _files(models / "manifests", "*/*/*/*"):
         host, namespace, name, tag = manifest.relative_to(models / "manifests").parts
         prefix = "" if (host, namespace) == _OLLAMA_LIBRARY else f"{namespace}/"
         prefix = prefix if host == _OLLAMA_LIBRARY[0] else f"{host}/{prefix}"
         if (digest := _ollama_digest(manifest)) is not None:
-            yield _Place(f"{prefix}{name}:{tag}", "Ollama", (models / "blobs" / f"sha256-{digest}",))
+            yield UnreadModel(f"{prefix}{name}:{tag}", "Ollama", (models / "blobs" / f"sha256-{digest}",), tag)
 
 
 def lm_studio_folders(home: Path) -> list[Path]:
@@ -125,7 +130,7 @@ def lm_studio_folders(home: Path) -> list[Path]:
     return list(dict.fromkeys(_lm_studio_downloads(each) for each in homes))
 
 
-def in_lm_studio(models: Path) -> Iterator[_Place]:
+def in_lm_studio(models: Path) -> Iterator[UnreadModel]:
     """`PUBLISHER/NAME/*.gguf`. Source: lmstudio.ai/docs, "Import models"."""
     for folder in _folders(models, "*/*"):
         yield from _models_below(folder, f"{folder.parent.name}/{folder.name}", "LM Studio")
@@ -140,11 +145,11 @@ def llama_cpp_folder(home: Path) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "llama.cpp"
 
 
-def in_llama_cpp(folder: Path) -> Iterator[_Place]:
+def in_llama_cpp(folder: Path) -> Iterator[UnreadModel]:
     """`OWNER_NAME_FILE.gguf`, as `-hf OWNER/NAME` stored it before llama.cpp took to the Hugging Face cache."""
     for candidate in _whole_models(folder):
         model_id = _unflattened(Path(candidate.name).stem)
-        yield _Place(model_id, "llama.cpp", tuple(folder / name for name in candidate.files))
+        yield UnreadModel(model_id, "llama.cpp", tuple(folder / name for name in candidate.files), candidate.name)
 
 
 def _unflattened(stem: str) -> str:
@@ -154,9 +159,9 @@ def _unflattened(stem: str) -> str:
     return f"{owner}/{name[1]}" if name else stem
 
 
-def _models_below(folder: Path, model_id: str, program: str) -> Iterator[_Place]:
+def _models_below(folder: Path, model_id: str, program: str) -> Iterator[UnreadModel]:
     for candidate in _whole_models(folder):
-        yield _Place(model_id, program, tuple(folder / name for name in candidate.files))
+        yield UnreadModel(model_id, program, tuple(folder / name for name in candidate.files), candidate.name)
 
 
 def _whole_models(folder: Path) -> list[Candidate]:
@@ -166,7 +171,7 @@ def _whole_models(folder: Path) -> list[Candidate]:
         return []
 
 
-def _opened(place: _Place) -> FoundWeights | None:
+def opened(place: UnreadModel) -> FoundWeights | None:
     """The weights; None for what is no model: projectors, adapters, importance matrices, vocabularies, broken files."""
     try:
         headers = [read_header(shard) for shard in place.shards]
@@ -178,7 +183,8 @@ def _opened(place: _Place) -> FoundWeights | None:
     size_bytes = sum(header.size_bytes for header in headers)
     (candidate,) = group_shards(shard.name for shard in place.shards)
     quantization = true_quantization(candidate, headers[0])
-    return FoundWeights(place.model_id, place.program, place.shards[0], place.shards, size_bytes, quantization)
+    path, kind = place.shards[0], headers[0].kind
+    return FoundWeights(place.model_id, place.program, path, place.shards, size_bytes, quantization, kind)
 
 
 class _Layer(msgspec.Struct):
