@@ -106,6 +106,7 @@ ROOMS_OF_PACKAGES = {
     "litestar": ("api",),
     "uvicorn": ("api",),
     "rich": ("cli",),
+    "prompt_toolkit": ("cli/conversation",),
     "rich_click": ("cli",),
     "huggingface_hub": ("frontdoor",),
     "jinja2": ("chat",),

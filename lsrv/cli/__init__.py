@@ -19,6 +19,7 @@ from lsrv.cli.commands.ps import ps
 from lsrv.cli.commands.pull import login, pull
 from lsrv.cli.commands.quantize import quantize
 from lsrv.cli.commands.rm import rm
+from lsrv.cli.commands.run import run
 from lsrv.cli.commands.serve import serve, serve_what_is_here
 from lsrv.cli.commands.show import show
 from lsrv.cli.commands.tune import tune
@@ -42,6 +43,7 @@ if wants_plain():
 _COMMANDS = (
     from_config,
     serve,
+    run,
     multi_model,
     ps,
     load,
@@ -68,7 +70,7 @@ _COMMANDS = (
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "color": _COLOR}, invoke_without_command=True)
-@click.command_panel("Serve", commands=["from-config", "serve"])
+@click.command_panel("Serve", commands=["from-config", "serve", "run"])
 @click.command_panel(
     "A running server",
     commands=["ps", "load", "unload", "reload", "enable", "disable", "status", "plan", "cache", "logs", "stop"],

@@ -69,6 +69,26 @@ class ServerClient:
                 return
             time.sleep(_LOOK_S)
 
+    def stream(self, path: str, body: JsonObject) -> Iterator[JsonObject]:
+        """The chunks that answer `body`, until "[DONE]". Who stops taking them ends the request. Raises like `get`."""
+        connection = self._connect()
+        try:
+            connection.request("POST", path, json.dumps(body).encode(), self._headers())
+            response = connection.getresponse()
+            if response.status >= 400:
+                _answer(response.status, response.read(), self.url)
+            for line in response:
+                data = line.decode().strip().removeprefix("data: ")
+                if data == "[DONE]":
+                    return
+                if data.startswith("{"):
+                    yield _chunk(json.loads(data))
+            raise ServerError(f"the server at {self.url} broke off in the middle of an answer")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise ServerError(f"the server at {self.url} broke off: {error}") from error
+        finally:
+            connection.close()
+
     def _headers(self) -> dict[str, str]:
         key = {"authorization": f"Bearer {self.api_key}"} if self.api_key else {}
         return {"accept": "application/json", "content-type": "application/json"} | key
@@ -99,6 +119,13 @@ class ServerClient:
             ) from error
         connection.sock.settimeout(None)
         return connection
+
+
+def _chunk(found: JsonObject) -> JsonObject:
+    """A chunk of a stream. Raises what went wrong in the middle of it."""
+    if "error" in found:
+        raise _error(found, 500)
+    return found
 
 
 def _parsed(lines: Iterable[bytes]) -> Iterator[tuple[str, JsonObject]]:

@@ -27,7 +27,6 @@ def _if(*refused: object) -> Callable[[object], bool]:
 
 
 NOT_YET: tuple[NotYet, ...] = (
-    NotYet("command", _if("run"), 'the chat in the terminal comes later; write command = "serve"'),
     NotYet("models.kind", _if("speech", "handler"), "only GGUF models of text; remove the entry"),
     NotYet("models.device.rpc", _unless([], ""), "remove it"),
 )

@@ -45,6 +45,10 @@ def _serve_file(file: Path | None, default_model_id: str | None, yes: bool, list
 
     overrides = {"default_model_id": default_model_id, "server": listen, "global": {"any_owner": yes or None}}
     loaded = load_settings(file, overrides=overrides)
+    if loaded.settings.command == "run" and loaded.settings.source is not None:
+        from lsrv.cli.commands.run import run_config
+
+        run_config(loaded.settings.source, default_model_id)
     source = loaded.settings.source  # found once: a reload reads the same file, whatever lies in this folder then
     from lsrv.cli.start import serve_until_stopped  # late: a wrong config is told before this takes half a second
 
