@@ -124,7 +124,7 @@ class RichScreen:
 
 
 def _last_lines(console: Console, block: RenderableType) -> Iterator[RenderableType]:
-    """As much of the end of `block` as fits: a terminal can't redraw what has left it at the top."""
+    """The end of `block`, as much as fits: a terminal can't redraw what has left it at the top."""
     n_most = max(console.size.height - 2, 1)
     lines = console.render_lines(block, pad=False)
     for line in lines[-n_most:]:
