@@ -10,6 +10,7 @@ from __future__ import annotations
 Schema = dict[str, object]
 
 _TEXT: Schema = {"type": "string", "maxLength": 12}
+_SHORT = {"maxLength": 12}  # a hot model may write on in a free key without end
 _INT: Schema = {"type": "integer", "minimum": -1000, "maximum": 1000}
 _NUMBER: Schema = {"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.25}
 _BOOL: Schema = {"type": "boolean"}
@@ -87,14 +88,20 @@ _OBJECTS: dict[str, Schema] = {
     "object_nested": _object({"user": _object({"name": _object({"first": _TEXT, "last": _TEXT})})}),
     "object_deep": _object({"a": _object({"b": _object({"c": _object({"d": _object({"e": _BOOL})})})})}),
     "object_array": _object({"tags": _array(_TEXT), "scores": _array(_NUMBER)}),
-    "object_map": {"type": "object", "additionalProperties": _INT, "maxProperties": 2},
+    "object_map": {"type": "object", "additionalProperties": _INT, "maxProperties": 2, "propertyNames": _SHORT},
     "object_pattern_map": {
         "type": "object",
         "patternProperties": {"^x-[a-z]{1,3}$": _INT},
         "additionalProperties": False,
         "maxProperties": 2,
     },
-    "object_counted": {"type": "object", "additionalProperties": _BOOL, "minProperties": 1, "maxProperties": 2},
+    "object_counted": {
+        "type": "object",
+        "additionalProperties": _BOOL,
+        "minProperties": 1,
+        "maxProperties": 2,
+        "propertyNames": _SHORT,
+    },
     "object_key_and_more": {
         "type": "object",
         "properties": {"kind": {"const": "k"}},
@@ -215,7 +222,12 @@ _FORMS: dict[str, Schema] = {
         {
             "name": {"type": "string", "pattern": "^[a-z]{2,6}$"},
             "version": {"type": "string", "pattern": "^[0-9]\\.[0-9]\\.[0-9]$"},
-            "dependencies": {"type": "object", "additionalProperties": {"enum": ["*", "latest"]}, "maxProperties": 2},
+            "dependencies": {
+                "type": "object",
+                "additionalProperties": {"enum": ["*", "latest"]},
+                "maxProperties": 2,
+                "propertyNames": _SHORT,
+            },
         }
     ),
     "form_ci": _object(
