@@ -16,6 +16,7 @@ from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 from tests.conftest import RunningServer, copies_of_stories
+from tests.models import STORIES
 from tests.web.scripted_model import ScriptedModel
 
 PATIENCE_MS = 30_000  # of a busy machine; what is there sooner is seen sooner
@@ -35,15 +36,31 @@ def scripted() -> Iterator[ScriptedModel]:
 
 @pytest.fixture(scope="package")
 def web_server(scripted: ScriptedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """Models: tiny, other/tiny:b, which can go on for ever, tiny-embedding, and two that say what `scripted` says."""
+    """Models: tiny, other/tiny:b, which can go on for ever, tiny-embedding, two that say what `scripted` says, a broken
+    one; a route called split.
+    """
     upstreams = [
         {"model_id": name, "kind": "upstream", "upstream": {"base_url": scripted.base_url}}
         for name in ("scripted", "scripted-too")
     ]
     stories = copies_of_stories(tmp_path_factory.mktemp("models"))
     stories[1]["context"] |= {"context_shift": True}
-    models = [*stories, *upstreams]
-    running = RunningServer({"server": {"port": 0, "spare_workers": 0}, "models": models}, {})
+    broken = tmp_path_factory.mktemp("broken") / "broken.gguf"
+    broken.write_bytes(STORIES.read_bytes()[:4000])
+    models = [*stories, *upstreams, {"model_id": str(broken), "alias": "broken"}]
+    routes = [{"model_id": "split", "split": [{"model": "scripted"}], "fallback": ["tiny"]}]
+    server = {"port": 0, "spare_workers": 0}
+    running = RunningServer({"server": server, "models": models, "routes": routes}, {})
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="package")
+def locked(scripted: ScriptedModel) -> Iterator[RunningServer]:
+    """A server whose key is "opens", and "rules" for admins."""
+    upstream = {"model_id": "scripted", "kind": "upstream", "upstream": {"base_url": scripted.base_url}}
+    keys = {"api_keys": ["opens"], "admin_keys": ["rules"]}
+    running = RunningServer({"server": {"port": 0, "spare_workers": 0} | keys, "models": [upstream]}, {})
     yield running
     running.stop()
 

@@ -95,11 +95,6 @@ def test_no_ui_serves_no_page_and_leads_to_the_reference(start_server: StartServ
     assert (answer.status_code, answer.headers["location"]) == (307, "docs")
 
 
-def test_the_page_needs_no_key_so_that_it_can_ask_for_one(start_server: StartServer) -> None:
-    own = start_server(server={"api_keys": ["secret"]})
-    assert [own.http.get(path).status_code for path in ("/", "/ui/app.js", "/v1/models")] == [200, 200, 401]
-
-
 def test_the_page_is_light() -> None:
     def weight(names: set[str]) -> int:
         return sum(len(gzip.compress((STATIC / name).read_bytes(), 9)) for name in names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -117,6 +118,20 @@ def test_a_file_that_holds_no_conversation_is_refused_with_its_name(chat: Page, 
         expect(chat.get_by_text(re.compile(f"0 imported. {name}"))).to_be_visible()
 
 
+def test_an_imported_file_can_not_make_the_page_fail(chat: Page, tmp_path: Path) -> None:
+    told = long_conversation(1)
+    (conversation,) = told["conversations"]
+    wrong = {"files": 7, "calls": {"a": 1}, "stats": {"rate": "fast"}, "error": 3, "reasoning": [], "rival": 1}
+    for node in conversation["nodes"].values():
+        node |= wrong | {"state": "writing"}
+    conversation |= {"settings": {"adapters": 1, "temperature": {}}, "chosen": {"x": "y"}, "title": None}
+    (tmp_path / "odd.json").write_text(json.dumps(told))
+    chat.locator("input[type=file][accept*=json]").set_input_files(tmp_path / "odd.json")
+    chat.get_by_role("link", name="Untitled").click()
+    expect(chat.get_by_text("Answer 0")).to_be_visible()
+    expect(chat.get_by_text("The page was closed while this was written.")).to_be_visible()
+
+
 def test_text_files_and_long_pastes_are_attached_and_others_are_refused(
     chat: Page, scripted: ScriptedModel, tmp_path: Path
 ) -> None:
@@ -166,6 +181,7 @@ def test_a_conversation_of_200_turns_renders_only_what_is_new(
     page.locator("input[type=file][accept*=json]").set_input_files(file)
     page.get_by_role("link", name=re.compile("A long one")).click()
     expect(page.get_by_text("Answer 199")).to_be_visible()
+    expect(page.locator(".hljs-keyword")).to_have_count(200)
     choose_model(page, "scripted")
     scripted.say("Word by", STEP, " word.")
     say(page, "One more")
@@ -185,9 +201,9 @@ def test_a_conversation_of_200_turns_renders_only_what_is_new(
     expect(page.locator(".messages-inner > *").first).to_have_css("content-visibility", "auto")
 
 
-def long_conversation(n_turns: int) -> dict[str, object]:
+def long_conversation(n_turns: int) -> dict[str, Any]:
     """An export with one conversation, whose last answer is "Answer N"."""
-    nodes: dict[str, dict[str, object]] = {}
+    nodes: dict[str, dict[str, Any]] = {}
     parent = ""
     for turn in range(n_turns):
         for role, text in (

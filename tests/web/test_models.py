@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.conftest import RunningServer, StartServer, copies_of_stories
 from tests.hub_server import HubServer
 from tests.models import STORIES
+from tests.web.scripted_model import ScriptedModel
 
 
 def card(page: Page, name: str) -> Locator:
@@ -67,11 +68,8 @@ def test_a_model_is_kept_when_idle_and_made_the_default(page: Page, web_server: 
     web_server.http.post("/admin/default", json={"model_id": "tiny"})
 
 
-def test_a_model_that_can_not_be_loaded_says_why(page: Page, start_server: StartServer, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.gguf"
-    broken.write_bytes(STORIES.read_bytes()[:4000])
-    own = start_server(models=[{"model_id": str(broken), "alias": "broken"}])
-    page.goto(f"{own.url}/#/models")
+def test_a_model_that_can_not_be_loaded_says_why(page: Page, web_server: RunningServer) -> None:
+    page.goto(f"{web_server.url}/#/models")
     page.get_by_role("button", name="Load broken").click()
     expect(page.get_by_role("alert").first).to_contain_text("broken")
 
@@ -114,10 +112,10 @@ def test_requests_are_shown_as_they_come_and_the_server_tells_of_itself(page: Pa
     expect(page.get_by_role("region", name="Server")).to_contain_text("none: started without a file")
 
 
-def test_routes_are_shown_with_their_figures(page: Page, start_server: StartServer, tmp_path: Path) -> None:
-    models = copies_of_stories(tmp_path)[:2]
-    routes = [{"model_id": "split", "split": [{"model": "tiny"}], "fallback": ["other/tiny:b"]}]
-    own = start_server(models=models, routes=routes)
-    own.http.post("/v1/chat/completions", json={"model": "split", "messages": "Once", "max_tokens": 2})
-    page.goto(f"{own.url}/#/models")
-    expect(page.get_by_role("row", name=re.compile("^tiny 1 1 0 0"))).to_be_visible()
+def test_routes_are_shown_with_their_figures(page: Page, web_server: RunningServer, scripted: ScriptedModel) -> None:
+    scripted.say("Yes.")
+    body = {"model": "split", "messages": "Once", "stream": True}
+    assert "Yes." in web_server.http.post("/v1/chat/completions", json=body).text
+    page.goto(f"{web_server.url}/#/models")
+    expect(page.get_by_role("row", name=re.compile(r"^scripted 1 [1-9]\d* 0 0"))).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile(r"^tiny . 0 0 0"))).to_be_visible()

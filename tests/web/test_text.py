@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.conftest import answers, say
@@ -71,16 +70,16 @@ def test_pictures_are_links_and_nothing_is_fetched(chat: Page, scripted: Scripte
     assert not [url for url in asked if "example.com" in url]
 
 
-@pytest.mark.parametrize("_", ["as answer", "as thought", "as message"])
-def test_what_a_model_writes_never_runs(chat: Page, scripted: ScriptedModel, _: str) -> None:
+def test_what_a_model_or_a_person_writes_never_runs(chat: Page, scripted: ScriptedModel) -> None:
     text = "\n\n".join(HOSTILE)
-    scripted.say({"reasoning_content": text} if _ == "as thought" else text, "\n\nThe end.")
-    say(chat, text if _ == "as message" else "Attack")
+    scripted.say({"reasoning_content": text}, text, "\n\nThe end.")
+    say(chat, text)
     expect(answers(chat).get_by_text("The end.")).to_be_visible()
+    chat.get_by_text(re.compile("^Thought")).click()
     expect(answers(chat).locator(".markdown").first).to_contain_text("<script>window.hacked = 1</script>")
-    expect(chat.locator("main").locator("script, iframe, img, style, [onerror], [onload], form[action]")).to_have_count(
-        0
-    )
+    expect(answers(chat).locator(".markdown").last).to_contain_text("<script>window.hacked = 1</script>")
+    made = "script, iframe, img, style, [onerror], [onload], form[action]"
+    expect(chat.locator("main").locator(made)).to_have_count(0)
     assert chat.evaluate("window.hacked") is None
 
 

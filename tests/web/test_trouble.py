@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import RunningServer, StartServer
@@ -76,15 +74,10 @@ def test_a_server_that_goes_and_comes_back_is_noticed_and_the_chat_goes_on(
         expect(page.get_by_text("Back again.")).to_be_visible()
 
 
-@pytest.fixture
-def locked(start_server: StartServer, scripted: ScriptedModel) -> Iterator[RunningServer]:
-    upstream = {"model_id": "scripted", "kind": "upstream", "upstream": {"base_url": scripted.base_url}}
-    yield start_server(server={"api_keys": ["opens"], "admin_keys": ["rules"]}, models=[upstream])
-
-
 def test_a_key_is_asked_for_and_kept_for_the_tab_alone(
     page: Page, locked: RunningServer, scripted: ScriptedModel
 ) -> None:
+    assert [locked.http.get(path).status_code for path in ("/", "/ui/app.js", "/v1/models")] == [200, 200, 401]
     page.goto(locked.url)
     expect(page.get_by_role("textbox", name="Key")).to_be_focused()
     page.get_by_role("textbox", name="Key").fill("wrong")

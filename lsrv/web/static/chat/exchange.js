@@ -47,8 +47,8 @@ export async function importFiles(files) {
   const problems = [];
   for (const file of files) {
     try {
-      const text = await file.text();
-      taken.push(...(file.name.endsWith(".json") ? fromJson(text) : [fromMarkdown(text, file.name)]));
+      const content = await file.text();
+      taken.push(...(file.name.endsWith(".json") ? fromJson(content) : [fromMarkdown(content, file.name)]));
     } catch (error) {
       problems.push(`${file.name}: ${error.message}`);
     }
@@ -57,26 +57,73 @@ export async function importFiles(files) {
   importResult.value = [`${taken.length} imported.`, ...problems].join(" ");
 }
 
-function fromJson(text) {
-  const { format, version, conversations } = JSON.parse(text);
+function fromJson(json) {
+  const { format, version, conversations } = JSON.parse(json);
   if (format !== FORMAT) throw new Error("this JSON holds no conversations of this page");
+  if (!Array.isArray(conversations)) throw new Error("this JSON holds no conversations of this page");
   if (version > VERSION) throw new Error("a newer version of this page wrote it");
-  for (const each of conversations) checkShape(each);
-  return conversations;
+  return conversations.map(read);
 }
 
-/** Throws Error where a conversation is none: every link leads to a node, and text is text. */
-function checkShape({ nodes, roots, chosen, settings }) {
-  const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+const text = (value) => (typeof value === "string" ? value : "");
+const number = (value) => (Number.isFinite(value) ? value : null);
+const list = (value) => (Array.isArray(value) ? value : []);
+
+/** A conversation as this page knows it, and nothing else that a file says. Throws Error where it is none. */
+function read({ nodes, roots, chosen, settings, ...rest }) {
   if (![nodes, chosen, settings].every(isObject) || !Array.isArray(roots)) throw new Error("a conversation is incomplete");
-  const seen = new Set();
+  const known = {};
   const visit = (id, parent) => {
     const node = nodes[id];
-    const isSound = isObject(node) && !seen.has(id) && node.id === id && node.parent === parent && Array.isArray(node.children);
-    const isKnown = isSound && ["user", "assistant", "tool"].includes(node.role) && typeof node.content === "string";
-    if (!isKnown) throw new Error("a conversation has a message that can't be read");
-    seen.add(id);
+    const isSound = isObject(node) && !known[id] && node.id === id && node.parent === parent && Array.isArray(node.children);
+    if (!isSound || !ROLES.has(node.role)) throw new Error("a conversation has a message that can't be read");
+    known[id] = readNode(node);
     node.children.forEach((child) => visit(child, id));
   };
   roots.forEach((id) => visit(id, ""));
+  return {
+    ...{ id: "", title: text(rest.title), model: text(rest.model), rival: text(rest.rival), isBlind: Boolean(rest.isBlind) },
+    ...{ createdAt: number(rest.createdAt) ?? Date.now(), updatedAt: number(rest.updatedAt) ?? Date.now() },
+    ...{ settings: readSettings(settings), nodes: known, roots },
+    chosen: Object.fromEntries(Object.entries(chosen).filter(([from, to]) => (from === "" || known[from]) && known[to])),
+  };
+}
+
+const ROLES = new Set(["user", "assistant", "tool"]);
+const STATES = new Set(["done", "stopped", "cut", "failed"]);
+
+function readNode(node) {
+  const { id, parent, children, createdAt, rival } = node;
+  return {
+    ...{ id, parent, children, role: node.role, createdAt: number(createdAt) ?? 0, ...readSaid(node) },
+    rival: isObject(rival) ? { role: "assistant", isFirst: Boolean(rival.isFirst), ...readSaid(rival) } : undefined,
+    isBlind: Boolean(node.isBlind),
+    callId: text(node.callId),
+    name: text(node.name) || undefined,
+    files: list(node.files).map((file) => ({ name: text(file?.name), text: text(file?.text) })),
+  };
+}
+
+function readSaid({ content, reasoning, model, state, calls, error, stats }) {
+  const readCall = (call) => ({ id: text(call?.id), name: text(call?.name), arguments: text(call?.arguments) });
+  return {
+    ...{ content: text(content), reasoning: text(reasoning), model: text(model) },
+    state: STATES.has(state) ? state : "cut",
+    calls: list(calls).length ? list(calls).map(readCall) : undefined,
+    error: isObject(error) ? { message: text(error.message), code: text(error.code) } : undefined,
+    stats: isObject(stats) ? readStats(stats) : undefined,
+  };
+}
+
+function readStats(stats) {
+  const names = ["ttft_s", "total_s", "thought_s", "rate", "prompt_rate", "n_prompt", "n_completion", "n_cached", "n_reasoning"];
+  const figures = Object.fromEntries(names.map((name) => [name, number(stats[name])]));
+  return { ...figures, finish: text(stats.finish), isCached: Boolean(stats.isCached) };
+}
+
+function readSettings({ adapters, ...texts }) {
+  const settings = Object.fromEntries(Object.entries(texts).filter(([, value]) => typeof value === "string"));
+  const chosen = list(adapters).map((each) => ({ name: text(each?.name), weight: text(each?.weight) || "1" }));
+  return chosen.length ? { ...settings, adapters: chosen } : settings;
 }
