@@ -9,6 +9,7 @@ import rich_click as click
 import rich_click.rich_click as rich_click_settings
 
 import lsrv
+from lsrv.cli.commands.bench import bench
 from lsrv.cli.commands.cache import cache
 from lsrv.cli.commands.completions import completions
 from lsrv.cli.commands.config import config
@@ -21,6 +22,7 @@ from lsrv.cli.commands.quantize import quantize
 from lsrv.cli.commands.rm import rm
 from lsrv.cli.commands.run import run
 from lsrv.cli.commands.serve import serve, serve_what_is_here
+from lsrv.cli.commands.service import service
 from lsrv.cli.commands.show import show
 from lsrv.cli.commands.tune import tune
 from lsrv.cli.commands.verbs import disable, enable, load, logs, reload, status, stop, unload
@@ -54,6 +56,7 @@ _COMMANDS = (
     status,
     stop,
     logs,
+    bench,
     plan,
     cache,
     pull,
@@ -64,6 +67,7 @@ _COMMANDS = (
     show,
     login,
     config,
+    service,
     doctor,
     completions,
 )
@@ -73,10 +77,23 @@ _COMMANDS = (
 @click.command_panel("Serve", commands=["from-config", "serve", "run"])
 @click.command_panel(
     "A running server",
-    commands=["ps", "load", "unload", "reload", "enable", "disable", "status", "plan", "cache", "logs", "stop"],
+    commands=[
+        "ps",
+        "load",
+        "unload",
+        "reload",
+        "enable",
+        "disable",
+        "status",
+        "plan",
+        "cache",
+        "logs",
+        "bench",
+        "stop",
+    ],
 )
 @click.command_panel("Weights", commands=["pull", "tune", "quantize", "list", "show", "rm", "login"])
-@click.command_panel("This machine", commands=["config", "doctor", "completions"])
+@click.command_panel("This machine", commands=["config", "service", "doctor", "completions"])
 @click.version_option(lsrv.__version__, prog_name="lsrv")
 @click.pass_context
 def cli(context: click.Context) -> None:

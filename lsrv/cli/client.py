@@ -58,6 +58,25 @@ class ServerClient:
         finally:
             connection.close()
 
+    def post_events(self, path: str, body: JsonObject) -> Iterator[JsonObject]:
+        """Send `body`, and the data of each server-sent event that is an object, until `[DONE]`. Raises like `get`."""
+        connection = self._connect()
+        try:
+            connection.request(
+                "POST", path, json.dumps(body).encode(), self._headers() | {"accept": "text/event-stream"}
+            )
+            response = connection.getresponse()
+            if response.status >= 400:
+                _answer(response.status, response.read(), self.url)
+            for line in response:
+                field, _, value = line.decode().rstrip("\r\n").partition(":")
+                if field == "data" and value.strip() not in ("", "[DONE]"):
+                    yield json.loads(value)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise ServerError(f"the server at {self.url} broke off: {error}") from error
+        finally:
+            connection.close()
+
     def wait_until_gone(self) -> None:
         """Return when nothing listens there any more: a server that was told to stop goes on until it is done."""
         parts = _split(self.url)
