@@ -21,6 +21,7 @@ from lsrv.cli.display.drawing import may_draw
 from lsrv.cli.display.load_bars import LoadBars
 from lsrv.cli.display.preload_room import preload_warnings
 from lsrv.cli.display.say import say
+from lsrv.cli.service.notify import READY, STOPPING, notify, tell_alive
 from lsrv.config import LoadedSettings, ModelSettings, Settings
 from lsrv.errors import ConfigError, LsrvError
 from lsrv.outlet import Outlet
@@ -120,20 +121,24 @@ async def _serve(served: _Served, reread: ReadSettings | None, outlet: Outlet, *
 
     registry = assemble(loaded.settings, on_event=draw)
     greetings: list[asyncio.Task[None]] = []
+    alive: list[asyncio.Task[None]] = []
 
     def greet(addresses: list[str]) -> None:
         gc.freeze()  # what is here now lives as long as the process: to look through it held all streams up for 40 ms
         greeting = asyncio.create_task(_greet(served, registry, addresses, outlet, bars))
         greeting.add_done_callback(_note_failure)
         greetings.append(greeting)
+        if notify(READY):
+            alive.append(asyncio.create_task(tell_alive()))
 
     try:
         return await run_server(
             loaded.settings, registry, on_listening=greet, read_settings=reread, discovery=served.discovery
         )
     finally:
-        for greeting in greetings:
-            greeting.cancel()
+        notify(STOPPING)
+        for task in (*greetings, *alive):
+            task.cancel()
         if bars is not None:
             outlet.put(bars.close)
 

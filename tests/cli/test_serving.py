@@ -168,6 +168,22 @@ def test_a_stop_unloads_one_model_or_ends_the_server_as_sigterm_does(tmp_path: P
     assert "draining" in errors
 
 
+def test_a_supervisor_hears_that_the_server_listens_lives_and_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(str(tmp_path / "notify"))
+        supervisor.settimeout(DEADLINE_S)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "200000")
+        with _server(tmp_path, "from-config") as server:
+            told = [supervisor.recv(100) for _ in range(3)]
+            server.end(signal.SIGTERM)
+        while told[-1] != b"STOPPING=1":
+            told.append(supervisor.recv(100))
+    assert told[:3] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_the_server_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     with _server(tmp_path, "from-config") as server:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 @server_options
 @json_option
 def cache(model: str, purge: bool, url: str, api_key: str | None, as_json: bool) -> None:
-    """Show what the response cache keeps of MODEL, and how often that helped. Loads nothing."""
+    """Show what the response cache keeps of MODEL, and how often that helped. Loads nothing.
+
+    Such as `lsrv cache qwen3-4b --purge`.
+    """
     from lsrv.cli.client import ServerClient
 
     client, path = ServerClient(url, api_key), f"/v1/models/{quote(model)}/cache"

@@ -51,7 +51,10 @@ def check(file: Path | None, as_json: bool) -> None:
 
 @config.command()
 def schema() -> None:
-    """Print the JSON Schema of models.toml, for editors."""
+    """Print the JSON Schema of models.toml, for editors.
+
+    Such as `lsrv config schema > models.schema.json`.
+    """
     from lsrv.config import json_schema
 
     say(json.dumps(json_schema(), indent=2))

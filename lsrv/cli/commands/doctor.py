@@ -23,13 +23,15 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to check the port at.")
-@click.option("-p", "--port", default=1234, show_default=True, type=click.IntRange(1, 65535), help="Port to check.")
+@click.option("--host", help="Address to check the port at; default: the config's.")
+@click.option("-p", "--port", type=click.IntRange(1, 65535), help="Port to check; default: the config's.")
 @click.argument("model", required=False, shell_complete=served_name)
 @server_options
 @json_option
-def doctor(model: str | None, host: str, port: int, url: str, api_key: str | None, as_json: bool) -> None:
-    """Check this machine: build of llama.cpp, processor, memory, disk, port, config.
+def doctor(model: str | None, host: str | None, port: int | None, url: str, api_key: str | None, as_json: bool) -> None:
+    """Check this machine: build of llama.cpp, processor, memory, disk, config, port, service.
+
+    Such as `lsrv doctor`, or `lsrv doctor --json`. Exit 1 if anything would keep lsrv from serving.
 
     With MODEL: say how a running server's model writes thoughts and calls of tools. Loads it.
     """
@@ -39,15 +41,16 @@ def doctor(model: str | None, host: str, port: int, url: str, api_key: str | Non
         props = ServerClient(url, api_key).get(f"/props?model={quote(model)}")
         say(json.dumps(props, indent=2, ensure_ascii=False) if as_json else shown_format(props))
         return
-    from lsrv.cli.machine.checks import run_checks
+    from lsrv.cli.machine.checks import backends_of, run_checks
+    from lsrv.cli.machine.facts import gpu_maker
     from lsrv.cli.machine.rebuild import rebuild_commands
 
     checks: list[Check] = []
-    for check in run_checks(host, port):
+    for check in run_checks(*_listening(host, port)):
         checks.append(check)
         if not as_json:
             _print_check(check)
-    commands = rebuild_commands()
+    commands = rebuild_commands(backends_of(gpu_maker()))
     if as_json:
         say(json.dumps({"checks": [asdict(check) for check in checks], "rebuild": commands}, indent=2))
     else:
@@ -56,6 +59,18 @@ def doctor(model: str | None, host: str, port: int, url: str, api_key: str | Non
             say(f"  {backend}:\n    {command}")
     if any(check.verdict == "fail" for check in checks):
         raise SystemExit(1)
+
+
+def _listening(host: str | None, port: int | None) -> tuple[str, int]:
+    """Where a server would listen: what is not said is the config's, if that can be read."""
+    from lsrv.config import load_settings
+    from lsrv.errors import ConfigError
+
+    try:
+        server = load_settings().settings.server
+    except ConfigError:  # a check of its own tells it
+        return host or "127.0.0.1", port or 1234
+    return host or server.host, port or server.port or 1234
 
 
 def _print_check(check: Check) -> None:

@@ -35,7 +35,7 @@ def from_config(
 @yes_option
 @listen_options
 def multi_model(file: Path, default_model_id: str | None, yes: bool, **listen: object) -> None:
-    """The same as from-config."""
+    """The same as `lsrv from-config FILE`."""
     _serve_file(file, default_model_id, yes, listen)
 
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 @server_options
 @json_option
 def plan(model: str, url: str, api_key: str | None, as_json: bool) -> None:
-    """Say whether MODEL fits into a running server's memory, what it takes, and who would have to leave."""
+    """Say whether MODEL fits into a running server's memory, what it takes, and who would have to leave.
+
+    Such as `lsrv plan qwen3-4b`. Loads nothing.
+    """
     from lsrv.cli.client import ServerClient
 
     answer = ServerClient(url, api_key).get(f"/v1/models/{quote(model)}/plan")

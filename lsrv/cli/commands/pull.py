@@ -37,6 +37,7 @@ def pull(
 
     Without MODEL: what the entries of ./models.toml or of --config FILE need; the variable MODELS chooses among them.
     A download goes on where it was when it was cut off. Prints the path of each GGUF.
+    Such as `lsrv pull Qwen/Qwen3-4B --quant 4`.
     """
     if files and len(models) != 1:
         raise click.UsageError("--file names a file of one MODEL; pull the others by themselves")
@@ -119,7 +120,10 @@ def _pull_all(settings: Settings, models: list[ModelSettings]) -> None:
 @click.command()
 @click.option("--token", help="The token; asked for without it. Get one at https://huggingface.co/settings/tokens.")
 def login(token: str | None) -> None:
-    """Keep a Hugging Face token for models that need one. It is checked first, and lies where other tools look, too."""
+    """Keep a Hugging Face token for models that need one. It is checked first, and lies where other tools look, too.
+
+    Such as `lsrv login`, which asks for it.
+    """
     from lsrv.frontdoor.hub import log_in
 
     text = token or _asked()

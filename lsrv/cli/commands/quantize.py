@@ -19,6 +19,7 @@ def quantize(source: str, quant: str, output: Path | None, imatrix: Path | None,
     """Quantize SRC: a GGUF, a folder with one or with safetensors, or a model in the Hugging Face cache.
 
     Without -o the result goes to lsrv's own cache, where `lsrv list` shows it. An importance matrix beside SRC is used.
+    Such as `lsrv quantize gemma-3-4b-F16.gguf --quant 4`.
     """
     from lsrv.cli.commands.weights import composition
     from lsrv.cli.display.build_bar import build_bar

@@ -23,6 +23,7 @@ def tune(model: str, contexts: tuple[int, ...], slots: int | None, as_json: bool
     """Show what of MODEL (a file, a folder or OWNER/NAME) fits this machine: quantization by context, to the byte.
 
     Loads no weights, and of files on the Hub it fetches the first megabytes only.
+    Such as `lsrv tune Qwen/Qwen3-4B -c 8192 --slots 2`.
     """
     import asyncio
 

@@ -23,7 +23,10 @@ _FAILURES = frozenset({"not_found", "no_loader_config", "internal_error"})
 @server_options
 @json_option
 def load(model: str | None, is_all: bool, url: str, api_key: str | None, as_json: bool) -> None:
-    """Load MODEL into memory and wait until it is there."""
+    """Load MODEL into memory and wait until it is there.
+
+    Such as `lsrv load qwen3-4b`.
+    """
     if _is_for_all(model, is_all):
         _run_for_all("load", url, api_key, as_json)
         return
@@ -37,7 +40,10 @@ def load(model: str | None, is_all: bool, url: str, api_key: str | None, as_json
 @server_options
 @json_option
 def unload(model: str | None, is_all: bool, force: bool, url: str, api_key: str | None, as_json: bool) -> None:
-    """Take MODEL out of memory. The next request for it loads it again."""
+    """Take MODEL out of memory. The next request for it loads it again.
+
+    Such as `lsrv unload qwen3-4b --force`.
+    """
     if _is_for_all(model, is_all):
         if force:
             raise click.UsageError("--force ends requests of one MODEL; name it")
@@ -53,7 +59,7 @@ def unload(model: str | None, is_all: bool, force: bool, url: str, api_key: str 
 def reload(model: str | None, url: str, api_key: str | None, as_json: bool) -> None:
     """Take in the server's config file anew, and say what changed. No restart, no lost request.
 
-    With MODEL: load it again after it was unloaded; a loaded one stays as it is.
+    With MODEL: load it again after it was unloaded; a loaded one stays as it is. Such as `lsrv reload`.
     """
     from lsrv.cli.client import ServerClient
     from lsrv.cli.commands.reload import reload_config
@@ -69,7 +75,10 @@ def reload(model: str | None, url: str, api_key: str | None, as_json: bool) -> N
 @server_options
 @json_option
 def enable(model: str, url: str, api_key: str | None, as_json: bool) -> None:
-    """Let a disabled MODEL serve again. The next request loads it."""
+    """Let a disabled MODEL serve again. The next request loads it.
+
+    Such as `lsrv enable qwen3-4b`.
+    """
     _run_verb("enable", {"model_id": model}, url, api_key, as_json)
 
 
@@ -81,6 +90,7 @@ def disable(model: str, url: str, api_key: str | None, as_json: bool) -> None:
     """Refuse requests for MODEL until it is enabled, and unload it after its running ones.
 
     For this run, or until a reload of the config file says otherwise: there it is `enabled = false`.
+    Such as `lsrv disable qwen3-4b`.
     """
     _run_verb("disable", {"model_id": model}, url, api_key, as_json)
 
@@ -90,7 +100,10 @@ def disable(model: str, url: str, api_key: str | None, as_json: bool) -> None:
 @server_options
 @json_option
 def status(model: str, url: str, api_key: str | None, as_json: bool) -> None:
-    """Say whether MODEL is loaded. Loads nothing."""
+    """Say whether MODEL is loaded. Loads nothing.
+
+    Such as `lsrv status qwen3-4b --json`.
+    """
     _run_verb("status", {"model_id": model}, url, api_key, as_json)
 
 

@@ -27,6 +27,7 @@ def list_weights(found: bool, as_json: bool) -> None:
     """List the models on this disk that can be served, and what lsrv made of others.
 
     SERVED is their name in the config of this folder, or what `lsrv` alone serves where there is none.
+    Such as `lsrv list --json`.
     """
     from lsrv.cli.display.table import columns
     from lsrv.frontdoor.store.store import Store

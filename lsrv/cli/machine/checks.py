@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 import lsrv
+from lsrv.cli.client import ServerClient
 from lsrv.cli.display.table import count
 from lsrv.cli.machine import facts
 from lsrv.cli.machine.facts import GpuMaker
 from lsrv.cli.machine.rebuild import rebuild_command
 from lsrv.cli.machine.worker_probe import probe_worker
+from lsrv.cli.service.supervisor import supervisor
 from lsrv.config import load_settings
 from lsrv.cores import n_good_cores, read_processor
 from lsrv.errors import ConfigError, LsrvError
@@ -50,6 +52,14 @@ _GPUS: dict[GpuMaker, tuple[str, str]] = {
 }
 
 
+def backends_of(maker: GpuMaker | None) -> list[str]:
+    """The builds of llama.cpp that can be of use on a machine with that GPU."""
+    if maker is None:
+        return ["CPU"]
+    fallback = ["Vulkan"] if maker in ("NVIDIA", "AMD") else []
+    return [_GPUS[maker][1], *fallback, "CPU"]
+
+
 @dataclass(frozen=True)
 class Check:
     """One line of the report. `mend` is empty when `verdict` is "ok"."""
@@ -69,6 +79,7 @@ def run_checks(host: str, port: int) -> Iterator[Check]:
     yield from _check_disks()
     yield _check_config()
     yield _check_port(host, port)
+    yield from _check_service()
 
 
 def _check_worker() -> Iterator[Check]:
@@ -165,8 +176,32 @@ def _check_config() -> Check:
 def _check_port(host: str, port: int) -> Check:
     if facts.is_port_free(host, port):
         return Check("port", "ok", f"{host}:{port} is free")
-    mend = "`lsrv ps` says whether that is an lsrv; -p names another port"
-    return Check("port", "warn", f"{host}:{port} is in use", mend)
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    try:
+        served = [model for model in ServerClient(url, None).get("/v1/models").get("data", []) if "status" in model]
+    except LsrvError as error:
+        if "key" in error.message:
+            return Check("port", "ok", f"{url}: a server answers that wants a key")
+        return Check(
+            "port", "warn", f"{host}:{port} is in use, and not by an lsrv", "end that program, or use another port (-p)"
+        )
+    return Check("port", "ok", f"{url}: an lsrv answers, with {count(len(served), 'model')}")
+
+
+def _check_service() -> Iterator[Check]:
+    """Whether the service that was installed runs; nothing of machines without one."""
+    manager = supervisor()
+    if not manager.path.exists():
+        return
+    try:
+        is_running, text = manager.status()
+    except LsrvError as error:
+        yield Check("service", "warn", f"{manager.path}: {error.message}", "lsrv service uninstall")
+        return
+    if is_running:
+        yield Check("service", "ok", f"{manager.path}: runs")
+    else:
+        yield Check("service", "warn", f"{manager.path}: does not run\n{text}", "lsrv service logs")
 
 
 def check_disk(name: str, folder: Path, free_bytes: int, variable: str = "HF_HOME") -> Check:

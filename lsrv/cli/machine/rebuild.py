@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import shlex
 import sys
+from collections.abc import Iterable
 
 _PACKAGE = "llama-cpp-python"
 _WHEELS = "https://abetlen.github.io/llama-cpp-python/whl"
@@ -18,9 +19,9 @@ _FLAGS = {
 }
 
 
-def rebuild_commands() -> dict[str, str]:
-    """What to run for each backend, from source; "CPU" is built for the processor of this machine."""
-    return {backend: rebuild_command(backend) for backend in _FLAGS} | {"CPU, ready wheel": _wheel_command("cpu")}
+def rebuild_commands(backends: Iterable[str]) -> dict[str, str]:
+    """What to run for each of `backends`, from source, and the ready wheel; "CPU" is built for this very processor."""
+    return {backend: rebuild_command(backend) for backend in backends} | {"CPU, ready wheel": _wheel_command("cpu")}
 
 
 def rebuild_command(backend: str) -> str:

@@ -58,7 +58,7 @@ class Supervisor:
             self._run("launchctl", "bootout", f"{_domain()}/{LABEL}", may_fail=True)
         self.path.unlink()
         if self.is_systemd:
-            self._run("systemctl", "--user", "daemon-reload")
+            self._run("systemctl", "--user", "daemon-reload", may_fail=True)
         return True
 
     def status(self) -> tuple[bool, str]:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from lsrv.cli import cli
 from lsrv.cli.machine import facts
-from lsrv.cli.machine.checks import GIB, check_cpu_features, check_devices, check_disk
+from lsrv.cli.machine.checks import GIB, backends_of, check_cpu_features, check_devices, check_disk
 from lsrv.cli.machine.facts import GpuMaker
 from lsrv.cli.machine.rebuild import rebuild_commands
 from lsrv.cli.machine.worker_probe import probe_worker
@@ -83,9 +83,23 @@ def test_a_port_in_use_is_seen() -> None:
 
 
 def test_rebuild_commands_are_shell_lines_that_pin_the_installed_version() -> None:
-    commands = rebuild_commands()
+    commands = rebuild_commands(["Metal", "CUDA", "HIP", "Vulkan", "CPU"])
     assert {"Metal", "CUDA", "Vulkan", "CPU"} <= commands.keys()
     assert all(shlex.split(command)[-1].startswith("llama-cpp-python==") for command in commands.values())
+
+
+@pytest.mark.parametrize(
+    ("maker", "backends"),
+    [
+        (None, ["CPU"]),
+        ("Apple", ["Metal", "CPU"]),
+        ("NVIDIA", ["CUDA", "Vulkan", "CPU"]),
+        ("AMD", ["HIP", "Vulkan", "CPU"]),
+        ("other", ["Vulkan", "CPU"]),
+    ],
+)
+def test_only_builds_that_can_be_of_use_are_offered(maker: GpuMaker | None, backends: list[str]) -> None:
+    assert backends_of(maker) == backends
 
 
 def test_a_worker_without_a_model_tells_its_build_and_goes() -> None:
@@ -101,7 +115,7 @@ def test_doctor_prints_json_for_programs() -> None:
     names = {check["name"] for check in report["checks"]}
     assert {"lsrv", "worker", "build", "cpu", "memory", "port", "config"} <= names
     assert result.exit_code == (1 if any(check["verdict"] == "fail" for check in report["checks"]) else 0)
-    assert "CUDA" in report["rebuild"]
+    assert "CPU" in report["rebuild"]
 
 
 def test_a_cache_folder_is_tried_by_writing(tmp_path: Path) -> None:
