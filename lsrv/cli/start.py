@@ -14,9 +14,10 @@ from typing import NoReturn
 
 from rich.console import Console
 
+import lsrv
 from lsrv import log
 from lsrv.api import ReadSettings, run_server
-from lsrv.cli.display.banner import Finding, banner, found_note, nothing_found_note
+from lsrv.cli.display.banner import Finding, banner, found_note, nothing_found_note, typeable
 from lsrv.cli.display.drawing import may_draw
 from lsrv.cli.display.load_bars import LoadBars
 from lsrv.cli.display.preload_room import preload_warnings
@@ -148,11 +149,15 @@ async def _greet(
 ) -> None:
     """Say the banner. Reading the heads of many GGUFs takes a while: in a thread, and after the port is open."""
     loaded = served.loaded
-    findings = await _findings(loaded)
-    crowded = preload_warnings(loaded.settings, findings, registry.memory().budget_bytes)
-    told = replace(loaded, warnings=loaded.warnings + crowded)
-    found_in = served.discovery.places_of(loaded.settings)
-    text = banner(told, findings, registry.names.default_id, addresses, found_in=found_in, notes=served.notes)
+    try:
+        findings = await _findings(loaded)
+        crowded = preload_warnings(loaded.settings, findings, registry.memory().budget_bytes)
+        told = replace(loaded, warnings=loaded.warnings + crowded)
+        found_in = served.discovery.places_of(loaded.settings)
+        text = banner(told, findings, registry.names.default_id, addresses, found_in=found_in, notes=served.notes)
+    except Exception:  # noqa: BLE001  # whatever it is, the server runs, and its port has to be told
+        _log.exception("can't make the banner")
+        text = f"lsrv {lsrv.__version__} at {typeable(addresses[0])}/v1\n"
     outlet.put(partial(say, text) if bars is None else partial(bars.stand_aside, partial(say, text)))
 
 

@@ -262,6 +262,7 @@ class Detokenize(msgspec.Struct, frozen=True, kw_only=True, tag="detokenize"):
 
     request_id: int
     tokens: list[int]
+    is_without_special: bool = False  # control tokens are left out of the text
 
 
 class Describe(msgspec.Struct, frozen=True, kw_only=True, tag="describe"):

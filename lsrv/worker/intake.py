@@ -321,7 +321,8 @@ class Intake:
     def detokenized(self, command: Detokenize) -> Detokenized:
         """The text of any tokens. Raises RequestError on one that this vocabulary doesn't have."""
         self.check_tokens(command.tokens, "tokens")
-        return Detokenized(command.request_id, self._vocab.detokenize(command.tokens))
+        text = self._vocab.detokenize(command.tokens, has_special=not command.is_without_special)
+        return Detokenized(command.request_id, text)
 
 
 def _scores(command: Generate, prompt: Tokens) -> PromptScores | None:

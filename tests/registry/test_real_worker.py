@@ -15,7 +15,7 @@ import pytest
 
 from lsrv.config import ModelSettings, ServerSettings, Settings
 from lsrv.errors import CorruptWeightsError, CrashedError, LsrvError
-from lsrv.protocol.commands import Generate, Sampling, Tokenize
+from lsrv.protocol.commands import Detokenize, Generate, Sampling, Tokenize
 from lsrv.protocol.events import Accepted, Delta
 from lsrv.registry import WORKER_COMMAND, Deadlines, EntryView, Registry, WorkerProcess, assemble
 from tests.models import STORIES
@@ -78,7 +78,7 @@ async def test_the_end_of_a_silent_request_carries_the_whole_text(registry: Regi
 async def test_tokens_go_there_and_back(registry: Registry) -> None:
     async with registry.acquire(registry.names.resolve("a")) as lease:
         tokens = (await lease.tokenize(Tokenize(request_id=0, text="Once upon a time"))).tokens
-        assert (await lease.detokenize(tokens)).text.strip() == "Once upon a time"
+        assert (await lease.detokenize(Detokenize(request_id=0, tokens=tokens))).text.strip() == "Once upon a time"
 
 
 async def test_a_kill_mid_stream_fails_that_stream_and_no_other(registry: Registry) -> None:

@@ -18,7 +18,7 @@ from lsrv.errors import (
     RequestError,
     WeightsNotFoundError,
 )
-from lsrv.protocol.commands import Embed, Generate, Tokenize
+from lsrv.protocol.commands import Detokenize, Embed, Generate, Tokenize
 from lsrv.protocol.events import Accepted, Delta, Finished
 from lsrv.registry import Registry
 from tests.registry.conftest import SHORT_STOP, ScriptedModels, until, worker_pids
@@ -76,7 +76,7 @@ async def test_a_refused_request_raises_what_the_worker_says(scripted: ScriptedM
 async def test_single_answers_come_back(scripted: ScriptedModels) -> None:
     async with scripted.registry("a") as registry, registry.acquire("a") as lease:
         assert (await lease.tokenize(Tokenize(request_id=0, text="ab"))).tokens == [1, 2]
-        assert (await lease.detokenize([1, 2])).text == "ab"
+        assert (await lease.detokenize(Detokenize(request_id=0, tokens=[1, 2]))).text == "ab"
         assert len((await lease.embed(Embed(request_id=0, inputs=["ab", "c"]))).vectors) == 2
 
 

@@ -18,6 +18,7 @@ from lsrv.api.dialects.fields.media import shown_marker
 from lsrv.api.dialects.fields.turn import Priority
 from lsrv.api.dialects.fields.vectors import floats_of
 from lsrv.api.dialects.llamaserver.settings import settings_object
+from lsrv.api.dialects.unserved import ADAPTERS, Unserved
 from lsrv.api.http.body import decode_body
 from lsrv.errors import RequestError
 from lsrv.protocol.commands import Detokenize, Embed, Generate, Tokenize
@@ -28,6 +29,7 @@ class TokenizeBody(msgspec.Struct, kw_only=True):
     content: str
     model: str | None = None
     add_special: bool = False
+    add_special_tokens: bool = False  # mistral.rs's name for it
     parse_special: bool = True
     with_pieces: bool = False
 
@@ -35,6 +37,7 @@ class TokenizeBody(msgspec.Struct, kw_only=True):
 class DetokenizeBody(msgspec.Struct, kw_only=True):
     tokens: list[TokenId]
     model: str | None = None
+    skip_special_tokens: bool = False
 
 
 class TokenEmbeddingBody(msgspec.Struct, kw_only=True):
@@ -48,6 +51,7 @@ class TokenEmbeddingBody(msgspec.Struct, kw_only=True):
 _tokenize_decoder = msgspec.json.Decoder(TokenizeBody)
 _detokenize_decoder = msgspec.json.Decoder(DetokenizeBody)
 _embedding_decoder = msgspec.json.Decoder(TokenEmbeddingBody)
+_unserved = Unserved(ADAPTERS)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -56,7 +60,7 @@ def parse_tokenize(raw: bytes) -> tuple[TokenizeBody, Tokenize]:
     command = Tokenize(
         request_id=0,
         text=body.content,
-        add_special=body.add_special,
+        add_special=body.add_special or body.add_special_tokens,
         parse_special=body.parse_special,
         wants_pieces=body.with_pieces,
     )
@@ -73,7 +77,7 @@ def tokenize_body(body: TokenizeBody, tokenized: Tokenized) -> bytes:
 
 def parse_detokenize(raw: bytes) -> tuple[DetokenizeBody, Detokenize]:
     body = decode_body(_detokenize_decoder, raw)
-    return body, Detokenize(request_id=0, tokens=body.tokens)
+    return body, Detokenize(request_id=0, tokens=body.tokens, is_without_special=body.skip_special_tokens)
 
 
 def detokenize_body(detokenized: Detokenized) -> bytes:
@@ -87,6 +91,7 @@ def apply_template_body(tokenized: Tokenized) -> bytes:
 def parse_embedding(raw: bytes) -> tuple[TokenEmbeddingBody, Embed]:
     """Unlike `/v1/embeddings` for models without pooling, too, and with any norm. Raises RequestError."""
     body = decode_body(_embedding_decoder, raw)
+    _unserved.refuse(raw)
     param, given = ("content", body.content) if body.input is None else ("input", body.input)
     if given is None:
         raise RequestError("The text to embed is missing; send it as content or input.", param="content")

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from lsrv.api.dialects.fields.turn import KeepAliveField, Priority, keep_alive_of
+from lsrv.api.dialects.unserved import ADAPTERS, Unserved
 from lsrv.api.http.body import decode_body
 from lsrv.errors import LsrvError, RequestError
 from lsrv.protocol.events import Reranked
@@ -30,6 +31,7 @@ class RerankBody(msgspec.Struct, kw_only=True):
     texts: list[str] | None = None  # instead of `documents`: the answer is a bare list, as TEI gives it
     model: str | None = None
     top_n: Annotated[int, Meta(ge=1)] | None = None
+    top_k: Annotated[int, Meta(ge=1)] | None = None  # another name for it
     return_documents: bool = False
     return_text: bool = False
     raw_scores: bool = False
@@ -52,12 +54,14 @@ class RerankRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _decoder = msgspec.json.Decoder(RerankBody)
+_unserved = Unserved(ADAPTERS | {"rank_fields": "documents are texts; join the fields that count"})
 _encode = msgspec.json.Encoder().encode
 
 
 def parse_rerank(raw: bytes) -> RerankRequest:
     """The request that `raw` asks for. Raises RequestError with `param`."""
     body = decode_body(_decoder, raw)
+    _unserved.refuse(raw)
     is_bare = body.texts is not None
     documents = _documents(body)
     return RerankRequest(
@@ -65,13 +69,19 @@ def parse_rerank(raw: bytes) -> RerankRequest:
         priority=body.priority,
         query=body.query,
         documents=documents,
-        n_wanted=len(documents) if body.top_n is None else body.top_n,
+        n_wanted=_n_wanted(body, len(documents)),
         is_bare=is_bare,
         has_texts=body.return_text if is_bare else body.return_documents,
         has_raw_scores=body.raw_scores,
         keep_alive_s=keep_alive_of(body.keep_alive),
         uses_response_cache=body.response_cache is not False,
     )
+
+
+def _n_wanted(body: RerankBody, n_documents: int) -> int:
+    if body.top_n is not None and body.top_k not in (None, body.top_n):
+        raise RequestError("top_n and top_k say how many; send one of them.", param="top_k")
+    return body.top_n or body.top_k or n_documents
 
 
 def _documents(body: RerankBody) -> list[str]:

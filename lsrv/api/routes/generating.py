@@ -154,7 +154,7 @@ async def _rerank(request: ApiRequest, server: ServerState, model_id: ModelId, r
 
 async def _detokenize(request: ApiRequest, server: ServerState, model: str | None, command: Detokenize) -> Detokenized:
     async with server.registry.acquire(resolved(server, record_of(request.scope), model)) as lease:
-        return await lease.detokenize(command.tokens)
+        return await lease.detokenize(command)
 
 
 ROUTES = (

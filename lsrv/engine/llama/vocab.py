@@ -246,6 +246,7 @@ class Vocab:
             pieces += [known[place] for place in places.tolist()]
         return pieces
 
-    def detokenize(self, tokens: Items[int] | Tokens) -> str:
-        """The text of `tokens`, control tokens included by name; bytes that are no UTF-8 become U+FFFD."""
-        return b"".join(self.special_pieces(tokens)).decode("utf-8", "replace")
+    def detokenize(self, tokens: Items[int] | Tokens, *, has_special: bool = True) -> str:
+        """The text of `tokens`, control tokens by name or left out; bytes that are no UTF-8 become U+FFFD."""
+        pieces = self.special_pieces(tokens) if has_special else [self.piece(int(token)) for token in tokens]
+        return b"".join(pieces).decode("utf-8", "replace")

@@ -9,7 +9,7 @@ from typing import Protocol
 from lsrv.config import ModelSettings
 from lsrv.errors import ErrorInfo
 from lsrv.model_id import ModelId
-from lsrv.protocol.commands import Embed, Generate, Tokenize
+from lsrv.protocol.commands import Detokenize, Embed, Generate, Tokenize
 from lsrv.protocol.events import Described, Detokenized, Embedded, Finished, Reranked, StreamEvent, Tokenized
 from lsrv.registry.endpoints.waiting import Standing, Turn
 from lsrv.registry.entries.entry import Entry
@@ -61,8 +61,8 @@ class Lease(Protocol):
         """Tokens of a text or of a rendered chat."""
         ...
 
-    async def detokenize(self, tokens: list[int]) -> Detokenized:
-        """The text of `tokens`."""
+    async def detokenize(self, command: Detokenize) -> Detokenized:
+        """The text of its tokens."""
         ...
 
     async def describe(self) -> Described:

@@ -90,9 +90,9 @@ class WorkerLease:
         assert isinstance(answer, Tokenized)
         return answer
 
-    async def detokenize(self, tokens: list[int]) -> Detokenized:
-        """The text of `tokens`."""
-        answer = await self._ask(Detokenize(request_id=0, tokens=tokens))
+    async def detokenize(self, command: Detokenize) -> Detokenized:
+        """The text of its tokens."""
+        answer = await self._ask(command)
         assert isinstance(answer, Detokenized)
         return answer
 

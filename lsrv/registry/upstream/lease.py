@@ -13,7 +13,7 @@ import msgspec
 
 from lsrv.config import ModelSettings
 from lsrv.errors import UnsupportedCapabilityError, from_info
-from lsrv.protocol.commands import Embed, Generate, Tokenize
+from lsrv.protocol.commands import Detokenize, Embed, Generate, Tokenize
 from lsrv.protocol.events import Described, Detokenized, Embedded, Finished, Reranked, StreamEvent, Tokenized
 from lsrv.registry.endpoints.endpoint import OpenAIBody
 from lsrv.registry.entries import refusals
@@ -87,7 +87,7 @@ class UpstreamLease:
         """Raises UnsupportedCapabilityError: OpenAI's API has no tokens."""
         raise self._no_tokens()
 
-    async def detokenize(self, tokens: list[int]) -> Detokenized:
+    async def detokenize(self, command: Detokenize) -> Detokenized:
         """Raises UnsupportedCapabilityError: OpenAI's API has no tokens."""
         raise self._no_tokens()
 

@@ -100,8 +100,9 @@ def test_what_can_not_be_ranked_is_a_400_that_names_it(server: RunningServer, bo
     ],
 )
 def test_a_model_of_another_kind_says_what_to_do(server: RunningServer, path: str, model: str, mend: str) -> None:
-    documents = {} if path == "/v1/rerank" else {"documents": None}  # those of a chat are objects
-    told = error(server, path, model=model, input="a", messages="a", prompt="a", **documents)
+    asked = {"/v1/rerank": {}, "/v1/embeddings": {"input": "a"}, "/v1/completions": {"prompt": "a"}}
+    body = {"documents": None, **asked.get(path, {"messages": "a"})} if path != "/v1/rerank" else {}
+    told = error(server, path, model=model, **body)
     assert (told["code"], told["param"]) == ("capability_not_supported", "model")
     assert f'"{mend}"' in told["message"]
 

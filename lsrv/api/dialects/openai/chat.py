@@ -34,6 +34,7 @@ from lsrv.api.dialects.openai.tool_choice import (
     function_use_of,
     tool_use_of,
 )
+from lsrv.api.dialects.unserved import OF_TEXT, Unserved
 from lsrv.api.http.body import decode_body
 from lsrv.errors import RequestError, UnsupportedCapabilityError
 from lsrv.protocol.commands import Tokenize, ToolUse
@@ -62,12 +63,19 @@ class ChatBody(GenerationBody, kw_only=True):
     function_call: FunctionCallField | None = None
 
 
+# What only completions have; those import nothing from here, and tell what only chats have.
+_OF_COMPLETIONS: dict[str, str] = dict.fromkeys(
+    ("prompt", "suffix", "spm_infill", "echo", "n_probs", "best_of"), "is for /v1/completions; leave it out of a chat"
+)
+
 _decoder = msgspec.json.Decoder(ChatBody)
+_unserved = Unserved(OF_TEXT | _OF_COMPLETIONS)
 
 
 def parse_chat(raw: bytes) -> DialectRequest:
     """The request that `raw` asks for. Raises RequestError with `param`."""
     body = decode_body(_decoder, raw)
+    _unserved.refuse(raw)
     _refuse_other_modalities(body)
     n_top_logprobs = _n_top_logprobs(body)
     command = command_of(body, max_completion_tokens=body.max_completion_tokens, n_top_logprobs=n_top_logprobs)

@@ -24,6 +24,7 @@ from lsrv.api.dialects.openai.shared_fields import (
     n_choices_of,
     openai_dialect,
 )
+from lsrv.api.dialects.unserved import OF_TEXT, Unserved
 from lsrv.api.http.body import decode_body
 from lsrv.errors import RequestError
 from lsrv.protocol.commands import Infill
@@ -42,12 +43,23 @@ class CompletionBody(GenerationBody, kw_only=True):
     best_of: Annotated[int, Meta(ge=1, le=MAX_BEST_OF)] | None = None
 
 
+_OF_CHATS = dict.fromkeys(
+    (
+        *("messages", "top_logprobs", "chat_template_kwargs", "enable_thinking", "reasoning_effort", "verbosity"),
+        *("documents", "add_generation_prompt", "continue_final_message", "reasoning_budget", "modalities"),
+        *("thinking_budget_tokens", "tools", "functions"),
+    ),
+    "is for /v1/chat/completions; a completion has no chat",
+) | {"max_completion_tokens": "completions call it max_tokens"}
+
 _decoder = msgspec.json.Decoder(CompletionBody)
+_unserved = Unserved(OF_TEXT | _OF_CHATS)
 
 
 def parse_completion(raw: bytes) -> DialectRequest:
     """The request that `raw` asks for. Raises RequestError with `param`."""
     body = decode_body(_decoder, raw)
+    _unserved.refuse(raw)
     n_choices = _n_computed(body)
     prompts = inputs_of(body.prompt, "prompt", MAX_PROMPTS // n_choices)
     form = _form(body, prompts)

@@ -14,6 +14,7 @@ from msgspec import Meta
 from lsrv.api.dialects.fields.inputs import MAX_INPUTS, TokenId, inputs_of
 from lsrv.api.dialects.fields.turn import KeepAliveField, Priority, keep_alive_of
 from lsrv.api.dialects.fields.vectors import bytes_of, floats_of, shortened
+from lsrv.api.dialects.unserved import ADAPTERS, Unserved
 from lsrv.api.http.body import decode_body
 from lsrv.protocol.commands import Embed
 from lsrv.protocol.events import Embedded
@@ -27,6 +28,7 @@ class EmbeddingBody(msgspec.Struct, kw_only=True):
     keep_alive: KeepAliveField = None
     priority: Priority | None = None
     response_cache: bool | None = None
+    truncate: bool | Literal["NONE", "END"] | None = None  # TEI's word, or Cohere's
 
 
 class EmbeddingWanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,16 +42,22 @@ class EmbeddingWanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _decoder = msgspec.json.Decoder(EmbeddingBody)
+_unserved = Unserved(ADAPTERS | {"truncate_prompt_tokens": "texts are cut at the context alone; send truncate: true"})
 _encode = msgspec.json.Encoder().encode
 
 
 def parse_embedding(raw: bytes) -> EmbeddingWanted:
     """The request that `raw` asks for. Raises RequestError with `param`."""
     body = decode_body(_decoder, raw)
+    _unserved.refuse(raw)
     return EmbeddingWanted(
         model=body.model,
         priority=body.priority,
-        command=Embed(request_id=0, inputs=inputs_of(body.input, "input", MAX_INPUTS)),
+        command=Embed(
+            request_id=0,
+            inputs=inputs_of(body.input, "input", MAX_INPUTS),
+            is_truncating=body.truncate in (True, "END"),
+        ),
         is_base64=body.encoding_format == "base64",
         n_dimensions=body.dimensions,
         keep_alive_s=keep_alive_of(body.keep_alive),
