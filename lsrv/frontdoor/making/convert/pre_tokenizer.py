@@ -32,7 +32,7 @@ def _like_o200k(short: str, digits: str) -> str:
 _THREE_DIGITS, _DIGIT = r"\p{N}{1,3}", r"\p{N}"
 _QWEN35 = rf"{_SHORT}|[^\r\n\p{{L}}\p{{N}}]?[\p{{L}}\p{{M}}]+|\p{{N}}| ?[^\s\p{{L}}\p{{M}}\p{{N}}]+[\r\n]*|{_SPACES}"
 _DEEPSEEK3 = (
-    r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|"
+    r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|"""
     + _SPACES
 )
 _IDEOGRAPHS, _IDEOGRAPHS_AND_KANA = "[一-龥ࠀ-一가-퟿]+", "[一-龥\u3040-\u309f\u30a0-\u30ff]+"
@@ -67,6 +67,11 @@ def pre_tokenizer_name(tokenizer: Tokenizer, model: Bpe) -> str:
     return "roberta-bpe" if is_roberta else name
 
 
+def _spelled(expression: str) -> str:
+    """As the table spells it: files hold line breaks themselves, or their names."""
+    return expression.replace("\r", r"\r").replace("\n", r"\n")
+
+
 def _expression(step: ConfigJson) -> str:
     """What one step splits by; "" if it splits nothing."""
     kind = step.get("type")
@@ -78,5 +83,5 @@ def _expression(step: ConfigJson) -> str:
         pattern = as_object(step.get("pattern"))
         # Inverted, what lies between matches is removed: nothing, for expressions that match all there is.
         if (step.get("behavior"), bool(step.get("invert"))) in (("Isolated", False), ("Removed", True)):
-            return str(pattern.get("Regex", pattern.get("String")))
+            return _spelled(str(pattern.get("Regex", pattern.get("String"))))
     return json.dumps(step)

