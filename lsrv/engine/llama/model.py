@@ -8,6 +8,7 @@ from typing import Any
 
 from lsrv.engine.llama.library import ggml, lib
 from lsrv.engine.llama.vocab import Vocab
+from lsrv.engine.llama.word_pieces import WordForm
 from lsrv.errors import LoadFailedError
 from lsrv.protocol.commands import LoadParams
 from lsrv.quantization import FILE_TYPES
@@ -19,6 +20,9 @@ _SPLIT_MODES = {
 }
 _META_BYTES = 1024
 _GUESSED = 1024  # LLAMA_FTYPE_GUESSED: the file doesn't say, llama.cpp derived it from the tensors
+
+# Vocabularies whose own tokenizers bring a text to NFC first, which llama.cpp does not.
+_COMPOSED = ("qwen2", "qwen35")
 
 
 class Model:
@@ -43,13 +47,19 @@ class Model:
         self.handle: int | None = lib.llama_model_load_from_file(params.model_path.encode(), raw)
         if self.handle is None:
             raise LoadFailedError(f"llama.cpp can't load {params.model_path}")
-        self.vocab = Vocab(lib.llama_model_get_vocab(self.handle))
+        is_composed = self.meta("tokenizer.ggml.pre") in _COMPOSED
+        self.vocab = Vocab(lib.llama_model_get_vocab(self.handle), self._word_form(), is_composed=is_composed)
         self.arch = self.meta("general.architecture") or "unknown"
 
     def free(self) -> None:
         """Give everything back, its adapters with it; its contexts are freed before. Source: llama_model_free."""
         lib.llama_model_free(self.handle)
         self.handle = None
+
+    def _word_form(self) -> WordForm:
+        """What the file says of words of BERT's vocabularies; older ones say nothing, and are of lower case."""
+        said = (self.meta(f"tokenizer.ggml.normalizer.{name}") != "false" for name in ("lowercase", "strip_accents"))
+        return WordForm(*said)
 
     def _params(self, params: LoadParams) -> Any:
         raw = lib.llama_model_default_params()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import unicodedata
 from collections.abc import Iterable
 from collections.abc import Sequence as Items
 from functools import cached_property
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from lsrv.engine.llama.library import lib
 from lsrv.engine.llama.spelled_out import SpelledOut
 from lsrv.engine.llama.text_parts import BLANK, TextParts
+from lsrv.engine.llama.word_pieces import WordForm, WordPieces
 
 Tokens = npt.NDArray[np.int32]
 
@@ -22,6 +24,7 @@ _STRIPPING: int = lib.LLAMA_TOKEN_ATTR_LSTRIP | lib.LLAMA_TOKEN_ATTR_RSTRIP
 _LONG_CHARACTERS = 4096  # shorter texts are not worth cutting
 _CONTROL: int = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_UNKNOWN
 _FOUND_FIRST: int = _CONTROL | lib.LLAMA_TOKEN_ATTR_USER_DEFINED
+_LONG_TEXT = 200_000  # characters: more than a context of word pieces holds, and llama.cpp holds nobody up with them
 _N_PORTION = 16 * 1024  # tokens between which another thread may have the interpreter
 
 
@@ -41,8 +44,11 @@ class SpecialToken(NamedTuple):
 class Vocab:
     """llama_vocab of a loaded model. Safe to call from several threads: llama.cpp only reads it."""
 
-    def __init__(self, handle: int) -> None:
+    def __init__(self, handle: int, word_form: WordForm | None = None, *, is_composed: bool = False) -> None:
+        """`word_form`: of a vocabulary of word pieces (BERT's). `is_composed`: texts are brought to NFC first."""
         self._handle = handle
+        self._word_form = word_form or WordForm()
+        self._is_composed = is_composed
         self.n_tokens: int = lib.llama_vocab_n_tokens(handle)
         self._pieces: list[bytes | None] = [None] * self.n_tokens
         self._is_eog: dict[int, bool] = {}
@@ -117,6 +123,19 @@ class Vocab:
             for parse_special, found_first in specials.items()
         }
 
+    @cached_property
+    def _word_pieces(self) -> WordPieces | None:
+        """BERT's own tokenizer, where the vocabulary is one of its kind; 30k tokens take 0.1 s."""
+        if lib.llama_vocab_type(self._handle) != lib.LLAMA_VOCAB_TYPE_WPM or min(self.bos, self.sep) < 0:
+            return None
+        specials = {token.name: token.id for token in self.named_tokens}
+        unknown = next((t for t in range(self.n_tokens) if self._attribute(t) & lib.LLAMA_TOKEN_ATTR_UNKNOWN), None)
+        unknown = specials.get("[UNK]", unknown)
+        if unknown is None:
+            return None
+        texts = [self._text(token) for token in range(self.n_tokens)]
+        return WordPieces(texts, unknown, specials, self._word_form)
+
     def _text(self, token: int) -> str:
         """A token as the vocabulary writes it. Source: llama_vocab_get_text."""
         text: bytes = lib.llama_vocab_get_text(self._handle, token)
@@ -154,6 +173,11 @@ class Vocab:
         add_special: put BOS/EOS where the model wants them. parse_special: "<|im_end|>" becomes its control token.
         Source: llama_tokenize. Releases the GIL.
         """
+        if self._is_composed and not unicodedata.is_normalized("NFC", text):
+            text = unicodedata.normalize("NFC", text)
+        if len(text) <= _LONG_TEXT and (pieces := self._word_pieces) is not None:
+            ids = pieces.ids(text, parse_special=parse_special)
+            return np.array([self.bos, *ids, self.sep] if add_special else ids, np.int32)
         if len(text) <= _LONG_CHARACTERS or (cutter := self._text_parts.get(parse_special)) is None:
             return self._tokenize_whole(text, add_special, parse_special)
         begin, end = ([self.bos] * self.adds_bos, [self.eos] * self.adds_eos) if add_special else ([], [])

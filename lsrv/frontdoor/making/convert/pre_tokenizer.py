@@ -68,7 +68,7 @@ def pre_tokenizer_name(tokenizer: Tokenizer, model: Bpe) -> str:
 
 
 def _spelled(expression: str) -> str:
-    """As the table spells it: files hold line breaks themselves, or their names."""
+    """`expression` in the table's spelling: files hold line breaks themselves, or their names."""
     return expression.replace("\r", r"\r").replace("\n", r"\n")
 
 
