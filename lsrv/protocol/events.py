@@ -91,11 +91,13 @@ class ContextPlan(msgspec.Struct, frozen=True):
     n_slots: int
     memory: MemoryUse
     store_bytes: int = 0  # RAM that prompts without a slot may come to take (cache_ram)
+    vocabulary_bytes: int = 0  # RAM beside llama.cpp's buffers
 
     @property
     def by_device(self) -> dict[str, int]:
-        """All of it, the store included."""
-        return self.memory.by_device | {"CPU": self.memory.by_device.get("CPU", 0) + self.store_bytes}
+        """All of it, the store and the vocabulary included."""
+        beside = self.store_bytes + self.vocabulary_bytes
+        return self.memory.by_device | {"CPU": self.memory.by_device.get("CPU", 0) + beside}
 
     @property
     def total_bytes(self) -> int:

@@ -68,7 +68,7 @@ def described(asked: LoadPreview, weights: Weights, plan: ContextPlan, needed: M
         kv_bytes=memory.kv_bytes,
         compute_bytes=memory.compute_bytes + memory.output_bytes,
         prompts_bytes=plan.store_bytes,
-        process_bytes=WORKER_BYTES,
+        process_bytes=WORKER_BYTES + plan.vocabulary_bytes,
         needed_bytes=only_bytes(needed),
     )
 

@@ -173,6 +173,7 @@ def _meta(view: EntryView) -> dict[str, object]:
             "quantization": info.quantization,
             "size": info.size_bytes,
             "memory": info.memory,
+            "needed_bytes": view.needed_bytes,
         }
     return meta
 

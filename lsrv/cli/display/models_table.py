@@ -74,9 +74,12 @@ def _shortened(name: str, limit: int) -> str:
 
 
 def _memory(model: JsonObject) -> str:
-    """Weights, KV cache and buffers, by llama.cpp's own count; "" for a model that is not loaded."""
-    memory: JsonObject | None = model["meta"].get("memory")
-    return "" if memory is None else size(sum(value for name, value in memory.items() if name.endswith("_bytes")))
+    """All that its worker takes, as the log and `lsrv plan` say it; "" for a model that is not loaded."""
+    meta: JsonObject = model["meta"]
+    buffers: JsonObject = meta.get("memory") or {}
+    needed: dict[str, int] = meta.get("needed_bytes") or {}
+    counted = needed.values() if needed else [each for name, each in buffers.items() if name.endswith("_bytes")]
+    return size(sum(counted)) if counted else ""
 
 
 def _where(model: JsonObject) -> str:

@@ -25,6 +25,8 @@ from lsrv.protocol.commands import LoadParams
 from lsrv.protocol.events import ContextPlan, MemoryUse, Planned
 
 _N_LOG_LINES = 12
+# Measured with 262k tokens: llama.cpp holds 156 bytes (SentencePiece) or 275 (BPE) of each, and we their text.
+_TOKEN_BYTES = 300
 _N_CELLS_MAX = 1 << 25  # llama.cpp keeps some 50 bytes of books per cell, also while it only plans
 _LOG_STEP_BYTES = 1024 * 1024 // 100  # llama.cpp's log has two decimals of a MiB
 
@@ -70,7 +72,8 @@ def _plan_context(
     n_store_bytes = store_bytes(params, memory.kv_bytes)
     if draft is not None:
         memory = _together(memory, _memory_of_context(backend, draft, draft_params(params)))
-    return ContextPlan(params.n_ctx_seq, params.n_slots, memory, n_store_bytes)
+    n_tokens = model.vocab.n_tokens + (draft.vocab.n_tokens if draft is not None else 0)
+    return ContextPlan(params.n_ctx_seq, params.n_slots, memory, n_store_bytes, n_tokens * _TOKEN_BYTES)
 
 
 def _memory_of_context(backend: Backend, model: Model, params: LoadParams) -> MemoryUse:

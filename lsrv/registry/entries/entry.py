@@ -20,6 +20,7 @@ from lsrv.registry.entries.view import EntryView, WeightsView, WorkerLog, capabi
 from lsrv.registry.entries.watchers import RegistryEvent
 from lsrv.registry.loading.failure import Failure
 from lsrv.registry.loading.loader import Admission, LoadedWorker, Loader, LoadLostError
+from lsrv.registry.memory.budget import of_process
 from lsrv.registry.offered_adapters import OfferedAdapters
 
 _log = logging.getLogger(__name__)
@@ -129,6 +130,7 @@ class Entry:
             log_tail=worker.log_lines() if worker is not None else list(failure.log_tail if failure else ()),
             info=loaded.info if loaded is not None else None,
             context_because=loaded.context_because if loaded is not None else "",
+            needed_bytes=of_process(loaded.plan.by_device) if loaded is not None else {},
             place_because=loaded.place_because if loaded is not None else "",
             weights=_weights_view(loaded) if loaded is not None else None,
             pid=worker.pid if worker is not None else None,

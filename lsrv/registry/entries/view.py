@@ -83,6 +83,7 @@ class EntryView(msgspec.Struct, frozen=True, kw_only=True):
     log_tail: list[str] = []  # the worker's last lines, or those of the one that failed
     info: ModelInfo | None = None
     context_because: str = ""  # why the context is as long as it is, where the settings left it open
+    needed_bytes: dict[str, int] = {}  # by device, of its worker with all that is promised to it
     place_because: str = ""  # the same of what lies on GPUs
     weights: WeightsView | None = None
     pid: int | None = None

@@ -23,7 +23,7 @@ from lsrv.registry.loading.load_order import LoadBasis, find_basis
 from lsrv.registry.loading.params import has_open_layers
 from lsrv.registry.loading.saved_prompts import prompts_folder
 from lsrv.registry.loading.weights import draft_of
-from lsrv.registry.memory.budget import shown
+from lsrv.registry.memory.budget import of_process, shown
 from lsrv.registry.memory.fitting import FindBounds, Fitted, Openness, fit
 from lsrv.registry.memory.planner import Planner
 from lsrv.registry.offered_adapters import OfferedAdapter
@@ -223,7 +223,7 @@ def _log_fit(listed_id: str, fitted: Fitted) -> None:
             "model_id": listed_id,
             "context_length": plan.n_ctx_seq,
             "slots": plan.n_slots,
-            "memory": shown(plan.by_device),
+            "memory": shown(of_process(plan.by_device)),
             "because": "; ".join(filter(None, (fitted.context_because, fitted.place_because))) or "so configured",
         },
     )

@@ -13,7 +13,7 @@ from lsrv.registry.memory.machine import machine_memory
 from lsrv.units import parse_size, size
 
 RAM = "CPU"
-WORKER_BYTES = 40 * 1024 * 1024  # what a worker takes beside the model: interpreter, llama.cpp, vocabulary
+WORKER_BYTES = 40 * 1024 * 1024  # what a worker takes beside the model: interpreter, llama.cpp
 _PLACES = "models"  # always counted: a reload may limit the number of those that are loaded already
 _ANY_NUMBER = 1 << 62
 _RESERVE_BYTES = 512 * 1024 * 1024  # of RAM, for this process and everybody else; a tenth of small machines
@@ -74,6 +74,11 @@ class Budget:
         need.update(by_device)
         need[RAM] += sum(n_bytes for device, n_bytes in by_device.items() if device in self._in_ram)
         return need
+
+
+def of_process(by_device: Mapping[str, int]) -> dict[str, int]:
+    """All that a worker takes whose model takes `by_device`: the one number of log, plans and `lsrv ps`."""
+    return dict(by_device) | {RAM: by_device.get(RAM, 0) + WORKER_BYTES}
 
 
 def shown(memory: MemoryAmounts) -> str:

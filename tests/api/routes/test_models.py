@@ -56,6 +56,21 @@ def test_a_loaded_model_tells_its_running_context(server: RunningServer) -> None
     assert "completion" in model["capabilities"]
 
 
+def test_listings_and_plans_say_one_number_of_its_memory(server: RunningServer) -> None:
+    verb(server, "load", TINY)
+    needed = server.http.get(f"/v1/models/{TINY}").json()["meta"]["needed_bytes"]
+    assert needed == server.http.get(f"/v1/models/{TINY}/plan").json()["needed_bytes"]
+    assert needed["CPU"] > 40 << 20, "the worker itself is in it"
+
+
+def test_a_listing_says_whence_its_file_is_and_why(server: RunningServer) -> None:
+    verb(server, "load", TINY)
+    meta = server.http.get(f"/v1/models/{TINY}").json()["meta"]
+    assert (meta["file"], meta["made_here"]) == ("0.gguf", False)
+    assert meta["origin"].startswith("file ") and meta["chosen_because"] == "named by model_id"
+    assert server.log_lines("weights")[-1]["because"] == "named by model_id"
+
+
 def test_codex_gets_a_models_array(server: RunningServer) -> None:
     assert server.http.get("/v1/models?client_version=1.0").json()["models"] == []
 

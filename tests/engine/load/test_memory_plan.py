@@ -114,7 +114,8 @@ def test_what_prompts_may_come_to_take_is_planned(
 ) -> None:
     (planned,) = plan_memory(backend, params(**options), []).contexts
     assert planned.store_bytes == n_kv_shares * planned.memory.kv_bytes + n_bytes
-    assert planned.by_device["CPU"] == planned.total_bytes + planned.store_bytes
+    assert planned.vocabulary_bytes == 300 * 512, "of each token of stories260K"
+    assert planned.by_device["CPU"] == planned.total_bytes + planned.store_bytes + planned.vocabulary_bytes
 
 
 def test_experts_that_stay_in_ram_are_planned_and_loaded(backend: Backend, tmp_path: Path) -> None:
