@@ -85,12 +85,13 @@ ARROWS: dict[str, set[str]] = {
     "chat": {"errors", "log", "protocol", "echo", "printable"},
     "worker": {"engine", "chat", *LEAVES},
     "sqlite_file": set(),
+    "mcp": {"config", *LEAVES},
     "response_cache": {"errors", "protocol", "threads", "sqlite_file"},
     "documents": {"errors", "threads", "sqlite_file"},
     "registry": {"frontdoor", "config", *LEAVES},
     "serving": {"registry", "response_cache", "config", *LEAVES},
     "runner": {"api", "registry", "config", *LEAVES},
-    "api": {"serving", "registry", "response_cache", "documents", "config", "web", *LEAVES},
+    "api": {"serving", "mcp", "registry", "response_cache", "documents", "config", "web", *LEAVES},
     "web": set(),
     "cli": {"hangups", "api", "runner", "registry", "frontdoor", "config", *LEAVES},
 }
@@ -110,7 +111,9 @@ ROOMS_OF_PACKAGES = {
     "rich_click": ("cli",),
     "huggingface_hub": ("frontdoor",),
     "jinja2": ("chat",),
-    "httpx2": ("registry/upstream",),
+    "httpx2": ("registry/upstream", "mcp/addresses"),
+    "mcp": ("mcp", "api/mcp"),
+    "mcp_types": ("mcp", "api/mcp"),
 }
 
 VAGUE_NAMES = {"util", "utils", "helper", "helpers", "manager", "common", "base", "misc"}
@@ -222,7 +225,8 @@ def test_a_file_name_stands_once_on_the_ground_floors() -> None:
 
 def test_every_package_that_is_imported_is_a_declared_dependency() -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in project["dependencies"]}
+    lines = [*project["dependencies"], *project["optional-dependencies"]["mcp"]]
+    declared = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in lines}
     distributions = importlib.metadata.packages_distributions()
     imported = {name.split(".")[0] for module in MODULES.values() for name in module.imports()}
     foreign = imported - sys.stdlib_module_names - {"lsrv"}

@@ -14,6 +14,7 @@ async def start(state: ServerState) -> None:
     """Start the registry; what was kept for longer than the settings allow goes."""
     await state.registry.start()
     state.search = asyncio.create_task(keep_looking(state))
+    state.mcp.start()
     state.responses.forget_unused()
     state.shelf.forget_unused()
     if not state.settings.server.cache_disk_bytes:
@@ -35,6 +36,6 @@ async def close(state: ServerState) -> None:
     await state.shadows.close()
     await state.outliving.close()
     await state.streams.close()
-    await state.registry.close()
+    await asyncio.gather(state.registry.close(), state.mcp.close())
     await state.responses.close()
     await state.shelf.close()

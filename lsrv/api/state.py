@@ -19,6 +19,7 @@ from lsrv.api.metrics.virtual_models import RouteCollector
 from lsrv.api.notes import Notes
 from lsrv.config import LoadedSettings, ServerSettings, Settings
 from lsrv.documents import DocumentLimits, Shelf
+from lsrv.mcp import McpServers
 from lsrv.model_id import ModelId
 from lsrv.registry import Discovery, Registry, Turn, own_cache
 from lsrv.response_cache import CacheLimits, ResponseCache
@@ -52,9 +53,11 @@ class ServerState:
     running: RunningAnswers = field(default_factory=RunningAnswers)
     shadows: Shadows = field(init=False)
     search: asyncio.Task[None] | None = None  # for models that come to this disk, and leave it
+    mcp: McpServers = field(init=False)
 
     def __post_init__(self) -> None:
         self.shadows = Shadows(self.registry)
+        self.mcp = McpServers(self.settings.mcp.servers)
         self.configure(self.settings)
         self.feed = Feed(self._snapshot)
         self.registry.watch(self.feed.take)
@@ -70,6 +73,7 @@ class ServerState:
         self.settings = settings
         self.access = Access(settings.server)
         self.shadows.configure(settings)
+        self.mcp.configure(settings.mcp.servers)
 
     def turn(self, model_id: ModelId, priority: int | None, keep_alive_s: float | None = None) -> Turn:
         """How a request waits for `model_id`: by its own priority, else by the entry's."""

@@ -13,6 +13,8 @@ from lsrv.config.schema import json_schema
 from lsrv.config.server import GlobalSettings, ServerSettings
 from lsrv.config.settings import LoadedSettings, Settings
 from lsrv.config.table import parse_duration
+from lsrv.config.tools.mcp import McpServerSettings, McpSettings
+from lsrv.config.tools.variables import with_variables
 
 __all__ = [
     "AdapterSettings",
@@ -23,6 +25,8 @@ __all__ = [
     "FormatSettings",
     "GlobalSettings",
     "LoadedSettings",
+    "McpServerSettings",
+    "McpSettings",
     "ModelSettings",
     "QuantizationSettings",
     "ServerSettings",
@@ -37,4 +41,5 @@ __all__ = [
     "read_template",
     "settings_for_models",
     "template_path",
+    "with_variables",
 ]

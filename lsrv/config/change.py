@@ -40,6 +40,12 @@ _AT_ONCE = frozenset(
         "global.token_source",
         "global.offline",
         "global.any_owner",
+        "mcp.servers",
+        "mcp.config_file",
+        "mcp.offer",
+        "mcp.max_rounds",
+        "mcp.time_limit",
+        "mcp.serve",
     }
 )
 

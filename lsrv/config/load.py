@@ -24,6 +24,7 @@ from lsrv.config.model import ModelSettings
 from lsrv.config.not_yet import find_not_yet
 from lsrv.config.problems import Problem, config_error, problem, validation_problems
 from lsrv.config.reading.files import find_config, find_locals, passed_over, read_file
+from lsrv.config.reading.mcp_servers import gather_servers, server_problems
 from lsrv.config.reading.template import absolute
 from lsrv.config.server import PROGRAMS
 from lsrv.config.settings import LoadedSettings, Settings
@@ -94,10 +95,11 @@ class _Loading:
         flags = Layer(cast("RawTable", _given(overrides)), _FLAGS, _flag_places(overrides))
         merged = self._chosen(self._with_catalog(reduce(merge, [*files, variables, flags])))
         self._add_keys_of_variable(merged)
+        gather_servers(merged, self._warnings, self._problems)
         self._problems += find_not_yet(merged) + find_contradictions(merged)
         _place_templates(merged)
         _place_folders(merged)
-        self._problems += file_problems(merged)
+        self._problems += [*file_problems(merged), *server_problems(merged, self._environ)]
         settings = self._validated(merged)
         if self._problems or settings is None:
             raise config_error(self._problems)

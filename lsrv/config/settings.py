@@ -12,6 +12,7 @@ from lsrv.config.model import ModelSettings
 from lsrv.config.route import RouteSettings
 from lsrv.config.server import GlobalSettings, ServerSettings
 from lsrv.config.table import Table, as_tuple
+from lsrv.config.tools.mcp import McpSettings
 
 
 class Settings(Table):
@@ -26,6 +27,7 @@ class Settings(Table):
     )
     server: ServerSettings = ServerSettings()
     global_: GlobalSettings = Field(default=GlobalSettings(), alias="global")
+    mcp: McpSettings = McpSettings()
     models: Annotated[tuple[ModelSettings, ...], BeforeValidator(as_tuple)] = ()
     routes: Annotated[tuple[RouteSettings, ...], BeforeValidator(as_tuple)] = ()
 

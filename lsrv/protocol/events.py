@@ -8,6 +8,7 @@ import msgspec
 
 from lsrv.errors import ErrorInfo
 from lsrv.protocol.commands import Sampling
+from lsrv.protocol.tool_news import ToolNews
 
 FinishReason = Literal["stop", "length", "tool_calls", "abort"]
 LoadStage = Literal["look", "fetch", "convert", "plan", "quantize", "weights", "context", "warmup"]
@@ -205,7 +206,7 @@ class AnswerDetails(msgspec.Struct, frozen=True, array_like=True):
 class Delta(msgspec.Struct, frozen=True, array_like=True):
     """New text of one request; or how far its prompt is read: then `progress` is all there is.
 
-    Else at least one of `text`, `reasoning`, `calls` and `prompt_logprobs` is not empty.
+    Else at least one of `text`, `reasoning`, `calls`, `prompt_logprobs` and `tool_news` is not empty.
     """
 
     request_id: int
@@ -216,6 +217,7 @@ class Delta(msgspec.Struct, frozen=True, array_like=True):
     prompt_logprobs: list[PromptLogprob] = []  # those of the prompt's next tokens
     tokens: list[int] = []  # that were written since the last one, where they were wanted
     progress: PrefillProgress | None = None
+    tool_news: list[ToolNews] = []  # stand before the text
 
 
 class Finished(msgspec.Struct, frozen=True, array_like=True):
@@ -236,6 +238,7 @@ class Finished(msgspec.Struct, frozen=True, array_like=True):
     prompt_logprobs: list[PromptLogprob] = []
     tokens: list[int] = []  # of prompt and answer, where they were wanted
     details: AnswerDetails | None = None  # where they were wanted
+    tool_news: list[ToolNews] = []
 
 
 class Step(msgspec.Struct, frozen=True, tag="step"):

@@ -38,6 +38,7 @@ def _whole(deltas: list[Delta], end: Finished) -> Finished:
         reasoning="".join(part.reasoning for part in parts),
         calls=joined_calls(call for part in parts for call in part.calls),
         prompt_logprobs=[token for part in parts for token in part.prompt_logprobs],
+        tool_news=[news for part in parts for news in part.tool_news],
         logprobs=logprobs if any(part.logprobs is not None for part in parts) else None,
     )
 

@@ -10,6 +10,25 @@ from lsrv.serving.adapters import AppliedAdapters
 RANDOM_SEED = -1  # in a command's sampling: another seed each time, whatever the entry or the server says
 
 
+class WantedServer(msgspec.Struct, frozen=True):
+    """One server of tools. `tools`: those of it, by its own names; None: all. `param`: the field that names it."""
+
+    name: str
+    tools: tuple[str, ...] | None = None
+    param: str = "mcp"
+
+
+class ServerTools(msgspec.Struct, frozen=True, kw_only=True):
+    """Tools of the operator's own servers that an answer may use, beside those of the client.
+
+    `servers` None: all. `is_required`: the first thing is a call. `max_rounds` None: as the settings say.
+    """
+
+    servers: tuple[WantedServer, ...] | None = None
+    is_required: bool = False
+    max_rounds: int | None = None
+
+
 class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One client call in internal terms: a command per choice."""
 
@@ -21,3 +40,4 @@ class GenerationRequest(msgspec.Struct, frozen=True, kw_only=True):
     uses_response_cache: bool = True
     keep_alive_s: float | None = None  # None: as the settings say
     priority: int | None = None  # None: the entry's
+    server_tools: ServerTools | bool | None = None  # True: all; None: as the settings say

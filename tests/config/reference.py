@@ -30,7 +30,13 @@ def _is_hidden(key: Key) -> bool:
 
 def _table(path: tuple[str, ...], keys: list[Key]) -> str:
     name = ".".join(path)
-    title = f"`[[{name}]]`" if path in (("models",), ("routes",)) else f"`[{name}]`" if path else "Above all tables"
+    title = (
+        f"`[[{name}]]`"
+        if path in (("models",), ("routes",), ("mcp", "servers"))
+        else f"`[{name}]`"
+        if path
+        else "Above all tables"
+    )
     rows = [f"| `{key.path[-1]}` | {_default(key)} | {_meaning(key)} |" for key in keys]
     return "\n".join([f"### {title}\n", "| Key | Default | Meaning |", "|---|---|---|", *rows, ""])
 
@@ -47,7 +53,7 @@ def _default(key: Key) -> str:
         return f'`"{value / 1024**2:g}MiB"`'
     if key.field.alias in ("response_cache_age", "response_store_age"):
         return f'`"{value / 86400:g}d"`'
-    if key.field.alias in ("keep_alive", "drain_timeout", "swap_patience", "timeout"):
+    if key.field.alias in ("keep_alive", "drain_timeout", "swap_patience", "timeout", "tool_timeout", "time_limit"):
         return f'`"{value / 60:g}m"`' if value % 60 == 0 and value < math.inf else f'`"{value:g}s"`'
     return f"`{str(value).lower()}`" if isinstance(value, (bool, int, float)) else f'`"{value}"`'
 

@@ -18,6 +18,7 @@ from lsrv.api.answers.cache_control import cache_use
 from lsrv.api.answers.generation import Generation
 from lsrv.api.answers.relay import Relay
 from lsrv.api.dialects.contract import Dialect
+from lsrv.api.http.access import Caller
 from lsrv.api.http.errors import ClientGoneError, status_of
 from lsrv.api.http.event_stream import EventStream
 from lsrv.api.http.receive import read_body, until_disconnect
@@ -59,6 +60,8 @@ class Delivery:
         self._dialect = dialect
         self._raw = raw
         self._record = record_of(scope)
+        self._is_trusted = state.access.trusts(Caller.of(scope, dict(scope["headers"])))
+        self._wants_server_tools = False
         self._use: CacheUse = cache_use(scope["headers"])
         self._transcript: Transcript | None = None  # None: nobody gets a copy
 
@@ -84,6 +87,7 @@ class Delivery:
         if raw is None:
             raw = await read_body(scope, receive, self._state.settings.server.max_body_bytes)
         head, registry = self._dialect.read_head(raw), self._state.registry
+        self._wants_server_tools = head.wants_server_tools
         attempts = registry.routing.text_attempts(registry.names.first_known(head.spellings), head.sticky_key)
         if head.is_streaming:
             await until_disconnect(receive, self._stream(raw, attempts, stream))
@@ -110,9 +114,11 @@ class Delivery:
         self._transcript = transcript = Transcript() if has_copies else None
         state.begin(record, target.model_id)
         record.is_cache_hit = None  # what came of another one
-        if path is not None and state.registry.takes_openai_bodies(target.model_id):
+        takes_body = state.registry.takes_openai_bodies(target.model_id)
+        if path is not None and takes_body and not self._wants_server_tools:
             return Relay(state, target.model_id, path, raw, record, self._use, transcript)
-        return Generation(state, self._dialect.parse(raw), target, record, self._use, transcript)
+        request = self._dialect.parse(raw)
+        return Generation(state, request, target, record, self._use, transcript, is_trusted=self._is_trusted)
 
     async def _stream(self, raw: bytes, attempts: Attempts, stream: EventStream) -> None:
         has_text = False

@@ -11,15 +11,18 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 from lsrv.api.answers.account import Account
+from lsrv.api.answers.server_tools import WishedTools, box_of, wished_tools
 from lsrv.api.answers.wait_comment import wait_words
 from lsrv.api.dialects.contract import DialectRequest, Heading, Reply
 from lsrv.api.http.request_record import RequestRecord
 from lsrv.api.state import ServerState
 from lsrv.protocol.events import Accepted, ChoiceEvent, Delta, Finished
 from lsrv.registry import Target
+from lsrv.response_cache import whole_answer
 from lsrv.serving.entry_request import entry_request
 from lsrv.serving.shadow.transcript import Transcript, calls_in, texts_in
 from lsrv.serving.sources import CacheUse, EventSource, find_source
+from lsrv.serving.tool_loop.source import tool_source
 from lsrv.serving.usage import total_usage
 
 _MANY_SCORES = 2048
@@ -36,6 +39,8 @@ class Generation:
         record: RequestRecord,
         use: CacheUse,
         transcript: Transcript | None = None,
+        *,
+        is_trusted: bool = False,
     ) -> None:
         registry, turn = state.registry, state.turn(target.model_id, request.priority, request.keep_alive_s)
         self._state = state
@@ -48,15 +53,34 @@ class Generation:
         listed_id = registry.settings_of(target.model_id).listed_id
         self._echoed_id = listed_id if target.adapter is None else f"{listed_id}:{target.adapter}"
         self._ends: dict[int, Finished] = {}  # of the choices that have ended
+        self._tools: WishedTools | None = wished_tools(state, request, is_trusted=is_trusted)
 
     async def body(self) -> bytes:
         """The whole answer."""
+        if self._tools is not None:
+            return await self._body_of_rounds()
         async with await self._source() as source:
             self._account.leased()
             ends = await source.ends()
             self._hear(list(enumerate(ends)))
             self._account.count(total_usage(ends, self._request.n_choices))
         reply = self._reply()
+        await self._before_end(ends)
+        return await _written_whole(reply, ends)
+
+    async def _body_of_rounds(self) -> bytes:
+        """The same of an answer with tools: the reply hears what comes in its order, though nobody reads along."""
+        events: list[ChoiceEvent] = []
+        async with await self._source() as source:
+            self._account.leased()
+            reply = self._reply()
+            while not self._ends:
+                batch = await source.next_batch()
+                self._hear(batch)
+                self._written(reply, batch)
+                events += batch
+        ends = whole_answer(events)
+        self._account.count(total_usage(ends, self._request.n_choices))
         await self._before_end(ends)
         return await _written_whole(reply, ends)
 
@@ -88,6 +112,9 @@ class Generation:
 
     async def _source(self) -> AbstractAsyncContextManager[EventSource]:
         """Where the events come from."""
+        if self._tools is not None:
+            box = await box_of(self._state, self._tools)
+            return tool_source(self._state.registry, self._asked, box, self._tools.limits)
         found = await find_source(self._state.registry, self._state.responses, self._asked, self._use)
         self._account.is_cached = found.is_hit is True
         self._record.is_cache_hit = found.is_hit
@@ -138,10 +165,10 @@ class Generation:
 
     def _notes(self) -> tuple[str, ...]:
         """What was asked for and is not given. The log has each once."""
-        request = self._request
-        if not request.notes and request.n_ctx_wanted is None:
+        request, of_tools = self._request, () if self._tools is None else tuple(self._tools.notes)
+        if not (request.notes or of_tools) and request.n_ctx_wanted is None:
             return ()
-        view, notes = self._state.registry.view(self._asked.model_id), request.notes
+        view, notes = self._state.registry.view(self._asked.model_id), request.notes + of_tools
         if request.n_ctx_wanted is not None and view.info is not None and request.n_ctx_wanted > view.info.n_ctx_seq:
             notes += (f"a context of {request.n_ctx_wanted} tokens: this model runs with {view.info.n_ctx_seq}",)
         for note in notes:

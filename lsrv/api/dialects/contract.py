@@ -61,6 +61,7 @@ class Head(msgspec.Struct, frozen=True):
     model: str | None
     is_streaming: bool
     sticky_key: str | None  # requests with the same one go to the same model of a route
+    wants_server_tools: bool = False  # beyond what another server in its place could do
     other_spellings: tuple[str, ...] = ()  # of `model`, in this API: the first one that is known counts
 
     @property

@@ -110,6 +110,11 @@ class Access:
             "Set api_keys under [server] in models.toml, or insecure = true to answer everybody."
         )
 
+    def trusts(self, caller: Caller) -> bool:
+        """Whether `caller`, who passed all checks, is of this machine or has shown a key: a program runs for it."""
+        address = caller.client_address
+        return bool(self._api_keys) or address is None or is_loopback(address) or address == caller.server_address
+
     def _check_origin(self, caller: Caller) -> None:
         if caller.origin is None or caller.origin in self._origins:
             return

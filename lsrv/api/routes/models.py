@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable
+from typing import cast
 
 import msgspec
 from litestar import Response
@@ -54,6 +55,7 @@ async def list_models(request: ApiRequest, server: ServerState) -> Response[byte
     views, routes = server.registry.views(), server.registry.routing.view_all()
     facts, default_id = await _facts(server, views), server.registry.names.default_id
     data = listing(views, routes, facts, default_id=default_id, is_only_available=query.get("available") == "true")
+    data = [_with_tools(server, model) for model in data]
     body: dict[str, object] = {"object": "list", "data": data, "default_model": _listed(server, default_id)}
     if "client_version" in query:
         body["models"] = []  # Codex asks this way, and takes an absent list for a broken server
@@ -112,9 +114,18 @@ async def _model_named(server: ServerState, wanted: str) -> Response[bytes]:
     facts = await _facts(server, [view])
     if target.adapter is not None:
         names = [adapter.name for adapter in view.adapters]
-        return json_response(_encode(adapter_objects(view, facts)[names.index(target.adapter)]))
+        adapter = adapter_objects(view, facts)[names.index(target.adapter)]
+        return json_response(_encode(_with_tools(server, adapter)))
     shown = model_object(view, facts.get(view.model_id), server.registry.names.default_id)
-    return json_response(_encode(_by_name(shown, wanted)))
+    return json_response(_encode(_with_tools(server, _by_name(shown, wanted))))
+
+
+def _with_tools(server: ServerState, model: dict[str, object]) -> dict[str, object]:
+    """With what MCP servers offer to chats with it now."""
+    capabilities = cast("list[str]", model.get("capabilities", []))
+    if "mcp_tools_count" not in model or (capabilities and "completion" not in capabilities):
+        return model
+    return model | {"mcp_tools_count": server.mcp.n_tools, "mcp_servers_connected": server.mcp.n_connected}
 
 
 def _by_name(body: dict[str, object], wanted: str) -> dict[str, object]:

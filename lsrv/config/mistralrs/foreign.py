@@ -16,8 +16,7 @@ from lsrv.config.not_yet import find
 from lsrv.config.problems import Problem, key_text, problem
 
 _IN_THE_GGUF = "the GGUF carries its own"
-_ONE_PURPOSE = "lsrv serves models and runs no tools"
-_NO_MCP = "lsrv has no MCP client or server"
+_ONE_PURPOSE = "lsrv has no tools of its own; MCP servers bring them (see [mcp])"
 _BATCHES = "see [models.context] batch_size, ubatch_size and slots"
 _ADAPTERS = "adapters may be as many and as large as memory allows"
 _GGUF_ONLY = "lsrv loads GGUF files; see [models.quantization] quant"
@@ -29,8 +28,7 @@ IGNORED: dict[str, str] = {
     "reasoning_effort": "a request says it",
     "adapter": "it belongs to the chat in the terminal",
     "global.log": "lsrv logs no prompts and no answers",
-    "server.mcp_port": _NO_MCP,
-    "server.max_tool_rounds": _ONE_PURPOSE,
+    "server.mcp_port": "/mcp is on the server's own port",
     "server.tool_dispatch_url": _ONE_PURPOSE,
     "server.disable_access_log": "requests are always logged; see access_log_format",
     "server.access_log_health": "requests to /health are not logged",
@@ -47,7 +45,6 @@ IGNORED: dict[str, str] = {
     "runtime.mtp": "see [models.speculative]",
     "runtime.mtp_model": "see [models.speculative]",
     "runtime.mtp_n_predict": "see [models.speculative]",
-    "runtime.mcp_config": _NO_MCP,
     **{
         f"runtime.{key}": _ONE_PURPOSE
         for key in (
@@ -89,6 +86,7 @@ class Adapted:
 def adapt(layer: Layer) -> Adapted:
     """`layer` in lsrv's own keys."""
     adapted = _Adaptation(Layer(copy.deepcopy(layer.raw), layer.origin, dict(layer.places)))
+    adapted.move_mcp()
     adapted.move_runtime()
     for index, model in enumerate(adapted.layer.models()):
         adapted.move_in_model(("models", index), model)
@@ -116,6 +114,14 @@ class _Adaptation:
         for table, key in [(self.layer.raw, "runtime"), *((model, "adapter") for model in self.layer.models())]:
             if table.get(key) == {}:
                 del table[key]
+
+    def move_mcp(self) -> None:
+        """Where the list of MCP servers lies, and how often a request may use their tools."""
+        for (table, key), name in _MCP.items():
+            raw = as_table(self.layer.raw.get(table))
+            if key in raw:
+                place = self.layer.place((table, key))
+                self._put(("mcp",), as_table(self.layer.raw.setdefault("mcp", {})), (name,), raw.pop(key), place)
 
     def move_runtime(self) -> None:
         """[runtime] speaks for all models: what a model does not say itself it takes from there."""
@@ -181,6 +187,7 @@ _FROM_RUNTIME: dict[str, tuple[str, ...]] = {
     "chat_template": ("chat_template",),
     "jinja_explicit": ("jinja_explicit",),
 }
+_MCP = {("runtime", "mcp_config"): "config_file", ("server", "max_tool_rounds"): "max_rounds"}
 _Move = Callable[[_Adaptation, KeyPath, RawTable, object, KeyPath], None]
 _IN_MODEL: dict[tuple[str, str], _Move] = {
     ("quantization", "in_situ_quant"): _Adaptation.rename_isq,

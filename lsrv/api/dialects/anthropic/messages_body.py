@@ -94,7 +94,7 @@ def messages_head(raw: bytes) -> Head:
     fields = decode_body(_head_decoder, raw)
     user_id = fields.metadata.user_id if fields.metadata is not None else None
     sticky_key = user_id if isinstance(user_id, str) and user_id else None
-    return Head(fields.model, bool(fields.stream), sticky_key, without_latest(fields.model))
+    return Head(fields.model, bool(fields.stream), sticky_key, other_spellings=without_latest(fields.model))
 
 
 def parse_messages(raw: bytes) -> DialectRequest:

@@ -13,6 +13,7 @@ class _HeadFields(msgspec.Struct):
     stream: bool | None = None
     user: object = None
     session_id: object = None
+    mcp: object = None
 
 
 LATEST = ":latest"  # how Ollama's clients write a name without a tag, in whatever API they go on
@@ -25,7 +26,9 @@ def head_of(raw: bytes) -> Head:
     fields = decode_body(_decoder, raw)
     keys = (fields.session_id, fields.user)  # a session is narrower than a user
     sticky_key = next((key for key in keys if isinstance(key, str) and key), None)
-    return Head(fields.model, bool(fields.stream), sticky_key, without_latest(fields.model))
+    return Head(
+        fields.model, bool(fields.stream), sticky_key, bool(fields.mcp), other_spellings=without_latest(fields.model)
+    )
 
 
 def without_latest(model: str | None) -> tuple[str, ...]:

@@ -34,10 +34,12 @@ from lsrv.api.dialects.openai.tool_choice import (
     function_use_of,
     tool_use_of,
 )
+from lsrv.api.dialects.server_tools.asked import McpField, ToolRounds, is_offered, requires_a_call, server_tools_of
 from lsrv.api.dialects.unserved import OF_TEXT, Unserved
 from lsrv.api.http.body import decode_body
 from lsrv.errors import RequestError, UnsupportedCapabilityError
 from lsrv.protocol.commands import Tokenize, ToolUse
+from lsrv.serving.request import ServerTools
 
 
 class ChatBody(GenerationBody, kw_only=True):
@@ -59,6 +61,8 @@ class ChatBody(GenerationBody, kw_only=True):
     tools: ToolList | None = None
     tool_choice: ToolChoiceField | None = None
     parallel_tool_calls: bool | None = None
+    mcp: McpField | None = None
+    max_tool_rounds: ToolRounds | None = None
     functions: FunctionList | None = None
     function_call: FunctionCallField | None = None
 
@@ -92,6 +96,7 @@ def parse_chat(raw: bytes) -> DialectRequest:
     answer_id = new_id("chatcmpl")
     reply = partial(ChatReply, answer_id=answer_id, has_old_calls=bool(body.functions))
     request = generation_request(body, [command] * n_choices_of(body), reply)
+    request = replace(request, server_tools=_server_tools(body, command.tool_use))
     return replace(request, control_id=answer_id, uses_response_cache=False) if command.can_end_thoughts else request
 
 
@@ -127,10 +132,22 @@ def _n_top_logprobs(body: ChatBody) -> int | None:
 
 def _tool_use(body: ChatBody) -> ToolUse | None:
     if not body.functions:
+        if body.mcp and not body.tools and requires_a_call(body.tool_choice):
+            return None
         return tool_use_of(body.tools or [], body.tool_choice, is_parallel=body.parallel_tool_calls)
     if body.tools:
         raise RequestError("tools and functions both say what may be called; keep tools.", param="functions")
     return function_use_of(body.functions, body.function_call)
+
+
+def _server_tools(body: ChatBody, use: ToolUse | None) -> ServerTools | bool | None:
+    return server_tools_of(
+        body.mcp,
+        [],
+        max_rounds=body.max_tool_rounds,
+        is_required=use is None and requires_a_call(body.tool_choice),
+        is_allowed=is_offered(use, body.tool_choice),
+    )
 
 
 def _reasoning_budget(body: ChatBody) -> int | None:

@@ -13,6 +13,7 @@ from lsrv.api.dialects.openai.heading import heading_fields, new_id
 from lsrv.api.dialects.openai.prompt_logprobs import scored_prompt
 from lsrv.api.dialects.openai.shared_fields import ReplyForm
 from lsrv.api.dialects.openai.usage import timings_object, usage_object
+from lsrv.api.dialects.server_tools.items import mcp_item, whole_items
 from lsrv.protocol.events import Delta, Finished, TokenLogprob, Usage
 from lsrv.serving.usage import total_usage
 
@@ -73,6 +74,9 @@ class ChatReply:
     def _said(self, index: int, said: Delta | Finished) -> bytes:
         """A chunk for text, reasoning and log-probabilities, and one for each piece of a call."""
         calls = [self._chunk(index, delta) for delta in self._calls.deltas(said.calls)] if said.calls else []
+        if said.tool_news:
+            news = b'{"content":"","mcp":%b}' % _encode([mcp_item(each) for each in said.tool_news])
+            calls.insert(0, self._chunk(index, news))
         if not (said.text or said.reasoning or said.logprobs):
             return b"".join(calls)
         reasoning = b',"reasoning_content":%b' % _encode(said.reasoning) if said.reasoning else b""
@@ -83,6 +87,8 @@ class ChatReply:
         message: dict[str, object] = {"role": "assistant", "content": end.text, "refusal": None}
         if end.reasoning:
             message["reasoning_content"] = end.reasoning
+        if end.tool_news:
+            message["mcp"] = whole_items(end.tool_news)
         if end.calls:
             message |= {"content": end.text or None, **self._calls.whole(end.calls)}
         choice: dict[str, object] = {

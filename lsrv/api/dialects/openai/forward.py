@@ -20,7 +20,7 @@ _ADAPTER_FIELDS = ("adapters", "adapter", "lora")
 # For lsrv alone: a strict server answers 400 to what it does not know.
 _OWN_FIELDS = frozenset(
     {*_ADAPTER_FIELDS, "normalize_adapters", "keep_alive", "cache", "cache_prompt", "response_cache", "priority"}
-    | {"session_id"}
+    | {"session_id", "mcp"}
 )
 _ID_PREFIXES = {"chat/completions": "chatcmpl", "completions": "cmpl"}
 

@@ -1,0 +1,1 @@
+"""Servers of tools: [mcp], and the forms in which other programs write it."""
