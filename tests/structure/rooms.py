@@ -20,7 +20,7 @@ ORDER = {
         "load embedding engine filling writing prefix speculation slots line sequence scheduler cost adapters shift"
         " turns thoughts scoring grammar logprobs media llama sampling detokenize"
     ),
-    "cli": "commands conversation start service machine measuring display client options completing",
+    "cli": "commands conversation start machine measuring service display client options completing",
 }
 
 
