@@ -44,6 +44,7 @@ class VerbAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     status: VerbStatus
     error: str | None = None
     log: list[str] = []
+    success: bool = False  # told where llama-server's router has its verbs, if so
 
 
 FactsOf = Mapping[ModelId, ModelFacts]  # of models that are not loaded, where their weights are here

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.registry import Collector
 
 from lsrv.api.metrics.entries import EntryCollector
+from lsrv.api.metrics.llamaserver import AnsweredTokens
 from lsrv.protocol.events import Usage
 from lsrv.registry import Registry, RegistryEvent
 
@@ -23,6 +24,7 @@ class ModelMetrics:
         self._queue = metrics.queue.labels(model_id)
         self._n_prompt = metrics.prompt_tokens.labels(model_id)
         self._n_cached = metrics.cached_tokens.labels(model_id)
+        self.answered = AnsweredTokens()
         self._n_completion = metrics.completion_tokens.labels(model_id)
 
     def count_usage(self, usage: Usage, lease_wait_s: float) -> None:
@@ -31,6 +33,7 @@ class ModelMetrics:
         self._n_prompt.inc(usage.n_prompt_tokens)
         self._n_cached.inc(usage.n_cached_tokens)
         self._n_completion.inc(usage.n_completion_tokens)
+        self.answered.add(usage)
 
     def observe_itl(self, usage: Usage) -> None:
         """The mean of an answer that came in one piece: its single tokens were not seen."""

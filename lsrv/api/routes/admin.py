@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Callable
 
 import msgspec
 from litestar import Response
@@ -106,13 +107,19 @@ async def stop(_: ApiRequest, server: ServerState) -> Response[bytes]:
 
 
 async def events(_: ApiRequest, server: ServerState) -> ASGIApp:
+    return feed_stream(server)
+
+
+def feed_stream(server: ServerState, in_words: Callable[[bytes], bytes] = bytes) -> ASGIApp:
+    """What happens, as it happens; `in_words` makes of our events those of another API, or nothing."""
+
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:
-        await until_disconnect(receive, _write_events(server, EventStream(send, SERVER_SENT_EVENTS)))
+        await until_disconnect(receive, _write_events(server, EventStream(send, SERVER_SENT_EVENTS), in_words))
 
     return stream
 
 
-async def _write_events(server: ServerState, stream: EventStream) -> None:
+async def _write_events(server: ServerState, stream: EventStream, in_words: Callable[[bytes], bytes]) -> None:
     """Events until the server drains; a comment whenever nothing has happened for a while."""
     with server.feed.reader() as reader, server.metrics.event_readers.track_inprogress():
         while True:
@@ -124,7 +131,8 @@ async def _write_events(server: ServerState, stream: EventStream) -> None:
             if not batch:
                 await stream.end(b"")
                 return
-            await stream.write(batch)
+            if told := in_words(batch):
+                await stream.write(told)
 
 
 def _route(

@@ -12,6 +12,7 @@ from litestar import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from lsrv.api.http.access import Needs
+from lsrv.api.metrics.llamaserver import llama_server_exposition
 from lsrv.api.routing.handler import ApiRequest, json_response
 from lsrv.api.routing.route import Route
 from lsrv.api.state import ServerState
@@ -35,8 +36,14 @@ async def ready(_: ApiRequest, server: ServerState) -> Response[bytes]:
     return json_response(_encode(body), 200 if status == "ready" else 503)
 
 
-async def metrics(_: ApiRequest, server: ServerState) -> Response[bytes]:
-    return Response(server.metrics.exposition(), media_type=_EXPOSITION)
+async def metrics(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    """All of the server; `?model=` one model's under llama-server's names, as its router has it."""
+    wanted = request.query_params.get("model")
+    if not wanted:
+        return Response(server.metrics.exposition(), media_type=_EXPOSITION)
+    model_id = server.registry.names.resolve(wanted)
+    text = llama_server_exposition(server.registry.view(model_id), server.metrics.of(model_id).answered)
+    return Response(text, media_type=_EXPOSITION)
 
 
 ROUTES = (

@@ -11,6 +11,7 @@ import msgspec
 from litestar import Response
 
 from lsrv.api.dialects.anthropic.model_list import model_body, models_known, models_page
+from lsrv.api.dialects.llamaserver.router import router_fields
 from lsrv.api.dialects.models import (
     DEFAULT_ID,
     STRICT_STATUS,
@@ -56,6 +57,9 @@ async def list_models(request: ApiRequest, server: ServerState) -> Response[byte
     facts, default_id = await _facts(server, views), server.registry.names.default_id
     data = listing(views, routes, facts, default_id=default_id, is_only_available=query.get("available") == "true")
     data = [_with_tools(server, model) for model in data]
+    if not request.scope["path"].startswith("/v1/"):  # where llama-server's router has its list
+        by_id = {view.listed_id: view for view in views}
+        data = [model | router_fields(model, by_id.get(str(model["id"]))) for model in data]
     body: dict[str, object] = {"object": "list", "data": data, "default_model": _listed(server, default_id)}
     if "client_version" in query:
         body["models"] = []  # Codex asks this way, and takes an absent list for a broken server
@@ -223,6 +227,7 @@ async def _verb(request: ApiRequest, server: ServerState, act: Act) -> Response[
     answer = await until_disconnect(request.receive, _answer(request, server, asked, body, act))
     is_strict = request.query_params.get("strict") == "true"
     status = STRICT_STATUS.get(answer.status, 200) if is_strict else 200
+    answer.success = not request.scope["path"].startswith("/v1/") and answer.status not in STRICT_STATUS
     return json_response(_encode(answer), status)
 
 

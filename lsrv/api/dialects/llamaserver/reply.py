@@ -8,7 +8,7 @@ import msgspec
 
 from lsrv.api.dialects.contract import Heading
 from lsrv.api.dialects.llamaserver.settings import settings_object
-from lsrv.api.dialects.openai.usage import timings_object
+from lsrv.api.dialects.openai.usage import progress_object, timings_object
 from lsrv.api.http.framing import sse
 from lsrv.protocol.commands import Generate
 from lsrv.protocol.events import Delta, Finished, PrefillProgress, TokenLogprob
@@ -77,15 +77,9 @@ class LlamaServerReply:
         )
 
     def _progress(self, index: int, progress: PrefillProgress) -> bytes:
-        told = {
-            "total": progress.n_prompt_tokens,
-            "cache": progress.n_cached,
-            "processed": progress.n_read,
-            "time_ms": round(progress.elapsed_s * 1e3),
-        }
         event: _Fields = {"index": index, "content": "", "tokens": [], "stop": False, "id_slot": _NO_SLOT}
         counts = {"tokens_predicted": 0, "tokens_evaluated": progress.n_prompt_tokens}
-        return sse(_encode(event | counts | {"prompt_progress": told}))
+        return sse(_encode(event | counts | {"prompt_progress": progress_object(progress)}))
 
     def _whole(self, index: int, end: Finished) -> _Fields:
         if "\n" in end.text:

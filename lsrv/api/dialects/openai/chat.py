@@ -57,6 +57,7 @@ class ChatBody(GenerationBody, kw_only=True):
     reasoning_budget: Count | None = None
     thinking_budget_tokens: Count | None = None  # llama.cpp's name for it
     reasoning_control: bool | None = None
+    return_progress: bool | None = None
     modalities: list[str] | None = None
     tools: ToolList | None = None
     tool_choice: ToolChoiceField | None = None
@@ -91,6 +92,7 @@ def parse_chat(raw: bytes) -> DialectRequest:
         tool_use=_tool_use(body),
         reasoning_budget=_reasoning_budget(body),
         can_end_thoughts=bool(body.reasoning_control and body.stream),
+        wants_progress=bool(body.return_progress and body.stream),
     )
     command = media.put_into(command)
     answer_id = new_id("chatcmpl")

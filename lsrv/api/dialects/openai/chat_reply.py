@@ -12,7 +12,7 @@ from lsrv.api.dialects.openai.chunk_frame import ChunkFrame
 from lsrv.api.dialects.openai.heading import heading_fields, new_id
 from lsrv.api.dialects.openai.prompt_logprobs import scored_prompt
 from lsrv.api.dialects.openai.shared_fields import ReplyForm
-from lsrv.api.dialects.openai.usage import timings_object, usage_object
+from lsrv.api.dialects.openai.usage import progress_object, timings_object, usage_object
 from lsrv.api.dialects.server_tools.items import mcp_item, whole_items
 from lsrv.protocol.events import Delta, Finished, TokenLogprob, Usage
 from lsrv.serving.usage import total_usage
@@ -39,6 +39,9 @@ class ChatReply:
         return b"".join(self._chunk(i, delta) for i in range(self._form.n_choices))
 
     def delta(self, index: int, delta: Delta) -> bytes:
+        if delta.progress is not None:
+            silent = self._chunk(index, b'{"content":""}')
+            return self._frame.with_counts(silent, {"prompt_progress": progress_object(delta.progress)})
         return self._said(index, delta)
 
     def finish(self, index: int, finished: Finished) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lsrv.protocol.events import Usage
+from lsrv.protocol.events import PrefillProgress, Usage
 
 
 def usage_object(usage: Usage) -> dict[str, object]:
@@ -43,6 +43,16 @@ def timings_object(usage: Usage) -> dict[str, float]:
         "predicted_per_token_ms": _rate(usage.decode_s * 1e3, _n_decoded(usage)),
         "predicted_per_second": _rate(_n_decoded(usage), usage.decode_s),
         **(guesses if usage.n_guessed_tokens else {}),
+    }
+
+
+def progress_object(progress: PrefillProgress) -> dict[str, object]:
+    """llama-server's prompt_progress."""
+    return {
+        "total": progress.n_prompt_tokens,
+        "cache": progress.n_cached,
+        "processed": progress.n_read,
+        "time_ms": round(progress.elapsed_s * 1e3),
     }
 
 
