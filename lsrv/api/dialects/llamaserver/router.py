@@ -31,7 +31,7 @@ _decoder = msgspec.json.Decoder(_Told)
 
 
 def router_fields(model: Mapping[str, object], view: EntryView | None) -> dict[str, object]:
-    """What a router says of a model beside, and in place of, its fields in `/v1/models`; nothing of what is no entry."""
+    """What a router says of a model beside, and in place of, its fields there; nothing of what is no entry."""
     if view is None:
         return {}
     capabilities = model.get("capabilities")
