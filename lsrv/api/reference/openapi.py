@@ -1,48 +1,38 @@
-"""The OpenAPI 3.1 document, made from the same structs that decode the bodies."""
+"""The OpenAPI 3.2 document, made from the routes, the types that decode their bodies, and those of their answers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import msgspec
 
 from lsrv import __version__
 from lsrv.api.http.access import Needs
-from lsrv.api.routing.route import ID, JSON, PART, Route
+from lsrv.api.http.errors import ErrorShape
+from lsrv.api.reference.answers import AnswerTypes, answer_types
+from lsrv.api.reference.refusals import refusal_type, refusals
+from lsrv.api.routing.route import ID, JSON, LINES, PART, Route
 
 _REF = "#/components/schemas/{name}"
-
-
-_ERROR_SCHEMA: dict[str, object] = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["message", "type", "param", "code"],
-            "properties": {
-                "message": {"type": "string"},
-                "type": {"type": "string"},
-                "param": {"type": ["string", "null"]},
-                "code": {"type": "string"},
-            },
-        }
-    },
-}
+_REFUSAL = "#/components/responses/{name}"
+_FOR_ALL = frozenset((400, 401, 403, 408, 431, 500))  # what may be said where no model and no body is asked for
+Json = dict[str, object]
+Schemas = Mapping[object, Json]
 
 
 @cache
 def openapi_body(routes: tuple[Route, ...]) -> bytes:
     """The document as JSON."""
-    bodies = [route.body for route in routes if route.body is not None]
-    schemas, components = msgspec.json.schema_components(bodies, ref_template=_REF, schema_hook=_any_schema)
-    schema_of = dict(zip(bodies, schemas, strict=True))
+    types = list(dict.fromkeys(_types(routes)))
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REF, schema_hook=_any_schema)
+    schema_of = dict(zip(types, schemas, strict=True))
     paths: dict[str, dict[str, object]] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of.get(route.body))
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
     return msgspec.json.encode(
         {
-            "openapi": "3.1.0",
+            "openapi": "3.2.0",
             "info": {
                 "title": "lsrv",
                 "version": __version__,
@@ -50,12 +40,22 @@ def openapi_body(routes: tuple[Route, ...]) -> bytes:
             },
             "paths": paths,
             "components": {
-                "schemas": components | {"Error": _ERROR_SCHEMA},
+                "schemas": components,
+                "responses": {
+                    name: each for shape in _shapes(routes) for name, each in _named_refusals(shape, schema_of).items()
+                },
                 "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
             },
             "security": [{}, {"key": []}],
         }
     )
+
+
+def _types(routes: Iterable[Route]) -> Iterable[object]:
+    for route in routes:
+        answer = answer_types(route.method, route.path)
+        found = (route.body, answer.whole, answer.event, refusal_type(route.errors))
+        yield from (each for each in found if each is not None)
 
 
 def _any_schema(kind: type) -> dict[str, object]:
@@ -65,23 +65,73 @@ def _any_schema(kind: type) -> dict[str, object]:
     return {"description": "Any JSON value."}
 
 
-def _operation(route: Route, body: dict[str, object] | None) -> dict[str, object]:
-    content: dict[str, object] = {media_type: {} for media_type in route.media_types}
-    error = {"description": "What was wrong", "content": {JSON: {"schema": {"$ref": _REF.format(name="Error")}}}}
-    operation: dict[str, object] = {
+def _operation(route: Route, schema_of: Schemas) -> Json:
+    answer = answer_types(route.method, route.path)
+    content = {media_type: _content(media_type, answer, schema_of) for media_type in route.media_types}
+    operation: Json = {
         "summary": route.summary,
         "operationId": f"{route.method.lower()}{route.path.replace('/', '_')}",
-        "responses": {"200": {"description": "Done", "content": content}, "default": error},
+        "responses": {"200": {"description": "Done", "content": content}, **_refusals(route)},
     }
-    names = [name[1:-1] for name in (ID, PART) if name in route.path]
-    if names:
-        operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
-        ]
-    if body is not None:
-        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": body}}}
+    if parameters := _parameters(route, answer):
+        operation["parameters"] = parameters
+    if route.body is not None:
+        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schema_of[route.body]}}}
     if route.needs is Needs.NOTHING:
         operation["security"] = []
     if route.needs is Needs.ADMIN_KEY:
         operation["description"] = "Needs one of the admin_keys, where there are any."
     return operation
+
+
+def _content(media_type: str, answer: AnswerTypes, schema_of: Schemas) -> Json:
+    if media_type == JSON:
+        return {} if answer.whole is None else {"schema": schema_of[answer.whole]}
+    if answer.event is None:
+        return {}
+    event = schema_of[answer.event]
+    return {"itemSchema": event if media_type == LINES else _server_sent(event, answer.last)}
+
+
+def _server_sent(data: Json, last: str | None) -> Json:
+    """The schema of a server-sent event as OpenAPI 3.2 has it: what stands behind `data:` is a text, of JSON."""
+    text: Json = {"type": "string", "contentMediaType": JSON, "contentSchema": data}
+    said: Json = text if last is None else {"anyOf": [{"const": last}, text]}
+    return {"type": "object", "required": ["data"], "properties": {"data": said, "event": {"type": "string"}}}
+
+
+def _refusals(route: Route) -> Json:
+    """Names of what may be said, by status; `default` is whatever an upstream may say beside them."""
+    asks_little = route.body is None and ID not in route.path
+    told = [status for status in _told(route.errors) if not asks_little or status in _FOR_ALL] + ["default"]
+    return {str(status): {"$ref": _REFUSAL.format(name=_refusal_name(route.errors, status))} for status in told}
+
+
+def _named_refusals(shape: ErrorShape, schema_of: Schemas) -> Json:
+    """Every refusal of an API, by name; each tells our codes for its status."""
+    content: Json = {JSON: {"schema": schema_of[refusal_type(shape)]}}
+    described = {"default": ["What was wrong"], **_told(shape)}
+    return {
+        _refusal_name(shape, status): {"description": ", ".join(codes), "content": content}
+        for status, codes in described.items()
+    }
+
+
+def _shapes(routes: Iterable[Route]) -> Iterable[ErrorShape]:
+    return dict.fromkeys(route.errors for route in routes)
+
+
+def _refusal_name(shape: ErrorShape, status: int | str) -> str:
+    return f"{getattr(refusal_type(shape), '__name__', 'Refusal')}{str(status).capitalize()}"
+
+
+@cache
+def _told(shape: ErrorShape) -> Mapping[int | str, list[str]]:
+    return {**refusals(shape)}
+
+
+def _parameters(route: Route, answer: AnswerTypes) -> list[Json]:
+    text: Json = {"type": "string"}
+    in_path = [name[1:-1] for name in (ID, PART) if name in route.path]
+    named: list[Json] = [{"name": name, "in": "path", "required": True, "schema": text} for name in in_path]
+    return named + [{"name": name, "in": "query", "required": False, "schema": text} for name in answer.query]

@@ -40,7 +40,7 @@ async def create_response(request: ApiRequest, server: ServerState) -> HandlerAn
     items = await asked_items(server, body)
     keep = _keeping(server, body)
     if not body.background:
-        return Delivery(server, ResponsesCall(body, items, keep).dialect, request.scope, raw)
+        return Delivery(server, ResponsesCall(body, items, keep, created=int(time.time())).dialect, request.scope, raw)
     if keep is None or body.store is False:
         raise RequestError("background needs a response that is kept: store must be true.", param="background")
     call = BackgroundCall(body, items, keep, int(time.time()))

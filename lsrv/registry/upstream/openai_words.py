@@ -18,6 +18,11 @@ from lsrv.registry.upstream.media_words import messages_of
 from lsrv.registry.upstream.tool_words import CalledFunction, CallPiece, CallReading, deltas_in, tool_fields
 
 _PROMPT_FIELDS = frozenset({"add_generation_prompt", "continue_final_message", "documents"})  # of a body itself
+_ASKED_AS = {  # by field of a command: what clients know it by, and what they can do
+    "earlier_tokens": ("context", "send messages"),
+    "n_prompt_logprobs": ("prompt_logprobs", "leave it out"),
+    "prompt_parts": ("prompt of texts and token ids in a row", "send one text"),
+}
 _CARRIED = frozenset(
     {"request_id", "messages", "prompt", "template_kwargs", "sampling", "max_tokens", "stop", "n_top_logprobs"}
     | {"tool_use", "grammar", "ignore_eos", "cache_prompt", "is_echoing", "is_streaming"}
@@ -145,7 +150,8 @@ def _refuse_rest(command: Generate) -> None:
     default = Generate(request_id=0)
     for name in command.__struct_fields__:
         if name not in _CARRIED and getattr(command, name) != getattr(default, name):
-            raise UnsupportedParameterError(f"{name} can't be sent to an upstream; leave it out.", param=name)
+            what, instead = _ASKED_AS.get(name, (name, "leave it out"))
+            raise UnsupportedParameterError(f"{what} can't be sent to an upstream; {instead}.", param=what.split()[0])
 
 
 def _what(command: Generate) -> dict[str, object]:

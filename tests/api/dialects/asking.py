@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx2 as httpx
 
+from tests.api.reference.described import assert_described
+
 MAX_TOKENS = 24
 PARAMETERS: dict[str, Any] = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 Body = dict[str, Any]
@@ -47,10 +49,13 @@ class Speech:
     headers: tuple[tuple[str, str], ...] = ()
 
     def ask(self, http: httpx.Client, model: str, question: Question, *, stream: bool) -> Heard:
-        """Fails unless the answer is one."""
+        """Fails unless the answer is one, as the reference describes it."""
         answer = self.send(http, model, question, stream=stream)
         assert answer.status_code == 200, answer.text
-        return self.hear_stream(events(answer.text)) if stream else self.hear(answer.json())
+        told = events(answer.text) if stream else [answer.json()]
+        for each in told:
+            assert_described("POST", self.path, each, is_event=stream)
+        return self.hear_stream(told) if stream else self.hear(told[0])
 
     def send(self, http: httpx.Client, model: str, question: Question, **fields: Any) -> httpx.Response:
         body = {"model": model} | self.body(question) | fields

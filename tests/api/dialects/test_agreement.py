@@ -83,3 +83,34 @@ def test_the_questions_are_about_all_that_answers_have(heard_in_chat: dict[tuple
         assert heard_in_chat[model, "plain"].text
         assert heard_in_chat[model, "thinking"].thoughts
     assert heard_in_chat[LOCAL, "calling"].calls == heard_in_chat["far", "calling"].calls != ()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_tokens_and_their_scores_are_the_same(front: RunningServer, model: str) -> None:
+    """Whole, for those dialects that tell them: the likeliest ones of a memorized answer, which is no near tie."""
+    question = QUESTIONS["plain"]
+    prompt = front.http.post("/apply-template", json=CHAT.body(question) | {"model": LOCAL}).json()["prompt"]
+    messages = [{"role": "user", "content": question.text}]
+    common = {"model": model, "temperature": 0, "stream": False}
+    chat = common | {"messages": messages, "max_tokens": 4, "logprobs": True, "top_logprobs": 1}
+    item = common | {"input": question.text, "max_output_tokens": 4, "top_logprobs": 1, "store": False}
+    item |= {"include": ["message.output_text.logprobs"]}
+    ollama = {"model": model, "messages": messages, "options": {"temperature": 0, "num_predict": 4}, "stream": False}
+    ollama |= {"logprobs": True, "top_logprobs": 1}
+    text = common | {"prompt": prompt, "max_tokens": 4, "n_predict": 4, "logprobs": 1, "n_probs": 1}
+    answers = {
+        path: front.http.post(path, json=body).json()
+        for path, body in (
+            *(("/v1/chat/completions", chat), ("/v1/responses", item), ("/api/chat", ollama)),
+            *(("/v1/completions", text), ("/completion", text)),
+        )
+    }
+    scores = {
+        "chat": answers["/v1/chat/completions"]["choices"][0]["logprobs"]["content"],
+        "responses": answers["/v1/responses"]["output"][0]["content"][0]["logprobs"],
+        "ollama": answers["/api/chat"]["logprobs"],
+        "llama-server": answers["/completion"]["completion_probabilities"],
+    }
+    tokens = {name: [each["token"] for each in told] for name, told in scores.items()}
+    tokens["completions"] = answers["/v1/completions"]["choices"][0]["logprobs"]["tokens"]
+    assert len(tokens["chat"]) == 4 and all(told == tokens["chat"] for told in tokens.values()), tokens

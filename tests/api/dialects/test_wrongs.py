@@ -14,7 +14,8 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from tests.api.dialects.asking import SPEECHES, Question, Speech
+from tests.api.dialects.asking import SPEECHES, Question, Speech, events
+from tests.api.reference.described import assert_described
 from tests.conftest import TINY, RunningServer, StartServer, copies_of_stories, wait_until
 from tests.upstream_server import UpstreamServer
 
@@ -34,6 +35,7 @@ OPENAI: dict[str, Told] = {
     "busy": (429, "queue_full"),
     "crash": (503, "worker_"),
     "drain": (503, "draining"),
+    "stopped": (503, "draining"),
 }
 ANTHROPIC: dict[str, Told] = {
     "no JSON": (400, "invalid_request_error"),
@@ -45,6 +47,7 @@ ANTHROPIC: dict[str, Told] = {
     "busy": (529, "overloaded_error"),
     "crash": (503, "api_error"),
     "drain": (529, "overloaded_error"),
+    "stopped": (529, "overloaded_error"),
 }
 OLLAMA: dict[str, Told] = {
     "no JSON": (400, "The body is not valid JSON"),
@@ -56,6 +59,7 @@ OLLAMA: dict[str, Told] = {
     "busy": (503, "which is all its queue takes"),
     "crash": (503, " died "),
     "drain": (503, "The server is shutting down."),
+    "stopped": (503, "the server is stopping"),
 }
 LLAMA_SERVER: dict[str, Told] = {
     "no JSON": (400, "invalid_request_error"),
@@ -67,6 +71,7 @@ LLAMA_SERVER: dict[str, Told] = {
     "busy": (429, "unavailable_error"),
     "crash": (503, "unavailable_error"),
     "drain": (503, "unavailable_error"),
+    "stopped": (503, "unavailable_error"),
 }
 
 
@@ -107,6 +112,7 @@ def assert_told(speech: Speech, wrong: str, answer: httpx.Response) -> None:
     status, expected = told[wrong]
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json"), answer.text
     assert expected in word(answer.json())
+    assert_described("POST", speech.path, answer.json(), status=status)
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +183,7 @@ def test_a_model_whose_workers_die_is_told_in_every_dialect(guarded: RunningServ
         wait_until(lambda: n_running(guarded, TINY) == len(asked))
         wait_until(lambda: _kill_workers(guarded) and all(answer.done() for answer in answers))
     for (speech, stream), answer in zip(asked, answers, strict=True):
-        assert_ended(speech, stream, answer.result())
+        assert_ended(speech, "crash", answer.result(), stream=stream)
 
 
 def _kill_workers(server: RunningServer) -> bool:
@@ -187,16 +193,15 @@ def _kill_workers(server: RunningServer) -> bool:
     return True
 
 
-def assert_ended(speech: Speech, stream: bool, answer: httpx.Response) -> None:
+def assert_ended(speech: Speech, wrong: str, answer: httpx.Response, *, stream: bool) -> None:
     """By a status; a stream that had begun meanwhile, for it had to wait long, by an event of the same words."""
     if answer.status_code != 200:
-        assert_told(speech, "crash", answer)
+        assert_told(speech, wrong, answer)
         return
     assert stream, answer.text
     told, word = SHAPES.get(speech.name, (OPENAI, openai_word))
-    last = [line for line in answer.text.splitlines() if "{" in line][-1]
-    body = json.loads(last[last.index("{") :])
-    assert told["crash"][1] in (body["code"] if speech.name == "responses" else word(body))
+    body = events(answer.text)[-1]
+    assert told[wrong][1] in (body["code"] if speech.name == "responses" else word(body))
 
 
 @EACH_DIALECT
@@ -213,21 +218,16 @@ def test_a_client_of_any_dialect_that_leaves_frees_its_place(
 
 
 def test_a_server_that_stops_says_so_in_every_dialect(start_server: StartServer) -> None:
+    """To those who come, and to those who have waited so long that their streams have begun with comments."""
     with UpstreamServer() as upstream:
-        _stop_while_it_answers(start_server, upstream)
-
-
-def _stop_while_it_answers(start_server: StartServer, upstream: UpstreamServer) -> None:
-    settings = {"base_url": upstream.base_url("waiting")}
-    stopping = start_server(
-        server={"drain_timeout": "60s"}, models=[{"model_id": "held", "kind": "upstream", "upstream": settings}]
-    )
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(SPEECHES[0].send, stopping.http, "held", QUESTION)
-        wait_until(lambda: n_running(stopping, "held") == 1)
-        stopping.signal(signal.SIGTERM)
-        wait_until(lambda: stopping.http.get("/readyz").json()["status"] == "draining")
-        for speech in SPEECHES:
-            assert_told(speech, "drain", speech.send(stopping.http, "held", QUESTION))
-        upstream.script.gate.release()
-        assert running.result().status_code == 200
+        entry = {"model_id": "held", "kind": "upstream", "upstream": {"base_url": upstream.base_url("waiting")}}
+        stopping = start_server(server={"drain_timeout": "4s"}, models=[entry])
+        with ThreadPoolExecutor(len(SPEECHES)) as pool:
+            waiting = [pool.submit(each.send, stopping.http, "held", QUESTION, stream=True) for each in SPEECHES]
+            wait_until(lambda: n_running(stopping, "held") == len(SPEECHES))
+            stopping.signal(signal.SIGTERM)
+            wait_until(lambda: stopping.http.get("/readyz").json()["status"] == "draining")
+            for speech in SPEECHES:
+                assert_told(speech, "drain", speech.send(stopping.http, "held", QUESTION))
+            for speech, answer in zip(SPEECHES, waiting, strict=True):
+                assert_ended(speech, "stopped", answer.result(), stream=True)

@@ -160,6 +160,21 @@ def test_how_much_is_to_be_thought_travels_in_openais_word(asked: dict[str, Any]
     assert {name: body[name] for name in ("reasoning_effort", "chat_template_kwargs") if name in body} == sent
 
 
+@pytest.mark.parametrize(
+    ("field", "param"),
+    [
+        ({"earlier_tokens": [1]}, "context"),
+        ({"n_prompt_logprobs": 1}, "prompt_logprobs"),
+        ({"prompt_parts": ["a", 1]}, "prompt"),
+    ],
+    ids=str,
+)
+def test_what_can_not_travel_is_named_as_clients_name_it(field: dict[str, Any], param: str) -> None:
+    with pytest.raises(UnsupportedParameterError, match=param) as caught:
+        path_and_body(Generate(request_id=0, prompt="x", **field), "m")
+    assert caught.value.param == param and next(iter(field)) not in caught.value.message.split()
+
+
 async def test_priority_has_its_effect_here_and_does_not_travel() -> None:
     """vLLM counts the other way round, and answers 400 where it is not set up for it."""
     with UpstreamServer() as upstream:

@@ -35,7 +35,7 @@ class AskedItems:
 class ResponsesCall:
     """`keep` takes the response that is over, and says whether it could; None: nobody comes back to it.
 
-    `background`: fields of a response whose client has been told already that it will be made.
+    `background`: fields of a response whose client has been told already that it will be made. `created`: in Unix time.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class ResponsesCall:
         items: AskedItems,
         keep: KeepResponse | None = None,
         background: Item | None = None,
+        created: int = 0,
     ) -> None:
         self.response_id = new_item_id("resp")
         self.input = [named_item(item) for item in items.new] if keep is not None else []
@@ -56,6 +57,7 @@ class ResponsesCall:
         self._body = body
         self._items = items
         self._keep = keep
+        self._created = created
         self._n_told = 0 if background is None else N_TOLD
 
     @property
@@ -82,4 +84,9 @@ class ResponsesCall:
             self.reply.was_not_kept()
 
     def _error_event(self, error: LsrvError) -> bytes:
-        return self.reply.broken_off(error) if self.reply is not None else b""
+        """The last events, and the first ones, too, of a stream that had nothing but comments: nobody answered."""
+        if self.reply is not None:
+            return self.reply.broken_off(error)
+        heading = Heading(self._body.model or "default", self._created)
+        reply = ResponsesReply(ResponseForm(self.asked, n_told=self._n_told), heading)
+        return reply.head() + reply.broken_off(error)

@@ -32,14 +32,22 @@ function fieldTable(schema, schemas) {
   return table;
 }
 
+function described(title, schema, schemas) {
+  const named = [schema, schema.items || {}, ...(schema.anyOf || [])].find((one) => one.$ref);
+  const table = named ? [fieldTable(schemas[named.$ref.split("/").pop()], schemas)] : [];
+  return [element("p", `${title}${named === schema ? "" : ` (${typeOf(schema, schemas) || "any JSON"})`}`), ...table];
+}
+
 function route(method, path, operation, schemas) {
   const summary = element("summary", "", element("b", method.toUpperCase()), element("code", path),
     element("span", operation.summary));
   const details = element("details", "", summary);
   const body = operation.requestBody;
-  if (body) {
-    const name = body.content["application/json"].schema.$ref.split("/").pop();
-    details.append(fieldTable(schemas[name], schemas));
+  if (body) details.append(...described("Body", body.content["application/json"].schema, schemas));
+  for (const [type, content] of Object.entries(operation.responses["200"].content)) {
+    const data = content.itemSchema && content.itemSchema.properties && content.itemSchema.properties.data;
+    const schema = data ? (data.anyOf || [data]).at(-1).contentSchema : content.itemSchema || content.schema;
+    if (schema) details.append(...described(`Answer: ${type}`, schema, schemas));
   }
   return details;
 }

@@ -1,0 +1,1 @@
+"""The reference: what it says of routes is what they do."""
