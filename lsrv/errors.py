@@ -13,6 +13,8 @@
     │   └── PromptTooLongError
     ├── CapacityError               try again later (retryable)
     │   ├── QueueFullError
+    │   │   └── QueueTimeoutError   it waited for a place as long as queue_timeout says
+    │   ├── AdaptersBusyError       too many adapters of a model are being loaded
     │   ├── DrainingError
     │   └── NotEnoughMemoryError
     ├── WorkerError                 the process that serves a model failed
@@ -132,6 +134,14 @@ class CapacityError(LsrvError):
 
 class QueueFullError(CapacityError):
     code = "queue_full"
+
+
+class QueueTimeoutError(QueueFullError):
+    code = "queue_timeout"
+
+
+class AdaptersBusyError(CapacityError):
+    code = "lora_load_busy"
 
 
 class DrainingError(CapacityError):

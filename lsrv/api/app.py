@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from lsrv.api.gate import Gate
-from lsrv.api.http.errors import error_response
+from lsrv.api.http.errors import ErrorShape, error_response
 from lsrv.api.http.request_record import record_of
 from lsrv.api.metrics.requests import Metrics
 from lsrv.api.reference.openapi import openapi_body
@@ -58,20 +58,23 @@ def _create_handlers(state: ServerState, table: RouteTable) -> Litestar:
         answered = await found.handler(request, state)
         return answered.to_asgi_response(app=None, request=request) if isinstance(answered, Response) else answered
 
+    def answer_error(request: ApiRequest, error: Exception) -> Response[bytes]:
+        return _answer_error(request, error, state.errors_as(resource_of(request.scope).errors))
+
     return Litestar(
         route_handlers=[answer],
-        exception_handlers={Exception: _answer_error},
+        exception_handlers={Exception: answer_error},
         openapi_config=None,  # the reference comes from `openapi`: bodies are decoded by us, not by Litestar
         logging_config=None,
     )
 
 
-def _answer_error(request: ApiRequest, error: Exception) -> Response[bytes]:
+def _answer_error(request: ApiRequest, error: Exception, shape: ErrorShape) -> Response[bytes]:
     """Every error of every route, in the shape of its API."""
     ours = _as_lsrv_error(request, error)
     record = record_of(request.scope)
     record.error_code, ours.request_id = ours.code, record.request_id
-    response = error_response(ours, resource_of(request.scope).errors)
+    response = error_response(ours, shape)
     headers = {name.decode(): value.decode() for name, value in response.headers if name != b"content-type"}
     return Response(response.body, status_code=response.status, headers=headers, media_type="application/json")
 

@@ -44,7 +44,7 @@ class Gate:
             await self._pass(scope, receive, exchange)
         except LsrvError as error:
             exchange.record.error_code, error.request_id = error.code, exchange.record.request_id
-            await send_error(exchange.send, error, exchange.resource.errors)
+            await send_error(exchange.send, error, self._state.errors_as(exchange.resource.errors))
         finally:
             self._account(scope, exchange)
 
@@ -63,8 +63,13 @@ class Gate:
             scope, method = _with_method(scope, "GET"), "GET"  # uvicorn drops the body: its own scope still says HEAD
         if method != "GET":
             self._check_admission()
-        access.check_key(exchange.headers, resource.needs(method))
+        needs = resource.needs(method)
+        access.check_key(exchange.headers, needs)
         route = resource.route(method)
+        if method != "GET" and needs is Needs.KEY:
+            exchange.caller = access.limited_caller(exchange.headers, caller)
+            if exchange.caller is not None:
+                self._state.caller_limits.admit(exchange.caller, time.monotonic())
         is_free = route.takes_any_type or (route.takes_curls_type and _is_curls(exchange.headers))
         if method != "GET" and not is_free:
             _check_content_type(exchange.headers)
@@ -80,6 +85,9 @@ class Gate:
         seconds = time.perf_counter() - record.arrived_at
         self._state.metrics.count_request(record.model_id, record.route, record.status, seconds)
         self._state.end(record, seconds)
+        if exchange.caller is not None:
+            n_tokens = (record.n_prompt_tokens or 0) + (record.n_completion_tokens or 0)
+            self._state.caller_limits.spend(exchange.caller, n_tokens, time.monotonic())
         fields: dict[str, object] = {
             "method": scope.get("method"),
             "path": scope["path"],
@@ -105,6 +113,7 @@ class _Exchange:
 
     def __init__(self, scope: Scope, send: Send, resource: Resource) -> None:
         self.resource = resource
+        self.caller: bytes | None = None  # whose limits it counts against
         self.headers = dict(scope["headers"])
         asked_id = self.headers.get(b"x-request-id", b"")
         request_id = asked_id if _REQUEST_ID.fullmatch(asked_id) else secrets.token_hex(8).encode()

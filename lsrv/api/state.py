@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from lsrv.api.dialects.models import model_object
 from lsrv.api.feed import Feed, RequestFinished, RequestStarted
 from lsrv.api.http.access import Access
+from lsrv.api.http.errors import FLAT_ERRORS, OPENAI_ERRORS, ErrorShape
 from lsrv.api.http.outliving import OutlivingAnswers
 from lsrv.api.http.request_record import RequestRecord
 from lsrv.api.http.running import RunningAnswers
+from lsrv.api.limits.callers import CallerLimits
 from lsrv.api.metrics.cache import CacheCollector
 from lsrv.api.metrics.requests import Metrics
 from lsrv.api.metrics.virtual_models import RouteCollector
+from lsrv.api.metrics.workload import Workload
 from lsrv.api.notes import Notes
 from lsrv.config import LoadedSettings, ServerSettings, Settings
 from lsrv.documents import DocumentLimits, Shelf
@@ -44,6 +47,7 @@ class ServerState:
     notes: Notes = field(default_factory=Notes)
     stop: Callable[[], None] | None = None  # ends the server as SIGTERM would; None: it lives in a caller's process
     ollama_port: int | None = None  # where Ollama's clients look for it, if it listens there
+    workload: Workload = field(default_factory=Workload)
     access: Access = field(init=False)
     feed: Feed = field(init=False)
     responses: ResponseCache = field(init=False)
@@ -54,6 +58,8 @@ class ServerState:
     shadows: Shadows = field(init=False)
     search: asyncio.Task[None] | None = None  # for models that come to this disk, and leave it
     mcp: McpServers = field(init=False)
+    caller_limits: CallerLimits = field(init=False)
+    _limits: tuple[int, int] = (-1, -1)  # those of `caller_limits`: a reload that leaves them leaves what was used
 
     def __post_init__(self) -> None:
         self.shadows = Shadows(self.registry)
@@ -72,8 +78,15 @@ class ServerState:
         """Go by other settings from the next request on."""
         self.settings = settings
         self.access = Access(settings.server)
+        limits = settings.server.requests_per_minute, settings.server.tokens_per_minute
+        if limits != self._limits:
+            self._limits, self.caller_limits = limits, CallerLimits(*limits)
         self.shadows.configure(settings)
         self.mcp.configure(settings.mcp.servers)
+
+    def errors_as(self, shape: ErrorShape) -> ErrorShape:
+        """How errors in `shape` are written by this server's settings."""
+        return FLAT_ERRORS if shape is OPENAI_ERRORS and self.settings.server.flat_errors else shape
 
     def turn(self, model_id: ModelId, priority: int | None, keep_alive_s: float | None = None) -> Turn:
         """How a request waits for `model_id`: by its own priority, else by the entry's."""
@@ -88,6 +101,9 @@ class ServerState:
     def end(self, record: RequestRecord, seconds: float) -> None:
         """A request is over; those who watch learn so if they know of it."""
         if record.listed_id:
+            n_prompt, n_completion = record.n_prompt_tokens or 0, record.n_completion_tokens or 0
+            is_hit = bool(record.is_cache_hit)
+            self.workload.note(record.listed_id, record.status, n_prompt, n_completion, seconds, is_hit=is_hit)
             self.feed.publish(
                 RequestFinished(
                     request_id=record.request_id,
@@ -111,6 +127,7 @@ def _response_cache(server: ServerSettings) -> ResponseCache:
         ram_bytes=server.response_cache_ram_bytes,
         disk_bytes=server.response_cache_disk_bytes,
         max_age_s=server.response_cache_age_s,
+        max_ram_age_s=min(server.response_cache_ram_age_s, server.response_cache_age_s),
     )
     return ResponseCache(own_cache() / "responses", limits)
 

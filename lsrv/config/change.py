@@ -12,7 +12,7 @@ from lsrv.config.table import Table
 # What an entry may change while its model stays in memory. Whatever is not named here needs a new load.
 _LIGHT = frozenset(
     {"alias", "enabled", "preload", "pinned", "priority", "keep_alive", "max_concurrency", "queue", "defaults"}
-    | {"response_cache", "display_name", "description", "mode"}
+    | {"response_cache", "queue_timeout", "display_name", "description", "mode"}
 )
 # What is looked up anew at every use. Whatever is not named here needs a new process.
 _AT_ONCE = frozenset(
@@ -24,6 +24,10 @@ _AT_ONCE = frozenset(
         "server.api_keys",
         "server.api_keys_env",
         "server.admin_keys",
+        "server.requests_per_minute",
+        "server.tokens_per_minute",
+        "server.request_timeout",
+        "server.ready",
         "server.cors_origins",
         "server.allowed_hosts",
         "server.max_body_bytes",

@@ -32,6 +32,7 @@ from lsrv.config.table import as_strings
 from lsrv.home import expanded
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
+_KEY_CHARS = 16
 _FLAGS = ConfigPlace("command line")
 _ABOUT_ENTRIES = ("MODELS", "LSRV_DEFAULT_MODEL_ID", "LSRV_CATALOG", "LSRV_SERVER__CATALOG")
 
@@ -104,7 +105,8 @@ class _Loading:
         if self._problems or settings is None:
             raise config_error(self._problems)
         self._warnings += [*file_warnings(merged), *idle_keys(merged, is_cpu_build=is_cpu_build())]
-        return LoadedSettings(_resolved(settings, merged).read_from(source), self._warnings, self._files)
+        warnings = [*self._warnings, *_short_keys(settings)]
+        return LoadedSettings(_resolved(settings, merged).read_from(source), warnings, self._files)
 
     def _with_catalog(self, layer: Layer) -> Layer:
         """`layer` over the catalogs it names. A catalog holds entries only."""
@@ -169,6 +171,15 @@ class _Loading:
         except ValidationError as error:
             self._problems += _without_twins(validation_problems(layer, error), self._problems)
             return None
+
+
+def _short_keys(settings: Settings) -> list[str]:
+    """A warning where a key can be guessed."""
+    return [
+        f"server.{name}: a key has fewer than {_KEY_CHARS} characters, so it can be guessed; take a longer one"
+        for name, keys in (("api_keys", settings.server.api_keys), ("admin_keys", settings.server.admin_keys))
+        if any(len(key) < _KEY_CHARS for key in keys)
+    ]
 
 
 def _given(value: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -57,6 +58,12 @@ class ModelSettings(Table):
     )
     max_concurrency: int = Field(default=0, ge=0, description="Requests in the worker at once; 0: as many as slots.")
     queue: int = Field(default=64, ge=0, description="Requests that may wait; above: 429.")
+    queue_timeout_s: Seconds = Field(
+        default=math.inf,
+        gt=0,
+        alias="queue_timeout",
+        description='Longest wait for a place, loads not counted; then 429. "-1": any.',
+    )
     response_cache: bool = Field(
         default=False, description="Keep answers, and give them again where the same request would get the same one."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from typing import Annotated, Literal
 
@@ -116,6 +117,15 @@ class ServerSettings(Table):
         default=None, description="Environment variable that holds api_keys, separated by commas."
     )
     admin_keys: Keys = Field(default=(), repr=False, description="Keys for /v1/models/* verbs and /admin/*.")
+    requests_per_minute: int = Field(
+        default=0, ge=0, description="Requests of one key in a minute, of one address where no key is needed; 0: any."
+    )
+    tokens_per_minute: int = Field(
+        default=0, ge=0, description="Tokens of one key in a minute, prompts and answers together; 0: any number."
+    )
+    request_timeout_s: Seconds = Field(
+        default=math.inf, gt=0, alias="request_timeout", description='Longest time of an answer in all; "-1": any.'
+    )
     cors_origins: Annotated[Strings, AfterValidator(checked(_origins_problem))] = Field(
         default=(), description="Web pages' origins that may call from a browser, exactly as the browser sends them."
     )
@@ -144,6 +154,11 @@ class ServerSettings(Table):
     )
     response_cache_age_s: Seconds = Field(
         default=30 * 86400.0, alias="response_cache_age", description='Older answers are made anew; "-1": never.'
+    )
+    response_cache_ram_age_s: Seconds = Field(
+        default=math.inf,
+        alias="response_cache_ram_age",
+        description='Older ones are looked up on disk again, if they may be that old; "-1": as old as any.',
     )
     response_store_disk_bytes: Bytes = Field(
         default=1024**3,
@@ -174,6 +189,12 @@ class ServerSettings(Table):
     adapter_folder: str | None = Field(
         default=None,
         description="Folder of GGUFs that may be loaded as adapters over HTTP; without it none may.",
+    )
+    ready: Literal["all", "any"] = Field(
+        default="all", description="/readyz wants every preload loaded, or one of them at least."
+    )
+    flat_errors: bool = Field(
+        default=False, description="Errors in OpenAI's words say `message` and `detail` beside `error`, too."
     )
     spare_workers: int = Field(
         default=1, ge=0, le=16, description="Processes kept warm without a model, so that a load starts at once."

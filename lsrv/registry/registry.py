@@ -12,6 +12,7 @@ from lsrv.model_id import ModelId
 from lsrv.registry.adapter_loading import HotAdapters
 from lsrv.registry.endpoints.endpoint import Lease
 from lsrv.registry.endpoints.endpoints import Endpoints
+from lsrv.registry.endpoints.patience import entered
 from lsrv.registry.endpoints.waiting import Standing, Turn
 from lsrv.registry.entries import refusals
 from lsrv.registry.entries.view import EntryView, MemoryView, WorkerLog
@@ -145,14 +146,14 @@ class Registry:
         """A place at what serves an entry: a worker, which is loaded first if it has to be, or another server.
 
         Waits for its turn; `standing` tells of that wait. Raises ModelNotFoundError, ModelDisabledError,
-        QueueFullError, DrainingError, why the load failed, or an UpstreamError.
+        QueueFullError, QueueTimeoutError, DrainingError, why the load failed, or an UpstreamError.
         """
         self._inbox.refuse_if_draining()
         turn, endpoint = turn or Turn(), self._endpoints.of(model_id)
         if not turn.is_copy:
             self.idle_work.disturb()
-        async with endpoint.acquire(turn) as lease:
-            yield lease
+        async with contextlib.AsyncExitStack() as stack:
+            yield await entered(stack, endpoint, turn)
 
     def standing(self, model_id: ModelId, turn: Turn) -> Standing | None:
         """Where a request for an entry stands; None where nothing is known of its wait."""

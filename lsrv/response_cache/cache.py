@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,6 +41,7 @@ class CacheLimits(msgspec.Struct, frozen=True, kw_only=True):
     ram_bytes: int
     disk_bytes: int  # 0: nothing is written
     max_age_s: float
+    max_ram_age_s: float = math.inf  # of the faster tier
 
 
 class FoundBytes(msgspec.Struct, frozen=True):
@@ -54,7 +56,7 @@ class ResponseCache:
 
     def __init__(self, folder: Path, limits: CacheLimits, clock: Callable[[], float] = time.time) -> None:
         self.flights = Flights()
-        self._memory = MemoryTier(limits.ram_bytes, limits.max_age_s)
+        self._memory = MemoryTier(limits.ram_bytes, min(limits.max_age_s, limits.max_ram_age_s))
         tier = DiskTier(folder / FILE_NAME, limits.disk_bytes, limits.max_age_s)
         self._disk = tier if limits.disk_bytes else None
         self._unused_disk = None if limits.disk_bytes else tier

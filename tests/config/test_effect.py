@@ -15,7 +15,7 @@ from lsrv.errors import ConfigError
 
 # One value of each key of an entry that asks for something.
 ASKED = {
-    "alias": '["other"]', "display_name": '"a"', "description": '"a"', "mode": '"lazy"',
+    "alias": '["other"]', "display_name": '"a"', "description": '"a"', "mode": '"lazy"', "queue_timeout": '"1s"',
     "enabled": "true", "revision": '"v1"', "chat_template": '"{{ messages }}"',
     "chat_template_name": '"chatml"', "jinja_explicit": '"{{ messages }}"', "control_in_text": "true",
     "preload": "true", "pinned": "true", "priority": "1", "keep_alive": '"1m"', "max_concurrency": "1", "queue": "1",
@@ -36,7 +36,8 @@ ASKED = {
 # What has an effect, by kind of entry. All else is a warning or an error; a new key has to be put somewhere.
 EVERYWHERE = {"alias", "display_name", "description", "mode", "enabled", "response_cache", "defaults.priority"}
 LOCAL = EVERYWHERE | {
-    "queue", "revision", "preload", "pinned", "priority", "keep_alive", "max_concurrency", "format.format",
+    "queue", "queue_timeout",
+    "revision", "preload", "pinned", "priority", "keep_alive", "max_concurrency", "format.format",
     "format.quantized_file", "quantization.quant", "quantization.isq", "device.cpu", "device.threads",
     "device.threads_batch", "context.context_length", "context.slots", "context.batch_size", "context.ubatch_size",
     "context.cache_type_k", "context.cache_type_v", "context.kv", "context.cache_ram", "context.flash_attention",

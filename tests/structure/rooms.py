@@ -10,7 +10,9 @@ Graph = Mapping[str, Set[str]]
 
 # The rooms of each large package, the highest first: a room imports none that stands before it.
 ORDER = {
-    "api": "server app life gate routes reference answers routing admin kept state notes feed metrics dialects http",
+    "api": (
+        "server app life gate routes reference answers routing admin kept state notes feed metrics limits dialects http"
+    ),
     "registry": (
         "assemble registry discovery found_names life adapter_loading plans preview identity model_facts virtual_models"
         " long_prompts loop upstream endpoints entries loading memory workers names offered_adapters"

@@ -17,6 +17,7 @@ from litestar.types import Receive, Scope, Send
 from lsrv.api.answers.cache_control import cache_use
 from lsrv.api.answers.generation import Generation
 from lsrv.api.answers.relay import Relay
+from lsrv.api.answers.time_limit import time_limit
 from lsrv.api.dialects.contract import Dialect
 from lsrv.api.http.access import Caller
 from lsrv.api.http.errors import ClientGoneError, status_of
@@ -89,11 +90,12 @@ class Delivery:
         head, registry = self._dialect.read_head(raw), self._state.registry
         self._wants_server_tools = head.wants_server_tools
         attempts = registry.routing.text_attempts(registry.names.first_known(head.spellings), head.sticky_key)
-        if head.is_streaming:
-            await until_disconnect(receive, self._stream(raw, attempts, stream))
-        else:
-            body = first_body(attempts, lambda _: self._answer(raw, attempts).body())
-            await send_json(send, await until_disconnect(receive, body))
+        async with time_limit(self._state.settings.server.request_timeout_s):
+            if head.is_streaming:
+                await until_disconnect(receive, self._stream(raw, attempts, stream))
+            else:
+                body = first_body(attempts, lambda _: self._answer(raw, attempts).body())
+                await send_json(send, await until_disconnect(receive, body))
         if self._transcript is not None:  # the answer is with the client
             original = Original(self._record.request_id, raw, self._dialect.parse, self._transcript.texts)
             self._state.shadows.offer(attempts.shadows, original)
@@ -101,7 +103,7 @@ class Delivery:
     async def _fail(self, error: LsrvError, send: Send, stream: EventStream) -> None:
         self._record.error_code, error.request_id = error.code, self._record.request_id
         if not stream.has_started:
-            await send_error(send, error, self._dialect.errors)
+            await send_error(send, error, self._state.errors_as(self._dialect.errors))
         elif isinstance(error, ClientGoneError):
             self._record.status = status_of(error)  # 200 was sent, but it isn't what became of it
         else:

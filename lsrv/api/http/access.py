@@ -146,6 +146,15 @@ class Access:
             (b"access-control-max-age", b"600"),
         ]
 
+    def limited_caller(self, headers: Headers, caller: Caller) -> bytes | None:
+        """Whose limits a request counts against: its key, else its address; None: nobody's, it has an admin key."""
+        key = _key_of(headers)
+        if key is not None and _is_one_of(key, self._admin_keys):
+            return None
+        if self._api_keys and key is not None:
+            return b"key " + key
+        return b"address " + (caller.client_address or "").encode()
+
     def check_key(self, headers: Headers, needs: Needs) -> None:
         """Raises UnauthorizedError without a valid key, ForbiddenError for a valid one that may not do this."""
         is_for_admins = needs is Needs.ADMIN_KEY and bool(self._admin_keys)

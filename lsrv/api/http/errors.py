@@ -18,6 +18,7 @@ from lsrv.echo import echo
 from lsrv.errors import (
     AbortedError,
     AdapterConflictError,
+    AdaptersBusyError,
     CapacityError,
     FieldValue,
     LsrvError,
@@ -74,6 +75,18 @@ class RequestTimeoutError(LsrvError):
     code = "request_timeout"
 
 
+class RateLimitError(CapacityError):
+    """fields: retry_after_s."""
+
+    code = "rate_limit_exceeded"
+
+
+class TimeLimitError(LsrvError):
+    """The answer took longer than any may."""
+
+    code = "time_limit_exceeded"
+
+
 class BodyTooLargeError(LsrvError):
     code = "body_too_large"
 
@@ -108,12 +121,15 @@ _STATUS: dict[type[LsrvError], int] = {
     BodyTooLargeError: 413,
     MediaTypeError: 415,
     QueueFullError: 429,
+    RateLimitError: 429,
+    AdaptersBusyError: 429,
     HeadersTooLargeError: 431,
     ClientGoneError: CLIENT_GONE_STATUS,
     AbortedError: 503,
     CapacityError: 503,
     WorkerError: 503,
     UnresponsiveError: 504,
+    TimeLimitError: 504,
     UpstreamBusyError: 429,
     UpstreamError: 502,
     UpstreamUnavailableError: 503,
@@ -177,6 +193,15 @@ class ErrorShape:
 
 
 OPENAI_ERRORS = ErrorShape(error_body)
+
+
+def _flat_body(error: LsrvError) -> bytes:
+    told = error_object(error)
+    return _encoder.encode({"error": told, "message": told["message"], "detail": told["message"]})
+
+
+# The same with what clients of FastAPI and of mistral.rs look for at the top.
+FLAT_ERRORS = ErrorShape(_flat_body)
 
 
 def error_response(error: LsrvError, shape: ErrorShape) -> ErrorResponse:

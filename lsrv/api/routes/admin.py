@@ -23,6 +23,7 @@ from lsrv.api.admin.bodies import (
     model_status,
 )
 from lsrv.api.admin.reload import reload_settings
+from lsrv.api.admin.shown_settings import shown_settings
 from lsrv.api.http.access import Needs
 from lsrv.api.http.body import decode_body
 from lsrv.api.http.event_stream import COMMENT_INTERVAL_S, EventStream
@@ -33,6 +34,7 @@ from lsrv.api.routing.route import EVENTS, JSON, Method, Route
 from lsrv.api.routing.table import resource_of
 from lsrv.api.state import ServerState
 from lsrv.errors import RequestError
+from lsrv.model_id import ModelId
 from lsrv.registry import worker_memory
 
 _log = logging.getLogger(__name__)
@@ -87,6 +89,36 @@ async def choose_default(request: ApiRequest, server: ServerState) -> Response[b
     model_id = server.registry.names.choose_default(body.model_id)
     _log.info("another default for this run", extra={"model_id": body.model_id})
     return json_response(_encode({"default_model_id": model_id}))
+
+
+async def show_config(_: ApiRequest, server: ServerState) -> Response[bytes]:
+    source = server.settings.source
+    body = {"file": str(source) if source is not None else None, "settings": shown_settings(server.settings)}
+    return json_response(_encode(body))
+
+
+async def cache_stats(_: ApiRequest, server: ServerState) -> Response[bytes]:
+    listed_id = server.registry.names.listed_id
+    kept = {listed_id(ModelId(name)): counts for name, counts in (await server.responses.statistics()).items()}
+    prefixes = [cache_answer(view) for view in server.registry.views() if view.info is not None]
+    ram, disk = server.responses.n_memory_bytes, server.responses.n_disk_bytes
+    responses = {"ram_bytes": ram, "disk_bytes": disk, "models": kept}
+    return json_response(_encode({"response_cache": responses, "prefix_caches": prefixes}))
+
+
+async def workload_stats(_: ApiRequest, server: ServerState) -> Response[bytes]:
+    now = [
+        {"id": view.listed_id, "status": view.status, "n_running": view.n_running, "n_waiting": view.n_waiting}
+        for view in server.registry.views()
+    ]
+    return json_response(_encode(server.workload.body() | {"now": now}))
+
+
+async def reset_counters(_: ApiRequest, server: ServerState) -> Response[bytes]:
+    """Prometheus' counters go on: they may only grow."""
+    before = server.workload.body()
+    server.workload.reset()
+    return json_response(_encode({"status": "reset", "before": before}))
 
 
 async def forget_default(_: ApiRequest, server: ServerState) -> Response[bytes]:
@@ -146,6 +178,10 @@ ROUTES = (
     _route("GET", "/admin/models/{id}/logs", worker_logs, "Last lines of a worker, and of the one before"),
     _route("GET", "/admin/models/{id}/cache", prefix_cache, "What a model's prefix cache holds, how often it helped"),
     _route("POST", "/admin/default", choose_default, "Another default model, for this run", DefaultBody),
+    _route("GET", "/admin/config", show_config, "The settings in force, without secrets"),
+    _route("GET", "/admin/cache-stats", cache_stats, "What the caches of all models hold, and how often they helped"),
+    _route("GET", "/admin/workload-stats", workload_stats, "Requests and tokens by model since the last reset"),
+    _route("POST", "/admin/reset-metrics", reset_counters, "Count the workload anew; /metrics goes on"),
     _route("DELETE", "/admin/default", forget_default, "The default of the config again"),
     _route("GET", "/admin/events", events, "What happens, as server-sent events", media_type=EVENTS),
     _route("POST", "/admin/stop", stop, "Drain, and end the server, as SIGTERM does"),

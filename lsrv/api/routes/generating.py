@@ -13,6 +13,7 @@ from lsrv.api.answers.cache_control import cache_use
 from lsrv.api.answers.delivery import Delivery, first_body
 from lsrv.api.answers.relay import Relay
 from lsrv.api.answers.resumable import conversation_of, resumable
+from lsrv.api.answers.time_limit import time_limit
 from lsrv.api.answers.tokens import resolved, tokens_of
 from lsrv.api.answers.vectors import built, vectors_of
 from lsrv.api.dialects import llamacpp
@@ -122,7 +123,8 @@ async def _answered(request: ApiRequest, server: ServerState, path: str, here: A
     head = head_of(raw)
     model = server.registry.names.first_known(head.spellings)
     attempts = server.registry.routing.attempts(model, head.sticky_key)
-    return json_response(await until_disconnect(request.receive, first_body(attempts, ask)))
+    async with time_limit(server.settings.server.request_timeout_s):
+        return json_response(await until_disconnect(request.receive, first_body(attempts, ask)))
 
 
 async def _embed(request: ApiRequest, server: ServerState, model_id: ModelId, raw: bytes) -> bytes:

@@ -30,6 +30,7 @@ class _Rule:
 _WRITES_NOTHING = "this kind of entry writes no text"
 _NO_GPU = "this build of llama.cpp uses no GPU (`lsrv doctor` says how to get one that does)"
 _CPU = "cpu = true computes on the CPU alone"
+_NO_PLACES = "requests to an upstream wait only where it has a max_concurrency"
 _NO_CACHE = "no entry has response_cache = true"
 _OWN_FILE = "model_id is a file or folder of this machine, which has no revisions"
 
@@ -117,7 +118,8 @@ _RULES: tuple[_Rule, ...] = (
     _Rule("models.format.mmproj", _is_blind, 'this kind of entry takes text alone; write kind = "multimodal"'),
     _Rule("models.revision", lambda model: _is_path(model.get("model_id")), _OWN_FILE, ("main",)),
     _Rule("models.preload", lambda model: model.get("enabled") is False, "the entry is switched off", (False,)),
-    _Rule("models.queue", _waits_nowhere, "requests to an upstream wait only where it has a max_concurrency", (64,)),
+    _Rule("models.queue", _waits_nowhere, _NO_PLACES, (64,)),
+    _Rule("models.queue_timeout", _waits_nowhere, _NO_PLACES, (-1, "-1")),
     _Rule("models.device.main_gpu", _is_on_cpu, _CPU, (0,)),
     _Rule("models.device.tensor_split", _is_on_cpu, _CPU, ([], "")),
     _Rule("models.device.split_mode", _is_on_cpu, _CPU, ("layer",)),

@@ -155,9 +155,18 @@ def test_a_preloaded_model_that_was_unloaded_leaves_the_server_ready(start_serve
 
 
 def test_a_preload_that_an_operator_gave_up_leaves_the_server_ready(start_server: StartServer) -> None:
-    own = start_server(models=[{"model_id": MODEL_ID, "preload": True}, {"model_id": "/no/such.gguf", "preload": True}])
+    models = [{"model_id": MODEL_ID, "preload": True}, {"model_id": "/no/such.gguf", "preload": True}]
+    own = start_server(models=models, server={"ready": "any"})
     verb(own, "unload", MODEL_ID)  # while it loads, or behind it
     wait_until(lambda: own.http.get("/readyz").status_code == 200)
+    assert list(own.http.get("/readyz").json()["failed"]) == ["/no/such.gguf"]
+
+
+def test_a_preload_that_fails_leaves_the_server_unready(start_server: StartServer) -> None:
+    own = start_server(models=[{"model_id": MODEL_ID, "preload": True}, {"model_id": "/no/such.gguf", "preload": True}])
+    verb(own, "load", MODEL_ID)
+    wait_until(lambda: own.http.get("/readyz").json()["status"] == "failed")
+    assert own.http.get("/readyz").status_code == 503
 
 
 def test_preloads_without_room_leave_the_server_ready_and_say_so_everywhere(

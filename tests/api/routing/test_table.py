@@ -64,7 +64,7 @@ def test_no_route_stands_twice() -> None:
 
 def test_only_health_and_the_page_are_for_everybody_and_what_changes_anything_is_for_admins() -> None:
     assert {route.path for route in ROUTES if route.needs is Needs.NOTHING} == {
-        *("/health", "/healthz", "/readyz"),
+        *("/health", "/healthz", "/readyz", "/modelz"),
         *("/", "/ui", "/ui/{id}"),  # the page asks for a key itself; its files are everybody's
         *("/api/hello", "/api/event_logging/batch"),  # a client's probes: they tell nothing, and keep nothing
     }
@@ -73,6 +73,7 @@ def test_only_health_and_the_page_are_for_everybody_and_what_changes_anything_is
         *(path for method, path in DECLARED if method == "GET" and path.startswith("/admin/")),
         "/v1/routes",
         "/v1/routes/{id}",
+        "/v1/system/info",
     }
     asked_of_models = {route.path for route in ROUTES if route.method == "POST" and route.needs is Needs.KEY}
     assert asked_of_models == {
