@@ -22,6 +22,7 @@ from lsrv.api.admin.bodies import (
     cache_answer,
     model_status,
 )
+from lsrv.api.admin.machine import examined, machine_body
 from lsrv.api.admin.reload import reload_settings
 from lsrv.api.admin.shown_settings import shown_settings
 from lsrv.api.http.access import Needs
@@ -121,6 +122,15 @@ async def reset_counters(_: ApiRequest, server: ServerState) -> Response[bytes]:
     return json_response(_encode({"status": "reset", "before": before}))
 
 
+async def system_info(_: ApiRequest, server: ServerState) -> Response[bytes]:
+    return json_response(_encode(machine_body(server.registry.memory())))
+
+
+async def doctor(request: ApiRequest, server: ServerState) -> Response[bytes]:
+    """Each starts a process; the lane lets few of them run at once."""
+    return json_response(await until_disconnect(request.receive, server.looks.run("doctor", examined)))
+
+
 async def forget_default(_: ApiRequest, server: ServerState) -> Response[bytes]:
     model_id = server.registry.names.forget_default(server.settings)
     _log.info("the default of the settings again", extra={"model_id": model_id})
@@ -178,6 +188,8 @@ ROUTES = (
     _route("GET", "/admin/models/{id}/logs", worker_logs, "Last lines of a worker, and of the one before"),
     _route("GET", "/admin/models/{id}/cache", prefix_cache, "What a model's prefix cache holds, how often it helped"),
     _route("POST", "/admin/default", choose_default, "Another default model, for this run", DefaultBody),
+    _route("GET", "/v1/system/info", system_info, "The machine and the versions that serve"),
+    _route("POST", "/v1/system/doctor", doctor, "What `lsrv doctor` finds on this machine"),
     _route("GET", "/admin/config", show_config, "The settings in force, without secrets"),
     _route("GET", "/admin/cache-stats", cache_stats, "What the caches of all models hold, and how often they helped"),
     _route("GET", "/admin/workload-stats", workload_stats, "Requests and tokens by model since the last reset"),
