@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from lsrv.api.dialects.contract import DialectRequest
 from lsrv.api.dialects.fields.inputs import TokenId, inputs_of
 from lsrv.api.dialects.fields.sampling import TopLogprobs
+from lsrv.api.dialects.openai.chat import ChatBody
 from lsrv.api.dialects.openai.completion_reply import CompletionForm, CompletionReply
 from lsrv.api.dialects.openai.shared_fields import (
     GenerationBody,
@@ -43,12 +44,10 @@ class CompletionBody(GenerationBody, kw_only=True):
     best_of: Annotated[int, Meta(ge=1, le=MAX_BEST_OF)] | None = None
 
 
+# Without `tools`, which is refused, these ask for nothing.
+_MOOT = {"tool_choice", "parallel_tool_calls", "function_call", "logprobs"}
 _OF_CHATS = dict.fromkeys(
-    (
-        *("messages", "top_logprobs", "chat_template_kwargs", "enable_thinking", "reasoning_effort", "verbosity"),
-        *("documents", "add_generation_prompt", "continue_final_message", "reasoning_budget", "modalities"),
-        *("thinking_budget_tokens", "tools", "functions"),
-    ),
+    [name for name in ChatBody.__struct_fields__ if name not in {*CompletionBody.__struct_fields__, *_MOOT}],
     "is for /v1/chat/completions; a completion has no chat",
 ) | {"max_completion_tokens": "completions call it max_tokens"}
 
