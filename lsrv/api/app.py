@@ -45,7 +45,8 @@ def create_state(
 def create_gate(state: ServerState) -> Gate:
     """The app over a state the caller keeps, in order to drain."""
     table = RouteTable(ROUTES)
-    return Gate(_create_handlers(state, table), state, table)
+    state.app = gate = Gate(_create_handlers(state, table), state, table)
+    return gate
 
 
 def _create_handlers(state: ServerState, table: RouteTable) -> Litestar:

@@ -33,6 +33,8 @@ async def close(state: ServerState) -> None:
     if state.search is not None:
         state.search.cancel()
         await asyncio.wait([state.search])
+    if state.mcp_door is not None:
+        await state.mcp_door.close()
     await state.shadows.close()
     await state.outliving.close()
     await state.streams.close()

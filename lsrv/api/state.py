@@ -6,6 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
+
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from lsrv.api.dialects.models import model_object
 from lsrv.api.feed import Feed, RequestFinished, RequestStarted
@@ -30,6 +33,13 @@ from lsrv.serving.shadow.shadows import Shadows
 from lsrv.threads import Lanes
 
 ReadSettings = Callable[[], LoadedSettings]  # blocks; raises ConfigError
+
+
+class ClosingApp(Protocol):
+    """An ASGI app that has to be closed."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+    async def close(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -60,6 +70,8 @@ class ServerState:
     mcp: McpServers = field(init=False)
     caller_limits: CallerLimits = field(init=False)
     _limits: tuple[int, int] = (-1, -1)  # those of `caller_limits`: a reload that leaves them leaves what was used
+    mcp_door: ClosingApp | None = None  # /mcp, once somebody has asked there
+    app: ASGIApp | None = None  # the gate, for requests from inside
 
     def __post_init__(self) -> None:
         self.shadows = Shadows(self.registry)
@@ -87,6 +99,11 @@ class ServerState:
     def errors_as(self, shape: ErrorShape) -> ErrorShape:
         """How errors in `shape` are written by this server's settings."""
         return FLAT_ERRORS if shape is OPENAI_ERRORS and self.settings.server.flat_errors else shape
+
+    def whole_app(self) -> ASGIApp:
+        """What answers clients, from the gate on."""
+        assert self.app is not None
+        return self.app
 
     def turn(self, model_id: ModelId, priority: int | None, keep_alive_s: float | None = None) -> Turn:
         """How a request waits for `model_id`: by its own priority, else by the entry's."""

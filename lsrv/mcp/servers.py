@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,8 @@ class McpServers:
     def start(self) -> None:
         """Connect to all; nobody waits for it."""
         self._is_running = True
+        for name in ("mcp", "httpx2"):
+            logging.getLogger(name).setLevel(logging.WARNING)  # what matters of a server is told by its connection
         self.configure(list(self._settings.values()))
 
     def configure(self, servers: Sequence[McpServerSettings]) -> None:

@@ -11,7 +11,8 @@ Graph = Mapping[str, Set[str]]
 # The rooms of each large package, the highest first: a room imports none that stands before it.
 ORDER = {
     "api": (
-        "server app life gate routes reference answers routing admin kept state notes feed metrics limits dialects http"
+        "server app life gate routes mcp reference answers routing admin kept state notes feed metrics limits dialects"
+        " http"
     ),
     "registry": (
         "assemble registry discovery found_names life adapter_loading plans preview identity model_facts virtual_models"
