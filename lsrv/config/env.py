@@ -18,7 +18,7 @@ from lsrv.config.layer import ConfigPlace, KeyPath, Layer, RawTable
 
 _PREFIX = "LSRV_"
 # Of the commands that talk to a running server, and of the front door.
-_OTHERS = frozenset({"LSRV_URL", "LSRV_API_KEY", "LSRV_CACHE"})
+_OTHERS = frozenset({"LSRV_URL", "LSRV_API_KEY", "LSRV_CACHE", "LSRV_MODEL"})
 _SECTIONS = ("server", "global")
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 

@@ -6,6 +6,7 @@ built-in defaults < catalog files < the file < models.local.yaml and .toml besid
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from functools import reduce
 from pathlib import Path
@@ -34,6 +35,8 @@ from lsrv.home import expanded
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 _KEY_CHARS = 16
 _FLAGS = ConfigPlace("command line")
+_ONE_MODEL = "LSRV_MODEL"
+_WITH_QUANT = re.compile(r"([\w.-]+/[\w.-]+):([\w.-]+)")
 _ABOUT_ENTRIES = ("MODELS", "LSRV_DEFAULT_MODEL_ID", "LSRV_CATALOG", "LSRV_SERVER__CATALOG")
 
 
@@ -45,9 +48,13 @@ def load_settings(
 ) -> LoadedSettings:
     """The settings of `path` (None: ./models.toml, else the user's, else the built-in demo) under all layers.
 
+    Without a `path`, LSRV_MODEL names one model to serve in a file's place.
+
     `overrides` has the shape of models.toml, such as {"server": {"port": 8080}}; None counts as not given.
     Raises ConfigError that names every problem, one line each.
     """
+    if path is None and (named := environ.get(_ONE_MODEL, "").strip()):
+        return settings_for_models([_model_of(named)], overrides=overrides, environ=environ)
     source = path if path is not None else find_config()
     loading = _Loading(environ)
     if path is None:
@@ -69,6 +76,12 @@ def settings_for_models(
     loaded = _Loading(kept).load([], {**overrides, "models": [dict(model) for model in models]}, None)
     ignored = [f"{name}: is about a config file's entries; ignored" for name in _ABOUT_ENTRIES if environ.get(name)]
     return LoadedSettings(loaded.settings, [*ignored, *loaded.warnings], loaded.files)
+
+
+def _model_of(name: str) -> Mapping[str, object]:
+    """The entry that LSRV_MODEL names: a path, OWNER/NAME or OWNER/NAME:QUANT."""
+    found = _WITH_QUANT.fullmatch(name)
+    return {"model_id": name} if found is None else {"model_id": found[1], "quantization": {"quant": found[2]}}
 
 
 class _Loading:

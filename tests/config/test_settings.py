@@ -7,7 +7,7 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from lsrv.config import json_schema, read_template, settings_for_models
+from lsrv.config import json_schema, load_settings, read_template, settings_for_models
 from lsrv.config.keys import Key, known_keys
 from lsrv.config.not_yet import NOT_YET
 from lsrv.errors import ConfigError
@@ -161,3 +161,15 @@ def test_mode_is_one_word_for_enabled_and_preload(load, mode, enabled, preload):
 def test_a_mode_that_another_key_contradicts_is_refused_with_both(error_of, mode, other):
     message = error_of(f'[[models]]\nmodel_id = "a"\nmode = "{mode}"\n{other}\n')
     assert f'mode = "{mode}" and {other} contradict each other; keep one' in message
+
+
+@pytest.mark.parametrize(
+    "named, model_id, quant", [("org/M:Q5_K_M", "org/M", "Q5_K_M"), ("lsrv-demo", "lsrv-demo", None)]
+)
+def test_a_variable_names_one_model_in_place_of_a_file_that_nobody_named(load, named, model_id, quant):
+    load(MODEL)  # a models.toml lies in this folder
+    loaded = load_settings(environ={"LSRV_MODEL": named, "LSRV_PORT": "0"})
+    (model,) = loaded.settings.models
+    assert (model.model_id, str(model.quantization.quant or "") or None) == (model_id, quant)
+    assert (loaded.settings.server.port, loaded.settings.source, loaded.warnings) == (0, None, [])
+    assert load(MODEL, environ={"LSRV_MODEL": named}).settings.models[0].model_id == "a"
