@@ -62,6 +62,8 @@ def named_item(item: Item) -> Item:
     """An item of a request as it is kept: with type and id, and a text of a message as a part."""
     kind = str(item.get("type", "message"))
     named: Item = {"id": new_item_id(_PREFIXES.get(kind, "item")), **item, "type": kind}
+    if not isinstance(item.get("id"), str):  # null, or nothing that a path could name
+        named["id"] = new_item_id(_PREFIXES.get(kind, "item"))
     if kind == "message":
         named.setdefault("status", "completed")
         if isinstance(text := named.get("content"), str):

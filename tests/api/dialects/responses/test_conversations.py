@@ -111,6 +111,15 @@ def test_what_nobody_could_go_on_with_is_refused(server: RunningServer, body: di
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, param)
 
 
+@pytest.mark.parametrize("given", [None, 7])
+def test_an_item_without_a_text_for_its_id_gets_one(server: RunningServer, given: object) -> None:
+    made = server.http.post("/v1/conversations", json={"items": [HELLO | {"id": given}]}).json()
+    where = f"/v1/conversations/{made['id']}/items"
+    (item,) = server.http.get(where).json()["data"]
+    assert item["id"].startswith("msg_")
+    assert server.http.get(f"{where}/{item['id']}").json() == item
+
+
 def test_one_request_has_one_past(server: RunningServer) -> None:
     body = GREEDY | {"input": "a", "conversation": "conv_1", "previous_response_id": "resp_1"}
     refused = server.http.post("/v1/responses", json=body)
