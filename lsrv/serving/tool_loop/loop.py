@@ -41,6 +41,8 @@ class RoundEvents(Protocol):
 
     async def next_batch(self) -> RoundBatch: ...
 
+    def end_thoughts(self) -> bool: ...
+
 
 class LeaseRound(Protocol):
     """Asks the entry for one round; the lease ends with it. Gives the commands as the entry was asked them, too."""
@@ -69,6 +71,7 @@ class ToolLoop:
         self._usages: list[Usage] = []
         self._ends_at = 0.0  # by the loop's clock
         self._has_lease = False  # has had one
+        self._events: RoundEvents | None = None  # of the round that runs
         self._has_said = False  # in an earlier round
 
     async def __aenter__(self) -> Self:
@@ -83,6 +86,10 @@ class ToolLoop:
 
     async def next_batch(self) -> RoundBatch:
         return await anext(self._batches)
+
+    def end_thoughts(self) -> bool:
+        """Let the model think no longer in the round that runs; whether it could be told."""
+        return self._events is not None and self._events.end_thoughts()
 
     async def ends(self) -> list[Finished]:
         events: RoundBatch = []
@@ -119,6 +126,7 @@ class ToolLoop:
             asked = self._asked_now(has_tools, is_first)
             try:
                 async with self._lease_round(asked) as (events, commands):
+                    self._events = events
                     if not self._has_lease:
                         self._has_lease = True
                         yield []
@@ -127,6 +135,7 @@ class ToolLoop:
                         has_begun = True
                         if batch:
                             yield batch
+                self._events = None
                 self._used(found, commands[0])
             except PromptTooLongError:
                 if has_begun or not self._cut_outputs():

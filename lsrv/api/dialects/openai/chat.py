@@ -74,7 +74,8 @@ _OF_COMPLETIONS: dict[str, str] = dict.fromkeys(
 )
 
 _decoder = msgspec.json.Decoder(ChatBody)
-_unserved = Unserved(OF_TEXT | _OF_COMPLETIONS)
+_OWN = {"max_tool_rounds"}  # it goes with mcp
+_unserved = Unserved({name: why for name, why in (OF_TEXT | _OF_COMPLETIONS).items() if name not in _OWN})
 
 
 def parse_chat(raw: bytes) -> DialectRequest:
@@ -143,6 +144,9 @@ def _tool_use(body: ChatBody) -> ToolUse | None:
 
 
 def _server_tools(body: ChatBody, use: ToolUse | None) -> ServerTools | bool | None:
+    if body.max_tool_rounds is not None and not body.mcp:
+        message = "max_tool_rounds is for tools that this server calls: ask for them with mcp, or leave it out."
+        raise RequestError(message, param="max_tool_rounds")
     return server_tools_of(
         body.mcp,
         [],
