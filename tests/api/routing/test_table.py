@@ -77,6 +77,7 @@ def test_only_health_and_the_page_are_for_everybody_and_what_changes_anything_is
     }
     asked_of_models = {route.path for route in ROUTES if route.method == "POST" and route.needs is Needs.KEY}
     assert asked_of_models == {
+        "/mcp",
         "/v1/chat/completions",
         *("/v1/chat/completions/input_tokens", "/v1/chat/completions/control", "/v1/streams/lookup"),
         "/v1/completions",
