@@ -92,7 +92,7 @@ def test_only_health_and_the_page_are_for_everybody_and_what_changes_anything_is
         "/api/generate",
         "/api/embed",
         "/api/embeddings",
-        "/api/show",
+        *("/api/show", "/mcp"),
         *("/v1/messages", "/v1/messages/count_tokens"),
         *("/v1/responses", "/v1/responses/input_tokens", "/v1/responses/{id}/cancel", "/v1/responses/compact"),
         *("/v1/conversations", "/v1/conversations/{id}", "/v1/conversations/{id}/items"),
