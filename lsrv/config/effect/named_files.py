@@ -39,7 +39,7 @@ def file_warnings(layer: Layer) -> Iterator[str]:
     for key in ("models.model_id", "models.speculative.draft"):
         for path, name in texts_at(layer, key):
             entry = layer.models()[cast("int", path[1])]
-            if entry.get("kind") == "upstream" or not is_path(name):
+            if entry.get("kind") == "upstream" or entry.get("enabled") is False or not is_path(name):
                 continue
             whole = _folder(layer, ("models", path[1], "model_id")) / expanded(name)
             if not _exists(whole):

@@ -80,9 +80,10 @@ def test_a_new_entry_whose_file_is_missing_is_taken_in_and_told(configured: Conf
     configured.write(entry("a"), entry("b"), entry("nowhere"))
     report = configured.reload()
     assert report["added"] == ["nowhere"]
-    (warning,) = report["warnings"]
+    line, warning = report["warnings"]
+    assert "models.toml:" in line and "nowhere.gguf" in line, "where it is written"
     assert warning.startswith("nowhere can't be served yet: ") and "nowhere.gguf" in warning
-    assert [line["warning"] for line in configured.server.log_lines("config")] == [warning]
+    assert [each["warning"] for each in configured.server.log_lines("config")] == [line, warning]
     (configured.file.parent / "nowhere.gguf").write_bytes(STORIES.read_bytes())
     assert configured.ask("nowhere").status_code == 200
 
@@ -179,7 +180,7 @@ def test_an_entry_that_is_enabled_without_its_weights_is_told(configured: Config
     configured.write(entry("a"), entry("nowhere", "enabled = false"))
     configured.reload()
     configured.write(entry("a"), entry("nowhere"))
-    (warning,) = configured.reload()["warnings"]
+    *_, warning = configured.reload()["warnings"]
     assert "nowhere can't be served yet" in warning
 
 
