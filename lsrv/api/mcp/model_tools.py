@@ -8,7 +8,7 @@ from typing import cast
 
 from lsrv.api.routing.route import Method
 
-Arguments = dict[str, object]
+ToolBody = dict[str, object]
 
 _MODEL = {"type": "string", "description": "A model's id or alias; without it the default."}
 _TEMPERATURE = {"type": "number", "minimum": 0}
@@ -26,8 +26,8 @@ class ModelTool:
     required: tuple[str, ...]
     method: Method
     path: str
-    body: Callable[[Arguments], Arguments] = dict
-    text: Callable[[Arguments], str] | None = None
+    body: Callable[[ToolBody], ToolBody] = dict
+    text: Callable[[ToolBody], str] | None = None
 
     @property
     def input_schema(self) -> dict[str, object]:
@@ -35,15 +35,15 @@ class ModelTool:
         return {"type": "object", "properties": self.properties, "additionalProperties": False} | required
 
 
-def _chat_body(arguments: Arguments) -> Arguments:
+def _chat_body(arguments: ToolBody) -> ToolBody:
     system = arguments.get("system")
     messages = [{"role": "system", "content": system}] if system else []
     kept = {name: value for name, value in arguments.items() if name not in ("system", "prompt")}
     return kept | {"messages": [*messages, {"role": "user", "content": arguments.get("prompt", "")}], "mcp": False}
 
 
-def _choice(answer: Arguments) -> Arguments:
-    return cast("list[Arguments]", answer["choices"])[0]
+def _choice(answer: ToolBody) -> ToolBody:
+    return cast("list[ToolBody]", answer["choices"])[0]
 
 
 _ASKING: dict[str, object] = {"model": _MODEL, "max_tokens": _MAX_TOKENS, "temperature": _TEMPERATURE}
@@ -57,7 +57,7 @@ TOOLS = (
         "POST",
         "/v1/chat/completions",
         _chat_body,
-        lambda answer: str(cast("Arguments", _choice(answer)["message"])["content"]),
+        lambda answer: str(cast("ToolBody", _choice(answer)["message"])["content"]),
     ),
     ModelTool(
         "complete",
