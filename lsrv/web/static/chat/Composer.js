@@ -13,6 +13,7 @@ import { settingsProblems } from "./settings.js";
 
 const LONG_PASTE_CHARS = 4000; // longer texts become a file beside the message
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
+const PICTURES = new Set(["image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp"]);
 
 export function Composer({ shown, path }) {
   const { id, settings } = shown.value;
@@ -22,6 +23,8 @@ export function Composer({ shown, path }) {
   const [isOver, setOver] = useState(false);
   const isBusy = isAnswering(id);
   const { text, files } = draft.value;
+  const model = modelOf(currentModel.value);
+  const isBlind = files.some(({ image }) => image) && model?.capabilities?.length && !model.capabilities.includes("vision");
   const isWaiting = path.at(-1)?.state === "done" && path.at(-1)?.calls?.length > 0;
 
   useLayoutEffect(() => fitHeight(field.current), [text, id]);
@@ -73,6 +76,7 @@ export function Composer({ shown, path }) {
   >
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     ${isWaiting && html`<p class="hint">The model waits for what its calls gave: write it there, or go on with another message.</p>`}
+    ${isBlind && html`<p class="hint">${currentModel.value} sees no pictures; choose a model with vision.</p>`}
     <${Files} id=${id} files=${files} />
     <div class="composer-box">
       <textarea
@@ -108,18 +112,19 @@ function AttachButton({ onFiles }) {
     await onFiles([...event.currentTarget.files]);
     if (input.current) input.current.value = "";
   };
-  return html`<${IconButton} name="attach" label="Attach text files" onClick=${() => input.current.click()} />
-    <input type="file" multiple hidden ref=${input} onChange=${onChange} aria-label="Text files" />`;
+  return html`<${IconButton} name="attach" label="Attach files" onClick=${() => input.current.click()} />
+    <input type="file" multiple hidden ref=${input} onChange=${onChange} aria-label="Files" />`;
 }
 
 /** Add files to a draft; what was wrong with those that were not taken, "" if nothing. */
 async function attach(id, draft, list) {
   const problems = [];
   for (const file of list) {
-    const read = file.size > MAX_FILE_BYTES ? null : await textOf(file);
+    const isPicture = PICTURES.has(file.type);
+    const read = file.size > MAX_FILE_BYTES ? null : await (isPicture ? addressOf(file) : textOf(file));
     if (file.size > MAX_FILE_BYTES) problems.push(`${file.name} is larger than ${bytes(MAX_FILE_BYTES)}.`);
-    else if (read === null) problems.push(`${file.name} is no text. Models here read text only.`);
-    else setDraft(id, { files: [...draft.value.files, { name: file.name, text: read }] });
+    else if (read === null) problems.push(`${file.name} is neither text nor a picture that can be read.`);
+    else setDraft(id, { files: [...draft.value.files, { name: file.name, [isPicture ? "image" : "text"]: read }] });
   }
   return problems.join(" ");
 }
@@ -134,13 +139,24 @@ async function textOf(file) {
   }
 }
 
+/** A picture as a data URI, or null where the browser can't read it. */
+function addressOf(file) {
+  return new Promise((resolve) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => resolve(null);
+    reader.readAsDataURL(file);
+  });
+}
+
 function Files({ id, files }) {
   if (!files.length) return null;
   const remove = (at) => setDraft(id, { files: files.filter((_, i) => i !== at) });
   return html`<ul class="files" aria-label="Attached">
     ${files.map(
-      ({ name, text }, at) => html`<li class="file">
-        <${Icon} name="file" /><span>${name}</span><span class="faint">${bytes(text.length)}</span>
+      ({ name, text, image }, at) => html`<li class="file">
+        ${image ? html`<img class="thumbnail" src=${image} alt="" />` : html`<${Icon} name="file" />`}
+        <span>${name}</span>${text && html`<span class="faint">${bytes(text.length)}</span>`}
         <${IconButton} name="close" label=${`Remove ${name}`} onClick=${() => remove(at)} />
       </li>`,
     )}

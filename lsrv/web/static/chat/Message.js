@@ -30,7 +30,7 @@ function Said({ shown, node }) {
       ? html`<${Editor} text=${node.content} label="Edit the message" verb="Send" onDone=${resend} onCancel=${() => setEdited(false)} />`
       : html`<div class="bubble">
           ${node.files?.map(
-            ({ name, text }) => html`<details class="file-shown"><summary><${Icon} name="file" />${name} <span class="faint">${bytes(text.length)}</span></summary><pre tabindex="0">${text}</pre></details>`,
+            ({ name, text, image }) => image ? html`<img class="picture" src=${image} alt=${name} />` : html`<details class="file-shown"><summary><${Icon} name="file" />${name} <span class="faint">${bytes(text.length)}</span></summary><pre tabindex="0">${text}</pre></details>`,
           )}
           <div class="typed">${node.content}</div>
         </div>`}

@@ -1,6 +1,7 @@
 // What a conversation is: a tree of messages, of which one path is shown. Pure: every change makes a new conversation.
 //
 //   {id, title, createdAt, updatedAt, model, rival, isBlind, settings, nodes, roots, chosen}
+//   files: [{name, text}] or [{name, image}], a picture as a data URI
 //   nodes: {id: {id, parent, role, content, files, reasoning, calls, callId, model, state, error, stats, children, rival}}
 //
 // `chosen`: by parent ("" for the first messages) the child that is shown, else its last one. `rival` of an answer: what
@@ -127,7 +128,8 @@ export function titleOf(text) {
 
 /** What was typed and attached, as the model reads it. */
 export function fullText(node) {
-  const files = (node.files ?? []).map(({ name, text }) => {
+  const files = (node.files ?? []).map(({ name, text, image }) => {
+    if (image) return `(picture: ${name})`;
     const fence = "`".repeat(Math.max(3, longestRun(text) + 1));
     return `${name}:\n${fence}\n${text}\n${fence}`;
   });
@@ -144,7 +146,7 @@ export function messagesOf(path, system, { isRivals = false } = {}) {
   for (const node of path) {
     const said = isRivals && node.rival?.content ? node.rival : node;
     if (node.role === "user") {
-      messages.push({ role: "user", content: fullText(node) });
+      messages.push({ role: "user", content: contentOf(node) });
     } else if (node.role === "tool") {
       messages.push({ role: "tool", tool_call_id: node.callId, content: node.content });
     } else {
@@ -155,6 +157,15 @@ export function messagesOf(path, system, { isRivals = false } = {}) {
     }
   }
   return messages;
+}
+
+/** A text; with pictures parts of it, the pictures first. */
+function contentOf(node) {
+  const pictures = (node.files ?? []).filter(({ image }) => image);
+  if (!pictures.length) return fullText(node);
+  const text = fullText({ ...node, files: node.files.filter(({ image }) => !image) });
+  const parts = pictures.map(({ image }) => ({ type: "image_url", image_url: { url: image } }));
+  return text ? [...parts, { type: "text", text }] : parts;
 }
 
 function asToolCall({ id, name, arguments: text }) {

@@ -7,6 +7,7 @@ import { addConversations, allConversations } from "./store.js";
 
 const FORMAT = "lsrv.conversations";
 const VERSION = 1;
+const PICTURE = /^data:image\/(png|jpeg|webp|gif|bmp);base64,[A-Za-z0-9+/=]+$/;
 
 /** What came of the last import, in words. */
 export const importResult = signal("");
@@ -101,8 +102,13 @@ function readNode(node) {
     isBlind: Boolean(node.isBlind),
     callId: text(node.callId),
     name: text(node.name) || undefined,
-    files: list(node.files).map((file) => ({ name: text(file?.name), text: text(file?.text) })),
+    files: list(node.files).map(readFile),
   };
+}
+
+function readFile(file) {
+  const image = text(file?.image);
+  return { name: text(file?.name), ...(PICTURE.test(image) ? { image } : { text: text(file?.text) }) };
 }
 
 function readSaid({ content, reasoning, model, state, calls, error, stats }) {
