@@ -14,6 +14,8 @@ from lsrv.runner.runner_error import RunnerError
 
 T = TypeVar("T")
 
+_MOMENT_S = 0.005
+
 
 class LoopThread:
     """Runs coroutines for any number of threads. Its loop begins with the first one and ends with `close`."""
@@ -108,6 +110,8 @@ async def _next(items: AsyncIterator[T]) -> tuple[()] | tuple[T]:
 
 
 async def _closed(items: AsyncIterator[T]) -> None:
+    while getattr(items, "ag_running", False):  # noqa: ASYNC110  # an interrupt has just cancelled its last wait
+        await asyncio.sleep(_MOMENT_S)
     close = getattr(items, "aclose", None)
     if close is not None:
         await close()

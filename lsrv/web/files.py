@@ -21,8 +21,8 @@ _MEDIA_TYPES = {
 # A model's answer is a stranger's text: nothing runs or is fetched but what this server itself serves, nothing is
 # sent elsewhere, and text becomes elements in one place alone, DOMPurify (`trusted-types`).
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self';"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
     " require-trusted-types-for 'script'; trusted-types dompurify"
 )
 PAGE_HEADERS = {

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.conftest import RunningServer
@@ -135,12 +136,12 @@ def test_an_imported_file_can_not_make_the_page_fail(chat: Page, tmp_path: Path)
 def test_text_files_and_long_pastes_are_attached_and_others_are_refused(
     chat: Page, scripted: ScriptedModel, tmp_path: Path
 ) -> None:
-    notes, picture = tmp_path / "notes.txt", tmp_path / "picture.png"
+    notes, other = tmp_path / "notes.txt", tmp_path / "other.bin"
     notes.write_text("a note with ``` in it")
-    picture.write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff")
+    other.write_bytes(b"\x00\xff")
     scripted.say("Read.")
-    chat.locator("input[aria-label='Text files']").set_input_files([notes, picture])
-    expect(chat.get_by_role("alert")).to_contain_text("picture.png is no text")
+    chat.locator("input[aria-label='Files']").set_input_files([notes, other])
+    expect(chat.get_by_role("alert")).to_contain_text("other.bin is neither text nor a picture")
     chat.evaluate(
         """() => {
             const clipboardData = new DataTransfer();
@@ -155,6 +156,22 @@ def test_text_files_and_long_pastes_are_attached_and_others_are_refused(
     content = scripted.bodies[-1]["messages"][0]["content"]
     assert content.startswith("notes.txt:\n````\na note with ``` in it\n````\n\npasted-2.txt:\n")
     assert content.endswith("What do they say?")
+
+
+def test_a_picture_is_shown_sent_and_kept(chat: Page, scripted: ScriptedModel, tmp_path: Path) -> None:
+    picture = tmp_path / "dot.png"
+    Image.new("RGB", (2, 2), "red").save(picture)
+    scripted.say("A red dot.")
+    chat.locator("input[aria-label='Files']").set_input_files([picture])
+    expect(chat.get_by_role("list", name="Attached").get_by_text("dot.png")).to_be_visible()
+    say(chat, "What is this?")
+    expect(chat.get_by_text("A red dot.")).to_be_visible()
+    image, text = scripted.bodies[-1]["messages"][0]["content"]
+    assert image["image_url"]["url"].startswith("data:image/png;base64,") and text["text"] == "What is this?"
+    chat.reload()
+    shown = chat.get_by_role("img", name="dot.png")
+    expect(shown).to_be_visible()
+    assert shown.evaluate("image => image.naturalWidth") == 2
 
 
 def test_a_conversation_that_another_tab_writes_is_followed(

@@ -99,6 +99,21 @@ def test_a_model_is_fetched_with_its_steps_and_a_way_to_stop_and_what_fails_is_s
     expect(page.get_by_label("Lines for models.toml")).to_contain_text('model_id = "own/m-GGUF"')
 
 
+def test_a_model_that_another_program_left_on_this_disk_is_served_with_one_click(
+    page: Page, start_server: StartServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "home/.lmstudio/models/pub/stories-GGUF"
+    folder.mkdir(parents=True)
+    (folder / "stories-F32.gguf").write_bytes(STORIES.read_bytes())
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    own = start_server()
+    page.goto(f"{own.url}/#/models")
+    expect(page.get_by_role("region", name="On this disk, not served")).to_contain_text("LM Studio")
+    page.get_by_role("button", name="Serve stories").click()
+    expect(page.get_by_role("button", name="Load stories")).to_be_visible()
+    expect(page.get_by_role("region", name="On this disk, not served")).to_have_count(0)
+
+
 def test_requests_are_shown_as_they_come_and_the_server_tells_of_itself(page: Page, web_server: RunningServer) -> None:
     page.goto(f"{web_server.url}/#/activity")
     expect(page.get_by_text("Nothing has been asked since this page was opened.")).to_be_visible()

@@ -90,17 +90,15 @@ def _talk(
     is_raw: bool = False,
     as_json: bool = False,
 ) -> None:
-    from lsrv.cli.conversation.chat import chat, load
+    from lsrv.cli.conversation.chat import chat
     from lsrv.cli.conversation.dialog import Dialog
 
     with ExitStack() as stack:
-        is_own = server is None
         if server is None:
             server, model = _started(stack, config, model, {"quantization": {"quant": quant}} if quant else {})
         dialog = Dialog(model, system, fields=fields)
         if text is None:
-            if is_own:
-                load(server, model)
+            server.ready(model)
             chat(server, dialog, is_raw=is_raw)
         else:
             dialog.say(text)

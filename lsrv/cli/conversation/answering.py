@@ -37,6 +37,10 @@ class Answering(Protocol):
         """Serve one more entry, as in `[[models]]`."""
         ...
 
+    def ready(self, model: str | None) -> None:
+        """Have a model in memory before somebody types, where that is ours to do."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -62,6 +66,9 @@ class RunningServer:
             f"the server at {self._client.url} does not serve {entry['model_id']}; add it to its models.toml, "
             "or stop the server: then lsrv run loads the model itself"
         )
+
+    def ready(self, model: str | None) -> None:
+        """Nothing: its first request loads it."""
 
     def close(self) -> None:
         """Nothing: it goes on without us."""
@@ -100,6 +107,11 @@ class OwnServer:
 
     def add(self, entry: JsonObject) -> None:
         self._wait(self._session.change(self._session.entries.with_added(entry)))
+
+    def ready(self, model: str | None) -> None:
+        answer = self.post("/v1/models/load", {"model_id": model or "default"})
+        if error := answer.get("error"):
+            raise ServerError(str(error))
 
     def close(self) -> None:
         """End every worker, and wait for that."""

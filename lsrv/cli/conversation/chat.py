@@ -14,7 +14,7 @@ from lsrv.cli.conversation.screen import screen_for
 from lsrv.cli.conversation.speaking import Spoken, speak
 from lsrv.cli.display.drawing import may_draw
 from lsrv.cli.display.say import say
-from lsrv.errors import LsrvError, ServerError
+from lsrv.errors import LsrvError
 
 
 def chat(server: Answering, dialog: Dialog, *, is_raw: bool) -> None:
@@ -33,13 +33,6 @@ def chat(server: Answering, dialog: Dialog, *, is_raw: bool) -> None:
                 return
         except LsrvError as error:
             say(error.message, err=True)
-
-
-def load(server: Answering, model: str | None) -> None:
-    """Have a model in memory before somebody types. Raises LsrvError with why it can't be."""
-    answer = server.post("/v1/models/load", {"model_id": model or "default"})
-    if error := answer.get("error"):
-        raise ServerError(str(error))
 
 
 def _turn(server: Answering, dialog: Dialog, line: str, *, is_raw: bool) -> bool:

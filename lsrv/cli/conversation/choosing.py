@@ -7,14 +7,14 @@ from pathlib import Path
 from lsrv.cli.client import JsonObject, ServerClient
 from lsrv.cli.conversation.answering import Answering, OwnServer, RunningServer
 from lsrv.config import Settings, find_config, load_settings, settings_for_models
-from lsrv.demo import CONFIG_PATH
+from lsrv.demo import CONFIG_PATH, MODELS
 from lsrv.errors import LsrvError, ModelNotFoundError
 from lsrv.frontdoor.repository import is_hub_id
 from lsrv.home import expanded
 from lsrv.registry import Discovery
 from lsrv.runner.entries import Entries
 
-_OWN = {"server": {"spare_workers": 0}}  # nobody else waits for a quick load
+_OWN = {"server": {"spare_workers": 0, "keep_alive": "-1"}}  # for one person, who may think for long
 
 
 def find_running(url: str, api_key: str | None, model: str | None, *, is_named: bool) -> Answering | None:
@@ -50,7 +50,12 @@ def own_server(config: Path | None, model: str | None, options: JsonObject) -> t
     if _has_name(settings, model) and not options:
         return OwnServer(entries), model
     entry = entry_for(model, settings) | options
-    return OwnServer(Entries(None, _OWN | _kept(settings)).with_added(entry)), str(entry["model_id"])
+    return OwnServer(Entries(None, _OWN | _kept(settings)).with_added(entry)), name_of(entry)
+
+
+def name_of(entry: JsonObject) -> str:
+    """What an entry of `entry_for` is called."""
+    return str((entry.get("alias") or [entry["model_id"]])[0])
 
 
 def entry_for(model: str, settings: Settings) -> JsonObject:
@@ -60,6 +65,8 @@ def entry_for(model: str, settings: Settings) -> JsonObject:
     """
     if expanded(model).exists():
         return {"model_id": str(expanded(model).absolute())}
+    if model in MODELS:
+        return {"model_id": model}
     found = Discovery(_searching(settings)).everything()
     for each in found:
         if model in each.names:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lsrv.cli.conversation.answering import Answering
-from lsrv.cli.conversation.choosing import entry_for
+from lsrv.cli.conversation.choosing import entry_for, name_of
 from lsrv.cli.conversation.dialog import Dialog
 from lsrv.config import settings_for_models
 from lsrv.errors import LsrvError, RequestError
@@ -52,7 +52,8 @@ def _model(server: Answering, dialog: Dialog, name: str) -> str:
         nothing = settings_for_models([], overrides={"server": {"discover": True}}, environ={}).settings
         entry = entry_for(name, nothing)
         server.add(entry)
-        name = str(entry["model_id"])
+        name = name_of(entry)
+    server.ready(name)
     dialog.model, dialog.adapter = name, None
     return f"{name} answers now"
 

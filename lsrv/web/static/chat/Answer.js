@@ -12,9 +12,9 @@ export function Answer({ node, live, name = node.model, isBlind = false }) {
   const isWriting = Boolean(live);
   return html`
     <header class="answer-head"><span class="answer-name">${name}</span></header>
-    ${said.reasoning && html`<${Thought} text=${said.reasoning} isThinking=${live?.isThinking} seconds_=${node.stats?.thought_s} isWriting=${isWriting} />`}
+    ${Boolean(said.reasoning) && html`<${Thought} text=${said.reasoning} isThinking=${live?.isThinking} seconds_=${node.stats?.thought_s} isWriting=${isWriting} />`}
     ${isWriting && !live.hasBegun && html`<${Waiting} model=${node.model} notice=${live.notice} isBlind=${isBlind} />`}
-    ${said.content && html`<${Markdown} text=${said.content} isWriting=${isWriting} />`}
+    ${Boolean(said.content) && html`<${Markdown} text=${said.content} isWriting=${isWriting} />`}
     ${!isWriting && html`<${Ending} node=${node} />`} ${!isWriting && node.stats && html`<${Figures} stats=${node.stats} model=${node.model} isBlind=${isBlind} />`}
   `;
 }

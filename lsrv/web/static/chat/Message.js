@@ -29,7 +29,7 @@ function Said({ shown, node }) {
     ${isEdited
       ? html`<${Editor} text=${node.content} label="Edit the message" verb="Send" onDone=${resend} onCancel=${() => setEdited(false)} />`
       : html`<div class="bubble">
-          ${node.files?.map(
+          ${node.files?.length > 0 && node.files.map(
             ({ name, text, image }) => image ? html`<img class="picture" src=${image} alt=${name} />` : html`<details class="file-shown"><summary><${Icon} name="file" />${name} <span class="faint">${bytes(text.length)}</span></summary><pre tabindex="0">${text}</pre></details>`,
           )}
           <div class="typed">${node.content}</div>
