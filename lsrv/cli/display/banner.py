@@ -50,6 +50,7 @@ def banner(
         *_warnings(loaded.warnings),
         *_reach(settings.server),
         *(["Try it:\n  " + curl(url, *example, has_keys=bool(settings.server.api_keys))] if example else []),
+        *([] if settings.server.no_ui else [f"Chat in a browser: {url}"]),
         f"Reference: {url}/docs   Another terminal: lsrv ps{_where(url)}   Stop: Ctrl-C",
     ]
     return "\n\n".join(parts) + "\n"

@@ -70,6 +70,11 @@ def test_the_command_for_another_terminal_finds_this_server(url: str, command: s
     assert f"Another terminal: {command}" in banner(_loaded(), {}, None, [url])
 
 
+def test_where_to_chat_is_said_unless_there_is_no_page() -> None:
+    assert f"Chat in a browser: {URL}\n" in banner(_loaded(), {}, None, [URL])
+    assert "Chat in a browser" not in banner(_loaded(no_ui=True), {}, None, [URL])
+
+
 def test_an_entry_that_can_not_be_served_says_why(findings: dict[str, Finding]) -> None:
     assert "b: there is no /weights/b.gguf; check the path" in banner(_loaded(), findings, None, [URL])
 
