@@ -6,11 +6,13 @@ computed each, for they share a batch anyway.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from lsrv.errors import ModelNotFoundError
 from lsrv.model_id import ModelId
 from lsrv.protocol.commands import Embed
 from lsrv.protocol.events import Embedded, Reranked
@@ -53,8 +55,9 @@ class PieceCache:
 
     async def keep(self, subject: Subject, found: dict[str, bytes]) -> None:
         """Keep what was computed, if `subject` still is who answers."""
-        if await self.subject() == subject:
-            self.cache.put_bytes(self.model_id, found)
+        with contextlib.suppress(ModelNotFoundError):  # the entry was removed meanwhile
+            if await self.subject() == subject:
+                self.cache.put_bytes(self.model_id, found)
 
 
 async def embed(

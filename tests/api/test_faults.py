@@ -150,7 +150,7 @@ def test_killing_the_server_leaves_no_worker(two_models: RunningServer) -> None:
 def test_a_port_that_is_taken_is_one_line_and_exit_code_2(server: RunningServer, start_server: StartServer) -> None:
     with pytest.raises(AssertionError) as caught:
         start_server(server={"port": server.port})
-    assert f"Port {server.port} on 127.0.0.1 is in use" in str(caught.value)
+    assert f"Port {server.port} on localhost is in use" in str(caught.value)
 
 
 def test_a_server_without_a_loaded_model_is_small(start_server: StartServer) -> None:

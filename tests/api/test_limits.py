@@ -40,7 +40,7 @@ def test_a_key_has_its_own_requests_per_minute_and_admins_have_any_number(limite
     assert shown.json()["settings"]["server"]["requests_per_minute"] == 1
     assert KEY not in shown.text and ADMIN_KEY not in shown.text and "(hidden)" in shown.text
     caches = limited.http.get("/admin/cache-stats", headers=admin).json()
-    assert [cache["id"] for cache in caches["prefix_caches"]] and caches["response_cache"]["models"] == {}
+    assert [cache["id"] for cache in caches["prefix_caches"]] and "models" in caches["response_cache"]
     assert limited.http.get("/v1/system/info", headers=admin).json()["memory"]["total_bytes"] > 0
     assert next(iter(limited.http.get("/modelz").json()["models"].values()))["is_default"] is True
 

@@ -33,6 +33,7 @@ def test_a_streamed_answer_is_put_together_choice_by_choice() -> None:
 def test_putting_together_knows_every_field_that_a_delta_carries() -> None:
     known = ["request_id", "text", "reasoning", "logprobs", "calls", "prompt_logprobs"]
     known += ["tokens", "progress"]  # the end has all tokens, and how far a prompt was read is no part of an answer
+    known += ["tool_news"]
     assert [field.name for field in msgspec.structs.fields(Delta)] == known
 
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from lsrv.protocol.commands import AdapterChoice, Generate, Grammar, Infill, Sampling, ToolUse
+from lsrv.protocol.commands import AdapterChoice, Generate, Grammar, Infill, MediaFile, Sampling, ToolUse
 from lsrv.response_cache import Subject, is_repeatable, key_of
 
 SUBJECT = Subject("m", "digest", ("adapter",), ("21 Nov 2026",))
@@ -21,6 +21,8 @@ OTHER_FIELDS: dict[str, object] = {
     "prompt": "a",
     "prompt_parts": ["a", 1],
     "infill": Infill("b"),
+    "media": [MediaFile(b"picture", "a")],
+    "media_marker": "mark",
     "earlier_tokens": [1],
     "wants_tokens": True,
     "wants_details": True,

@@ -5,13 +5,22 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from lsrv.runner.loop_thread import LoopThread
 
 
+@pytest.fixture
+def _interrupts() -> Iterator[None]:
+    """Python's own handler, also where the run was started behind `&` or nohup."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interrupts")
 def test_an_interrupt_closes_the_stream_it_ends_however_long_its_end_takes() -> None:
     waits, said = threading.Event(), list[str]()
 

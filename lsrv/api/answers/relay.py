@@ -39,6 +39,7 @@ class Relay:
         self._state = state
         self._record = record
         self._model_id = model_id
+        self._listed_id = state.registry.settings_of(model_id).listed_id  # also once the entry was removed
         self._path = path
         body = read_body(raw)
         self._body = without_own_fields(body)
@@ -118,8 +119,7 @@ class Relay:
         return outgoing(self._body, settings.defaults, self._state.settings.global_.seed)
 
     def _incoming(self) -> Incoming:
-        listed_id = self._state.registry.settings_of(self._model_id).listed_id
-        return Incoming(self._path, listed_id, int(time.time()))
+        return Incoming(self._path, self._listed_id, int(time.time()))
 
     def _mark(self, is_hit: bool | None) -> JsonBody:
         """What an answer says that cost nothing anew; lists of vectors and scores have no word for it."""

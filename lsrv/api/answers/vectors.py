@@ -38,6 +38,7 @@ async def vectors_of(
 ) -> LeasedVectors:
     """What `command` asks for; `use`: what the response cache may do."""
     lease_wait_s = 0.0
+    listed_id = server.registry.settings_of(model_id).listed_id  # before the entry may be removed
 
     async def compute(command: Embed) -> Embedded:
         nonlocal lease_wait_s
@@ -50,7 +51,7 @@ async def vectors_of(
     pieces = PieceCache(server.registry, server.responses, model_id, use)
     embedded, record.is_cache_hit = await embed(pieces, command, compute)
     record.n_prompt_tokens = embedded.n_prompt_tokens
-    return LeasedVectors(embedded, server.registry.settings_of(model_id).listed_id, lease_wait_s)
+    return LeasedVectors(embedded, listed_id, lease_wait_s)
 
 
 async def built(build: Callable[[], bytes], n_vectors: int) -> bytes:

@@ -74,9 +74,7 @@ def unreadable(path: Path) -> str:
 def read_file(path: Path) -> Adapted:
     """The layer that `path` is. Raises ConfigError if it can't be read at all."""
     suffix = path.suffix.lower()
-    if path.is_dir():
-        raise ConfigError(f"{path}: is a folder; name the file in it, such as {path / FILE_NAME}")
-    if suffix not in SUFFIXES:
+    if suffix not in SUFFIXES and not _is_folder(path):  # of a folder its text says so
         raise ConfigError(f'{path}: "{path.suffix}" is no kind of config; write a .toml file (or a .yaml, or a .json)')
     text = _read_text(path)
     named, language = SUFFIXES[suffix], language_of(text, suffix)
@@ -88,6 +86,13 @@ def read_file(path: Path) -> Adapted:
         return _READERS[named](path, text)  # it only begins so: what is wrong is told as of what it should be
     told = f"{path}: is {language} by what it holds, and read as such; a name with .{language.lower()} would say so"
     return Adapted(read.layer, [told, *read.warnings], read.problems)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _read_text(path: Path) -> str:

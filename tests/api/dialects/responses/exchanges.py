@@ -25,7 +25,7 @@ EXCHANGES = (
         "unknown_tools",
         tools=[{"type": "web_search"}],
         truncation="auto",
-        input=[{"type": "compaction", "id": "c"}, {"role": "user", "content": "a"}],
+        input=[{"type": "memory_of_another", "id": "c"}, {"role": "user", "content": "a"}],
     ),
     _asked("image", input=[{"role": "user", "content": [{"type": "input_image", "image_url": "data:,"}]}]),
     _asked("no_input", input=None),
