@@ -14,6 +14,7 @@ import msgspec
 from lsrv.config import find_config
 from lsrv.errors import ModelNotFoundError, from_info
 from lsrv.model_id import ModelId
+from lsrv.quantization import parse_quant
 from lsrv.registry import EntryView, OfferedAdapter
 from lsrv.runner.entries import Entries, entry_of, overrides_in
 from lsrv.runner.requests import ChatCompletionRequest, ChatTurn, CompletionRequest, EmbeddingRequest, body_of
@@ -267,12 +268,14 @@ class AsyncRunner:
 
     async def enable_model(self, model_id: str) -> None:
         canonical = (await self._view(model_id)).model_id
-        await (await self._session.registry()).enable(canonical)
+        with in_runners_words():
+            await (await self._session.registry()).enable(canonical)
 
     async def disable_model(self, model_id: str) -> None:
         """Unload it and refuse its requests until it is enabled again."""
         canonical = (await self._view(model_id)).model_id
-        await (await self._session.registry()).disable(canonical)
+        with in_runners_words():
+            await (await self._session.registry()).disable(canonical)
 
     async def max_sequence_length(self, model_id: str | None = None) -> int | None:
         """How many tokens a request may have, prompt and answer together; the model is loaded to know."""
@@ -299,8 +302,14 @@ class AsyncRunner:
                 on_progress(step)
 
     async def send_re_isq(self, dtype: str, model_id: str | None = None) -> None:
-        """Quantize the model anew to `dtype`, and serve that from then on; nobody's request is lost."""
-        await self._asked("/v1/models/re_isq", {"ggml_type": dtype, **_model(model_id)}, object)
+        """Quantize the model anew to `dtype`, such as "Q8_0", and load that; what runs ends first."""
+        view = await self._view(model_id)
+        try:
+            quant = parse_quant(dtype)
+        except ValueError as error:
+            raise RunnerError(f"dtype: {error}.", param="dtype") from None
+        await self._session.change(self._session.entries.with_isq(view.model_id, quant))
+        await self.load_model(view.listed_id)
 
     # -- adapters --------------------------------------------------------------------------------------
 

@@ -8,8 +8,9 @@ from copy import deepcopy
 from pathlib import Path
 from typing import cast
 
-from lsrv.config import LoadedSettings, load_settings, settings_for_models
+from lsrv.config import LoadedSettings, ModelSettings, load_settings, settings_for_models
 from lsrv.errors import ConfigError
+from lsrv.quantization import Quant
 from lsrv.runner.runner_error import RunnerError
 from lsrv.runner.which import Chosen, EntryTable
 
@@ -50,6 +51,7 @@ class Entries:
         self._overrides = dict(overrides or {})
         self._added = list[EntryTable]()
         self._removed = set[str]()
+        self._made_anew = dict[str, Quant]()
 
     def __bool__(self) -> bool:
         return self._path is not None or bool(self._added)
@@ -68,6 +70,12 @@ class Entries:
         changed._removed.add(model_id)
         return changed
 
+    def with_isq(self, model_id: str, quant: Quant) -> Entries:
+        """These with weights of that quantization, made here, in the entry of that canonical id."""
+        changed = deepcopy(self)
+        changed._made_anew[model_id] = quant
+        return changed
+
     def with_default(self, model_id: str | None) -> Entries:
         changed = deepcopy(self)
         changed._overrides["default_model_id"] = model_id
@@ -82,10 +90,17 @@ class Entries:
         else:
             loaded = load_settings(self._path, overrides={**self._overrides, "models": self._added})
         settings = loaded.settings
-        kept = tuple(each for each in settings.models if each.model_id not in self._removed)
+        kept = tuple(self._as_asked(each) for each in settings.models if each.model_id not in self._removed)
         if not kept:
             raise ConfigError(_NONE_LEFT)
         return LoadedSettings(settings.model_copy(update={"models": kept}), loaded.warnings, loaded.files)
+
+    def _as_asked(self, model: ModelSettings) -> ModelSettings:
+        quant = self._made_anew.get(model.model_id)
+        if quant is None:
+            return model
+        made = model.quantization.model_copy(update={"quant": None, "isq": quant})
+        return model.model_copy(update={"quantization": made})
 
 
 def overrides_in(options: Mapping[str, object]) -> dict[str, object]:

@@ -237,7 +237,7 @@ class Runner:
         self._loop.wait(self._runner.pull(name, on_progress))
 
     def send_re_isq(self, dtype: str, model_id: str | None = None) -> None:
-        """Quantize the model anew to `dtype`, and serve that from then on; nobody's request is lost."""
+        """Quantize the model anew to `dtype`, such as "Q8_0", and load that; what runs ends first."""
         self._loop.wait(self._runner.send_re_isq(dtype, model_id))
 
     # -- adapters ----------------------------------------------------------------------------------

@@ -107,6 +107,22 @@ def test_gguf_names_a_file_of_a_folder_and_in_situ_quant_makes_one(folder: Path)
         assert runner.plan()["quantization"] == "Q8_0"
 
 
+def test_a_model_is_quantized_anew_while_a_stream_of_it_goes_on(stories: Runner) -> None:
+    stream = stories.stream_chat("Once upon a time", max_tokens=60, ignore_eos=True)
+    next(stream)
+    stories.send_re_isq("Q8_0")
+    assert stories.plan()["quantization"] == "Q8_0" and stories.is_model_loaded("stories")
+    assert len(list(stream)) > 1
+    with pytest.raises(RunnerError, match="dtype"):
+        stories.send_re_isq("nonsense", "stories")
+
+
+def test_an_entry_of_a_file_is_quantized_anew_whatever_the_file_says(folder: Path) -> None:
+    with Runner.from_config(folder / "models.toml", server=QUIET) as runner:
+        runner.send_re_isq("Q4_0", "demo-8")
+        assert runner.plan("demo-8")["quantization"] == "Q4_0"
+
+
 def test_what_means_nothing_here_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "lsrv.runner"):
         AsyncRunner(Which.Plain("x", dtype=ModelDType.BF16, topology="t.yml"), prefix_cache_n=3)
